@@ -1,0 +1,23 @@
+"""Which regularization technique really helps a Keras model on a data set, by how much, and how sure that is."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from regfleet.pipeline import compare as compare
+    from regfleet.results import Results as Results
+    from regfleet.results import load as load
+    from regfleet.study import Study as Study
+
+_HOME = {"compare": "pipeline", "load": "results", "Results": "results", "Study": "study"}
+__all__ = ["Results", "Study", "__version__", "compare", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name where it lives, on first use: `import regfleet` stays light."""
+    if name not in _HOME:
+        msg = f"module 'regfleet' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"regfleet.{_HOME[name]}"), name)

@@ -1,0 +1,121 @@
+"""Over several data sets the unit is the data set: one mean difference from each, however many seeds it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from regfleet.analysis.headline import across_headline
+from regfleet.analysis.intervals import Array, estimate, interval, p_value
+from regfleet.analysis.metric import metric_of, oriented
+from regfleet.analysis.ranks import rank_test
+from regfleet.analysis.sequential import spent
+from regfleet.analysis.verdicts import TOO_FEW, TOO_FEW_DATASETS, decide, excludes_zero
+from regfleet.analysis.words import across_sentence
+from regfleet.records import Across, AcrossComparison, AnalysisSettings, DatasetSummary, RankTest, VariantSummary
+
+MINIMUM_DATASETS = 5
+
+
+def signed_rank_p(differences: Array) -> float:
+    """Wilcoxon's signed-rank test of ``differences`` (data sets,) against zero; 1 where all of them are zero."""
+    from scipy.stats import wilcoxon
+
+    rounded = np.round(differences, 12)
+    return float(wilcoxon(rounded, zero_method="wilcox").pvalue) if np.any(rounded) else 1.0
+
+
+def compare_across(
+    name: str, label: str, control: str, means: Mapping[str, float], rope: float, alpha: float, comparisons: int
+) -> AcrossComparison:
+    """One variant over data sets.
+
+    Args:
+        name, label: of the variant; ``control`` likewise the name of its control.
+        means: data set → mean difference, oriented.
+        rope: half-width of the region of practical equivalence, in units of the metric.
+        alpha, comparisons: of the simultaneous intervals.
+
+    Paper: Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006.
+    """
+    values = np.array(list(means.values()), dtype=np.float64)
+    of = estimate(values, ratio=0.0)
+    between = interval(of, alpha, comparisons)
+    verdict, note = decide(between, rope, len(values))
+    wilcoxon_p = min(1.0, comparisons * signed_rank_p(values)) if len(values) else 1.0
+    return AcrossComparison(
+        name=name,
+        label=label,
+        control=control,
+        datasets=tuple(means),
+        differences=tuple(values.tolist()),
+        difference=between,
+        sd=of.sd,
+        p=p_value(of, comparisons),
+        wilcoxon_p=wilcoxon_p,
+        agrees=(wilcoxon_p < alpha) == excludes_zero(between),
+        rope=rope,
+        verdict=verdict,
+        note=TOO_FEW_DATASETS if note == TOO_FEW else note,
+        sentence="",
+    )
+
+
+def over_datasets(
+    datasets: Sequence[DatasetSummary], order: Sequence[str], settings: AnalysisSettings
+) -> Across | None:
+    """The analysis over ``datasets``, from five up; None below: then each data set speaks for itself.
+
+    Args:
+        datasets: the summaries.
+        order: names of the variants and families, in the order of the study.
+        settings: of those summaries.
+    """
+    if len(datasets) < MINIMUM_DATASETS:
+        return None
+    rows = [{row.name: row for row in _shown(dataset)} for dataset in datasets]
+    held = {
+        name: {key.dataset: row[name] for key, row in zip(datasets, rows, strict=True) if name in row} for name in order
+    }
+    compared = [name for name in order if any(one.comparison for one in held[name].values())]
+    comparisons = tuple(_told(held[name], rows[0], settings, len(compared)) for name in compared)
+    return Across(
+        datasets=tuple(dataset.dataset for dataset in datasets),
+        comparisons=comparisons,
+        ranks=_ranks(datasets, order, settings),
+        headline=across_headline(comparisons, len(datasets)),
+    )
+
+
+def _told(
+    held: Mapping[str, VariantSummary], rows: Mapping[str, VariantSummary], settings: AnalysisSettings, count: int
+) -> AcrossComparison:
+    found = {key: row.comparison for key, row in held.items() if row.comparison is not None and row.comparison.seeds}
+    first = next(iter(held.values()))
+    control = first.control or ""
+    result = compare_across(
+        name=first.name,
+        label=first.label,
+        control=control,
+        means={key: one.difference.mean for key, one in found.items()},
+        rope=float(np.mean([one.rope for one in found.values()])) if found else 0.0,
+        alpha=spent(settings.alpha, settings.look, settings.looks),
+        comparisons=count,
+    )
+    label = rows[control].label if control in rows else control
+    return replace(result, sentence=across_sentence(result, label, settings))
+
+
+def _shown(dataset: DatasetSummary) -> list[VariantSummary]:
+    return [*dataset.variants, *(family.tuned for family in dataset.families)]
+
+
+def _ranks(datasets: Sequence[DatasetSummary], order: Sequence[str], settings: AnalysisSettings) -> RankTest | None:
+    means = [{row.name: row.score.mean for row in dataset.variants if row.finished} for dataset in datasets]
+    names = [name for name in order if all(name in row for row in means)]
+    if len(names) < 3:  # Friedman's test is about three and more
+        return None
+    scores = np.array([[row[name] for name in names] for row in means])
+    return rank_test(names, oriented(scores, metric_of(settings)), settings.alpha)

@@ -1,0 +1,131 @@
+"""A variant against its control, and the best against the runner-up, from their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from regfleet.analysis.effects import effects
+from regfleet.analysis.failures import majority_score, scored
+from regfleet.analysis.intervals import Array, estimate, interval, p_value, rope_probabilities, sd_floor
+from regfleet.analysis.metric import oriented, rope_of
+from regfleet.analysis.power import resolution_floor
+from regfleet.analysis.runs import Runs, differences, shared
+from regfleet.analysis.verdicts import MINIMUM_PAIRS, decide
+from regfleet.metrics import Metric
+from regfleet.records import AnalysisSettings, Comparison, Interval, Lead
+from regfleet.streams import stream
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What every row of one data set has in common.
+
+    ``ratio`` n_test/n_train and ``gap_ratio`` n_val/n_train as they enter the intervals, ``alpha`` the share to spend
+    now, ``comparisons`` the number of simultaneous intervals, ``shares`` of the classes where they are known, ``where``
+    the words for what the intervals are about, ``labels`` of the variants by name.
+    """
+
+    dataset: str
+    settings: AnalysisSettings
+    metric: Metric
+    ratio: float
+    gap_ratio: float
+    alpha: float
+    comparisons: int
+    n_test: int
+    n_val: int
+    shares: Sequence[float] | None
+    where: str
+    labels: Mapping[str, str]
+
+    def floor(self, seeds: int) -> float:
+        """The least standard deviation of a mean of ``seeds`` scores or differences."""
+        return sd_floor(self.n_test, seeds) if self.metric.counts else 0.0
+
+
+def compare(name: str, variant: Runs, control_name: str, control: Runs, terms: Terms) -> Comparison:
+    """The variant called ``name`` against its control, over the seeds that both finished."""
+    seeds, own, other = shared(variant, control)
+    d = differences(variant.scores[own], control.scores[other], terms.metric)
+    of = estimate(d, terms.ratio, terms.floor(len(d)))
+    simultaneous = interval(of, terms.alpha, terms.comparisons)
+    rope = rope_of(terms.settings, terms.metric, float(np.mean(control.scores[other])) if len(d) else 0.0)
+    verdict, note = decide(simultaneous, rope, len(d))
+    dropped = _dropped(variant, control)
+    withdrawn = None
+    if dropped and verdict != "undecided" and _with_failures(variant, control, terms, rope) != verdict:
+        verdict, note, withdrawn = "undecided", "withdrawn because of failed runs", verdict
+    worse, equivalent, better = rope_probabilities(of, rope)
+    return Comparison(
+        control=control_name,
+        seeds=tuple(seeds.tolist()),
+        differences=tuple(d.tolist()),
+        difference=simultaneous,
+        sd=of.sd,
+        p=p_value(of, terms.comparisons),
+        p_worse=worse,
+        p_equivalent=equivalent,
+        p_better=better,
+        wins=int(np.sum(d > 0)),
+        ties=int(np.sum(d == 0)),
+        losses=int(np.sum(d < 0)),
+        rope=rope,
+        floor=resolution_floor(of.sd, terms.ratio, terms.alpha, terms.comparisons),
+        verdict=verdict,
+        note=note,
+        dropped=dropped,
+        withdrawn=withdrawn,
+        identical=not d.any() and _identical(variant.train_cross_entropy[own], control.train_cross_entropy[other]),
+        this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.alpha, terms.comparisons),
+        effects=effects(
+            oriented(variant.scores[own], terms.metric),
+            oriented(control.scores[other], terms.metric),
+            d,
+            stream(0, "bootstrap", terms.dataset, name),
+        ),
+    )
+
+
+def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
+    """The first of ``ranked`` (name and runs, best mean first) against the second; None below two."""
+    if len(ranked) < 2:
+        return None
+    (best, first), (runner_up, second) = ranked[:2]
+    seeds, own, other = shared(first, second)
+    d = differences(first.scores[own], second.scores[other], terms.metric)
+    between = interval(estimate(d, terms.ratio, terms.floor(len(d))), terms.alpha, len(ranked) - 1)
+    clear = len(d) >= MINIMUM_PAIRS and between.low > 0
+    return Lead(best, runner_up, between, clear, tuple(seeds.tolist()))
+
+
+def score_interval(scores: Array, terms: Terms) -> Interval:
+    """The mean of ``scores`` (seeds,) with its own interval, cut to what the metric can be."""
+    found = interval(estimate(scores, terms.ratio, terms.floor(len(scores))), terms.settings.alpha)
+    if terms.metric.percent:
+        return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0)) if found.low == found.low else found
+    return found
+
+
+def _dropped(variant: Runs, control: Runs) -> int:
+    attempted = np.intersect1d(
+        np.concatenate([variant.seeds, variant.lost]), np.concatenate([control.seeds, control.lost])
+    )
+    return int(np.sum(np.isin(attempted, variant.lost) | np.isin(attempted, control.lost)))
+
+
+def _with_failures(variant: Runs, control: Runs, terms: Terms, rope: float) -> str:
+    """The verdict with every lost run scored as the majority class."""
+    score = majority_score(terms.metric, terms.shares, np.concatenate([variant.scores, control.scores]))
+    (seeds, scores), (control_seeds, control_scores) = scored(variant, score), scored(control, score)
+    _, own, other = np.intersect1d(seeds, control_seeds, return_indices=True)
+    d = differences(scores[own], control_scores[other], terms.metric)
+    of = estimate(d, terms.ratio, terms.floor(len(d)))
+    return decide(interval(of, terms.alpha, terms.comparisons), rope, len(d))[0]
+
+
+def _identical(loss: Array, control_loss: Array) -> bool:
+    """Whether the training loss is the same to the last bit on every seed: the technique is not wired in."""
+    return len(loss) > 0 and bool(np.array_equal(loss, control_loss))

@@ -1,0 +1,138 @@
+"""The sentences that open the terminal's summary and the report, and the warnings that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from regfleet.analysis.metric import metric_of
+from regfleet.analysis.verdicts import MINIMUM_PAIRS
+from regfleet.analysis.words import amount, capital, change, counted, listed, number_word
+from regfleet.metrics import Metric
+from regfleet.records import AcrossComparison, AnalysisSettings, DatasetSummary, Variant, VariantSummary
+
+
+def verdict_counts(variants: Sequence[VariantSummary]) -> str:
+    """``1 better, 2 equivalent, 5 undecided, 1 worse``, without the empty ones."""
+    words: list[str] = [variant.comparison.verdict for variant in variants if variant.comparison is not None]
+    order = ("better", "equivalent", "undecided", "worse")
+    return ", ".join(f"{words.count(word)} {word}" for word in order if words.count(word))
+
+
+def headline(dataset: DatasetSummary, settings: AnalysisSettings) -> tuple[str, ...]:
+    """The study's result on one data set, most important sentence first."""
+    shown = [*dataset.variants, *(family.tuned for family in dataset.families)]
+    compared = [variant for variant in shown if variant.comparison is not None]
+    if not any(variant.finished for variant in shown):
+        return (f"No run on {dataset.dataset} finished, so there is nothing to compare.",)
+    if not compared:
+        return (f"Nothing on {dataset.dataset} has a control to be compared with.",)
+    seeds = max(len(variant.comparison.seeds) for variant in compared if variant.comparison is not None)
+    if seeds == 0:
+        return (f"No variant on {dataset.dataset} has a finished seed in common with its control: no verdict.",)
+    if seeds < MINIMUM_PAIRS:
+        few = f"{capital(counted(seeds, 'seed'))} cannot give a verdict on {dataset.dataset}"
+        return (f"{few}: {number_word(MINIMUM_PAIRS)} are the least.",)
+    lines = [_result(dataset, compared, seeds, metric_of(settings))]
+    if len(compared) > 1:
+        lines.append(f"Against their controls: {verdict_counts(compared)}.")
+    if dataset.lead is not None:
+        lines.append(dataset.lead.sentence)
+    lines.append(_resolution(dataset, metric_of(settings)))
+    return tuple(lines)
+
+
+def _result(dataset: DatasetSummary, compared: Sequence[VariantSummary], seeds: int, metric: Metric) -> str:
+    by_word = {
+        word: [variant for variant in compared if variant.comparison and variant.comparison.verdict == word]
+        for word in ("better", "equivalent", "undecided", "worse")
+    }
+    control = _control(dataset, compared)
+    if by_word["better"]:
+        best = max(by_word["better"], key=lambda variant: variant.score.mean * (1 if metric.higher_is_better else -1))
+        return _best(dataset, best, metric)
+    worse = listed([variant.label for variant in by_word["worse"]]) if by_word["worse"] else ""
+    verb = "is" if len(by_word["worse"]) == 1 else "are"
+    if len(by_word["equivalent"]) == len(compared):
+        return f"On {dataset.dataset} none of these techniques makes a difference that matters: take the simplest."
+    if worse:
+        return f"No technique is clearly better than {control} on {dataset.dataset}, and {worse} {verb} clearly worse."
+    if by_word["equivalent"]:
+        return (
+            f"No technique is clearly better or worse than {control} on {dataset.dataset}; "
+            f"{listed([variant.label for variant in by_word['equivalent']])} can be left out without loss."
+        )
+    return (
+        f"{capital(counted(seeds, 'seed'))} cannot separate these techniques on {dataset.dataset}: "
+        f"no variant is clearly better than {control}."
+    )
+
+
+def _best(dataset: DatasetSummary, best: VariantSummary, metric: Metric) -> str:
+    comparison = best.comparison
+    if comparison is None:
+        return ""
+    return (
+        f"{best.label} is better than {label_of(dataset, comparison.control)} on {dataset.dataset}: it "
+        f"{change(comparison.difference, metric, dataset.about)}, ahead on {comparison.wins} of "
+        f"{len(comparison.seeds)} seeds."
+    )
+
+
+def label_of(dataset: DatasetSummary, name: str) -> str:
+    """The label of the variant called ``name``."""
+    return next((variant.label for variant in dataset.variants if variant.name == name), name)
+
+
+def _control(dataset: DatasetSummary, compared: Sequence[VariantSummary]) -> str:
+    controls = {variant.comparison.control for variant in compared if variant.comparison is not None}
+    return label_of(dataset, controls.pop()) if len(controls) == 1 else "its control"
+
+
+def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
+    if dataset.fixed_test:
+        return "All of this is about this one test set; other test rows may say otherwise."
+    if dataset.ratio == 0 or not dataset.floor > 0:
+        return "All of this is about random splits of these rows; new rows may say otherwise."
+    return (
+        f"Differences under about {amount(dataset.floor, metric)} cannot be seen for new data, however many seeds are "
+        "run; more rows or more data sets would show them."
+    )
+
+
+def across_headline(comparisons: Sequence[AcrossComparison], datasets: int) -> tuple[str, ...]:
+    """The result over data sets."""
+    clear = [one for one in comparisons if one.verdict == "better"]
+    if clear:
+        best = max(clear, key=lambda one: one.difference.mean)
+        verb = "is" if len(clear) == 1 else "are"
+        names = listed([one.label for one in clear])
+        return (f"Over {datasets} data sets, {names} {verb} better than no technique.", best.sentence)
+    worse = [one.label for one in comparisons if one.verdict == "worse"]
+    verb = "is" if len(worse) == 1 else "are"
+    tail = f"; {listed(worse)} {verb} clearly worse" if worse else ""
+    return (f"Over {datasets} data sets, no technique is clearly better than its control{tail}.",)
+
+
+def warnings(dataset: DatasetSummary, settings: AnalysisSettings, variants: Sequence[Variant]) -> tuple[str, ...]:
+    """What a reader of one data set's results must know: failures, techniques without effect, optimistic gaps."""
+    found = []
+    rows = {row.name: row for row in dataset.variants}
+    for row in dataset.variants:
+        lost, attempted = row.failed + row.diverged, row.finished + row.failed + row.diverged
+        comparison = row.comparison
+        if lost and not row.finished:
+            found.append(f"{row.label}: none of its {counted(attempted, 'run')} finished.")
+        control = rows.get(row.control or "")
+        if comparison is None or control is None:
+            if row.control is not None and control is None:
+                found.append(f"{row.label} cannot be compared: its control {row.control} is not in the results.")
+            continue
+        other = control.failed + control.diverged
+        if lost * (control.finished + other) != other * attempted:
+            rates = f"{row.label} lost {lost} of {attempted} runs and {control.label} {other}"
+            found.append(f"{rates}: an unequal share of failed runs is itself a result.")
+        if comparison.identical:
+            found.append(comparison.sentence)
+    if settings.at == "best" or any(variant.training.early_stopping for variant in variants):
+        found.append("Validation rows chose the epoch, so validation accuracy is optimistic and gaps look too small.")
+    return tuple(found)

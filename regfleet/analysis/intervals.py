@@ -1,0 +1,101 @@
+"""The corrected interval: a mean over seeds that knows that random splits of the same rows overlap."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regfleet.records import Interval
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over seeds with its corrected standard error and ``df`` degrees of freedom; NaN below two values."""
+
+    mean: float
+    sd: float
+    se: float
+    df: int
+
+    @property
+    def t(self) -> float:
+        """Mean over standard error: 0 for no difference at all, infinite for a difference without any scatter."""
+        if self.se == 0:
+            return math.copysign(math.inf, self.mean) if self.mean else 0.0
+        return self.mean / self.se
+
+
+def sd_floor(n_test: int, seeds: int) -> float:
+    """The least standard deviation that a count of ``n_test`` rows is believed to have over ``seeds`` seeds.
+
+    One row on one seed: a smaller one would claim certainty from runs that happen to agree.
+    """
+    return 1 / (n_test * math.sqrt(seeds)) if n_test and seeds else 0.0
+
+
+def estimate(values: Array, ratio: float, floor: float = 0.0) -> Estimate:
+    """The mean of ``values`` (seeds,) with the variance correction for overlapping splits.
+
+    Args:
+        values: one number per seed; a paired difference or a score.
+        ratio: rows of the judging set / rows of the training set where the split is redrawn per seed; 0 otherwise.
+        floor: least standard deviation (`sd_floor`).
+
+    Returns:
+        mean, sd (ddof 1, at least ``floor``), se = sd·√(1/N + ratio), df = N − 1.
+
+    Paper: Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52, 2003.
+    """
+    count = len(values)
+    mean = float(np.mean(values)) if count else math.nan
+    if count < 2:
+        return Estimate(mean, math.nan, math.nan, count - 1)
+    sd = max(float(np.std(values, ddof=1)), floor)
+    return Estimate(mean, sd, sd * math.sqrt(1 / count + ratio), count - 1)
+
+
+def interval(of: Estimate, alpha: float, comparisons: int = 1) -> Interval:
+    """The two-sided interval at level 1 − ``alpha``, simultaneous over ``comparisons`` of its kind (Bonferroni)."""
+    from scipy.stats import t
+
+    if of.df < 1:
+        return Interval(of.mean, math.nan, math.nan)
+    half = float(t.ppf(1 - alpha / (2 * comparisons), of.df)) * of.se
+    return Interval(of.mean, of.mean - half, of.mean + half)
+
+
+def p_value(of: Estimate, comparisons: int = 1) -> float:
+    """The decision of `interval` as a number: below alpha exactly where that interval excludes zero."""
+    from scipy.stats import t
+
+    if of.df < 1:
+        return math.nan
+    return min(1.0, comparisons * 2 * float(t.sf(abs(of.t), of.df)))
+
+
+def rope_probabilities(of: Estimate, rope: float) -> tuple[float, float, float]:
+    """How probable it is that the variant is worse than, equivalent to and better than its control.
+
+    Args:
+        of: the corrected estimate of the difference, larger is better.
+        rope: half-width of the region of practical equivalence, in units of the metric.
+
+    Returns:
+        probabilities below −rope, within ±rope and above rope; NaN below two values.
+
+    Paper: Benavoli, Corani, Demšar and Zaffalon, "Time for a change", JMLR 18, 2017 (the correlated t-test).
+    """
+    from scipy.stats import t
+
+    if of.df < 1:
+        return math.nan, math.nan, math.nan
+    if of.se == 0:
+        return float(of.mean < -rope), float(abs(of.mean) <= rope), float(of.mean > rope)
+    worse = float(t.cdf((-rope - of.mean) / of.se, of.df))
+    better = float(t.sf((rope - of.mean) / of.se, of.df))
+    return worse, max(0.0, 1 - worse - better), better

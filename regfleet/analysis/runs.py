@@ -1,0 +1,133 @@
+"""The finished runs of a variant on a data set, as arrays by seed; failed ones are set apart here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regfleet.analysis.intervals import Array
+from regfleet.errors import InputError
+from regfleet.metrics import Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Seeds = NDArray[np.int64]
+PER_SEED = (
+    "scores",
+    "train_scores",
+    "val_scores",
+    "gaps_train",
+    "gaps_val",
+    "train_cross_entropy",
+    "val_cross_entropy",
+    "best_epoch",
+    "seconds",
+)
+"""The fields of `Runs` that hold one number per finished seed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """One variant on one data set. Every array is (finished seeds,) in ascending order of ``seeds``, NaN if unknown.
+
+    ``scores``, ``train_scores`` and ``val_scores`` are the metric as it is measured; ``train_cross_entropy`` and
+    ``val_cross_entropy`` belong to the same weights. ``lost`` (lost seeds,) holds the seeds that failed or diverged.
+    """
+
+    seeds: Seeds
+    scores: Array
+    train_scores: Array
+    val_scores: Array
+    gaps_train: Array
+    gaps_val: Array
+    train_cross_entropy: Array
+    val_cross_entropy: Array
+    best_epoch: Array
+    seconds: Array
+    lost: Seeds
+    failed: int
+    diverged: int
+
+    @property
+    def gaps(self) -> Array:
+        """Training minus validation accuracy, (finished seeds,)."""
+        return self.gaps_train - self.gaps_val
+
+
+def runs_of(trials: pd.DataFrame, metric: Metric, at: str) -> Runs:
+    """The runs of one variant on one data set.
+
+    Args:
+        trials: its rows of the trials frame, in any order.
+        metric: decides which columns are the score; a count metric is read from the count of correct rows.
+        at: "last" or "best" weights.
+
+    Raises:
+        InputError: a seed occurs twice.
+    """
+    trials = trials.sort_values("seed", kind="stable")
+    seeds = trials["seed"].to_numpy(dtype=np.int64)
+    if len(np.unique(seeds)) < len(seeds):
+        twice = seeds[:-1][np.diff(seeds) == 0][0]
+        raise InputError(f"trials must hold each seed once. Got seed {twice} twice for {_name(trials)}")
+    scores = _scores(trials, metric, at)
+    failed: NDArray[np.bool_] = np.asarray(trials["status"] == "failed")
+    done: NDArray[np.bool_] = np.asarray(trials["status"] == "done") & np.isfinite(scores)
+
+    def finished(column: str) -> Array:
+        return _floats(trials, column)[done]
+
+    return Runs(
+        seeds=seeds[done],
+        scores=scores[done],
+        train_scores=finished(f"{at}_train_{metric.name}"),
+        val_scores=finished(f"{at}_val_{metric.name}"),
+        gaps_train=finished(f"{at}_train_accuracy"),
+        gaps_val=finished(f"{at}_val_accuracy"),
+        train_cross_entropy=finished(f"{at}_train_cross_entropy"),
+        val_cross_entropy=finished(f"{at}_val_cross_entropy"),
+        best_epoch=finished("best_epoch"),
+        seconds=finished("seconds"),
+        lost=seeds[~done],
+        failed=int(np.sum(failed)),
+        # A score that is not a number is a divergence that training did not notice.
+        diverged=int(np.sum(~done & ~failed)),
+    )
+
+
+def shared(first: Runs, second: Runs) -> tuple[Seeds, NDArray[np.intp], NDArray[np.intp]]:
+    """The seeds that both finished, ascending, and their positions in each, (pairs,)."""
+    seeds, in_first, in_second = np.intersect1d(first.seeds, second.seeds, assume_unique=True, return_indices=True)
+    return seeds, in_first, in_second
+
+
+def differences(first: Array, second: Array, metric: Metric) -> Array:
+    """``first`` minus ``second``, (pairs,) each, oriented so that larger is better; equal row counts differ equally."""
+    found = first - second if metric.higher_is_better else second - first
+    if metric.counts:
+        found = np.round(found, 14)
+    return found
+
+
+def _scores(trials: pd.DataFrame, metric: Metric, at: str) -> Array:
+    correct = f"{at}_test_correct"
+    if metric.counts and correct in trials:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scores: Array = _floats(trials, correct) / _floats(trials, "n_test")
+        return scores
+    return _floats(trials, f"{at}_test_{metric.name}")
+
+
+def _floats(trials: pd.DataFrame, column: str) -> Array:
+    if column not in trials:
+        return np.full(len(trials), np.nan)
+    values: Array = trials[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
+
+
+def _name(trials: pd.DataFrame) -> str:
+    return " on ".join(str(trials[column].iloc[0]) for column in ("variant", "dataset") if column in trials)

@@ -1,0 +1,93 @@
+"""Seeds until the answer is clear: looks fixed beforehand, each spending its share of alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from regfleet.analysis.power import resolution_floor, useful_seeds
+from regfleet.records import AnalysisSettings, Comparison, DatasetSummary, Look
+
+LOOKS = (10, 20, 40, 80, 160)
+
+
+def spent(alpha: float, look: int, looks: int) -> float:
+    """The share of ``alpha`` for look ``look`` of ``looks`` (from 1): α·2^(j−1)/(2^J−1), which adds up to alpha."""
+    return float(alpha * 2 ** (look - 1) / (2**looks - 1))
+
+
+def planned_looks(ratio: float) -> tuple[int, ...]:
+    """The numbers of seeds to look at; capped where more seeds add next to nothing for ``ratio`` = n_test/n_train."""
+    useful = useful_seeds(ratio)
+    cap = LOOKS[-1] if useful is None else min(LOOKS[-1], max(useful, LOOKS[0]))
+    return (*(seeds for seeds in LOOKS if seeds < cap), cap)
+
+
+def decidable(comparison: Comparison, ratio: float, alpha: float, comparisons: int) -> bool:
+    """Whether more seeds could end this comparison: the long-run mean that these rows allow may clear the floor.
+
+    Args:
+        comparison: with its ``this_dataset`` interval, where unlimited seeds would put the mean.
+        ratio, alpha, comparisons: of the interval at the last look.
+    """
+    reach = comparison.this_dataset
+    if ratio == 0 or reach is None or reach.low != reach.low:
+        return True
+    floor = resolution_floor(comparison.sd, ratio, alpha, comparisons)
+    nearest = max(0.0, reach.low, -reach.high)
+    farthest = max(-reach.low, reach.high)
+    return farthest > floor or nearest + floor < comparison.rope
+
+
+def take_look(dataset: DatasetSummary, settings: AnalysisSettings, looks: Sequence[int]) -> Look:
+    """What look ``settings.look`` settles on one data set, and whether to go on.
+
+    Args:
+        dataset: the summary computed with these ``settings``.
+        settings: with ``look`` from 1 and ``looks`` = len(looks).
+        looks: seeds at each look, as `planned_looks` gave them before the first run.
+
+    Returns:
+        settled variants (no more seeds for them), undecided ones, hopeless ones (undecided, and no number of seeds
+        will decide), the seeds to go on to or None, and the reason.
+    """
+    shown = [variant for variant in dataset.variants if variant.comparison is not None]
+    shown += [family.tuned for family in dataset.families]
+    last = spent(settings.alpha, settings.looks, settings.looks)
+    settled, undecided, hopeless = [], [], []
+    for variant in shown:
+        comparison = variant.comparison
+        if comparison is None:
+            continue
+        if comparison.verdict != "undecided":
+            settled.append(variant.name)
+        elif decidable(comparison, dataset.ratio, last, dataset.comparisons):
+            undecided.append(variant.name)
+        else:
+            hopeless.append(variant.name)
+    following = looks[settings.look] if undecided and settings.look < len(looks) else None
+    return Look(
+        dataset=dataset.dataset,
+        number=settings.look,
+        looks=len(looks),
+        seeds=looks[settings.look - 1],
+        alpha=spent(settings.alpha, settings.look, settings.looks),
+        settled=tuple(settled),
+        undecided=tuple(undecided),
+        hopeless=tuple(hopeless),
+        next_seeds=following,
+        reason=_reason(dataset.dataset, looks, settings.look, len(undecided), len(hopeless)),
+    )
+
+
+def _reason(dataset: str, looks: Sequence[int], number: int, undecided: int, hopeless: int) -> str:
+    seeds = looks[number - 1]
+    if undecided and number < len(looks):
+        return f"On to {looks[number]} seeds on {dataset}: {undecided} undecided after {seeds}."
+    if undecided:
+        return f"Stopped on {dataset} at the last look, {seeds} seeds, with {undecided + hopeless} undecided."
+    if hopeless:
+        return (
+            f"Stopped on {dataset} after {seeds} seeds: no number of seeds will decide the {hopeless} still undecided; "
+            "more rows or more data sets could."
+        )
+    return f"Stopped on {dataset} after {seeds} seeds: every comparison is settled."

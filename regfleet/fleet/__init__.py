@@ -1,0 +1,7 @@
+"""Where chunks of trials run: on Ray, or in this process for debugging, under one contract."""
+
+from regfleet.fleet.contract import Fleet, FleetSettings, Work, WorkSource
+from regfleet.fleet.in_process import InProcess
+from regfleet.fleet.ray_fleet import check_address, ray_fleet
+
+__all__ = ["Fleet", "FleetSettings", "InProcess", "Work", "WorkSource", "check_address", "ray_fleet"]

@@ -1,0 +1,49 @@
+"""What every fleet promises."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from regfleet.records import Chunk, Dataset, Outcome
+
+Work = Callable[[Chunk, Dataset], tuple[Outcome, ...]]
+"""Runs a chunk in a worker. It must be importable there, and returns what goes wrong in a trial as an outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """How to reach workers and what each trial gets.
+
+    ``address`` None starts Ray on this machine. ``workers`` limits the chunks that run at once; None is one per CPU.
+    ``gpus_per_trial`` None gives each trial a share where there are GPUs. ``environment`` is set in every worker
+    before it imports anything.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    gpus_per_trial: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class WorkSource(Protocol):
+    """Where a fleet gets its chunks; made when asked for, so that sizes can follow what was measured."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether sizes rest on a measurement yet; until then one chunk per worker is enough."""
+
+    def next(self) -> Chunk | None:
+        """The next chunk, or None when there is none left."""
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Take finished outcomes into account."""
+
+
+class Fleet(Protocol):
+    """Runs chunks and hands back outcomes as they come, each trial's exactly once."""
+
+    workers: int
+    description: str
+
+    def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
+        """Run all chunks of ``source``; raises FleetError when the workers are lost for good."""

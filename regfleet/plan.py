@@ -1,0 +1,175 @@
+"""From a study to its trials, their controls, and the chunks that run as tasks."""
+
+import dataclasses
+import hashlib
+import json
+import statistics
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from regfleet.errors import InputError
+from regfleet.records import Chunk, Dataset, ModelSpec, Outcome, SplitSpec, Technique, Training, Trial, Variant
+from regfleet.study import Study
+from regfleet.techniques import describe_techniques, parse_techniques
+
+RESULT_FORMAT = 1
+"""Part of every trial's key: raised when the same trial would give another result."""
+
+CHUNK_SECONDS = (1.0, 10.0)
+CHUNKS_PER_WORKER = 4
+CHUNK_BYTES = 1_000_000
+"""Of results per chunk. A lost one is made again, bit for bit, so it need not fit what Ray keeps in the driver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A study's variants and trials. ``groups`` holds a chunk of all trials of each data set and variant."""
+
+    model: ModelSpec
+    split: SplitSpec
+    variants: tuple[Variant, ...]
+    groups: tuple[Chunk, ...]
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial of the plan."""
+        return tuple(trial for group in self.groups for trial in group.trials)
+
+    def without(self, finished: Collection[str]) -> tuple[Chunk, ...]:
+        """The groups with the trials whose keys are not in ``finished``."""
+        left = (replace(group, trials=tuple(t for t in group.trials if t.key not in finished)) for group in self.groups)
+        return tuple(group for group in left if group.trials)
+
+
+def make_plan(study: Study, split: SplitSpec, datasets: Mapping[str, Dataset]) -> Plan:
+    """The plan of a study; raises InputError when a technique does not fit the model."""
+    model = study.model.spec()
+    variants = resolve_variants(study)
+    groups = tuple(
+        Chunk(
+            name,
+            variant,
+            model,
+            split,
+            study.engine,
+            tuple(
+                Trial(trial_key(dataset, variant, model, split, study.engine, seed), name, variant.name, seed)
+                for seed in study.seeds
+            ),
+        )
+        for name, dataset in datasets.items()
+        for variant in variants
+    )
+    return Plan(model, split, variants, groups)
+
+
+def resolve_variants(study: Study) -> tuple[Variant, ...]:
+    """The study's variants, each behind the control that shares its training settings.
+
+    Raises InputError naming ``--technique`` for what does not exist, is out of range or is given twice.
+    """
+    model, base = study.model.spec(), Training(**study.training.model_dump())
+    variants: dict[str, Variant] = {}
+
+    def add(techniques: tuple[Technique, ...], training: Training, label: str | None, family: str | None) -> str:
+        suffix = "" if training == base else f"[batch_size={training.batch_size}]"
+        name = ("+".join(map(str, techniques)) or "none") + suffix
+        words = label or describe_techniques(techniques, model)
+        words += f", batch {training.batch_size}" if suffix and not label else ""
+        control = add((), training, None, None) if techniques else None
+        variants.setdefault(name, Variant(name, words, techniques, training, control, family))
+        return name
+
+    add((), base, None, None)
+    for entry in study.variant:
+        try:
+            sweep = parse_techniques(entry.technique, model)
+        except InputError as problem:
+            msg = f"--technique {entry.technique}: {problem}"
+            raise InputError(msg) from None
+        training = replace(base, batch_size=entry.batch_size or base.batch_size)
+        for techniques in sweep.combinations:
+            add(techniques, training, entry.label, sweep.family)
+    labels = [variant.label for variant in variants.values()]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice:
+        msg = f"variant label: expected a different label for each variant; got {twice!r} twice"
+        raise InputError(msg)
+    return tuple(variants.values())
+
+
+def trial_key(dataset: Dataset, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seed: int) -> str:
+    """The hash of everything that determines a trial's result (the first 32 hexadecimal digits of its SHA-256)."""
+    what = {
+        "format": RESULT_FORMAT,
+        "data": dataset.fingerprint,
+        "split": dataclasses.asdict(split),
+        "model": dataclasses.asdict(model),
+        "techniques": [str(technique) for technique in variant.techniques],
+        "training": dataclasses.asdict(variant.training),
+        "engine": engine,
+        "seed": seed,
+    }
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+
+class Schedule:
+    """Hands out chunks, each made when it is asked for and sized by the seconds its trials were seen to take.
+
+    A chunk should take 1 to 10 s, and a quarter of a worker's share of what is left at most, so that the tail is
+    short. Groups take turns, so that a leaderboard of the first results covers every variant.
+    """
+
+    def __init__(self, groups: Iterable[Chunk], workers: int, seconds: Mapping[tuple[str, str], float]) -> None:
+        """``seconds`` per trial by data set and variant, as far as earlier runs measured them."""
+        self._queue = deque(groups)
+        self._workers = workers
+        self._seconds: dict[tuple[str, str], list[float]] = {name: [value] for name, value in seconds.items()}
+
+    @property
+    def measured(self) -> bool:
+        """Whether any trial's time is known yet."""
+        return bool(self._seconds)
+
+    def next(self) -> Chunk | None:
+        """The next chunk, or None when every trial has been handed out."""
+        if not self._queue:
+            return None
+        group = self._queue.popleft()
+        size = self._size(group)
+        if len(group.trials) > size:
+            self._queue.append(replace(group, trials=group.trials[size:]))
+        return replace(group, trials=group.trials[:size])
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Take the measured seconds of finished trials into account."""
+        for outcome in outcomes:
+            # A failed trial stops early and says nothing about the others.
+            if outcome.status == "done":
+                seconds = outcome.seconds - outcome.trace_seconds
+                self._seconds.setdefault((outcome.trial.dataset, outcome.trial.variant), []).append(seconds)
+
+    def seconds_of(self, group: Chunk) -> float | None:
+        """The expected seconds for one trial of a group; None while nothing at all was measured."""
+        own = self._seconds.get((group.dataset, group.variant.name))
+        if own:
+            return statistics.median(own)
+        others = [statistics.median(values) for values in self._seconds.values()]
+        return statistics.mean(others) if others else None
+
+    def seconds_left(self, workers: int = 1) -> float | None:
+        """The expected seconds that ``workers`` need for the trials without an outcome; None while nothing is known."""
+        if not self.measured:
+            return None
+        return sum((self.seconds_of(group) or 0.0) * len(group.trials) for group in self._queue) / workers
+
+    def _size(self, group: Chunk) -> int:
+        per_trial = self.seconds_of(group)
+        if per_trial is None:
+            return 1
+        left = (self.seconds_left() or 0.0) + per_trial * len(group.trials)
+        low, high = CHUNK_SECONDS
+        target = min(high, max(low, left / (CHUNKS_PER_WORKER * self._workers)))
+        history_bytes = 4 * 12 * group.variant.training.epochs + 2_000
+        return max(1, min(round(target / max(per_trial, 1e-6)), CHUNK_BYTES // history_bytes))

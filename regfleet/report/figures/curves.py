@@ -1,0 +1,171 @@
+"""Small multiples: one card per variant and metric, all on the same axes, the control's curve behind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regfleet.metrics import METRICS as KNOWN
+from regfleet.records import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.report.figures.style import BAND, GHOST, LINE, SMALL, Plate, canvas, grid, spread_apart, styled, thin
+from regfleet.report.shown import curve
+from regfleet.report.text import Scale, number, scale_of
+from regfleet.report.tokens import LIGHT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, HEIGHT = 350, 196
+METRICS = ("accuracy", "cross_entropy", "mse")
+TRAINING_MODE_DIFFERS = 0.03
+CROWD = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The axes that all cards of a metric share, and how many points a line may have."""
+
+    metric: str
+    unit: Scale
+    epochs: int
+    low: float
+    high: float
+    points: int
+
+
+def curves(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
+    """A card per variant and metric; none for a variant without a finished trial."""
+    del summary
+    by_name = {row.name: row for row in dataset.variants}
+    points = 175 if len(by_name) <= CROWD else 90
+    for metric in METRICS:
+        frame = _frame(dataset.variants, metric, points)
+        for place, row in enumerate(dataset.variants):
+            if curve(row, f"val_{metric}"):
+                control = by_name.get(row.control or "")
+                yield card(card_name(place, metric), row, control and curve(control, f"val_{metric}"), frame)
+
+
+def card_name(place: int, metric: str) -> str:
+    """The name of the plate that shows ``metric`` of the variant at ``place``."""
+    return f"curve-{metric}-{place}"
+
+
+def training_mode_differs(row: VariantSummary) -> bool:
+    """Whether Keras' own training accuracy leaves the inference-mode one after the first tenth of the epochs."""
+    own, inference = curve(row, "accuracy"), curve(row, "train_accuracy")
+    if own is None or inference is None:
+        return False
+    start = len(own.mean) // 10
+    pairs = zip(own.mean[start:], inference.mean[start:], strict=False)
+    return any(abs(a - b) > TRAINING_MODE_DIFFERS for a, b in pairs)
+
+
+def _frame(rows: Sequence[VariantSummary], metric: str, points: int) -> Frame:
+    """Limits from what comes after the first tenth of the epochs; the steep start may leave them."""
+    lows, highs, epochs = [], [], 1
+    for row in rows:
+        for one in (curve(row, f"train_{metric}"), curve(row, f"val_{metric}")):
+            settled = [value for value in one.mean[len(one.mean) // 10 :] if math.isfinite(value)] if one else []
+            if one and settled:
+                epochs = max(epochs, one.epochs[-1])
+                lows.append(min(settled))
+                highs.append(max(settled))
+    low, high = min(lows, default=0.0), max(highs, default=1.0)
+    if metric != "accuracy" and highs:
+        # One variant that runs away must not flatten all others.
+        high = min(high, 3 * sorted(highs)[len(highs) // 2])
+    margin = 0.06 * (high - low) or 0.05
+    # Room above 100 %, or half of a line that lies there is cut off.
+    top = min(high + margin, 1 + margin / 4) if metric == "accuracy" else high + margin
+    return Frame(metric, scale_of(KNOWN[metric]), epochs, max(low - margin, 0.0), top, points)
+
+
+@styled
+def card(name: str, row: VariantSummary, ghost: Curve | None, frame: Frame) -> Plate:
+    """The card of one variant: training dashed, validation solid, bands over seeds, the control's validation behind."""
+    figure, axes = canvas(WIDTH, HEIGHT, left=42, right=66, top=8, bottom=24)
+    axes.set_xlim(0, frame.epochs)
+    axes.set_ylim(frame.low, frame.high)
+    axes.locator_params(axis="y", nbins=4)
+    axes.locator_params(axis="x", nbins=4, integer=True)
+    factor, percent = frame.unit.factor, "\u202f%" if frame.unit.unit else ""
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value * factor:.4g}{percent}")
+    grid(axes, "y")
+    axes.annotate(
+        "epochs",
+        (1, 0),
+        (5, -5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        fontsize=SMALL,
+        color=LIGHT["muted"],
+    )
+    ends: list[tuple[float, str, str]] = []
+    if ghost:
+        _line(axes, ghost, frame, LIGHT["ghost"], "-", GHOST)
+        ends.append((ghost.mean[-1], "control", LIGHT["muted"]))
+    own = curve(row, frame.metric) if frame.metric == "accuracy" and training_mode_differs(row) else None
+    if own:
+        _line(axes, own, frame, LIGHT["train"], (0, (1, 1.6)), 1.2)
+        ends.append((own.mean[-1], "train mode", LIGHT["train"]))
+    for column, word, colour, dash in (
+        (f"train_{frame.metric}", "train", LIGHT["train"], (0, (4, 1.8))),
+        (f"val_{frame.metric}", "validation", LIGHT["validation"], "-"),
+    ):
+        one = curve(row, column)
+        if one:
+            _band(axes, one, frame, colour)
+            _line(axes, one, frame, colour, dash, LINE)
+            ends.append((one.mean[-1], word, colour))
+    _end_labels(axes, ends, frame)
+    return Plate(
+        name,
+        f"{row.label}: {frame.unit.metric.title} per epoch",
+        "After the last epoch: " + ", ".join(f"{word} {frame.unit.full(value)}" for value, word, _ in reversed(ends)),
+        figure,
+    )
+
+
+def _line(axes: Axes, one: Curve, frame: Frame, colour: str, dash: object, width: float) -> None:
+    indices = thin(len(one.epochs), frame.points if width == LINE else frame.points // 2)
+    axes.plot(
+        [one.epochs[i] for i in indices],
+        [one.mean[i] for i in indices],
+        color=colour,
+        linestyle=dash,  # type: ignore[arg-type]
+        linewidth=width,
+    )
+
+
+def _band(axes: Axes, one: Curve, frame: Frame, colour: str) -> None:
+    indices = thin(len(one.epochs), frame.points // 2)
+    epochs, low, high = ([side[i] for i in indices] for side in (one.epochs, one.low, one.high))
+    axes.fill_between(epochs, low, high, color=colour, alpha=BAND, linewidth=0)
+
+
+def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], frame: Frame) -> None:
+    """The lines' names where they end, pushed apart until they can be read."""
+    from matplotlib.transforms import offset_copy
+
+    ends = [end for end in ends if math.isfinite(end[0])]
+    pixel = (frame.high - frame.low) / (HEIGHT - 32)
+    places = spread_apart([value for value, _, _ in ends], 12.5 * pixel, frame.low + 4 * pixel, frame.high - 2 * pixel)
+    right = offset_copy(axes.get_yaxis_transform(), axes.figure, x=5, units="points")
+    for place, (_, word, colour) in zip(places, ends, strict=True):
+        axes.text(1, place, word, color=colour, fontsize=SMALL, transform=right, va="center_baseline")
+
+
+def caption(row: VariantSummary, unit: Scale) -> str:
+    """The line under a card: test score, difference, gap, best epoch."""
+    parts = [f"test {unit.full(row.score.mean)}"]
+    if row.comparison:
+        parts[0] += f" ({unit.difference(row.comparison.difference.mean)})"
+    if math.isfinite(row.gap.mean):
+        parts.append(f"gap {number(100 * row.gap.mean)} points")
+    if math.isfinite(row.best_epoch):
+        parts.append(f"best epoch {number(row.best_epoch, 0)}")
+    return " · ".join(parts)

@@ -1,0 +1,173 @@
+"""Paired differences from the control: a dot per seed, the interval that decides, the zone too small to matter."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regfleet.records import AcrossComparison, Comparison, DatasetSummary, Summary, Word
+from regfleet.report.figures.style import BODY, NARROW, SMALL, WIDE, Plate, canvas, grid, styled, thin
+from regfleet.report.shown import controls, shown
+from regfleet.report.text import Scale, elide, scale
+from regfleet.report.tokens import LIGHT
+from regfleet.report.words import VERDICTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_DOTS = 200
+MARKER: dict[Word, str] = {"better": "^", "worse": "v", "equivalent": "s", "undecided": "o"}
+MARK = {word: LIGHT["neutral-mark"] for word in VERDICTS} | {word: LIGHT[word] for word in ("better", "worse")}
+TEXT = {word: LIGHT["muted"] for word in VERDICTS} | {word: LIGHT[word] for word in ("better", "worse")}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the plot; ``against`` names the control where it is not everybody's."""
+
+    label: str
+    against: str
+    comparison: Comparison | AcrossComparison
+
+
+def forest(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
+    """The forest plot of a data set, for a wide page and for a phone; nothing where nothing could be compared."""
+    labels = {row.name: row.label for row in dataset.variants}
+    usual = next(iter(controls(dataset)), None)
+    lines = [
+        Line(
+            row.label,
+            "" if row.control == usual else f"against {labels.get(row.control or '', '')}",
+            row.comparison,
+        )
+        for row in shown(dataset)
+        if row.comparison and row.comparison.seeds
+    ]
+    yield from _both(lines, scale(summary.settings), "forest")
+
+
+def across(summary: Summary) -> Iterator[Plate]:
+    """The same over data sets: a dot per data set; nothing below five of them."""
+    lines = [Line(one.label, "", one) for one in summary.across.comparisons] if summary.across else []
+    yield from _both(lines, scale(summary.settings), "across")
+
+
+def _both(lines: list[Line], unit: Scale, name: str) -> Iterator[Plate]:
+    lines.sort(key=lambda line: -line.comparison.difference.mean)
+    for width in (WIDE, NARROW) if lines else ():
+        yield draw(lines, unit, width, name)
+
+
+@styled
+def draw(lines: Sequence[Line], unit: Scale, width: int, name: str) -> Plate:
+    """One forest plot, ``width`` CSS pixels wide."""
+    wide = width == WIDE
+    margins = {"left": 262.0, "right": 158.0} if wide else {"left": 10.0, "right": 10.0}
+    figure, axes = canvas(width, (32 if wide else 46) * len(lines) + 58, top=6, bottom=52, **margins)
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.set_xlim(*_limits(lines, unit.factor))
+    axes.locator_params(axis="x", nbins=8 if wide else 6)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\u2212"))
+    grid(axes, "x")
+    for index, line in enumerate(lines):
+        # On a phone the words stand above their bar, so the drawing moves to the lower part of its row.
+        _zone(axes, index, 1.0 if wide else 0.56, 0.0 if wide else 0.2, unit.factor * line.comparison.rope)
+        _dots(axes, index + (-0.12 if wide else 0.12), unit.factor, line.comparison.differences)
+        _bar(axes, index + (0.14 if wide else 0.3), unit.factor, line.comparison)
+        _words(axes, index, line, _numbers(line, unit), wide=wide)
+    axes.axvline(0, color=LIGHT["fg"], linewidth=1.2, zorder=1)
+    what = f"test {unit.metric.title} minus control, percentage points" if unit.unit else f"test {unit.metric.title}"
+    what = what if wide else unit.points or unit.metric.title
+    axes.set_xlabel(f"← worse  ·  {what}  ·  better →", fontsize=SMALL, color=LIGHT["muted"], labelpad=6)
+    return Plate(
+        f"{name}-{width}",
+        f"Difference in test {unit.metric.title} from the control, per variant",
+        "; ".join(
+            f"{line.label}: {_numbers(line, unit)}, {VERDICTS[line.comparison.verdict].word.lower()}" for line in lines
+        ),
+        figure,
+    )
+
+
+def _limits(lines: Sequence[Line], factor: float) -> tuple[float, float]:
+    ends = [0.0]
+    for line in lines:
+        one = line.comparison
+        ends += [value for value in (one.difference.low, one.difference.high, *one.differences) if math.isfinite(value)]
+        ends += [-one.rope, one.rope]
+    margin = 0.04 * (max(ends) - min(ends)) or 0.01
+    return factor * (min(ends) - margin), factor * (max(ends) + margin)
+
+
+def _numbers(line: Line, unit: Scale) -> str:
+    interval = line.comparison.difference
+    text = f"{VERDICTS[line.comparison.verdict].symbol} {unit.difference(interval.mean)}"
+    if math.isfinite(interval.low) and math.isfinite(interval.high):
+        text += f" [{unit.difference(interval.low)}, {unit.difference(interval.high)}]"
+    return text
+
+
+def _zone(axes: Axes, index: int, height: float, shift: float, rope: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner = (-rope, index + shift - height / 2)
+    axes.add_patch(Rectangle(corner, 2 * rope, height, facecolor=LIGHT["neutral-bg"], linewidth=0, zorder=0))
+
+
+def _dots(axes: Axes, y: float, factor: float, differences: Sequence[float]) -> None:
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    # A dot is a line of no length with round ends: eleven bytes in the page, where a marker takes eighty.
+    points = [(factor * value, y - 0.32 * up) for value, up in swarm(differences)]
+    path = Path([point for point in points for _ in (0, 1)], [Path.MOVETO, Path.LINETO] * len(points))
+    look = {"edgecolor": LIGHT["neutral-mark"], "linewidth": 3.2, "capstyle": "round", "alpha": 0.7}
+    axes.add_patch(PathPatch(path, fill=False, zorder=2, clip_on=False, **look))
+
+
+def _bar(axes: Axes, y: float, factor: float, comparison: Comparison | AcrossComparison) -> None:
+    interval, colour = comparison.difference, MARK[comparison.verdict]
+    if math.isfinite(interval.low) and math.isfinite(interval.high):
+        ends = [factor * interval.low, factor * interval.high]
+        axes.plot(ends, [y, y], color=colour, linewidth=3.5, solid_capstyle="butt", zorder=3, clip_on=False)
+    mark = {"marker": MARKER[comparison.verdict], "markersize": 8, "markeredgecolor": LIGHT["bg"]}
+    axes.plot([factor * interval.mean], [y], color=colour, zorder=4, clip_on=False, **mark)
+
+
+def swarm(differences: Sequence[float]) -> list[tuple[float, float]]:
+    """(difference, height in [0, 1]) per dot: equal differences are stacked, at most about 200 dots in all."""
+    values = sorted(value for value in differences if math.isfinite(value))
+    values = [values[index] for index in thin(len(values), MOST_DOTS)]
+    reach = (values[-1] - values[0]) / 60 if values else 0.0
+    keys = [round(value / reach) if reach else 0 for value in values]
+    tallest = max(Counter(keys).values(), default=1)
+    seen = Counter[int]()
+    dots = []
+    for value, key in zip(values, keys, strict=True):
+        dots.append((value, seen[key] * min(0.45, 1 / max(tallest - 1, 1))))
+        seen[key] += 1
+    return dots
+
+
+def _words(axes: Axes, index: int, line: Line, numbers: str, *, wide: bool) -> None:
+    """The variant's name, its control where it is not everybody's, and the numbers of its interval."""
+    from matplotlib.transforms import offset_copy
+
+    edge, colour = axes.get_yaxis_transform(), TEXT[line.comparison.verdict]
+    left, right = (offset_copy(edge, axes.figure, x=x, units="points") if wide else edge for x in (-12, 10))
+    centred = {"va": "center_baseline"}
+    if wide:
+        above = 0.17 if line.against else 0.0
+        name = elide(line.label, 32)
+        axes.text(0, index - above, name, fontsize=BODY, color=LIGHT["fg"], transform=left, ha="right", **centred)
+        small = {"fontsize": 9.5, "color": LIGHT["muted"], "ha": "right", "transform": left}
+        axes.text(0, index + 0.27, elide(line.against, 42), **small, **centred)
+        axes.text(1, index, numbers, fontsize=SMALL, color=colour, transform=right, **centred)
+        return
+    name = elide(line.label, 26)
+    axes.text(0, index - 0.24, name, fontsize=SMALL, color=LIGHT["fg"], transform=left, **centred)
+    axes.text(1, index - 0.24, numbers, fontsize=SMALL, color=colour, transform=right, ha="right", **centred)

@@ -1,0 +1,111 @@
+"""What all figures share: the record they are returned in, sizes in CSS pixels, colours by role, quiet axes."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from regfleet.report.tokens import LIGHT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+WIDE, NARROW = 760, 350
+BODY, SMALL = 12.0, 11.0
+LINE, BAND, GHOST = 1.6, 0.18, 1.1
+SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "regfleet",
+    "pdf.fonttype": 42,
+    "text.parse_math": False,
+    "path.simplify": False,
+    "font.family": "DejaVu Sans",
+    "font.size": BODY,
+    "axes.unicode_minus": True,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plate:
+    """A drawn figure: ``name`` is unique on its data set, ``description`` gives the numbers to those who cannot see."""
+
+    name: str
+    title: str
+    description: str
+    figure: Figure
+
+
+def styled(draw: Callable[P, T]) -> Callable[P, T]:
+    """Run ``draw`` with the report's settings for matplotlib, and leave everybody else's as they were."""
+
+    @functools.wraps(draw)
+    def with_settings(*args: P.args, **kwargs: P.kwargs) -> T:
+        import matplotlib as mpl
+
+        with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+            # Text stays text in SVG: the reader's fonts draw the letters that matplotlib's own font lacks.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
+            return draw(*args, **kwargs)
+
+    return with_settings
+
+
+def canvas(width: float, height: float, *, left: float, right: float, top: float, bottom: float) -> tuple[Figure, Axes]:
+    """An empty figure of ``width`` × ``height`` CSS pixels and its axes, inset by the margins in pixels."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / 72, height / 72))
+    box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    axes = figure.add_axes(box)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(LIGHT["line-strong"])
+    axes.tick_params(
+        which="both", length=0, bottom=False, left=False, labelsize=SMALL, labelcolor=LIGHT["muted"], pad=5
+    )
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def grid(axes: Axes, along: str) -> None:
+    """Faint lines at the ticks of axis ``along`` (x or y)."""
+    axes.grid(visible=True, axis=along, color=LIGHT["line"], linewidth=1)  # type: ignore[arg-type]
+
+
+def spread_apart(places: Sequence[float], apart: float, low: float, high: float) -> list[float]:
+    """``places`` pushed to at least ``apart`` from each other within [low, high], order kept.
+
+    They move as little as a single pass up and a single pass down allow.
+    """
+    order = sorted(range(len(places)), key=lambda index: places[index])
+    moved = [min(max(places[index], low), high) for index in order]
+    for index in range(1, len(moved)):
+        moved[index] = max(moved[index], moved[index - 1] + apart)
+    overshoot = max((moved[-1] - high) if moved else 0.0, 0.0)
+    if overshoot:
+        moved[-1] = high
+        for index in range(len(moved) - 2, -1, -1):
+            moved[index] = min(moved[index], moved[index + 1] - apart)
+    result = list(places)
+    for index, place in zip(order, moved, strict=True):
+        result[index] = place
+    return result
+
+
+def thin(length: int, most: int) -> list[int]:
+    """At most about ``most`` evenly spaced indices of ``length``, the first and the last among them."""
+    step = max(1, -(-length // most))
+    indices = list(range(0, length, step))
+    if length and indices[-1] != length - 1:
+        indices.append(length - 1)
+    return indices

@@ -1,0 +1,66 @@
+"""The data of the panel that lays curves over one another: means and bands, thinned; never the curves of single seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from regfleet.records import Curve, DatasetSummary
+from regfleet.report.figures.curves import CROWD
+from regfleet.report.figures.style import thin
+from regfleet.report.shown import curve, ordered
+from regfleet.report.text import clean
+
+SERIES = (
+    ("val_accuracy", "validation accuracy"),
+    ("train_accuracy", "training accuracy"),
+    ("accuracy", "training accuracy in training mode"),
+    ("val_cross_entropy", "validation cross-entropy"),
+    ("train_cross_entropy", "training cross-entropy"),
+    ("loss", "training loss with penalties"),
+    ("val_mse", "validation mean squared error"),
+    ("train_mse", "training mean squared error"),
+)
+RESOLUTION = 10_000
+
+
+def data(dataset: DatasetSummary, *, higher_is_better: bool) -> dict[str, object]:
+    """What the script draws from: values are integers, ten-thousandths; null where there is none.
+
+    ``epochs`` are those of the means; every second of them has a band. ``start`` says what is shown at first: the best
+    variant, its control and the runner-up.
+    """
+    rows = [row for _, row in ordered(dataset, higher_is_better=higher_is_better) if row.curves]
+    names = [row.name for row in rows]
+    start = [*(names.index(row.control) for row in rows[:1] if row.control in names), 0, 1]
+    lengths = [len(one.epochs) for row in rows for one in row.curves.values()]
+    indices = thin(max(lengths, default=0), 175 if len(rows) <= CROWD else 90)
+    columns = [(column, title) for column, title in SERIES if any(curve(row, column) for row in rows)]
+    return {
+        "start": [place for place in dict.fromkeys(start) if place < len(rows)],
+        "epochs": [index + 1 for index in indices],
+        "series": [
+            {"title": title, "percent": column.endswith("accuracy")} for column, title in columns
+        ],
+        "variants": [
+            {
+                "label": clean(row.label),
+                "values": [_values(curve(row, column), indices) for column, _ in columns],
+            }
+            for row in rows
+        ],
+    }
+
+
+def _values(one: Curve | None, indices: Sequence[int]) -> list[list[int | None]]:
+    """[means, lows, highs] of a curve; bands at every second of ``indices``."""
+    if one is None:
+        return [[], [], []]
+    means = [_whole(one.mean, index) for index in indices]
+    lows, highs = ([_whole(side, index) for index in indices[::2]] for side in (one.low, one.high))
+    return [means, lows, highs]
+
+
+def _whole(values: Sequence[float], index: int) -> int | None:
+    inside = index < len(values) and math.isfinite(values[index])
+    return round(RESOLUTION * values[index]) if inside else None

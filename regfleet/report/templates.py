@@ -1,0 +1,68 @@
+"""Finding the templates, the user's own first, and the one place where names become markup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regfleet.errors import InputError
+from regfleet.report.text import clean, count, number, seed_list
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+
+def default_folder() -> Path:
+    """The templates inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    inside = package / "templates"
+    return inside if inside.is_dir() else package.parent / "templates"
+
+
+def environment(templates: Path | None = None) -> Environment:
+    """A strict, escaping environment; a file in ``templates`` stands in for ours of the same name.
+
+    Raises InputError when ``templates`` is no folder.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    if templates is not None and not templates.is_dir():
+        msg = f"--templates: expected a folder of templates; got {str(templates)!r}"
+        raise InputError(msg)
+    folders = [folder for folder in (templates, default_folder()) if folder is not None]
+    made = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"name": name, "number": number, "count": count, "seeds": seed_list, "clean": clean}
+    return made
+
+
+def name(text: str) -> Markup:
+    """A name from outside as isolated, escaped text."""
+    from markupsafe import Markup, escape
+
+    return Markup("<bdi>{}</bdi>").format(escape(clean(text)))
+
+
+def sentence(text: str, *emphasised: str) -> Markup:
+    """A sentence from outside, escaped, with the first place of each ``emphasised`` name in bold."""
+    from markupsafe import Markup, escape
+
+    text = clean(text)
+    for label in emphasised:
+        before, found, after = text.partition(clean(label))
+        if label and found:
+            return Markup("{}<strong><bdi>{}</bdi></strong>{}").format(before, found, after)
+    return escape(text)
+
+
+def source(made: Environment, file: str) -> str:
+    """The text of a template file as it stands, for the style sheet and the script."""
+    if made.loader is None:
+        return ""
+    return made.loader.get_source(made, file)[0]

@@ -1,0 +1,103 @@
+"""How numbers and names are written: one decimal for percent, a real minus sign, no tricks in names."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+
+from regfleet.metrics import METRICS, Metric
+from regfleet.records import AnalysisSettings
+
+DASH = "–"
+MINUS = "\u2212"
+_CONTROL_CHARACTERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def clean(text: str) -> str:
+    """``text`` without the characters that reorder what is around them or that no XML may hold."""
+    return _CONTROL_CHARACTERS.sub("", text)
+
+
+def elide(text: str, width: int) -> str:
+    """``text`` cleaned, on one line, of at most ``width`` characters, the end cut off with an ellipsis."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
+
+
+def number(value: float, decimals: int = 1, *, signed: bool = False) -> str:
+    """``value`` with a real minus sign and thousands separated; a dash where there is none."""
+    if not math.isfinite(value):
+        return DASH
+    digits = f"{abs(value):,.{decimals}f}"
+    if not float(digits.replace(",", "")):
+        return digits
+    return f"{MINUS if value < 0 else '+' if signed else ''}{digits}"
+
+
+def count(many: int, one: str, more: str | None = None) -> str:
+    """``many`` things: "1 trial", "2 trials", "1,000 trials"."""
+    return f"{many:,} {one if many == 1 else more or one + 's'}"
+
+
+def seed_list(seeds: tuple[int, ...] | list[int]) -> str:
+    """Seeds as people write them: "0–9", "0–4, 7, 9"."""
+    parts: list[list[int]] = []
+    for seed in sorted(set(seeds)):
+        if parts and seed == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], seed]
+        else:
+            parts.append([seed])
+    return ", ".join(f"{part[0]}{DASH}{part[-1]}" if len(part) > 1 else f"{part[0]}" for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a metric's values are written: ``factor`` to the shown unit, and that unit."""
+
+    metric: Metric
+    factor: float
+    decimals: int
+    unit: str
+    points: str
+
+    def score(self, value: float) -> str:
+        """A score without its unit: ``89.1``."""
+        return number(value * self.factor, self.decimals)
+
+    def full(self, value: float) -> str:
+        """A score with its unit: ``89.1 %``."""
+        return f"{self.score(value)}{self.unit}" if math.isfinite(value) else DASH
+
+    def difference(self, value: float) -> str:
+        """A difference with its sign: ``+3.3``."""
+        return number(value * self.factor, self.decimals, signed=True)
+
+    def between(self, low: float, high: float) -> str:
+        """An interval of scores: ``88.9–89.3``; empty where there is none."""
+        return f"{self.score(low)}{DASH}{self.score(high)}" if math.isfinite(low) and math.isfinite(high) else ""
+
+    def from_to(self, low: float, high: float) -> str:
+        """An interval of differences: ``+3.1 to +3.5``; empty where there is none."""
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return ""
+        return f"{self.difference(low)} to {self.difference(high)}"
+
+
+def scale(settings: AnalysisSettings) -> Scale:
+    """The scale of the metric that is judged by; one that is none of ours is shown as a plain number."""
+    metric = METRICS.get(settings.metric) or Metric(
+        settings.metric, settings.metric.replace("_", " "), higher_is_better=True, rope=0.01
+    )
+    if settings.higher_is_better is not None:
+        metric = replace(metric, higher_is_better=settings.higher_is_better)
+    return scale_of(metric)
+
+
+def scale_of(metric: Metric) -> Scale:
+    """The scale of any metric."""
+    if metric.percent:
+        return Scale(metric, 100.0, 1, "\u202f%", "points")
+    return Scale(metric, 1.0, 4, "", "")

@@ -1,0 +1,66 @@
+"""The words and symbols of a verdict, said the same way in every table, figure and export."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from regfleet.records import DatasetSummary, VariantSummary
+from regfleet.report.shown import controls
+from regfleet.report.text import number
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A verdict as it is shown: never by colour alone. ``kind`` is its CSS class."""
+
+    symbol: str
+    word: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.word}"
+
+
+VERDICTS = MappingProxyType(
+    {
+        "better": Chip("▲", "Better", "better"),
+        "worse": Chip("▼", "Worse", "worse"),
+        "equivalent": Chip("≈", "Equivalent", "neutral"),
+        "undecided": Chip("●", "Undecided", "neutral"),
+    }
+)
+CONTROL = Chip("◆", "Control", "neutral")
+FAILED = Chip("!", "Failed", "warn")
+
+
+def chip(row: VariantSummary) -> Chip:
+    """The verdict on a variant: a control is one, and a variant without a finished trial has failed."""
+    if not row.finished:
+        return FAILED
+    return (
+        VERDICTS[row.comparison.verdict]
+        if row.comparison
+        else CONTROL
+        if row.control is None
+        else VERDICTS["undecided"]
+    )
+
+
+def gap_sentence(dataset: DatasetSummary, best: VariantSummary) -> str:
+    """What the gap says: whether the best variant's control memorizes, and what the variant makes of it."""
+    name = best.control or next(iter(controls(dataset)), "")
+    control = best if best.control is None else next((row for row in dataset.variants if row.name == name), best)
+    gap = control.gap
+    if not math.isfinite(gap.mean):
+        return ""
+    points = number(100 * gap.mean)
+    if not gap.low > 0:
+        return f"{control.label} shows no clear sign of memorizing: its training accuracy ends {points} points from validation."
+    told = f"{control.label} memorizes: its training accuracy ends {points} points above validation accuracy."
+    change = best.gap_change
+    if best is control or change is None or not math.isfinite(best.gap.mean):
+        return told
+    verb = "cuts that gap to" if change.high < 0 else "widens that gap to" if change.low > 0 else "leaves that gap at"
+    return f"{told} {best.label} {verb} {number(100 * best.gap.mean)}."

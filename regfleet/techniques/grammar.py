@@ -1,0 +1,124 @@
+"""The grammar ``name(value,…)@place+name…``, with sweeps ``l2(1e-4|1e-3|1e-2)``."""
+
+import difflib
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from regfleet.errors import InputError
+from regfleet.records import Technique
+from regfleet.techniques import places
+from regfleet.techniques.definition import Definition
+
+_TERM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,.\-]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What one text stands for: a combination, or several where a value is a list. ``text`` names the family."""
+
+    text: str
+    combinations: tuple[tuple[Technique, ...], ...]
+
+    @property
+    def family(self) -> str | None:
+        """The family's name when there is more than one member."""
+        return self.text if len(self.combinations) > 1 else None
+
+
+def parse(text: str, layers: tuple[str, ...], catalogue: Mapping[str, Definition]) -> Sweep:
+    """Read a combination; ``none`` is the empty one.
+
+    Raises InputError naming the part that is wrong, what was expected and what was given.
+    """
+    text = re.sub(r"\s+", "", text)
+    if text == "none":
+        return Sweep("none", ((),))
+    # A plus inside brackets belongs to a number such as 1e+3.
+    terms = [_term(part, layers, catalogue) for part in re.split(r"\+(?![^()]*\))", text)]
+    combinations = tuple(itertools.product(*terms))
+    for combination in combinations:
+        seen = [(technique.name, technique.place) for technique in combination]
+        if len(set(seen)) < len(seen):
+            msg = f"expected each technique once at a place; got {text!r}"
+            raise InputError(msg)
+    return Sweep(text, combinations)
+
+
+def named(name: str, catalogue: Mapping[str, Definition]) -> Definition:
+    """The definition called ``name``; raises InputError with the nearest name when there is none."""
+    if name not in catalogue:
+        near = difflib.get_close_matches(name, catalogue, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        msg = f"expected one of {', '.join(catalogue)}; got {name!r}{hint}"
+        raise InputError(msg)
+    return catalogue[name]
+
+
+def _term(text: str, layers: tuple[str, ...], catalogue: Mapping[str, Definition]) -> list[Technique]:
+    match = _TERM.fullmatch(text)
+    if match is None:
+        msg = f"expected name(value,…)@place, e.g. l2(0.01)@all; got {text!r}"
+        raise InputError(msg)
+    definition = named(match["name"], catalogue)
+    return [
+        _placed(definition, values, match["place"], layers, text)
+        for values in _values(definition, match["values"], text)
+    ]
+
+
+def _values(definition: Definition, text: str | None, term: str) -> list[tuple[float, ...]]:
+    """Every tuple of values the brackets stand for: the product over alternatives, in the order written."""
+    if text is None or text == "":
+        return [tuple(parameter.default for parameter in definition.parameters)]
+    columns = [[_number(value, term) for value in part.split("|")] for part in text.split(",")]
+    if not definition.per_layer and len(columns) > len(definition.parameters):
+        names = ", ".join(parameter.name for parameter in definition.parameters)
+        msg = f"{definition.name}: expected at most {len(definition.parameters)} value ({names}); got {term!r}"
+        raise InputError(msg)
+    for position, column in enumerate(columns):
+        parameter = definition.parameters[0 if definition.per_layer else position]
+        for value in column:
+            if not parameter.accepts(value):
+                msg = f"{definition.name}: expected {parameter.name} in {parameter.range}; got {value:g}"
+                raise InputError(msg)
+    return list(itertools.product(*columns))
+
+
+def _number(text: str, term: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        msg = f"expected a number between the brackets of {term!r}; got {text!r}"
+        raise InputError(msg) from None
+
+
+def _placed(
+    definition: Definition, values: tuple[float, ...], place: str | None, layers: tuple[str, ...], term: str
+) -> Technique:
+    many = definition.per_layer and len(values) > 1
+    if place is None:
+        # One value per layer without a place means the first so many layers.
+        place = ",".join(str(number) for number in range(1, len(values) + 1)) if many else "all"
+    chosen = places.resolve(place, layers)
+    if place == "input" and not definition.at_input:
+        msg = f"{definition.name}: expected a hidden layer as place; got @input"
+        raise InputError(msg)
+    if many and len(values) != len(chosen):
+        msg = f"{definition.name}: expected one value per layer of @{place} ({len(chosen)}); got {term!r}"
+        raise InputError(msg)
+    return Technique(definition.name, values, places.canonical(place, layers))
+
+
+def describe(techniques: tuple[Technique, ...], layers: tuple[str, ...], catalogue: Mapping[str, Definition]) -> str:
+    """The label of a combination for people."""
+    if not techniques:
+        return "No regularization"
+    parts = []
+    for technique in techniques:
+        definition = catalogue[technique.name]
+        detail = definition.label(technique.values)
+        where = places.describe(technique.place, layers)
+        parts.append(f"{definition.title}, {where}" + (f" ({detail})" if detail else ""))
+    return " + ".join(parts)

@@ -1,0 +1,50 @@
+"""Places: where in a model a technique goes."""
+
+from regfleet.errors import InputError
+
+
+def resolve(place: str, layers: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the layers that a place such as ``all``, ``first``, ``2,3``, ``dense_1`` or ``input`` means.
+
+    Raises InputError when the model has no such layer.
+    """
+    if place == "all":
+        return layers
+    if place == "input":
+        return ("input",)
+    names = {"first": layers[0]} | {str(number): name for number, name in enumerate(layers, 1)} | {n: n for n in layers}
+    chosen = []
+    for part in place.split(","):
+        if part not in names:
+            expected = f"first, all, input, a number from 1 to {len(layers)}, or one of {', '.join(layers)}"
+            msg = f"place: expected {expected}; got @{part}"
+            raise InputError(msg)
+        chosen.append(names[part])
+    if len(set(chosen)) < len(chosen):
+        msg = f"place: expected each layer once; got @{place}"
+        raise InputError(msg)
+    return tuple(name for name in layers if name in chosen)
+
+
+def canonical(place: str, layers: tuple[str, ...]) -> str:
+    """One spelling for each set of layers, so that equal techniques have equal names."""
+    chosen = resolve(place, layers)
+    if chosen == ("input",):
+        return "input"
+    if chosen == layers and len(layers) > 1:
+        return "all"
+    return "first" if chosen == layers[:1] else ",".join(str(layers.index(name) + 1) for name in chosen)
+
+
+def describe(place: str, layers: tuple[str, ...]) -> str:
+    """The place in words, e.g. ``all layers``, ``layers 1-4``."""
+    if place in ("all", "first"):
+        return {"all": "all layers", "first": "first layer"}[place]
+    if place == "input":
+        return "input"
+    numbers = [layers.index(name) + 1 for name in resolve(place, layers)]
+    if len(numbers) == 1:
+        return f"layer {numbers[0]}"
+    if numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"layers {numbers[0]}–{numbers[-1]}"
+    return "layers " + ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"

@@ -1,0 +1,131 @@
+"""Training one variant from one seed, by the fast engine or by Keras' own `fit`."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from regfleet.records import HISTORY_COLUMNS, Fit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import keras
+    import numpy as np
+
+    from regfleet.records import Recipe, Sets
+    from regfleet.training.contract import Course, Settings, Start
+    from regfleet.training.fused import Program
+
+ENGINES = ("fused", "keras")
+
+_PROGRAMS: OrderedDict[tuple[object, ...], Program | str] = OrderedDict()
+"""Traced fits of this process, the least recently used first; a text says why a fit cannot be traced."""
+_KEPT_PROGRAMS = 16
+
+
+def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> Fit:
+    """Train ``recipe`` on ``sets`` from ``seed``; the test rows are predicted when training is over.
+
+    Args:
+        recipe: model, techniques and training settings.
+        sets: the rows of this seed.
+        seed: decides initial weights, batch order and noise.
+        engine: ``fused``, which falls back to ``keras`` for what cannot be traced and says so, or ``keras``.
+        cache_key: names ``recipe`` in this process: equal keys share a trace.
+
+    Returns:
+        The history, the predictions of the last and the best weights, and how it was executed.
+    """
+    if engine == "keras":
+        return _with_keras(recipe, sets, seed, "keras")
+    shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
+    key = (cache_key, recipe.model, recipe.training, shapes)
+    program = _PROGRAMS.pop(key, None) or _trace(recipe, sets, seed)
+    _PROGRAMS[key] = program
+    while len(_PROGRAMS) > _KEPT_PROGRAMS:
+        _PROGRAMS.popitem(last=False)
+    if isinstance(program, str):
+        return _with_keras(recipe, sets, seed, f"keras (not traceable: {program})")
+    course = program.run(_start(program.model, sets, seed))
+    return _fit(program.model, course, sets, program.predict, program.execution)
+
+
+def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
+    """The traced fit, or why there is none. Whatever is wrong with the model itself, the engine ``keras`` will raise."""
+    from regfleet.training.contract import row_metrics
+    from regfleet.training.fused import Program
+
+    model = _compiled(recipe, sets)
+    program = Program(model, row_metrics(), _settings(recipe), xla=False)
+    try:
+        program.trace(_start(model, sets, seed))
+    except Exception as error:  # noqa: BLE001 - tracing runs any layer's code, which may raise anything
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return program
+
+
+def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: str) -> Fit:
+    from regfleet.training import keras_fit
+
+    model = _compiled(recipe, sets)
+    course = keras_fit.train(model, _settings(recipe), _start(model, sets, seed))
+
+    def predict(values: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+        keras_fit.assign(model, values)
+        predicted: np.ndarray = model(x, training=False).numpy()
+        return predicted
+
+    return _fit(model, course, sets, predict, execution)
+
+
+def _compiled(recipe: Recipe, sets: Sets) -> keras.Model:
+    from regfleet.models import build
+    from regfleet.training.contract import compile_model
+
+    model = build(recipe, sets.train.x.shape[1], sets.train.y.shape[1])
+    compile_model(model, recipe.training)
+    return model
+
+
+def _settings(recipe: Recipe) -> Settings:
+    from regfleet.training.contract import Settings
+
+    training = recipe.training
+    return Settings(training.epochs, training.batch_size, training.early_stopping)
+
+
+def _start(model: keras.Model, sets: Sets, seed: int) -> Start:
+    from regfleet.models import initial_weights
+    from regfleet.training.contract import Start
+    from regfleet.training.order import order_key
+
+    return Start(initial_weights(model, seed), sets.train, sets.validation, order_key(seed))
+
+
+def _fit(
+    model: keras.Model,
+    course: Course,
+    sets: Sets,
+    predict: Callable[[list[np.ndarray], np.ndarray], np.ndarray],
+    execution: str,
+) -> Fit:
+    """The record of a finished course: predictions and penalties with its last and its best weights."""
+    rows = {"train": sets.train, "val": sets.validation, "test": sets.test}
+    probabilities, penalty = {}, {}
+    for when, values in (("last", course.last), ("best", course.best)):
+        probabilities[when] = {name: predict(values, part.x) for name, part in rows.items()}
+        regularized = [weight for weight in model.trainable_weights if weight.regularizer is not None]
+        penalty[when] = float(sum(float(weight.regularizer(weight)) for weight in regularized))
+    wanted = {id(weight) for weight in model.weights}
+    return Fit(
+        history={name: course.history[:, index] for index, name in enumerate(HISTORY_COLUMNS)},
+        probabilities=probabilities,
+        penalty=penalty,
+        best_epoch=course.best_epoch,
+        diverged_at=course.diverged_at,
+        execution=execution,
+        weights=tuple(
+            value for variable, value in zip(model.variables, course.last, strict=True) if id(variable) in wanted
+        ),
+    )

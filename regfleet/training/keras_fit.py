@@ -1,0 +1,103 @@
+"""The reference engine: `model.fit`, given the permutations and watched by a callback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from regfleet.records import HISTORY_METRICS
+from regfleet.training.contract import Course
+from regfleet.training.order import permutation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from regfleet.training.contract import Settings, Start
+
+
+def train(model: keras.Model, settings: Settings, start: Start) -> Course:
+    """Fit the compiled ``model``, whose optimizer has not been used, from ``start``; leaves it with the last weights."""
+    assign(model, start.values)
+    watch = _watch(settings, start)
+    rows = len(start.train.x)
+    model.fit(
+        _batches(settings, start),
+        epochs=settings.epochs,
+        steps_per_epoch=-(-rows // settings.batch_size),
+        validation_data=(start.validation.x, start.validation.y),
+        validation_batch_size=len(start.validation.x),
+        callbacks=[watch],
+        shuffle=False,
+        verbose=0,
+    )
+    return watch.course()
+
+
+def assign(model: keras.Model, values: Any) -> None:
+    """Set ``model.variables``."""
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)
+
+
+def _batches(settings: Settings, start: Start) -> tf.data.Dataset:
+    """All batches of all epochs, one after the other."""
+    import numpy as np
+    import tensorflow as tf
+
+    x, y = start.train.x, start.train.y
+
+    def generate() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for epoch in range(settings.epochs):
+            order = np.arange(len(x))
+            if settings.shuffle:
+                order = permutation(start.order_key, epoch, len(x)).numpy()
+            for first in range(0, len(x), settings.batch_size):
+                batch = order[first : first + settings.batch_size]
+                yield x[batch], y[batch]
+
+    spec = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (x, y))
+    return tf.data.Dataset.from_generator(generate, output_signature=spec)
+
+
+def _watch(settings: Settings, start: Start) -> Any:
+    """The callback that completes the history, keeps the best weights and ends the fit."""
+    import keras
+    import numpy as np
+
+    class Watch(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.history: list[list[float]] = []
+            self.best: list[np.ndarray] = []
+            self.lowest = np.inf
+            self.best_epoch = 1
+            self.diverged_at: int | None = None
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            seen = dict(logs or {})
+            x, y = start.train.x, start.train.y
+            inference = self.model.evaluate(x, y, batch_size=len(x), verbose=0, return_dict=True)
+            seen |= {f"train_{name}": value for name, value in inference.items()}
+            prefixes = ("", "train_", "val_")
+            self.history.append([seen[prefix + metric] for prefix in prefixes for metric in HISTORY_METRICS])
+            if not np.isfinite([seen[prefix + "loss"] for prefix in prefixes]).all():
+                self.diverged_at = epoch + 1
+                self.model.stop_training = True
+            elif seen["val_cross_entropy"] < self.lowest:
+                self.lowest, self.best_epoch = seen["val_cross_entropy"], epoch + 1
+                self.best = self.values()
+            elif settings.patience is not None and epoch + 1 - self.best_epoch >= settings.patience:
+                self.model.stop_training = True
+            self.best = self.best or self.values()
+
+        def values(self) -> list[np.ndarray]:
+            return [variable.numpy() for variable in self.model.variables]
+
+        def course(self) -> Course:
+            history = np.array(self.history, np.float32)
+            return Course(history, self.values(), self.best, self.best_epoch, self.diverged_at)
+
+    return Watch()

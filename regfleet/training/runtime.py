@@ -1,0 +1,54 @@
+"""TensorFlow in a worker process: one thread, pinned arithmetic, no chatter; on a GPU, only the memory it needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+ENVIRONMENT = {
+    "KERAS_BACKEND": "tensorflow",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+}
+"""What a worker's environment must hold before TensorFlow is imported."""
+
+
+def prepare(*, gpu: bool) -> None:
+    """Pin this process to one TensorFlow thread and, without ``gpu``, to the CPU; call it before the first operation."""
+    if "tensorflow" not in sys.modules:
+        os.environ.update(ENVIRONMENT)
+    import tensorflow as tf
+
+    if not gpu:
+        tf.config.set_visible_devices([], "GPU")
+    for device in tf.config.get_visible_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, enable=True)
+        tf.config.experimental.enable_op_determinism()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def device_name() -> str:
+    """The processor that trains: the first visible GPU's model name, or ``cpu``."""
+    import tensorflow as tf
+
+    gpus = tf.config.get_visible_devices("GPU")
+    if not gpus:
+        return "cpu"
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "gpu"))
+
+
+def warm_up() -> None:
+    """Import TensorFlow and Keras and trace a tiny function, so that the first trial does not pay for it."""
+    import keras
+    import tensorflow as tf
+
+    @tf.function(autograph=False)
+    def tiny(x: tf.Tensor) -> tf.Tensor:
+        return keras.ops.matmul(x, x)
+
+    tiny(tf.zeros((1, 1)))

@@ -1,0 +1,158 @@
+"""The results directory: atomic, resumable, honest about what it cannot read."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regfleet.errors import InputError, ResultsError
+from regfleet.records import HISTORY_COLUMNS, Outcome, Training, Trial, Variant
+from regfleet.results import (
+    CORRECT_COLUMNS,
+    HISTORY_ROWS,
+    METRIC_COLUMNS,
+    TRIAL_COLUMNS,
+    Store,
+    claim,
+    load,
+    write_text,
+)
+
+TRAINING = Training(3, 8, "sgd")
+VARIANTS = {
+    "none": Variant("none", "No regularization", (), TRAINING),
+    "l2(0.01)@all": Variant("l2(0.01)@all", "L2", (), TRAINING, "none"),
+}
+
+
+def outcome(variant: str, seed: int, status: str = "done") -> Outcome:
+    trial = Trial(f"{variant}-{seed}", "iris", variant, seed)
+    if status == "failed":
+        return Outcome(trial, "failed", "fused", error="ValueError: no", traceback="Traceback …")
+    history = {name: np.full(3, seed, dtype="float32") for name in HISTORY_COLUMNS}
+    metrics = dict.fromkeys(METRIC_COLUMNS, 0.5) | dict.fromkeys(CORRECT_COLUMNS, 15)
+    return Outcome(trial, status, "fused", "graph", history, metrics, best_epoch=2, n_train=90, n_val=30, n_test=30)
+
+
+@pytest.fixture
+def store(tmp_path):
+    path = tmp_path / "out"
+    with claim(path):
+        write_text(path / "study.toml", "")
+        yield Store(path, VARIANTS)
+
+
+def test_what_was_appended_is_loaded_in_order(store):
+    """Rows come back sorted by variant and seed, whatever the order in which they came."""
+    store.append([outcome("none", 1), outcome("none", 0)])
+    store.append([outcome("l2(0.01)@all", 1)])
+    results = load(store.path)
+    assert list(zip(results.trials["variant"], results.trials["seed"], strict=True)) == [
+        ("l2(0.01)@all", 1),
+        ("none", 0),
+        ("none", 1),
+    ]
+    assert results.trials["control"].tolist()[0] == "none"
+    assert results.trials["control"].isna().tolist() == [False, True, True]
+    assert results.histories.groupby("key")["epoch"].apply(list).tolist() == [[1, 2, 3]] * 3
+    assert results.problems == ()
+
+
+def test_pandas_alone_reads_the_parts(store):
+    """The documented columns are there for someone who has only pandas."""
+    store.append([outcome("none", 0)])
+    trials = pd.read_parquet(store.path / "trials")
+    histories = pd.read_parquet(store.path / "histories")
+    assert trials.columns.tolist() == list(TRIAL_COLUMNS)
+    assert histories.columns.tolist() == list(HISTORY_ROWS)
+    assert trials["last_test_correct"].tolist() == [15]
+    assert histories["loss"].dtype == "float32"
+
+
+def test_a_failed_trial_is_a_row_and_runs_again(store):
+    """A failure keeps its traceback, is not finished, and gives way to a later success."""
+    store.append([outcome("none", 0, "failed"), outcome("none", 1, "diverged")])
+    first = load(store.path)
+    assert first.trials["status"].tolist() == ["failed", "diverged"]
+    assert first.trials["traceback"].tolist()[0] == "Traceback …"
+    assert first.finished == {"none-1"}
+    store.append([outcome("none", 0)])
+    assert load(store.path).trials["status"].tolist() == ["done", "diverged"]
+
+
+@pytest.mark.parametrize("folder", ["trials", "histories"])
+def test_a_torn_part_is_named_and_its_trials_are_missing(store, folder):
+    """Half a file costs its own trials, nobody else's, and is set aside under its name."""
+    store.append([outcome("none", 0)])
+    store.append([outcome("none", 1)])
+    part = sorted((store.path / folder).iterdir())[0]
+    part.write_bytes(part.read_bytes()[:200])
+    results = load(store.path)
+    assert len(results.trials) == len(results.finished) == 1
+    (problem,) = results.problems
+    assert problem.startswith(f"{folder}/{part.name} is torn")
+    (said,) = store.set_aside(results.problems)
+    assert said.endswith(f"set aside as {part.stem}.torn")
+    assert load(store.path).problems == ()
+    store.append([outcome("none", 0), outcome("none", 1)])
+    assert load(store.path).finished == {"none-0", "none-1"}
+
+
+def test_a_foreign_file_is_named_and_left_alone(store):
+    """Somebody's own Parquet file in the directory is reported and stays where it is."""
+    store.append([outcome("none", 0)])
+    foreign = store.path / "trials" / "mine.parquet"
+    pd.DataFrame({"a": [1]}).to_parquet(foreign)
+    results = load(store.path)
+    assert len(results.trials) == 1
+    assert results.problems[0].startswith("trials/mine.parquet is torn or not a part of results")
+    assert store.set_aside(results.problems) == [f"{results.problems[0]}; left where it is"]
+    assert foreign.exists()
+
+
+def test_a_write_cut_short_leaves_nothing_readers_see(store):
+    """A file that was being written when the driver died is ignored, and removed by the next driver."""
+    store.append([outcome("none", 0)])
+    (store.path / "trials" / "part-x.parquet.tmp").write_bytes(b"PAR1")
+    assert load(store.path).problems == ()
+    assert len(load(store.path).trials) == 1
+
+
+def test_a_history_without_its_trial_is_not_a_result(store):
+    """The part of trials is the commit: a driver that died between the two parts lost that chunk only."""
+    store.append([outcome("none", 0)])
+    store.append([outcome("none", 1)])
+    parts = {p.name: p for p in (store.path / "trials").iterdir()}
+    next(iter(parts.values())).unlink()
+    results = load(store.path)
+    assert len(results.trials) == 1
+    assert set(results.histories["key"]) == set(results.trials["key"])
+
+
+def test_a_directory_is_claimed_by_one_driver(store):
+    """A second driver on the same directory is refused while the first lives."""
+    with pytest.raises(InputError, match="which is in use"), claim(store.path):
+        pass
+
+
+def test_a_foreign_directory_is_not_taken(tmp_path):
+    """A directory that holds something else is refused and stays as it was."""
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(InputError, match=r"^--out: expected an empty or a results directory; got .*thesis\.tex$"):
+        with claim(tmp_path):
+            pass
+    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_study_refused_at_the_start_leaves_nothing(tmp_path):
+    """Bad input found after the claim takes the new directory away again."""
+    with pytest.raises(InputError), claim(tmp_path / "new"):
+        raise InputError("--gpus-per-trial: …")
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_no_results_directory_is_said(tmp_path):
+    """A missing directory and one without a study are told apart."""
+    with pytest.raises(ResultsError, match="got no directory"):
+        load(tmp_path / "none")
+    with pytest.raises(ResultsError, match=r"got a directory without study\.toml"):
+        load(tmp_path)

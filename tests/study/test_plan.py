@@ -1,0 +1,124 @@
+"""Plans: variants with their controls, trial keys, chunks."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from regfleet.datasets import SPLITS
+from regfleet.errors import InputError
+from regfleet.plan import Schedule, make_plan, resolve_variants
+from regfleet.records import Dataset, Outcome
+from regfleet.study import read_study
+
+DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "fingerprint")}
+SPLIT = SPLITS["60/20/20"]
+
+
+def outcomes_of(chunk, seconds, status="done"):
+    return [Outcome(trial, status, "fused", seconds=seconds) for trial in chunk.trials]
+
+
+def test_the_article_has_nine_variants_and_a_second_control():
+    """Nine models as the article numbers them, and no regularization at batch 32 for its two batch-norm models."""
+    variants = resolve_variants(read_study({}))
+    assert [(v.label, v.training.batch_size, v.control) for v in variants] == [
+        ("No regularization", 128, None),
+        ("L1, first layer", 128, "none"),
+        ("L1, all layers", 128, "none"),
+        ("L2, first layer", 128, "none"),
+        ("L2, all layers", 128, "none"),
+        ("Dropout, first layer", 128, "none"),
+        ("Dropout, four layers", 128, "none"),
+        ("No regularization, batch 32", 32, None),
+        ("Batch norm, one layer", 32, "none[batch_size=32]"),
+        ("Batch norm, all layers", 32, "none[batch_size=32]"),
+    ]
+
+
+def test_a_sweep_becomes_a_family_of_variants():
+    """Each value of a sweep is a variant of its own that names its family."""
+    study = read_study({"variant": [{"technique": "l2(1e-4|1e-3)"}]})
+    family = [(v.name, v.family) for v in resolve_variants(study)]
+    assert family == [("none", None), ("l2(0.0001)@all", "l2(1e-4|1e-3)"), ("l2(0.001)@all", "l2(1e-4|1e-3)")]
+
+
+def test_a_technique_that_does_not_fit_the_model_names_its_flag():
+    """A place beyond the last layer is an error of --technique."""
+    with pytest.raises(InputError, match=r"^--technique l2@3: place: expected .* a number from 1 to 2"):
+        resolve_variants(read_study({"model": {"hidden": [8, 4]}, "variant": [{"technique": "l2@3"}]}))
+
+
+def test_two_variants_with_one_label_are_refused():
+    """Labels tell variants apart in every table."""
+    entries = [{"technique": "l1", "label": "mine"}, {"technique": "l2", "label": "mine"}]
+    with pytest.raises(InputError, match="got 'mine' twice"):
+        resolve_variants(read_study({"variant": entries}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training": {"epochs": 3}},
+        {"training": {"optimizer": "adam"}},
+        {"training": {"learning_rate": 0.5}},
+        {"training": {"early_stopping": 2}},
+        {"model": {"hidden": [8]}},
+        {"engine": "keras"},
+    ],
+)
+def test_whatever_determines_a_result_is_in_its_key(change):
+    """A study that differs in one such field shares no trial with another."""
+    keys = {trial.key for trial in make_plan(read_study({}), SPLIT, DATA).trials}
+    other = {trial.key for trial in make_plan(read_study(change), SPLIT, DATA).trials}
+    assert len(keys) == 100
+    assert keys.isdisjoint(other)
+
+
+def test_other_rows_or_another_split_give_other_keys():
+    """The data set's content and the split are part of a key, the analysis is not."""
+    study = read_study({})
+    keys = {trial.key for trial in make_plan(study, SPLIT, DATA).trials}
+    edited = {"iris": dataclasses.replace(DATA["iris"], fingerprint="other")}
+    assert keys.isdisjoint(trial.key for trial in make_plan(study, SPLIT, edited).trials)
+    assert keys.isdisjoint(trial.key for trial in make_plan(study, SPLITS["article"], DATA).trials)
+    judged = read_study({"analysis": {"metric": "mse", "alpha": 0.2}})
+    assert keys == {trial.key for trial in make_plan(judged, SPLIT, DATA).trials}
+
+
+def test_more_seeds_keep_the_old_keys():
+    """Ten of twenty seeds' trials are those of the ten-seed study."""
+    ten = {trial.key for trial in make_plan(read_study({"seeds": "10"}), SPLIT, DATA).trials}
+    plan = make_plan(read_study({"seeds": "20"}), SPLIT, DATA)
+    assert sum(len(group.trials) for group in plan.without(ten)) == 100
+    assert ten < {trial.key for trial in plan.trials}
+
+
+def test_the_schedule_hands_out_every_trial_once():
+    """Whatever was measured on the way, chunks partition the trials."""
+    plan = make_plan(read_study({"seeds": "37"}), SPLIT, DATA)
+    schedule, seen, random = Schedule(plan.groups, 2, {}), [], np.random.default_rng(0)
+    while chunk := schedule.next():
+        seen += [trial.key for trial in chunk.trials]
+        schedule.learn(outcomes_of(chunk, random.uniform(0.01, 5)))
+    assert sorted(seen) == sorted(trial.key for trial in plan.trials)
+
+
+def test_chunks_follow_the_measured_seconds():
+    """The first chunk is one trial; then chunks of 0.5 s trials take about 10 s, and shrink towards the end."""
+    plan = make_plan(read_study({"seeds": "100"}), SPLIT, DATA)
+    schedule, sizes = Schedule(plan.groups, 2, {}), []
+    while chunk := schedule.next():
+        sizes.append(len(chunk.trials))
+        schedule.learn(outcomes_of(chunk, 0.5))
+    assert sizes[0] == 1
+    assert set(sizes[1:11]) == {20}
+    assert sizes[-1] < 5
+
+
+def test_failed_trials_say_nothing_about_the_time():
+    """A trial that failed at once does not make the next chunk larger."""
+    plan = make_plan(read_study({}), SPLIT, DATA)
+    schedule = Schedule(plan.groups, 2, {})
+    schedule.learn(outcomes_of(schedule.next(), 0.001, "failed"))
+    assert not schedule.measured
