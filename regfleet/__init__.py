@@ -7,12 +7,21 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from regfleet.pipeline import compare as compare
+    from regfleet.results import HISTORY_FIELDS as HISTORY_FIELDS
+    from regfleet.results import TRIAL_FIELDS as TRIAL_FIELDS
     from regfleet.results import Results as Results
     from regfleet.results import load as load
     from regfleet.study import Study as Study
 
-_HOME = {"compare": "pipeline", "load": "results", "Results": "results", "Study": "study"}
-__all__ = ["Results", "Study", "__version__", "compare", "load"]
+_HOME = {
+    "compare": "pipeline",
+    "HISTORY_FIELDS": "results",
+    "Results": "results",
+    "TRIAL_FIELDS": "results",
+    "load": "results",
+    "Study": "study",
+}
+__all__ = ["HISTORY_FIELDS", "TRIAL_FIELDS", "Results", "Study", "__version__", "compare", "load"]
 
 
 def __getattr__(name: str) -> Any:

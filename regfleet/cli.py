@@ -150,7 +150,7 @@ def compare(
     }
     from regfleet.fleet import FleetSettings
     from regfleet.study import merge, read_study, read_study_file
-    from regfleet.terminal import Progressing, console, print_comparison
+    from regfleet.terminal import Progressing, console, print_conclusion
 
     wanted = merge(read_study_file(study) if study else {}, flags)
     resolved = read_study(wanted, source=str(study) if study else None)
@@ -169,7 +169,7 @@ def compare(
     if as_json:
         typer.echo(result.json())
     elif not quiet:
-        print_comparison(screen, result)
+        print_conclusion(screen, result)
     _finish(result, show=show)
 
 
@@ -180,14 +180,14 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Analyse results and write their report again; trains nothing."""
-    from regfleet import pipeline
-    from regfleet.terminal import console, print_comparison
+    from regfleet.conclusion import conclude
+    from regfleet.terminal import console, print_conclusion
 
-    result = pipeline.report(directory)
+    result = conclude(directory)
     if as_json:
         typer.echo(result.json())
     else:
-        print_comparison(console(1), result)
+        print_conclusion(console(1), result)
     _finish(result, show=show)
 
 

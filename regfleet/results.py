@@ -1,8 +1,8 @@
 """The results directory: atomic, content-addressed, readable with pandas alone.
 
     study.toml  provenance.json  regfleet.log  report.html  leaderboard.csv  trials.csv
-    trials/part-*.parquet       one row per trial; columns: see TRIAL_COLUMNS
-    histories/part-*.parquet    one row per trial and epoch; columns: see HISTORY_ROWS
+    trials/part-*.parquet       one row per trial; columns: see TRIAL_FIELDS
+    histories/part-*.parquet    one row per trial and epoch; columns: see HISTORY_FIELDS
 
 Only the driver writes. A part is written beside its place, flushed to disk and renamed; a part of histories lands
 before its part of trials, and that one is the commit. Both have the same name, a hash of the keys they hold.
@@ -33,7 +33,7 @@ _SETS, _WHEN = ("train", "val", "test"), ("last", "best")
 _SCORES = ("loss", "cross_entropy", "accuracy", "mse", "macro_f1", "calibration_error")
 METRIC_COLUMNS = tuple(f"{when}_{rows}_{score}" for when in _WHEN for rows in _SETS for score in _SCORES)
 CORRECT_COLUMNS = tuple(f"{when}_test_correct" for when in _WHEN)
-TRIAL_COLUMNS = (
+TRIAL_FIELDS = (
     {
         "key": "the trial's hash: everything that determines its result",
         "dataset": "the data set's name",
@@ -61,7 +61,7 @@ TRIAL_COLUMNS = (
     | dict.fromkeys(METRIC_COLUMNS, "the score on those rows in inference mode, weights of the last or the best epoch")
     | dict.fromkeys(CORRECT_COLUMNS, "test rows whose class was predicted")
 )
-HISTORY_ROWS = {
+HISTORY_FIELDS = {
     "key": "the trial's hash",
     "dataset": "the data set's name",
     "variant": "the variant's canonical name",
@@ -120,7 +120,8 @@ class Results:
 def load(path: str | Path) -> Results:
     """Read a results directory.
 
-    Raises ResultsError when there is none. A torn or foreign part is named in ``problems`` and left out.
+    TRIAL_FIELDS and HISTORY_FIELDS say what each column of the two frames holds. A torn or foreign part is named in
+    ``problems`` and left out. Raises ResultsError when there is no such directory.
     """
     path = Path(path)
     if not (path / "study.toml").exists():
@@ -273,7 +274,7 @@ def trial_schema() -> pa.Schema:
     special |= dict.fromkeys(("best_epoch", "diverged_at", "epochs_run", "n_train", "n_val", "n_test"), pa.int32())
     special |= {"weights": pa.int64()} | dict.fromkeys(METRIC_COLUMNS, pa.float64())
     special |= dict.fromkeys(CORRECT_COLUMNS, pa.int32())
-    return pa.schema([(name, special.get(name, pa.string())) for name in TRIAL_COLUMNS])
+    return pa.schema([(name, special.get(name, pa.string())) for name in TRIAL_FIELDS])
 
 
 def history_schema() -> pa.Schema:
@@ -282,11 +283,11 @@ def history_schema() -> pa.Schema:
 
     special = {"seed": pa.int64(), "epoch": pa.int32()}
     special |= dict.fromkeys(HISTORY_COLUMNS, pa.float32())
-    return pa.schema([(name, special.get(name, pa.string())) for name in HISTORY_ROWS])
+    return pa.schema([(name, special.get(name, pa.string())) for name in HISTORY_FIELDS])
 
 
 def _trial_row(outcome: Outcome, variant: Variant) -> dict[str, object]:
-    row: dict[str, object] = {name: getattr(outcome, name) for name in TRIAL_COLUMNS if hasattr(outcome, name)}
+    row: dict[str, object] = {name: getattr(outcome, name) for name in TRIAL_FIELDS if hasattr(outcome, name)}
     trial = outcome.trial
     row |= {"key": trial.key, "dataset": trial.dataset, "variant": trial.variant, "seed": trial.seed}
     row |= {"label": variant.label, "control": variant.control}

@@ -14,14 +14,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from regfleet.metrics import METRICS
+from regfleet.pipeline import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from regfleet.pipeline import Comparison
-    from regfleet.plan import Plan
-    from regfleet.records import Interval, Outcome, VariantSummary
-    from regfleet.results import Results
+    import pandas as pd
+
+    from regfleet.conclusion import Conclusion
+    from regfleet.records import AnalysisSettings, DatasetSummary, Interval, Outcome, Variant, VariantSummary
 
 PLAIN_SECONDS = 5.0
 SYMBOLS = {"better": "▲ better", "worse": "▼ worse", "equivalent": "≈ equivalent", "undecided": "● undecided"}
@@ -33,7 +34,7 @@ def console(descriptor: int) -> Console:
     return Console(file=os.fdopen(os.dup(descriptor), "w", encoding="utf-8", errors="replace"), highlight=False)
 
 
-class Progressing:
+class Progressing(Watch):
     """Watches a study and shows it on ``screen``: live on a terminal, as lines in a pipe, not at all when quiet."""
 
     def __init__(self, screen: Console, *, quiet: bool) -> None:
@@ -47,16 +48,12 @@ class Progressing:
         if not self._quiet:
             self._screen.print(f"note: {text}", markup=False, soft_wrap=True)
 
-    def start(self, plan: Plan, results: Results) -> None:
-        """Begin with what earlier runs finished."""
-        planned = {trial.key for trial in plan.trials}
-        had = results.trials[results.trials["key"].isin(planned) & (results.trials["status"] != "failed")]
-        self._labels = {variant.name: variant.label for variant in plan.variants}
-        self._total, self._done, self._failed = len(planned), len(had), 0
+    def start(self, variants: Sequence[Variant], planned: int) -> None:
+        """Show the bar while workers start."""
+        self._labels = {variant.name: variant.label for variant in variants}
+        self._total, self._done, self._failed = planned, 0, 0
+        self._per_variant = planned // len(variants)
         self._scores: dict[str, list[float]] = {name: [] for name in self._labels}
-        for name, score in zip(had["variant"], had["last_test_accuracy"], strict=True):
-            self._scores[str(name)].append(float(score))
-        self._per_variant = len(planned) // len(self._labels)
         self._bar = Progress(
             TextColumn("[bold]{task.completed}/{task.total}[/] trials"),
             BarColumn(bar_width=None),
@@ -65,7 +62,7 @@ class Progressing:
             console=self._screen,
             expand=True,
         )
-        self._task = self._bar.add_task("", total=self._total, completed=self._done, failed="", left="starting workers")
+        self._task = self._bar.add_task("", total=planned, failed="", left="starting workers")
         if self._quiet:
             return
         if self._screen.is_terminal:
@@ -79,8 +76,16 @@ class Progressing:
             )
             self._live.start()
         else:
-            had_text = f", {self._done} of them finished before" if self._done else ""
-            self._screen.print(f"{self._total} trials{had_text}", markup=False)
+            self._screen.print(f"starting workers for {planned} trials", markup=False)
+
+    def resume(self, trials: pd.DataFrame) -> None:
+        """Count what earlier runs finished."""
+        self._done = len(trials)
+        for name, score in zip(trials["variant"], trials["last_test_accuracy"], strict=True):
+            self._scores[str(name)].append(float(score))
+        self._bar.update(self._task, completed=self._done)
+        if self._done and not self._quiet and not self._live:
+            self._screen.print(f"{self._done} of them were finished before", markup=False)
 
     def advance(self, outcomes: Sequence[Outcome], seconds_left: float | None) -> None:
         """Count the outcomes and show where the study stands."""
@@ -124,64 +129,71 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def print_comparison(screen: Console, comparison: Comparison) -> None:
+def print_conclusion(screen: Console, conclusion: Conclusion) -> None:
     """The verdict in words, the leaderboard of each data set, and where the report is."""
-    metric = METRICS[comparison.summary.settings.metric]
-    scale = 100 if metric.percent else 1
-    controls = {row.name: row.label for data in comparison.summary.datasets for row in data.variants}
-    for data in comparison.summary.datasets:
-        several = len({row.comparison.control for row in data.variants if row.comparison}) > 1
-        asked = comparison.summary.settings
-        caption = f"{1 - asked.alpha:.0%} intervals, simultaneous over {data.comparisons} comparisons, {asked.scope}"
-        table = Table(title=f"{data.dataset}: {metric.title} on the test set", caption=caption, title_justify="left")
-        table.add_column("#", justify="right")
-        table.add_column("Variant", min_width=20)
-        table.add_column(metric.title.capitalize() + (", %" if metric.percent else ""), justify="right")
-        table.add_column("Against its control" + (", points" if metric.percent else ""), justify="right")
-        table.add_column("Verdict")
-        table.add_column("Gap, points", justify="right")
-        table.add_column("Seeds", justify="right")
-        for row in data.variants:
-            seeds = f"{row.finished}" + (f" ({row.failed + row.diverged} failed)" if row.failed + row.diverged else "")
-            table.add_row(
-                "–" if row.rank is None else str(row.rank),
-                escape(row.label),
-                _number(row.score.mean, scale),
-                _against(row, scale, controls if several else {}),
-                _verdict(row),
-                _number(row.gap.mean, 100, sign=True),
-                seeds,
-            )
-        screen.print(table)
-        sentences = comparison.headlines.get(data.dataset, ())
+    for data in conclusion.summary.datasets:
+        sentences = conclusion.headlines.get(data.dataset, ())
         for number, sentence in enumerate(sentences):
             screen.print(
-                sentence if number == 0 else f"  • {sentence}", markup=False, style="bold" if number == 0 else ""
+                sentence if number == 0 else f"• {sentence}", markup=False, style="bold" if number == 0 else ""
             )
-    if comparison.failures:
-        screen.print(
-            f"{len(comparison.failures)} trials failed or diverged; the report has their tracebacks", style="red"
+        screen.print(_leaderboard(data, conclusion.summary.settings))
+    for note in conclusion.facts.notes:
+        screen.print(f"note: {note}", markup=False)
+    if conclusion.failures:
+        screen.print(f"{len(conclusion.failures)} trials failed or diverged; the report says why", style="red")
+    screen.print(f"Report: {conclusion.report}", markup=False, soft_wrap=True)
+
+
+def _leaderboard(data: DatasetSummary, settings: AnalysisSettings) -> Table:
+    """Two lines a row, the second with the intervals: it fits 80 columns."""
+    metric = METRICS[settings.metric]
+    scale, unit = (100, "points") if metric.percent else (1, "")
+    table = Table(
+        title=f"\n{data.dataset}: {metric.title} on {data.n_test} test rows",
+        caption=f"{1 - settings.alpha:.0%} intervals; differences hold for all {data.comparisons} comparisons at once "
+        f"({settings.scope.replace('_', ' ')})",
+        title_justify="left",
+        caption_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+    )
+    controls = {
+        row.name: letter for row, letter in zip((r for r in data.variants if not r.control), "ABCDEFGH", strict=False)
+    }
+    for name in ("#", "Variant", metric.title.capitalize() + (", %" if metric.percent else "")):
+        table.add_column(name, justify="left" if name == "Variant" else "right", max_width=22)
+    table.add_column(f"vs control\n{unit}", justify="right")
+    table.add_column("Verdict")
+    table.add_column("Gap\npoints", justify="right")
+    for row in data.variants:
+        table.add_row(
+            "–" if row.rank is None else str(row.rank),
+            escape(row.label),
+            _with_interval(row.score, scale),
+            _with_interval(row.comparison.difference, scale, sign=True) if row.comparison else "–",
+            _verdict(row, controls),
+            _with_interval(row.gap, 100, sign=True),
         )
-    screen.print(f"Report: {comparison.report}", markup=False, soft_wrap=True)
+    return table
 
 
-def _against(row: VariantSummary, scale: int, controls: dict[str, str]) -> str:
+def _verdict(row: VariantSummary, controls: Mapping[str, str]) -> str:
+    """The verdict, or that this is a control; below, which control, and what failed."""
+    several = len(controls) > 1
+    lost = row.failed + row.diverged
+    failed = f"[red]{lost} of {row.finished + lost} failed[/]" if lost else ""
     if row.comparison is None:
-        return "[dim]control[/]"
-    text = _interval(row.comparison.difference, scale)
-    return text + (f"\n[dim]{escape(controls[row.comparison.control])}[/]" if controls else "")
-
-
-def _verdict(row: VariantSummary) -> str:
-    if row.comparison is None:
-        return "[dim]◆ control[/]"
+        return f"[dim]◆ control{' ' + controls.get(row.name, '') if several else ''}[/]\n{failed}"
     word = row.comparison.verdict
-    return f"[{STYLES[word]}]{SYMBOLS[word]}[/]"
+    against = f"against {controls.get(row.comparison.control, '')} " if several else ""
+    return f"[{STYLES[word]}]{SYMBOLS[word]}[/]\n[dim]{against}[/]{failed}"
 
 
-def _interval(interval: Interval, scale: int) -> str:
-    low, high = (_number(bound, scale, sign=True) for bound in (interval.low, interval.high))
-    return f"{_number(interval.mean, scale, sign=True)} [{low} to {high}]".replace("[", "\\[")
+def _with_interval(interval: Interval, scale: int, *, sign: bool = False) -> str:
+    mean, low, high = (_number(value, scale, sign=sign) for value in (interval.mean, interval.low, interval.high))
+    return mean if math.isnan(interval.low) else f"{mean}\n[dim]{low} to {high}[/]"
 
 
 def _number(value: float, scale: int, *, sign: bool = False) -> str:

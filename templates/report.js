@@ -46,7 +46,7 @@ for (const text of all("pre.command")) {
 
 for (const panel of all(".overlay")) {
   const { epochs, series, variants, start } = JSON.parse(panel.querySelector("script").textContent);
-  const last = epochs.at(-1), chosen = [], left = 48, height = 300;
+  const last = epochs.at(-1), chosen = [], left = 48;
   const label = (text, node) => make("label", {}, text, " ", node);
   const number = (value) => make("input", { type: "number", min: 1, max: last, value });
   const select = make("select", {}, ...series.map(({ title }, value) => make("option", { value }, title)));
@@ -65,7 +65,7 @@ for (const panel of all(".overlay")) {
       .filter(([epoch, v]) => v != null && epoch >= low && epoch <= high)));
     const seen = lines.flat(2).map(([, v]) => v), bottom = Math.min(...seen), top = Math.max(...seen, bottom + 1);
     const x = (epoch) => left + (width - left - 20) * (epoch - low) / (high - low);
-    const y = (v) => 10 + (height - 40) * (top - v) / (top - bottom);
+    const y = (v) => 10 + 260 * (top - v) / (top - bottom);
     const ticks = (a, b, many) => {
       const power = 10 ** Math.floor(Math.log10((b - a) / many)), found = [];
       const step = power * [1, 2, 5, 10].find((n) => n * power * many >= b - a);
@@ -75,13 +75,13 @@ for (const panel of all(".overlay")) {
     const join = (points) => points.map(([epoch, v]) => `${x(epoch).toFixed(1)} ${y(v).toFixed(1)}`).join("L");
     const path = (kind, d) => `<path class="${kind}" d="M${d}"/>`;
     const text = (x, y, anchor, v) => `<text x="${x}" y="${y}" text-anchor="${anchor}">${+v.toPrecision(4)}</text>`;
-    plot.innerHTML = `<svg height="${height}" aria-hidden="true">` + [
+    plot.innerHTML = `<svg height="300" aria-hidden="true">` + [
       ...(seen.length ? ticks(bottom, top, 5) : []).map((v) =>
         path("grid", `${left} ${y(v)}H${width - 20}`) + text(left - 6, y(v) + 4, "end", v / unit)),
-      ...ticks(low, high, width / 90).map((v) => text(x(v), height - 10, "middle", v)),
+      ...ticks(low, high, width / 90).map((v) => text(x(v), 290, "middle", v)),
       ...lines.map(([mean, l, h], i) =>
         path(`band c${i + 1}`, join([...l, ...h.reverse()])) + path(`series c${i + 1}`, join(mean))),
-      path("cursor", `${x(epochs[at])} 10V${height - 30}`)].join("") + "</svg>";
+      path("cursor", `${x(epochs[at])} 10V270`)].join("") + "</svg>";
     slider.ariaValueText = `epoch ${epochs[at]}`;
     const write = (v) => v == null ? "–" : (v / unit).toFixed(percent ? 1 : 4) + (percent ? " %" : "");
     readout.replaceChildren(make("b", {}, `Epoch ${epochs[at]}`), ...raw.flatMap(([mean, l, h], i) => [
@@ -112,5 +112,3 @@ for (const panel of all(".overlay")) {
   for (const i of start) boxes[i].click();
   new ResizeObserver(draw).observe(plot);
 }
-
-addEventListener("beforeprint", () => { for (const part of all("details")) part.open = true; });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +62,18 @@ def estimate(values: Array, ratio: float, floor: float = 0.0) -> Estimate:
 
 def interval(of: Estimate, alpha: float, comparisons: int = 1) -> Interval:
     """The two-sided interval at level 1 − ``alpha``, simultaneous over ``comparisons`` of its kind (Bonferroni)."""
-    from scipy.stats import t
-
     if of.df < 1:
         return Interval(of.mean, math.nan, math.nan)
-    half = float(t.ppf(1 - alpha / (2 * comparisons), of.df)) * of.se
+    half = _quantile(1 - alpha / (2 * comparisons), of.df) * of.se
     return Interval(of.mean, of.mean - half, of.mean + half)
+
+
+@cache
+def _quantile(probability: float, df: int) -> float:
+    """Student's t quantile; a study asks for the same few of them again and again."""
+    from scipy.stats import t
+
+    return float(t.ppf(probability, df))
 
 
 def p_value(of: Estimate, comparisons: int = 1) -> float:

@@ -150,7 +150,7 @@ def _numbers(frame: pd.DataFrame, column: str) -> np.ndarray:
     foreign = np.isnan(values) & frame[column].notna().to_numpy()
     if foreign.any():
         row = int(np.argmax(foreign))
-        raise InputError(f"{column} must be a number. Got {frame[column].iloc[row]!r} in row {row + 1}")
+        raise InputError(f"{column} must be a number. Got {str(frame[column].iloc[row])!r} in row {row + 1}")
     return values
 
 
@@ -159,7 +159,7 @@ def _seeds(frame: pd.DataFrame) -> np.ndarray:
     wrong = np.isnan(seeds) | (seeds != np.floor(seeds))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise InputError(f"seed must be a whole number. Got {frame['seed'].iloc[row]!r} in row {row + 1}")
+        raise InputError(f"seed must be a whole number. Got {seeds[row]:g} in row {row + 1}")
     return seeds.astype(np.int64)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
+import signal
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,9 @@ DRIVER_ENVIRONMENT = {
     "RAY_grpc_client_keepalive_timeout_ms": "10000",
 }
 
+JOINING_ENVIRONMENT = {"RAY_NUM_REDIS_GET_RETRIES": "4"}
+"""Seconds to wait for the head of a cluster, which should be up; Ray's own default is 20."""
+
 
 @contextmanager
 def ray_fleet(settings: FleetSettings, warm_up: Callable[[], object]) -> Iterator[RayFleet]:
@@ -40,11 +44,15 @@ def ray_fleet(settings: FleetSettings, warm_up: Callable[[], object]) -> Iterato
 
     Raises InputError for an address of the wrong form or that nobody answers, and for GPUs no node has.
     """
-    for name, value in DRIVER_ENVIRONMENT.items():
+    for name, value in (DRIVER_ENVIRONMENT | (JOINING_ENVIRONMENT if settings.address else {})).items():
         os.environ.setdefault(name, value)
     import ray
 
+    before = signal.getsignal(signal.SIGTERM)
     _start(settings)
+    if threading.current_thread() is threading.main_thread():
+        # Ray's own handler ends the process with a C++ trace; results should be kept and said.
+        signal.signal(signal.SIGTERM, before)
     try:
         fleet = RayFleet(settings)
         fleet.warm_up(warm_up)
@@ -55,7 +63,7 @@ def ray_fleet(settings: FleetSettings, warm_up: Callable[[], object]) -> Iterato
 
 
 def check_address(address: str) -> None:
-    """Raise InputError unless ``address`` is HOST:PORT (or ``auto``) and something there takes a connection."""
+    """Raise InputError unless ``address`` is HOST:PORT (or ``auto``) and a head answers there."""
     if address.startswith("ray://"):
         msg = f"--address: expected HOST:PORT of the head, as Ray Client loses results when it drops; got {address}"
         raise InputError(msg)
@@ -65,11 +73,15 @@ def check_address(address: str) -> None:
     if not host or not port.isdecimal():
         msg = f"--address: expected HOST:PORT; got {address!r}"
         raise InputError(msg)
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as problem:
-        msg = f"--address: expected a Ray head that answers within {CONNECT_SECONDS:g} s; got {address} ({problem})"
-        raise InputError(msg) from None
+    import grpc
+
+    # A head speaks gRPC; to anything else that listens there, Ray itself would talk for minutes.
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
+        except grpc.FutureTimeoutError:
+            msg = f"--address: expected a Ray head that answers within {CONNECT_SECONDS:g} s; got {address}"
+            raise InputError(msg) from None
 
 
 def _start(settings: FleetSettings) -> None:

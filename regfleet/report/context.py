@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from regfleet.records import DatasetSummary, Interval, Summary, VariantSummary
 from regfleet.report.figures.curves import METRICS, caption, card_name, training_mode_differs
-from regfleet.report.shown import controls, ordered
+from regfleet.report.shown import chosen, controls, ordered
 from regfleet.report.templates import sentence
-from regfleet.report.text import DASH, Scale, clean, number, scale
+from regfleet.report.text import DASH, Scale, capital, clean, number, scale
 from regfleet.report.words import Chip, chip, gap_sentence
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _row(
         difference_interval=unit.from_to(difference.low, difference.high) if difference else "",
         against=controls.get(row.control or "", ""),
         chip=chip(row),
-        note=comparison.note if comparison else "",
+        note=comparison.note if comparison and row.finished else "",
         won=f"{comparison.wins}/{len(comparison.seeds)}" if comparison else DASH,
         ties=f"{comparison.ties} tied" if comparison and comparison.ties else "",
         gap=number(100 * row.gap.mean),
@@ -188,7 +188,7 @@ def _domain(dataset: DatasetSummary) -> tuple[float, float]:
             interval = row.comparison.difference
             ends += [row.comparison.rope, -row.comparison.rope, interval.low, interval.high, interval.mean]
     ends = [end for end in ends if math.isfinite(end)]
-    return min(ends), max(max(ends), min(ends) + 1e-9)
+    return min(ends), max(*ends, min(ends) + 1e-9)
 
 
 def _bar(interval: Interval, rope: float, domain: tuple[float, float]) -> Bar | None:
@@ -204,27 +204,19 @@ def _bar(interval: Interval, rope: float, domain: tuple[float, float]) -> Bar | 
 
 
 def facts(dataset: DatasetSummary, summary: Summary) -> tuple[Fact, ...]:
-    """The four key numbers: the best score, its control's, the difference, and how fine this study can see."""
+    """The four key numbers: the chosen variant's score, its control's, the difference, how fine this study can see."""
     unit = scale(summary.settings)
-    ranked = [
-        row for _, row in ordered(dataset, higher_is_better=unit.metric.higher_is_better) if row.finished and row.rank
-    ]
-    if not ranked:
+    best = chosen(dataset, higher_is_better=unit.metric.higher_is_better)
+    if best is None:
         return ()
-    best = ranked[0]
-    # A control on top is a result too: then the best technique stands beside it.
-    rival = next((row for row in ranked if row.comparison), best) if best.control is None else best
-    word = "Highest" if unit.metric.higher_is_better else "Lowest"
-    found = [Fact(f"{word} test {unit.metric.title}", unit.full(best.score.mean), best.label)]
-    if rival.comparison:
-        control = next((row for row in dataset.variants if row.name == rival.control), None)
-        if best is rival and control:
-            found.append(Fact("Its control", unit.full(control.score.mean), control.label))
-        elif best is not rival:
-            found.append(Fact("Best technique", unit.full(rival.score.mean), rival.label))
-        interval = rival.comparison.difference
+    word = "" if best.rank != 1 else "highest " if unit.metric.higher_is_better else "lowest "
+    found = [Fact(capital(f"{word}test {unit.metric.title}"), unit.full(best.score.mean), best.label)]
+    control = next((row for row in dataset.variants if row.name == best.control), None)
+    if control and best.comparison:
+        interval = best.comparison.difference
         text = f"{unit.difference(interval.mean)} {unit.points}".rstrip()
-        found.append(Fact("Difference from its control", text, unit.from_to(interval.low, interval.high)))
+        found.append(Fact("Its control", unit.full(control.score.mean), control.label))
+        found.append(Fact("Difference", text, unit.from_to(interval.low, interval.high)))
     if dataset.floor > 0:
         value = f"±{number(unit.factor * dataset.floor, unit.decimals)} {unit.points}".rstrip()
         found.append(Fact("Finest this study can see", value, "with any number of seeds"))
@@ -243,7 +235,7 @@ def section(
     unit = scale(summary.settings)
     order = ordered(dataset, higher_is_better=unit.metric.higher_is_better)
     verdict, *points = headline or ("No trial finished, so there is nothing to compare.",)
-    told = gap_sentence(dataset, order[0][1]) if order else ""
+    told = gap_sentence(dataset, chosen(dataset, higher_is_better=unit.metric.higher_is_better))
     plates = drawn.get("curves", {})
     cards = tuple(
         Card(
@@ -261,7 +253,7 @@ def section(
     return Section(
         name=dataset.dataset,
         prefix=prefix,
-        sizes=f"{dataset.n_train:,} training, {dataset.n_val:,} validation, {dataset.n_test:,} test",
+        sizes=_sizes(dataset),
         verdict=sentence(verdict, *sorted((row.label for _, row in order), key=len, reverse=True)),
         points=tuple([*points, told] if told else points),
         warnings=dataset.warnings,
@@ -277,6 +269,11 @@ def section(
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
     )
+
+
+def _sizes(dataset: DatasetSummary) -> str:
+    sizes = {"training": dataset.n_train, "validation": dataset.n_val, "test": dataset.n_test}
+    return ", ".join(f"{rows:,} {name}" for name, rows in sizes.items() if rows)
 
 
 def _tuned(row: VariantSummary, unit: Scale) -> str:

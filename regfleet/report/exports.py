@@ -1,91 +1,234 @@
-"""The leaderboard and the trials as files: full precision, safe to open in a spreadsheet."""
+"""The leaderboard and the trials as files: full precision for machines, ready tables for papers and wikis."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from regfleet.records import Summary
+from regfleet.errors import InputError
+from regfleet.records import Comparison, DatasetSummary, Summary, VariantSummary
 from regfleet.report.shown import ordered
-from regfleet.report.text import clean, scale
+from regfleet.report.text import DASH, MINUS, Scale, clean, number, scale
 from regfleet.report.words import chip
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")  # noqa: RUF001 - spreadsheets take the full-width forms too
 Cell = str | int | float | None
+# Spreadsheets take the full-width forms too.
+_FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|<>~$&-])")
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': "''", MINUS: "$-$", DASH: "--", "±": r"$\pm$", "λ": r"$\lambda$",
+    "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "ε": r"$\varepsilon$", "→": r"$\to$", "×": r"$\times$",
+    "\u202f": r"\,", "\u00a0": "~",
+}  # fmt: skip
 
 
 def leaderboard_rows(summary: Summary) -> list[dict[str, Cell]]:
     """A row per data set and variant, best first, in units of the metric; None where there is no value."""
-    unit = scale(summary.settings)
-    rows: list[dict[str, Cell]] = []
-    for dataset in summary.datasets:
-        for _, row in ordered(dataset, higher_is_better=unit.metric.higher_is_better):
-            comparison, spread = row.comparison, row.spread
-            difference = comparison.difference if comparison else None
-            rows.append(
-                {
-                    "dataset": dataset.dataset,
-                    "rank": row.rank,
-                    "variant": row.name,
-                    "label": row.label,
-                    "family": row.family,
-                    "control": row.control,
-                    "verdict": chip(row).word.lower(),
-                    "note": comparison.note if comparison else None,
-                    "metric": summary.settings.metric,
-                    "scope": summary.settings.scope,
-                    "mean": row.score.mean,
-                    "mean_low": row.score.low,
-                    "mean_high": row.score.high,
-                    "sd": spread.sd,
-                    "median": spread.median,
-                    "minimum": spread.minimum,
-                    "maximum": spread.maximum,
-                    "iqm": spread.iqm,
-                    "difference": difference.mean if difference else None,
-                    "difference_low": difference.low if difference else None,
-                    "difference_high": difference.high if difference else None,
-                    "p": comparison.p if comparison else None,
-                    "p_worse": comparison.p_worse if comparison else None,
-                    "p_equivalent": comparison.p_equivalent if comparison else None,
-                    "p_better": comparison.p_better if comparison else None,
-                    "rope": comparison.rope if comparison else None,
-                    "floor": comparison.floor if comparison else None,
-                    "pairs": len(comparison.seeds) if comparison else None,
-                    "wins": comparison.wins if comparison else None,
-                    "ties": comparison.ties if comparison else None,
-                    "losses": comparison.losses if comparison else None,
-                    "train": row.train_score,
-                    "gap": row.gap.mean,
-                    "gap_low": row.gap.low,
-                    "gap_high": row.gap.high,
-                    "gap_change": row.gap_change.mean if row.gap_change else None,
-                    "best_epoch": row.best_epoch,
-                    "seconds": row.seconds,
-                    "finished": row.finished,
-                    "failed": row.failed,
-                    "diverged": row.diverged,
-                }
-            )
-    return rows
+    higher = scale(summary.settings).metric.higher_is_better
+    return [
+        {"dataset": dataset.dataset, "metric": summary.settings.metric, "scope": summary.settings.scope, **_row(row)}
+        for dataset in summary.datasets
+        for _, row in ordered(dataset, higher_is_better=higher)
+    ]
+
+
+def _row(row: VariantSummary) -> dict[str, Cell]:
+    return {
+        "rank": row.rank,
+        "variant": row.name,
+        "label": row.label,
+        "family": row.family,
+        "control": row.control,
+        "verdict": chip(row).word.lower(),
+        "mean": row.score.mean,
+        "mean_low": row.score.low,
+        "mean_high": row.score.high,
+        "sd": row.spread.sd,
+        "median": row.spread.median,
+        "minimum": row.spread.minimum,
+        "maximum": row.spread.maximum,
+        "iqm": row.spread.iqm,
+        "iqm_low": row.iqm.low if row.iqm else None,
+        "iqm_high": row.iqm.high if row.iqm else None,
+        "binomial_sd": row.binomial_sd,
+        **_comparison(row.comparison),
+        "train": row.train_score,
+        "gap": row.gap.mean,
+        "gap_low": row.gap.low,
+        "gap_high": row.gap.high,
+        "gap_change": row.gap_change.mean if row.gap_change else None,
+        "gap_change_low": row.gap_change.low if row.gap_change else None,
+        "gap_change_high": row.gap_change.high if row.gap_change else None,
+        "best_epoch": row.best_epoch,
+        "seconds": row.seconds,
+        "finished": row.finished,
+        "failed": row.failed,
+        "diverged": row.diverged,
+    }
+
+
+_COMPARED = (
+    "difference", "difference_low", "difference_high", "p", "p_worse", "p_equivalent", "p_better", "rope", "floor",
+    "pairs", "dropped", "wins", "ties", "losses", "note", "this_dataset_low", "this_dataset_high", "superiority",
+    "superiority_low", "superiority_high", "d_z", "g_z", "a12", "cliff_delta", "seeds_needed",
+)  # fmt: skip
+
+
+def _comparison(one: Comparison | None) -> dict[str, Cell]:
+    if one is None:
+        return dict.fromkeys(_COMPARED)
+    here, effects = one.this_dataset, one.effects
+    values: list[Cell] = [one.difference.mean, one.difference.low, one.difference.high]
+    values += [one.p, one.p_worse, one.p_equivalent, one.p_better, one.rope, one.floor]
+    values += [len(one.seeds), one.dropped, one.wins, one.ties, one.losses, one.note]
+    values += [here.low, here.high] if here else [None] * 2
+    if effects:
+        chance = effects.superiority
+        values += [chance.mean, chance.low, chance.high, effects.d_z, effects.g_z, effects.a12, effects.cliff_delta]
+        values.append(effects.seeds_needed)
+    else:
+        values += [None] * 8
+    return dict(zip(_COMPARED, values, strict=True))
 
 
 def leaderboard_csv(summary: Summary) -> str:
-    """The leaderboard as CSV."""
+    """The leaderboard as CSV, in full precision."""
     rows = leaderboard_rows(summary)
     return _csv(list(rows[0]) if rows else [], (list(row.values()) for row in rows))
 
 
 def trials_csv(trials: pd.DataFrame) -> str:
     """The frame of trials as CSV, tracebacks left out."""
-    frame = trials.drop(columns="traceback", errors="ignore")
+    frame = trials.drop(columns="traceback", errors="ignore").astype(object)
+    frame = frame.where(frame.notna(), None)
     return _csv([str(column) for column in frame.columns], frame.itertuples(index=False, name=None))
+
+
+def leaderboard_json(summary: Summary) -> str:
+    """The same rows as JSON; null where there is no value."""
+    rows = [
+        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+        for row in leaderboard_rows(summary)
+    ]
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+def leaderboard_markdown(summary: Summary) -> str:
+    """The leaderboard as a Markdown table per data set."""
+    parts = []
+    for dataset in summary.datasets:
+        header, rows = _table(dataset, summary)
+        lines = [header, ["---", "---", *["---:"] * (len(header) - 3), "---"], *rows]
+        cells = ([text if line is lines[1] else _markdown(text) for text in line] for line in lines)
+        parts.append(
+            f"**{_markdown(_caption(dataset, summary))}**\n\n" + "\n".join(f"| {' | '.join(c)} |" for c in cells)
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def leaderboard_latex(summary: Summary) -> str:
+    """The leaderboard as a LaTeX table per data set; needs the package booktabs and an engine that reads UTF-8."""
+    parts = ["% \\usepackage{booktabs}"]
+    for dataset in summary.datasets:
+        header, rows = _table(dataset, summary)
+        body = "\n".join(f"  {' & '.join(_latex(cell) for cell in row)} \\\\" for row in rows)
+        parts.append(
+            "\\begin{table}\n\\centering\n"
+            f"\\caption{{{_latex(_caption(dataset, summary))}}}\n"
+            f"\\begin{{tabular}}{{rl{'r' * (len(header) - 3)}l}}\n\\toprule\n"
+            f"  {' & '.join(_latex(cell) for cell in header)} \\\\\n\\midrule\n"
+            f"{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}"
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def leaderboard_html(summary: Summary) -> str:
+    """The leaderboard as a plain HTML table per data set, without styles or scripts."""
+    parts = []
+    for dataset in summary.datasets:
+        header, rows = _table(dataset, summary)
+        head = "".join(f'<th scope="col">{escape(clean(cell))}</th>' for cell in header)
+        body = "\n".join("<tr>" + "".join(f"<td>{escape(clean(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+        caption = escape(clean(_caption(dataset, summary)))
+        parts.append(
+            f"<table>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+        )
+    return "\n".join(parts) + "\n"
+
+
+FORMATS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
+    {
+        "csv": leaderboard_csv,
+        "json": leaderboard_json,
+        "markdown": leaderboard_markdown,
+        "latex": leaderboard_latex,
+        "html": leaderboard_html,
+    }
+)
+
+
+def leaderboard(summary: Summary, form: str) -> str:
+    """The leaderboard in one of FORMATS; raises InputError for another."""
+    if form not in FORMATS:
+        msg = f"--format: expected one of {', '.join(FORMATS)}; got {form!r}"
+        raise InputError(msg)
+    return FORMATS[form](summary)
+
+
+def _caption(dataset: DatasetSummary, summary: Summary) -> str:
+    level = f"{100 * (1 - summary.settings.alpha):g}"
+    about = f", {dataset.about}" if dataset.about else ""
+    return (
+        f"Test {scale(summary.settings).metric.title} on {dataset.dataset} with {level} % intervals; differences from "
+        f"the control are simultaneous over {dataset.comparisons} comparisons{about}."
+    )
+
+
+def _table(dataset: DatasetSummary, summary: Summary) -> tuple[list[str], list[list[str]]]:
+    """(header, rows) as a person reads them."""
+    unit = scale(summary.settings)
+    percent, points = (", %", ", points") if unit.unit else ("", "")
+    header = ["Rank", "Variant", f"Test{percent}", f"Difference{points}", "Gap, points", "Seeds", "Verdict"]
+    order = ordered(dataset, higher_is_better=unit.metric.higher_is_better)
+    return header, [_cells(row, unit) for _, row in order]
+
+
+def _cells(row: VariantSummary, unit: Scale) -> list[str]:
+    interval = row.comparison.difference if row.comparison else None
+    lost = row.failed + row.diverged
+    return [
+        str(row.rank or DASH),
+        row.label,
+        _with_interval(unit.score(row.score.mean), unit.between(row.score.low, row.score.high)),
+        _with_interval(unit.difference(interval.mean), unit.from_to(interval.low, interval.high)) if interval else DASH,
+        number(100 * row.gap.mean),
+        f"{row.finished} ({lost} lost)" if lost else str(row.finished),
+        chip(row).word,
+    ]
+
+
+def _with_interval(value: str, interval: str) -> str:
+    return f"{value} ({interval})" if interval else value
+
+
+def _markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", " ".join(clean(text).split()))
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in " ".join(clean(text).split(" ")))
 
 
 def safe_cell(value: object) -> str:
@@ -98,7 +241,7 @@ def safe_cell(value: object) -> str:
     return str(value)
 
 
-def _csv(header: list[str], rows: Iterable[Iterable[object]]) -> str:
+def _csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([safe_cell(name) for name in header])

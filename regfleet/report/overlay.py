@@ -1,4 +1,4 @@
-"""The data of the panel that lays curves over one another: means and bands, thinned; never the curves of single seeds."""
+"""The data of the panel that lays curves over one another: means and bands, thinned; never a single seed's curve."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 from regfleet.records import Curve, DatasetSummary
-from regfleet.report.figures.curves import CROWD
 from regfleet.report.figures.style import thin
 from regfleet.report.shown import curve, ordered
 from regfleet.report.text import clean
@@ -24,7 +23,7 @@ SERIES = (
 RESOLUTION = 10_000
 
 
-def data(dataset: DatasetSummary, *, higher_is_better: bool) -> dict[str, object]:
+def data(dataset: DatasetSummary, *, higher_is_better: bool, points: int) -> dict[str, object]:
     """What the script draws from: values are integers, ten-thousandths; null where there is none.
 
     ``epochs`` are those of the means; every second of them has a band. ``start`` says what is shown at first: the best
@@ -34,14 +33,12 @@ def data(dataset: DatasetSummary, *, higher_is_better: bool) -> dict[str, object
     names = [row.name for row in rows]
     start = [*(names.index(row.control) for row in rows[:1] if row.control in names), 0, 1]
     lengths = [len(one.epochs) for row in rows for one in row.curves.values()]
-    indices = thin(max(lengths, default=0), 175 if len(rows) <= CROWD else 90)
+    indices = thin(max(lengths, default=0), points)
     columns = [(column, title) for column, title in SERIES if any(curve(row, column) for row in rows)]
     return {
         "start": [place for place in dict.fromkeys(start) if place < len(rows)],
         "epochs": [index + 1 for index in indices],
-        "series": [
-            {"title": title, "percent": column.endswith("accuracy")} for column, title in columns
-        ],
+        "series": [{"title": title, "percent": column.endswith("accuracy")} for column, title in columns],
         "variants": [
             {
                 "label": clean(row.label),

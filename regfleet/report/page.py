@@ -13,6 +13,7 @@ from regfleet.report import context, exports, overlay, provenance, tokens
 from regfleet.report.claims import claims
 from regfleet.report.failures import groups
 from regfleet.report.figures import FIGURES, OVERVIEW
+from regfleet.report.figures.curves import resolution
 from regfleet.report.shown import ordered
 from regfleet.report.svg import inline
 from regfleet.report.templates import environment, source
@@ -78,6 +79,16 @@ def render(
     )
 
 
+def fragment(summary: Summary, headlines: Mapping[str, tuple[str, ...]]) -> str:
+    """The verdict and the leaderboard as HTML without styles, for a notebook."""
+    sections = tuple(
+        context.section(dataset, summary, headlines.get(dataset.dataset, ()), "", {}, {})
+        for dataset in summary.datasets
+    )
+    made = environment()
+    return made.get_template("fragment.html.j2").render(sections=sections, unit=scale(summary.settings))
+
+
 def title(summary: Summary) -> str:
     """The report's title: its question."""
     names = [dataset.dataset for dataset in summary.datasets]
@@ -120,7 +131,8 @@ def _section(dataset: DatasetSummary, summary: Summary, headline: tuple[str, ...
     for drawing in FIGURES:
         for plate in drawing.draw(dataset, summary):
             drawn.setdefault(drawing.section, {})[plate.name] = inline(plate, prefix)
-    data = overlay.data(dataset, higher_is_better=scale(summary.settings).metric.higher_is_better)
+    higher = scale(summary.settings).metric.higher_is_better
+    data = overlay.data(dataset, higher_is_better=higher, points=resolution(summary))
     return context.section(dataset, summary, headline, prefix, drawn, data)
 
 

@@ -11,7 +11,10 @@ from regfleet.report.text import clean, count
 from regfleet.report.words import Chip
 
 # strftime would write the month in the language of the machine.
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 
 def status(facts: StudyFacts, failures: Sequence[Failure]) -> Chip:
@@ -43,7 +46,7 @@ def day(moment: str) -> str:
 
 
 def details(provenance: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str], ...]:
-    """provenance.json as (name, text) pairs; what is nested becomes ``outer: inner``, of the runs only the last is told."""
+    """provenance.json as (name, text) pairs; what is nested becomes ``outer: inner``; of runs the last is told."""
     pairs: list[tuple[str, str]] = []
     for key, value in provenance.items():
         name = f"{above}{clean(str(key)).replace('_', ' ')}"

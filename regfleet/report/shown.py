@@ -24,6 +24,13 @@ def ordered(dataset: DatasetSummary, *, higher_is_better: bool) -> list[tuple[in
     return sorted(enumerate(shown(dataset)), key=key)
 
 
+def chosen(dataset: DatasetSummary, *, higher_is_better: bool) -> VariantSummary | None:
+    """The variant that the verdict is about: the best of those that are better, else the best mean."""
+    scored = [row for _, row in ordered(dataset, higher_is_better=higher_is_better) if math.isfinite(row.score.mean)]
+    better = [row for row in scored if row.comparison and row.comparison.verdict == "better"]
+    return next(iter(better or scored), None)
+
+
 def controls(dataset: DatasetSummary) -> tuple[str, ...]:
     """The controls that variants are compared with, the most frequent first."""
     return tuple(name for name, _ in Counter(row.control for row in shown(dataset) if row.control).most_common())

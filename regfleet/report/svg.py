@@ -92,7 +92,7 @@ class _Page:
     def _text(self, text: ET.Element) -> str:
         turn = text.get("transform", "")
         place = f' transform="{turn}"' if "translate" in turn else _point(text)
-        return f"<text{place}{_style(text)}>{escape(text.text or '', quote=False)}</text>"
+        return f"<text{place}{_style(text)}>{escape(clean(text.text or ''), quote=False)}</text>"
 
     def _clip(self, element: ET.Element) -> str:
         reference = re.fullmatch(r"url\(#(.+)\)", element.get("clip-path", ""))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.errors import InputError
-from regfleet.report.text import clean, count, number, seed_list
+from regfleet.report.text import capital, clean, count, number, seed_list
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,15 +38,22 @@ def environment(templates: Path | None = None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"name": name, "number": number, "count": count, "seeds": seed_list, "clean": clean}
+    made.filters |= {
+        "name": name,
+        "number": number,
+        "count": count,
+        "seeds": seed_list,
+        "clean": clean,
+        "capital": capital,
+    }
     return made
 
 
 def name(text: str) -> Markup:
-    """A name from outside as isolated, escaped text."""
-    from markupsafe import Markup, escape
+    """A name from outside as isolated, escaped text; no line breaks inside ``λ = 0.01``."""
+    from markupsafe import Markup
 
-    return Markup("<bdi>{}</bdi>").format(escape(clean(text)))
+    return Markup("<bdi>{}</bdi>").format(clean(text).replace(" = ", "\u00a0=\u00a0"))
 
 
 def sentence(text: str, *emphasised: str) -> Markup:

@@ -21,6 +21,26 @@ def clean(text: str) -> str:
     return _CONTROL_CHARACTERS.sub("", text)
 
 
+def slug(text: str) -> str:
+    """``text`` as part of a file name or an address: letters, digits, dots and dashes, at most 60 of them."""
+    return re.sub(r"[^a-z0-9.]+", "-", clean(text).lower()).strip("-.")[:60] or "unnamed"
+
+
+def capital(text: str) -> str:
+    """``text`` cleaned, as the beginning of a sentence."""
+    text = clean(text)
+    return text[:1].upper() + text[1:]
+
+
+def head_and_detail(label: str, width: int) -> tuple[str, str]:
+    """A label of at most ``width`` characters on one line; a longer one is cut before its bracket, if it has one."""
+    line = " ".join(clean(label).split())
+    head, bracket, detail = line.partition(" (")
+    if len(line) <= width or not bracket:
+        return elide(line, width), ""
+    return elide(head, width), elide(f"({detail}", width + 6)
+
+
 def elide(text: str, width: int) -> str:
     """``text`` cleaned, on one line, of at most ``width`` characters, the end cut off with an ellipsis."""
     line = " ".join(clean(text).split())
@@ -100,4 +120,4 @@ def scale_of(metric: Metric) -> Scale:
     """The scale of any metric."""
     if metric.percent:
         return Scale(metric, 100.0, 1, "\u202f%", "points")
-    return Scale(metric, 1.0, 4, "", "")
+    return Scale(metric, 1.0, 3 if metric.name == "cross_entropy" else 4, "", "")

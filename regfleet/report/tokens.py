@@ -37,7 +37,7 @@ TOKENS = MappingProxyType(
 """Name of the token → its colour on light and on dark ground."""
 
 LIGHT = MappingProxyType({name: light for name, (light, _) in TOKENS.items()})
-_NAME_OF = {light: name for name, (light, _) in reversed(TOKENS.items())}
+_NAME_OF = {light: name for name, (light, _) in reversed(list(TOKENS.items()))}
 
 
 def style_sheet() -> str:

@@ -48,19 +48,23 @@ def chip(row: VariantSummary) -> Chip:
     )
 
 
-def gap_sentence(dataset: DatasetSummary, best: VariantSummary) -> str:
+def gap_sentence(dataset: DatasetSummary, best: VariantSummary | None) -> str:
     """What the gap says: whether the best variant's control memorizes, and what the variant makes of it."""
-    name = best.control or next(iter(controls(dataset)), "")
-    control = best if best.control is None else next((row for row in dataset.variants if row.name == name), best)
-    gap = control.gap
-    if not math.isfinite(gap.mean):
+    if best is None:
         return ""
-    points = number(100 * gap.mean)
-    if not gap.low > 0:
-        return f"{control.label} shows no clear sign of memorizing: its training accuracy ends {points} points from validation."
+    name = best.control or next(iter(controls(dataset)), "")
+    control = next((row for row in dataset.variants if row.name == name), best)
+    gap = control.gap
+    if not math.isfinite(gap.low):
+        return ""
+    points = number(100 * abs(gap.mean))
+    if gap.low <= 0:
+        side = "above" if gap.mean > 0 else "below"
+        end = f"its training accuracy ends {points} points {side} validation accuracy, which may be chance"
+        return f"{control.label} shows no clear sign of memorizing: {end}."
     told = f"{control.label} memorizes: its training accuracy ends {points} points above validation accuracy."
     change = best.gap_change
-    if best is control or change is None or not math.isfinite(best.gap.mean):
+    if best is control or change is None or not math.isfinite(change.low):
         return told
     verb = "cuts that gap to" if change.high < 0 else "widens that gap to" if change.low > 0 else "leaves that gap at"
     return f"{told} {best.label} {verb} {number(100 * best.gap.mean)}."

@@ -20,6 +20,7 @@ def cluster():
 
 
 def environ(process):
+    """The environment of a process in /proc; empty when it is gone."""
     try:
         return (process / "environ").read_bytes()
     except OSError:
@@ -27,6 +28,7 @@ def environ(process):
 
 
 def devices(fleet, schedule, data):
+    """The GPUs each trial of a run saw."""
     import work
 
     return [outcome.device.split("|")[0] for batch in fleet.run(schedule, work.see, data) for outcome in batch]
@@ -42,7 +44,7 @@ def test_half_a_gpu_each_packs_two_trials_on_a_gpu(cluster, schedule, data, work
     assert set(seen) == {"0", "1"}
 
 
-def test_a_share_is_worked_out_when_none_is_given(cluster, schedule, data, worker_environment):
+def test_a_share_is_worked_out_when_none_is_given(cluster, worker_environment):
     """Two GPUs for four CPUs: half a GPU for each trial."""
     settings = FleetSettings(address=cluster.address, environment=worker_environment)
     with ray_fleet(settings, warm_up=os.getpid) as fleet:

@@ -1,6 +1,7 @@
 """The fleet on a Ray of this machine: every trial exactly once, whatever happens to workers."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ def fleet(worker_environment):
 
 
 def names(batches) -> list[tuple[str, int, str]]:
+    """Variant, seed and status of every outcome, sorted."""
     return sorted((o.trial.variant, o.trial.seed, o.status) for batch in batches for o in batch)
 
 
 def every(seeds: int) -> list[tuple[str, int, str]]:
+    """The same for a run in which every trial of the plan is done."""
     return sorted((v, s, "done") for v in ("none", "l1(0.01)@all", "l2(0.01)@all") for s in range(seeds))
 
 
@@ -67,8 +70,9 @@ def test_stopping_early_cancels_what_is_running(fleet, schedule, data):
     assert names(fleet.run(schedule(1), work.outcomes, data)) == every(1)
 
 
-def test_the_twin_in_process_gives_the_same(fleet, schedule, data):
+def test_the_twin_in_process_gives_the_same(schedule, data, worker_environment):
     """In process the same contract holds without Ray."""
+    assert worker_environment["PYTHONPATH"] in sys.path
     import work
 
     assert names(InProcess().run(schedule(3), work.outcomes, data)) == every(3)

@@ -82,7 +82,10 @@ def many(number: int) -> tuple[Entry, ...]:
         for power, effect in zip(range(-5, 1), (0.0, 0.004, 0.01, 0.02, 0.004, -0.2), strict=True)
     )
     rates = [n / (number - 5) for n in range(1, number - 5)]
-    rest = tuple((variant(f"dropout({rate:g})@all", f"Dropout, all layers (rate {rate:.3g})"), 0.03 - 0.1 * rate) for rate in rates)
+    rest = tuple(
+        (variant(f"dropout({rate:g})@all", f"Dropout, all layers (rate {rate:.3g})"), 0.03 - 0.1 * rate)
+        for rate in rates
+    )
     return (article()[0], *sweep, *rest)
 
 
@@ -91,7 +94,9 @@ def hostile() -> tuple[Entry, ...]:
     return (article()[0], *((variant(name, name), 0.01) for name in HOSTILE))
 
 
-def _trials(dataset: str, entries: tuple[Entry, ...], seeds: int, lost: dict[str, int], draw: np.random.Generator) -> pd.DataFrame:
+def _trials(
+    dataset: str, entries: tuple[Entry, ...], seeds: int, lost: dict[str, int], draw: np.random.Generator
+) -> pd.DataFrame:
     rows = 300
     base = draw.normal(0.90, 0.02, seeds)
     frames = []
@@ -116,7 +121,11 @@ def _trials(dataset: str, entries: tuple[Entry, ...], seeds: int, lost: dict[str
                     **{f"{when}_train_accuracy": train for when in ("last", "best")},
                     **{f"{when}_val_accuracy": score - 0.004 for when in ("last", "best")},
                     **{f"{when}_test_accuracy": score for when in ("last", "best")},
-                    **{f"{when}_{rows_}_cross_entropy": 1.2 - score for when in ("last", "best") for rows_ in ("train", "val", "test")},
+                    **{
+                        f"{when}_{rows_}_cross_entropy": 1.2 - score
+                        for when in ("last", "best")
+                        for rows_ in ("train", "val", "test")
+                    },
                     "error": np.where(gone, "MemoryError: cannot <allocate>", ""),
                     "traceback": np.where(gone, 'Traceback (most recent call last):\n  File "<x>"\nMemoryError', ""),
                 }
@@ -137,7 +146,11 @@ def _histories(trials: pd.DataFrame, epochs: int, draw: np.random.Generator) -> 
     done = trials[(trials["status"] == "done") & (trials["seed"] < 14)]
     for row in done.itertuples():
         columns: dict[str, Any] = {"dataset": row.dataset, "variant": row.variant, "seed": row.seed, "epoch": epoch}
-        for prefix, level in (("", row.last_train_accuracy), ("train_", row.last_train_accuracy), ("val_", row.last_val_accuracy)):
+        for prefix, level in (
+            ("", row.last_train_accuracy),
+            ("train_", row.last_train_accuracy),
+            ("val_", row.last_val_accuracy),
+        ):
             shape = lagging if prefix and row.variant.startswith("batchnorm@all") else rise
             columns[f"{prefix}accuracy"] = np.clip(0.33 + (level - 0.33) * shape + draw.normal(0, 0.008, epochs), 0, 1)
             columns[f"{prefix}cross_entropy"] = 1.1 - (0.1 + 0.9 * level) * shape + draw.normal(0, 0.01, epochs) ** 2
@@ -232,3 +245,21 @@ def ten() -> Material:
 def with_hostile_names() -> Material:
     """Variants whose names and labels are attacks, one of them with failures."""
     return build(entries=hostile(), lost={HOSTILE[0]: 3}, epochs=20)
+
+
+@pytest.fixture(scope="session", name="article")
+def article_entries() -> Callable[..., tuple[Entry, ...]]:
+    """The maker of the article's variants."""
+    return article
+
+
+@pytest.fixture(scope="session", name="many")
+def many_entries() -> Callable[..., tuple[Entry, ...]]:
+    """The maker of many variants."""
+    return many
+
+
+@pytest.fixture(scope="session")
+def hostile_names() -> tuple[str, ...]:
+    """Names that are attacks."""
+    return HOSTILE

@@ -8,9 +8,9 @@ from regfleet.errors import InputError, ResultsError
 from regfleet.records import HISTORY_COLUMNS, Outcome, Training, Trial, Variant
 from regfleet.results import (
     CORRECT_COLUMNS,
-    HISTORY_ROWS,
+    HISTORY_FIELDS,
     METRIC_COLUMNS,
-    TRIAL_COLUMNS,
+    TRIAL_FIELDS,
     Store,
     claim,
     load,
@@ -25,6 +25,7 @@ VARIANTS = {
 
 
 def outcome(variant: str, seed: int, status: str = "done") -> Outcome:
+    """An outcome as a worker would return it."""
     trial = Trial(f"{variant}-{seed}", "iris", variant, seed)
     if status == "failed":
         return Outcome(trial, "failed", "fused", error="ValueError: no", traceback="Traceback …")
@@ -35,6 +36,7 @@ def outcome(variant: str, seed: int, status: str = "done") -> Outcome:
 
 @pytest.fixture
 def store(tmp_path):
+    """The writer of a new results directory."""
     path = tmp_path / "out"
     with claim(path):
         write_text(path / "study.toml", "")
@@ -62,8 +64,8 @@ def test_pandas_alone_reads_the_parts(store):
     store.append([outcome("none", 0)])
     trials = pd.read_parquet(store.path / "trials")
     histories = pd.read_parquet(store.path / "histories")
-    assert trials.columns.tolist() == list(TRIAL_COLUMNS)
-    assert histories.columns.tolist() == list(HISTORY_ROWS)
+    assert trials.columns.tolist() == list(TRIAL_FIELDS)
+    assert histories.columns.tolist() == list(HISTORY_FIELDS)
     assert trials["last_test_correct"].tolist() == [15]
     assert histories["loss"].dtype == "float32"
 
@@ -84,7 +86,7 @@ def test_a_torn_part_is_named_and_its_trials_are_missing(store, folder):
     """Half a file costs its own trials, nobody else's, and is set aside under its name."""
     store.append([outcome("none", 0)])
     store.append([outcome("none", 1)])
-    part = sorted((store.path / folder).iterdir())[0]
+    part = min((store.path / folder).iterdir())
     part.write_bytes(part.read_bytes()[:200])
     results = load(store.path)
     assert len(results.trials) == len(results.finished) == 1
@@ -137,9 +139,9 @@ def test_a_directory_is_claimed_by_one_driver(store):
 def test_a_foreign_directory_is_not_taken(tmp_path):
     """A directory that holds something else is refused and stays as it was."""
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(InputError, match=r"^--out: expected an empty or a results directory; got .*thesis\.tex$"):
-        with claim(tmp_path):
-            pass
+    complaint = r"^--out: expected an empty or a results directory; got .*thesis\.tex$"
+    with pytest.raises(InputError, match=complaint), claim(tmp_path):
+        pass
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
 
 

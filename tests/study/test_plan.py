@@ -16,6 +16,7 @@ SPLIT = SPLITS["60/20/20"]
 
 
 def outcomes_of(chunk, seconds, status="done"):
+    """What a worker returns for the chunk when each trial takes so many seconds."""
     return [Outcome(trial, status, "fused", seconds=seconds) for trial in chunk.trials]
 
 

@@ -10,6 +10,7 @@ ARTICLE = ModelSpec((512, 256, 128, 64, 32), ("tanh", "tanh", "tanh", "tanh", "r
 
 
 def only(text: str) -> tuple[Technique, ...]:
+    """The one combination that the text stands for."""
     (combination,) = parse_techniques(text, ARTICLE).combinations
     return combination
 

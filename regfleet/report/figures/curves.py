@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.records import Curve, DatasetSummary, Summary, VariantSummary
-from regfleet.report.figures.style import BAND, GHOST, LINE, SMALL, Plate, canvas, grid, spread_apart, styled, thin
+from regfleet.report.figures.style import BAND, GHOST, LINE, Plate, canvas, grid, spread_apart, styled, thin, write
 from regfleet.report.shown import curve
 from regfleet.report.text import Scale, number, scale_of
 from regfleet.report.tokens import LIGHT
@@ -37,15 +37,19 @@ class Frame:
 
 def curves(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
     """A card per variant and metric; none for a variant without a finished trial."""
-    del summary
     by_name = {row.name: row for row in dataset.variants}
-    points = 175 if len(by_name) <= CROWD else 90
+    points = resolution(summary)
     for metric in METRICS:
         frame = _frame(dataset.variants, metric, points)
         for place, row in enumerate(dataset.variants):
             if curve(row, f"val_{metric}"):
                 control = by_name.get(row.control or "")
-                yield card(card_name(place, metric), row, control and curve(control, f"val_{metric}"), frame)
+                yield card(card_name(place, metric), row, curve(control, f"val_{metric}") if control else None, frame)
+
+
+def resolution(summary: Summary) -> int:
+    """How many points a mean may have: fewer where there are many cards, so that the file stays small."""
+    return 175 if sum(len(dataset.variants) for dataset in summary.datasets) <= CROWD else 90
 
 
 def card_name(place: int, metric: str) -> str:
@@ -94,16 +98,7 @@ def card(name: str, row: VariantSummary, ghost: Curve | None, frame: Frame) -> P
     factor, percent = frame.unit.factor, "\u202f%" if frame.unit.unit else ""
     axes.yaxis.set_major_formatter(lambda value, _: f"{value * factor:.4g}{percent}")
     grid(axes, "y")
-    axes.annotate(
-        "epochs",
-        (1, 0),
-        (5, -5),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        va="top",
-        fontsize=SMALL,
-        color=LIGHT["muted"],
-    )
+    write(axes, 1, frame.low - 9 * _pixel(frame), "epochs", colour=LIGHT["muted"], shift=5)
     ends: list[tuple[float, str, str]] = []
     if ghost:
         _line(axes, ghost, frame, LIGHT["ghost"], "-", GHOST)
@@ -130,13 +125,15 @@ def card(name: str, row: VariantSummary, ghost: Curve | None, frame: Frame) -> P
     )
 
 
-def _line(axes: Axes, one: Curve, frame: Frame, colour: str, dash: object, width: float) -> None:
+def _line(
+    axes: Axes, one: Curve, frame: Frame, colour: str, dash: str | tuple[float, tuple[float, ...]], width: float
+) -> None:
     indices = thin(len(one.epochs), frame.points if width == LINE else frame.points // 2)
     axes.plot(
         [one.epochs[i] for i in indices],
         [one.mean[i] for i in indices],
         color=colour,
-        linestyle=dash,  # type: ignore[arg-type]
+        linestyle=dash,
         linewidth=width,
     )
 
@@ -147,16 +144,18 @@ def _band(axes: Axes, one: Curve, frame: Frame, colour: str) -> None:
     axes.fill_between(epochs, low, high, color=colour, alpha=BAND, linewidth=0)
 
 
+def _pixel(frame: Frame) -> float:
+    """The height of a CSS pixel in units of the y axis."""
+    return (frame.high - frame.low) / (HEIGHT - 32)
+
+
 def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], frame: Frame) -> None:
     """The lines' names where they end, pushed apart until they can be read."""
-    from matplotlib.transforms import offset_copy
-
     ends = [end for end in ends if math.isfinite(end[0])]
-    pixel = (frame.high - frame.low) / (HEIGHT - 32)
+    pixel = _pixel(frame)
     places = spread_apart([value for value, _, _ in ends], 12.5 * pixel, frame.low + 4 * pixel, frame.high - 2 * pixel)
-    right = offset_copy(axes.get_yaxis_transform(), axes.figure, x=5, units="points")
     for place, (_, word, colour) in zip(places, ends, strict=True):
-        axes.text(1, place, word, color=colour, fontsize=SMALL, transform=right, va="center_baseline")
+        write(axes, 1, place, word, colour=colour, shift=5)
 
 
 def caption(row: VariantSummary, unit: Scale) -> str:

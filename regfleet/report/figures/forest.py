@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.records import AcrossComparison, Comparison, DatasetSummary, Summary, Word
-from regfleet.report.figures.style import BODY, NARROW, SMALL, WIDE, Plate, canvas, grid, styled, thin
+from regfleet.report.figures.rows import rows
+from regfleet.report.figures.style import NARROW, WIDE, Plate, styled, thin
 from regfleet.report.shown import controls, shown
-from regfleet.report.text import Scale, elide, scale
+from regfleet.report.text import Scale, scale
 from regfleet.report.tokens import LIGHT
 from regfleet.report.words import VERDICTS
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 MOST_DOTS = 200
 MARKER: dict[Word, str] = {"better": "^", "worse": "v", "equivalent": "s", "undecided": "o"}
-MARK = {word: LIGHT["neutral-mark"] for word in VERDICTS} | {word: LIGHT[word] for word in ("better", "worse")}
-TEXT = {word: LIGHT["muted"] for word in VERDICTS} | {word: LIGHT[word] for word in ("better", "worse")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +63,25 @@ def _both(lines: list[Line], unit: Scale, name: str) -> Iterator[Plate]:
 @styled
 def draw(lines: Sequence[Line], unit: Scale, width: int, name: str) -> Plate:
     """One forest plot, ``width`` CSS pixels wide."""
-    wide = width == WIDE
-    margins = {"left": 262.0, "right": 158.0} if wide else {"left": 10.0, "right": 10.0}
-    figure, axes = canvas(width, (32 if wide else 46) * len(lines) + 58, top=6, bottom=52, **margins)
-    axes.set_ylim(len(lines) - 0.5, -0.5)
-    axes.set_yticks([])
+    numbers = [_numbers(line, unit) for line in lines]
+    plot = rows(len(lines), width, max(map(len, numbers)))
+    axes = plot.axes
     axes.set_xlim(*_limits(lines, unit.factor))
-    axes.locator_params(axis="x", nbins=8 if wide else 6)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\u2212"))
-    grid(axes, "x")
-    for index, line in enumerate(lines):
-        # On a phone the words stand above their bar, so the drawing moves to the lower part of its row.
-        _zone(axes, index, 1.0 if wide else 0.56, 0.0 if wide else 0.2, unit.factor * line.comparison.rope)
-        _dots(axes, index + (-0.12 if wide else 0.12), unit.factor, line.comparison.differences)
-        _bar(axes, index + (0.14 if wide else 0.3), unit.factor, line.comparison)
-        _words(axes, index, line, _numbers(line, unit), wide=wide)
     axes.axvline(0, color=LIGHT["fg"], linewidth=1.2, zorder=1)
+    for index, (line, text) in enumerate(zip(lines, numbers, strict=True)):
+        verdict, y = line.comparison.verdict, plot.middle(index)
+        _zone(axes, y, 1.0 if plot.wide else 0.56, unit.factor * line.comparison.rope)
+        _dots(axes, y - 0.1, unit.factor, line.comparison.differences)
+        _bar(axes, y + 0.12, unit.factor, line.comparison)
+        plot.words(index, line.label, text, LIGHT[verdict] if verdict in LIGHT else LIGHT["muted"], line.against)
     what = f"test {unit.metric.title} minus control, percentage points" if unit.unit else f"test {unit.metric.title}"
-    what = what if wide else unit.points or unit.metric.title
-    axes.set_xlabel(f"← worse  ·  {what}  ·  better →", fontsize=SMALL, color=LIGHT["muted"], labelpad=6)
-    return Plate(
-        f"{name}-{width}",
-        f"Difference in test {unit.metric.title} from the control, per variant",
-        "; ".join(
-            f"{line.label}: {_numbers(line, unit)}, {VERDICTS[line.comparison.verdict].word.lower()}" for line in lines
-        ),
-        figure,
+    plot.describe_axis(f"← worse  ·  {what if plot.wide else unit.points or unit.metric.title}  ·  better →")
+    told = (
+        f"{line.label}: {text}, {VERDICTS[line.comparison.verdict].word.lower()}"
+        for line, text in zip(lines, numbers, strict=True)
     )
+    title = f"Difference in test {unit.metric.title} from the control, per variant"
+    return Plate(f"{name}-{width}", title, "; ".join(told), plot.figure)
 
 
 def _limits(lines: Sequence[Line], factor: float) -> tuple[float, float]:
@@ -111,10 +102,10 @@ def _numbers(line: Line, unit: Scale) -> str:
     return text
 
 
-def _zone(axes: Axes, index: int, height: float, shift: float, rope: float) -> None:
+def _zone(axes: Axes, y: float, height: float, rope: float) -> None:
     from matplotlib.patches import Rectangle
 
-    corner = (-rope, index + shift - height / 2)
+    corner = (-rope, y - height / 2)
     axes.add_patch(Rectangle(corner, 2 * rope, height, facecolor=LIGHT["neutral-bg"], linewidth=0, zorder=0))
 
 
@@ -125,17 +116,19 @@ def _dots(axes: Axes, y: float, factor: float, differences: Sequence[float]) -> 
     # A dot is a line of no length with round ends: eleven bytes in the page, where a marker takes eighty.
     points = [(factor * value, y - 0.32 * up) for value, up in swarm(differences)]
     path = Path([point for point in points for _ in (0, 1)], [Path.MOVETO, Path.LINETO] * len(points))
-    look = {"edgecolor": LIGHT["neutral-mark"], "linewidth": 3.2, "capstyle": "round", "alpha": 0.7}
-    axes.add_patch(PathPatch(path, fill=False, zorder=2, clip_on=False, **look))
+    dots = PathPatch(path, fill=False, edgecolor=LIGHT["neutral-mark"], linewidth=3.2, capstyle="round", alpha=0.7)
+    dots.set(zorder=2, clip_on=False)
+    axes.add_patch(dots)
 
 
 def _bar(axes: Axes, y: float, factor: float, comparison: Comparison | AcrossComparison) -> None:
-    interval, colour = comparison.difference, MARK[comparison.verdict]
+    interval, verdict = comparison.difference, comparison.verdict
+    colour = LIGHT.get(verdict, LIGHT["neutral-mark"])
     if math.isfinite(interval.low) and math.isfinite(interval.high):
         ends = [factor * interval.low, factor * interval.high]
         axes.plot(ends, [y, y], color=colour, linewidth=3.5, solid_capstyle="butt", zorder=3, clip_on=False)
-    mark = {"marker": MARKER[comparison.verdict], "markersize": 8, "markeredgecolor": LIGHT["bg"]}
-    axes.plot([factor * interval.mean], [y], color=colour, zorder=4, clip_on=False, **mark)
+    (mark,) = axes.plot([factor * interval.mean], [y], color=colour, marker=MARKER[verdict], markersize=8)
+    mark.set(markeredgecolor=LIGHT["bg"], zorder=4, clip_on=False)
 
 
 def swarm(differences: Sequence[float]) -> list[tuple[float, float]]:
@@ -151,23 +144,3 @@ def swarm(differences: Sequence[float]) -> list[tuple[float, float]]:
         dots.append((value, seen[key] * min(0.45, 1 / max(tallest - 1, 1))))
         seen[key] += 1
     return dots
-
-
-def _words(axes: Axes, index: int, line: Line, numbers: str, *, wide: bool) -> None:
-    """The variant's name, its control where it is not everybody's, and the numbers of its interval."""
-    from matplotlib.transforms import offset_copy
-
-    edge, colour = axes.get_yaxis_transform(), TEXT[line.comparison.verdict]
-    left, right = (offset_copy(edge, axes.figure, x=x, units="points") if wide else edge for x in (-12, 10))
-    centred = {"va": "center_baseline"}
-    if wide:
-        above = 0.17 if line.against else 0.0
-        name = elide(line.label, 32)
-        axes.text(0, index - above, name, fontsize=BODY, color=LIGHT["fg"], transform=left, ha="right", **centred)
-        small = {"fontsize": 9.5, "color": LIGHT["muted"], "ha": "right", "transform": left}
-        axes.text(0, index + 0.27, elide(line.against, 42), **small, **centred)
-        axes.text(1, index, numbers, fontsize=SMALL, color=colour, transform=right, **centred)
-        return
-    name = elide(line.label, 26)
-    axes.text(0, index - 0.24, name, fontsize=SMALL, color=LIGHT["fg"], transform=left, **centred)
-    axes.text(1, index - 0.24, numbers, fontsize=SMALL, color=colour, transform=right, ha="right", **centred)

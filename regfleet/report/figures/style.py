@@ -1,4 +1,4 @@
-"""What all figures share: the record they are returned in, sizes in CSS pixels, colours by role, quiet axes."""
+"""What all figures share: the record they are returned in, sizes in CSS pixels, quiet axes, text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from regfleet.report.tokens import LIGHT
 
@@ -18,9 +18,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WIDE, NARROW = 760, 350
-BODY, SMALL = 12.0, 11.0
+BODY, SMALL, TINY = 12.0, 11.0, 9.5
 LINE, BAND, GHOST = 1.6, 0.18, 1.1
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "regfleet",
     "pdf.fonttype": 42,
@@ -33,6 +33,7 @@ SETTINGS = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
 }
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plate:
@@ -77,9 +78,30 @@ def canvas(width: float, height: float, *, left: float, right: float, top: float
     return figure, axes
 
 
-def grid(axes: Axes, along: str) -> None:
-    """Faint lines at the ticks of axis ``along`` (x or y)."""
-    axes.grid(visible=True, axis=along, color=LIGHT["line"], linewidth=1)  # type: ignore[arg-type]
+def grid(axes: Axes, along: Literal["x", "y"]) -> None:
+    """Faint lines at the ticks of one axis."""
+    axes.grid(visible=True, axis=along, color=LIGHT["line"], linewidth=1)
+
+
+def write(
+    axes: Axes,
+    side: Literal[0, 1],
+    y: float,
+    text: str,
+    *,
+    colour: str = LIGHT["fg"],
+    size: float = SMALL,
+    shift: float = 0,
+) -> None:
+    """Text at the left (0) or right (1) edge of the axes and at ``y``, ``shift`` pixels to the right.
+
+    It begins there; left of the axes, and at their right edge itself, it ends there.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    place = axes.get_yaxis_transform() + ScaledTranslation(shift / 72, 0, axes.figure.dpi_scale_trans)
+    align: Literal["left", "right"] = "right" if shift < 0 or (side == 1 and not shift) else "left"
+    axes.text(side, y, text, color=colour, fontsize=size, ha=align, va="center_baseline", transform=place)
 
 
 def spread_apart(places: Sequence[float], apart: float, low: float, high: float) -> list[float]:
@@ -91,8 +113,7 @@ def spread_apart(places: Sequence[float], apart: float, low: float, high: float)
     moved = [min(max(places[index], low), high) for index in order]
     for index in range(1, len(moved)):
         moved[index] = max(moved[index], moved[index - 1] + apart)
-    overshoot = max((moved[-1] - high) if moved else 0.0, 0.0)
-    if overshoot:
+    if moved and moved[-1] > high:
         moved[-1] = high
         for index in range(len(moved) - 2, -1, -1):
             moved[index] = min(moved[index], moved[index + 1] - apart)

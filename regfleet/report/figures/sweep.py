@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from regfleet.records import DatasetSummary, FamilySummary, Summary, VariantSummary
-from regfleet.report.figures.style import BAND, NARROW, SMALL, WIDE, Plate, canvas, grid, styled
+from regfleet.report.figures.style import BAND, NARROW, SMALL, WIDE, Plate, canvas, grid, styled, write
 from regfleet.report.text import Scale, count, elide, scale
 from regfleet.report.tokens import LIGHT
 
@@ -28,7 +28,8 @@ def points_of(family: FamilySummary, rows: dict[str, VariantSummary]) -> list[Po
     """(value, variant) of the members that have a score, ascending; none where several numbers vary."""
     pairs = [(value, rows[name]) for value, name in zip(family.values, family.members, strict=True) if name in rows]
     return sorted(
-        (pair for pair in pairs if math.isfinite(pair[0]) and math.isfinite(pair[1].score.mean)), key=lambda pair: pair[0]
+        (pair for pair in pairs if math.isfinite(pair[0]) and math.isfinite(pair[1].score.mean)),
+        key=lambda pair: pair[0],
     )
 
 
@@ -53,20 +54,16 @@ def draw(
     axes.vlines(values, low, high, color=LIGHT["validation"], linewidth=1.6)
     axes.plot(values, mean, color=LIGHT["validation"], linewidth=1.6, marker="o", markersize=6)
     if control and math.isfinite(control.score.mean):
-        _level(axes, unit.factor * control.score.mean, "control")
+        level = unit.factor * control.score.mean
+        axes.axhline(level, color=LIGHT["ghost"], linewidth=1.2, zorder=1)
+        write(axes, 1, level, "control", colour=LIGHT["muted"], shift=5)
     axes.set_xlabel(elide(family.family, 60 if width == WIDE else 34), fontsize=SMALL, color=LIGHT["muted"], labelpad=6)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.4g}{unit.unit}")
     return Plate(
         name,
         f"Test {unit.metric.title} along the sweep {family.family}",
-        "; ".join(f"{value:g}: {unit.full(row.score.mean)} over {count(row.finished, 'seed')}" for value, row in points),
+        "; ".join(
+            f"{value:g}: {unit.full(row.score.mean)} over {count(row.finished, 'seed')}" for value, row in points
+        ),
         figure,
     )
-
-
-def _level(axes, level: float, word: str) -> None:
-    from matplotlib.transforms import offset_copy
-
-    axes.axhline(level, color=LIGHT["ghost"], linewidth=1.2, zorder=1)
-    right = offset_copy(axes.get_yaxis_transform(), axes.figure, x=5, units="points")
-    axes.text(1, level, word, color=LIGHT["muted"], fontsize=SMALL, transform=right, va="center_baseline")

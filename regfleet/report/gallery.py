@@ -1,0 +1,53 @@
+"""The report's figures by themselves: as files for a paper, or as matplotlib figures for a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from regfleet.records import Summary
+from regfleet.report.figures import FIGURES, OVERVIEW
+from regfleet.report.figures.curves import METRICS, card_name
+from regfleet.report.figures.style import NARROW, WIDE, Plate
+from regfleet.report.svg import save
+from regfleet.report.text import slug
+
+
+def export(summary: Summary, directory: Path) -> tuple[Path, ...]:
+    """Write every figure as ``DATA_SET-FIGURE.svg`` and ``.pdf``; returns the files, sorted."""
+    directory.mkdir(parents=True, exist_ok=True)
+    files: list[Path] = []
+    for stem, plate in plates(summary):
+        for form in ("svg", "pdf"):
+            file = directory / f"{stem}.{form}"
+            file.write_bytes(save(plate, form))
+            files.append(file)
+    return tuple(sorted(files))
+
+
+def plates(summary: Summary) -> Iterator[tuple[str, Plate]]:
+    """(file name, figure) of everything the report draws but the narrow forms for phones; no name twice."""
+    taken: set[str] = set()
+    for name, plate in _all(summary):
+        if plate.name.endswith(f"-{NARROW}"):
+            continue
+        stem, number = slug(name.removesuffix(f"-{WIDE}")), 2
+        while stem in taken:
+            stem, number = f"{slug(name)}-{number}", number + 1
+        taken.add(stem)
+        yield stem, plate
+
+
+def _all(summary: Summary) -> Iterator[tuple[str, Plate]]:
+    for draw in OVERVIEW:
+        for plate in draw(summary):
+            yield plate.name, plate
+    for dataset in summary.datasets:
+        variants = {
+            card_name(place, metric): f"curve-{metric}-{row.name}"
+            for place, row in enumerate(dataset.variants)
+            for metric in METRICS
+        }
+        for drawing in FIGURES:
+            for plate in drawing.draw(dataset, summary):
+                yield f"{dataset.dataset}-{variants.get(plate.name, plate.name)}", plate

@@ -1,0 +1,125 @@
+"""The published site, without a browser."""
+
+import json
+import re
+
+import pytest
+
+from regfleet.errors import InputError, ResultsError
+from regfleet.publish import publish
+from regfleet.report import exports, render
+
+
+@pytest.fixture(scope="module")
+def results(make_study, tmp_path_factory):
+    """Two results directories with small reports."""
+    root = tmp_path_factory.mktemp("results")
+    for name, seeds in (("iris", 5), ("wine", 3)):
+        study = make_study(datasets=(name,), seeds=seeds, epochs=5)
+        (root / name).mkdir()
+        (root / name / "report.html").write_text(render(*study.all), encoding="utf-8")
+        (root / name / "leaderboard.csv").write_text(exports.leaderboard_csv(study.summary), encoding="utf-8")
+        (root / name / "study.toml").write_text(study.facts.study_toml, encoding="utf-8")
+    return root
+
+
+def snapshot(folder):
+    """Every file below ``folder`` with its bytes and time."""
+    return {
+        file.relative_to(folder).as_posix(): (file.read_bytes(), file.stat().st_mtime_ns)
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+def test_a_site_has_an_index_and_the_reports_with_downloads(results, tmp_path):
+    """Each report lies in a folder of its name with what can be downloaded, and the index leads there."""
+    made = publish([results / "iris", results / "wine"], tmp_path / "site")
+    assert made.reports == 2
+    assert set(snapshot(tmp_path / "site")) == {
+        "index.html",
+        "regfleet-site.json",
+        *(f"{name}/{file}" for name in ("iris", "wine") for file in ("report.html", "leaderboard.csv", "study.toml")),
+    }
+    index = made.index.read_text(encoding="utf-8")
+    links = set(re.findall(r'href="([^"]+)"', index))
+    assert links == {
+        f"{name}/{file}" for name in ("iris", "wine") for file in ("report.html", "leaderboard.csv", "study.toml")
+    }
+    assert (tmp_path / "site/iris/report.html").read_bytes() == (results / "iris/report.html").read_bytes()
+
+
+def test_publishing_again_writes_nothing(results, tmp_path):
+    """When nothing changed no file is touched."""
+    publish([results / "iris", results / "wine"], tmp_path)
+    before = snapshot(tmp_path)
+    assert publish([results / "iris", results / "wine"], tmp_path).written == ()
+    assert snapshot(tmp_path) == before
+
+
+def test_publishing_one_more_keeps_the_others(results, tmp_path):
+    """A second call adds its report, and the site is the one that a single call makes."""
+    publish([results / "wine"], tmp_path / "a")
+    made = publish([results / "iris"], tmp_path / "a")
+    assert made.reports == 2
+    publish([results / "iris", results / "wine"], tmp_path / "b")
+    contents = [{name: content for name, (content, _) in snapshot(tmp_path / site).items()} for site in "ab"]
+    assert contents[0] == contents[1]
+
+
+def test_foreign_files_are_neither_removed_nor_overwritten(results, tmp_path):
+    """Files of others stay; one that stands where ours must go is an error, and nothing is written."""
+    (tmp_path / "CNAME").write_text("reports.example", encoding="utf-8")
+    publish([results / "iris"], tmp_path)
+    assert (tmp_path / "CNAME").read_text(encoding="utf-8") == "reports.example"
+    (tmp_path / "wine").mkdir()
+    (tmp_path / "wine" / "report.html").write_text("mine", encoding="utf-8")
+    before = snapshot(tmp_path)
+    with pytest.raises(
+        InputError, match=r"--site: expected a new folder or a published site; .* holds wine/report.html"
+    ):
+        publish([results / "wine"], tmp_path)
+    assert snapshot(tmp_path) == before
+
+
+def test_directories_of_one_name_do_not_collide(results, tmp_path):
+    """Two directories that are called the same are both published."""
+    other = tmp_path / "elsewhere" / "iris"
+    other.mkdir(parents=True)
+    (other / "report.html").write_bytes((results / "wine/report.html").read_bytes())
+    publish([results / "iris", other], tmp_path / "site")
+    assert (tmp_path / "site/iris/report.html").read_bytes() == (results / "iris/report.html").read_bytes()
+    assert (tmp_path / "site/iris-2/report.html").read_bytes() == (results / "wine/report.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content", [None, "<html>not ours</html>", '<script type="application/json" id="entry">{]</script>']
+)
+def test_what_is_no_report_is_refused(content, tmp_path):
+    """A folder without a report, or with somebody else's, is named."""
+    (tmp_path / "x").mkdir()
+    if content:
+        (tmp_path / "x/report.html").write_text(content, encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"x.*expected a re(port|sults directory)"):
+        publish([tmp_path / "x"], tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_torn_manifest_is_an_error(results, tmp_path):
+    """The file is named, and nothing is lost by guessing."""
+    (tmp_path / "regfleet-site.json").write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match=r"regfleet-site.json"):
+        publish([results / "iris"], tmp_path)
+
+
+def test_the_index_escapes_what_reports_say(with_hostile_names, tmp_path):
+    """Names from reports become neither markup nor script, and the manifest holds no path of this machine."""
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r/report.html").write_text(render(*with_hostile_names.all), encoding="utf-8")
+    made = publish([tmp_path / "r"], tmp_path / "site")
+    index = made.index.read_text(encoding="utf-8")
+    assert index.count("<script") == 1
+    assert "<img" not in index
+    manifest = (tmp_path / "site/regfleet-site.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in manifest
+    assert json.loads(manifest)["entries"]["r"]["files"] == []
