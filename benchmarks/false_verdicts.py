@@ -9,6 +9,11 @@ is better than another: the techniques are exchangeable, and every "better" or "
 the first technique's own block is more informative, by as much as makes its true lead one, two or three resolution
 floors of the study. Learners are least squares and the nearest neighbour, in closed form; intervals and verdicts are
 regfleet's own.
+
+The last case is the limit of the correction: a learner as unstable as the nearest neighbour, without any chance of its
+own from seed to seed, on splits that leave no rows aside. There n_test / n_train is too little for how much the splits
+have in common, and more than one study in twenty claims a difference. Validation rows set aside, as in the other cases,
+keep even this learner below.
 """
 
 from __future__ import annotations
@@ -60,6 +65,8 @@ NULL_CASES = (
     Case("nearest neighbour", 150, 90, 30),
     Case("least squares", 600, 360, 120),
     Case("least squares", 400, 320, 40),
+    Case("least squares", 150, 112, 38),
+    Case("nearest neighbour", 150, 112, 38),
 )
 # Harder to tell apart, so that there is room above for a lead of three floors.
 POWER_CASES = (Case("least squares", 150, 90, 30, shift=0.1), Case("nearest neighbour", 150, 90, 30, shift=0.3))
@@ -141,7 +148,8 @@ def false_verdicts(case: Case, studies: int, seed: int) -> list[dict[str, object
             shown = d[:variants, :n]
             count["regfleet"] += any(verdict(one, case, ALPHA, variants) in CLAIMS for one in shown)
             count.update({name: int(called.any()) for name, called in usual_tests(shown).items()})
-            count["false lead"] += variants > 1 and false_lead(correct[:, :n], case)
+            if variants == VARIANTS:
+                count["false lead"] += false_lead(correct[:, :n], case)
         looks += false_look(d, case)
     rows = [
         case.facts | {"variants": k, "seeds": str(n)} | {name: count / studies for name, count in counted.items()}
@@ -205,9 +213,9 @@ def power(case: Case, studies: int, seed: int) -> list[dict[str, object]]:
 
 def table(rows: list[dict[str, object]]) -> str:
     """``rows`` as a Markdown table; a figure that a row lacks is left blank."""
-    names = list(rows[0])
-    cells = [[f"{row.get(name, ''):.3g}" if isinstance(row.get(name), float) else str(row.get(name, "")) for name in names]
-             for row in rows]  # fmt: skip
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    found = [[row.get(name, "") for name in names] for row in rows]
+    cells = [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in line] for line in found]
     return "\n".join(f"| {' | '.join(line)} |" for line in [names, ["---"] * len(names), *cells])
 
 

@@ -55,7 +55,7 @@ for (const panel of all(".overlay")) {
   const plot = make("div"), readout = make("div", { className: "readout", ariaLive: "polite" });
 
   const draw = () => {
-    const { percent } = series[select.value], unit = percent ? 100 : 1e4, width = Math.max(plot.clientWidth, 260);
+    const { digits, percent } = series[select.value], unit = 10 ** digits, width = Math.max(plot.clientWidth, 260);
     const low = +from.value || 1, high = Math.max(+to.value || last, low + 1);
     slider.min = epochs.findIndex((epoch) => epoch >= low);
     slider.max = epochs.findLastIndex((epoch) => epoch <= high);
@@ -83,7 +83,7 @@ for (const panel of all(".overlay")) {
         path(`band c${i + 1}`, join([...l, ...h.reverse()])) + path(`series c${i + 1}`, join(mean))),
       path("cursor", `${x(epochs[at])} 10V270`)].join("") + "</svg>";
     slider.ariaValueText = `epoch ${epochs[at]}`;
-    const write = (v) => v == null ? "–" : (v / unit).toFixed(percent ? 1 : 4) + (percent ? " %" : "");
+    const write = (v) => v == null ? "–" : (v / unit).toFixed(digits) + percent;
     readout.replaceChildren(make("b", {}, `Epoch ${epochs[at]}`), ...raw.flatMap(([mean, l, h], i) => [
       make("span", { innerHTML: `<svg viewBox="0 0 32 8">${path(`series c${i + 1}`, "0 4H32")}</svg>` }),
       make("bdi", {}, variants[chosen[i]].label), make("b", {}, write(mean[at])),

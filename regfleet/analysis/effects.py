@@ -90,11 +90,15 @@ def iqm_interval(values: Array, rng: np.random.Generator, alpha: float = 0.05) -
     if count < 2:
         return Interval(iqm(values), math.nan, math.nan)
     cut = count // 4
-    # A resample is how often each of the sorted values was drawn, so none of the resamples has to be sorted.
+    ordered = np.sort(values)
+    # A resample is how often each of the sorted values was drawn, so none of the resamples has to be sorted: its middle
+    # half holds clip(c_i) − clip(c_{i−1}) times the value v_i, where c counts the draws up to v_i. Summed by parts.
     drawn = rng.integers(0, count, size=(RESAMPLES, count)) + count * np.arange(RESAMPLES)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=RESAMPLES * count).reshape(RESAMPLES, count)
-    kept = np.diff(np.clip(np.cumsum(counts, axis=1), cut, count - cut), axis=1, prepend=cut)
-    low, high = np.quantile(kept @ np.sort(values) / (count - 2 * cut), [alpha / 2, 1 - alpha / 2])
+    up_to = np.cumsum(counts[:, :-1], axis=1, dtype=np.float64)
+    np.clip(up_to, cut, count - cut, out=up_to)
+    totals = (count - cut) * ordered[-1] - cut * ordered[0] - up_to @ np.diff(ordered)
+    low, high = np.quantile(totals / (count - 2 * cut), [alpha / 2, 1 - alpha / 2])
     return Interval(iqm(values), float(low), float(high))
 
 

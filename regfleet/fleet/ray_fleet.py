@@ -24,6 +24,7 @@ log = logging.getLogger("regfleet.fleet")
 
 CONNECT_SECONDS = 5.0
 WAIT_SECONDS = 1.0
+COUNT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
 OBJECT_STORE_BYTES = 200_000_000
 DRIVER_ENVIRONMENT = {
@@ -130,13 +131,24 @@ class RayFleet:
             # As many trials on a GPU as there are CPUs to feed it, eight at most.
             share = max(0.125, min(1.0, gpus / max(1, cpus))) if gpus else 0.0
         self.gpus_per_trial = share
-        self.workers = max(1, min(settings.workers or cpus, int(gpus / share) if share and gpus else cpus or 1))
+        self._settings = settings
+        self.workers = self._count()
         self.description = f"on Ray {ray.__version__}, {self.workers} workers" + (
             f", {share:g} GPU each" if share else ""
         )
-        self._limit = settings.workers is not None
         # max_calls=0 keeps the worker, and with it TensorFlow and every traced function, for the next chunk.
         self._task = ray.remote(num_cpus=1, num_gpus=share, max_retries=0, max_calls=0)(_run_in_worker)
+
+    def _count(self) -> int:
+        """Tasks that can run at once: as many as were asked for, or as the cluster has room for now."""
+        import ray
+
+        resources = ray.cluster_resources()
+        cpus = int(resources.get("CPU", 0))
+        gpus = int(resources.get("GPU", 0.0) / self.gpus_per_trial) if self.gpus_per_trial else cpus
+        # On a cluster what was asked for is what an autoscaler should see wanted, whatever stands there now.
+        joined = self._settings.workers if self._settings.address else None
+        return joined or max(1, min(cpus, gpus))
 
     def warm_up(self, function: Callable[[], object]) -> None:
         """Start ``function`` once per worker and do not wait: imports overlap with planning."""
@@ -153,9 +165,12 @@ class RayFleet:
         stored = {name: ray.put(dataset) for name, dataset in datasets.items()}
         running: dict[Any, Attempt] = {}
         retries = Retries()
-        heard = time.monotonic()
+        heard = counted = time.monotonic()
         try:
             while True:
+                if time.monotonic() - counted > COUNT_SECONDS:
+                    counted = time.monotonic()
+                    self.workers = self._count()
                 while len(running) < self._bound(source) and (attempt := retries.pop() or _fresh(source)):
                     reference = self._task.remote(work, attempt.chunk, stored[attempt.chunk.dataset])
                     running[reference] = attempt
@@ -181,7 +196,10 @@ class RayFleet:
                 ray.cancel(reference, force=True)
 
     def _bound(self, source: WorkSource) -> int:
-        return self.workers if self._limit or not source.measured else 2 * self.workers
+        if self._settings.workers or not source.measured:
+            return self.workers
+        # A cluster that could grow must see more tasks than it has room for.
+        return 2 * self.workers + (4 if self._settings.address else 0)
 
     def _collect(self, reference: Any, attempt: Attempt, retries: Retries) -> tuple[Outcome, ...]:
         import ray

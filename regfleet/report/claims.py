@@ -8,15 +8,15 @@ from regfleet.records import Summary, VariantSummary
 from regfleet.report.text import scale
 from regfleet.report.words import Chip, chip
 
-# By the beginning of the variant's name, longest first, since `dropout(0.5` begins both of its variants.
+# By the beginning of the variant's canonical name.
 ARTICLE = (
     ("l1(0.01)@first", "about as before"),
     ("l1(0.01)@all", "“jumped from 92 to 94”"),
     ("l2(0.01)@first", "97 %"),
     ("dropout(0.5)@first", "97 %"),
     ("dropout(0.5,0.5,0.5,0.3)", "98 %"),
-    ("batchnorm@2", "“not as good as the others”"),
-    ("batchnorm@all", "“good accuracy”"),
+    ("batchnorm(0.99)@2", "“not as good as the others”"),
+    ("batchnorm(0.99)@all", "“good accuracy”"),
 )
 
 

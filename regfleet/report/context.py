@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from regfleet.records import DatasetSummary, Interval, Summary, VariantSummary
 from regfleet.report.figures.curves import METRICS, caption, card_name, training_mode_differs
-from regfleet.report.shown import chosen, controls, ordered
+from regfleet.report.shown import chosen, controls, curve, ordered, shown
 from regfleet.report.templates import sentence
-from regfleet.report.text import DASH, Scale, capital, clean, number, scale
+from regfleet.report.text import DASH, Scale, capital, clean, number, scale, slug
 from regfleet.report.words import Chip, chip, gap_sentence
 
 if TYPE_CHECKING:
@@ -119,16 +119,34 @@ def rows(dataset: DatasetSummary, summary: Summary, prefix: str) -> tuple[Row, .
     """The leaderboard's rows in order."""
     unit = scale(summary.settings)
     labels = {row.name: row.label for row in dataset.variants}
-    several, domain = len(controls(dataset)) > 1, _domain(dataset)
+    several, domain, anchor = len(controls(dataset)) > 1, _domain(dataset), anchors(dataset)
     return tuple(
-        _row(row, unit, (f"{prefix}v{place + 1}", card_id(prefix, place, row)), labels if several else {}, domain)
-        for place, row in ordered(dataset, higher_is_better=unit.metric.higher_is_better)
+        _row(
+            row,
+            unit,
+            (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)),
+            labels if several else {},
+            domain,
+        )
+        for _, row in ordered(dataset, higher_is_better=unit.metric.higher_is_better)
     )
 
 
-def card_id(prefix: str, place: int, row: VariantSummary) -> str:
+def anchors(dataset: DatasetSummary) -> dict[str, str]:
+    """Variant → what its deep links end in: made of its name, so that links outlive a change of ranks."""
+    found: dict[str, str] = {}
+    for name in sorted(row.name for row in shown(dataset)):
+        stem = slug(name)
+        taken = set(found.values())
+        found[name] = next(
+            one for one in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if one not in taken
+        )
+    return found
+
+
+def card_id(prefix: str, anchor: Mapping[str, str], row: VariantSummary) -> str:
     """The anchor of a variant's card; empty where it has no curves to show."""
-    return f"{prefix}c{place + 1}" if any(f"val_{metric}" in row.curves for metric in METRICS) else ""
+    return f"{prefix}card-{anchor[row.name]}" if any(curve(row, f"val_{metric}") for metric in METRICS) else ""
 
 
 def _row(
@@ -236,10 +254,10 @@ def section(
     order = ordered(dataset, higher_is_better=unit.metric.higher_is_better)
     verdict, *points = headline or ("No trial finished, so there is nothing to compare.",)
     told = gap_sentence(dataset, chosen(dataset, higher_is_better=unit.metric.higher_is_better))
-    plates = drawn.get("curves", {})
+    plates, anchor = drawn.get("curves", {}), anchors(dataset)
     cards = tuple(
         Card(
-            id=card_id(prefix, place, row),
+            id=card_id(prefix, anchor, row),
             label=row.label,
             chip=chip(row),
             caption=caption(row, unit),
@@ -247,7 +265,7 @@ def section(
             training_mode=training_mode_differs(row),
         )
         for place, row in order
-        if card_id(prefix, place, row)
+        if card_id(prefix, anchor, row)
     )
     against = controls(dataset)
     return Section(

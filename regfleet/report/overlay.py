@@ -11,20 +11,20 @@ from regfleet.report.shown import curve, ordered
 from regfleet.report.text import clean
 
 SERIES = (
-    ("val_accuracy", "validation accuracy"),
-    ("train_accuracy", "training accuracy"),
-    ("accuracy", "training accuracy in training mode"),
-    ("val_cross_entropy", "validation cross-entropy"),
-    ("train_cross_entropy", "training cross-entropy"),
-    ("loss", "training loss with penalties"),
-    ("val_mse", "validation mean squared error"),
-    ("train_mse", "training mean squared error"),
+    ("val_accuracy", "validation accuracy", 1),
+    ("train_accuracy", "training accuracy", 1),
+    ("accuracy", "training accuracy in training mode", 1),
+    ("val_cross_entropy", "validation cross-entropy", 3),
+    ("train_cross_entropy", "training cross-entropy", 3),
+    ("loss", "training loss with penalties", 3),
+    ("val_mse", "validation mean squared error", 4),
+    ("train_mse", "training mean squared error", 4),
 )
-RESOLUTION = 10_000
+"""Column, title, and decimals as shown: of percent for accuracies."""
 
 
 def data(dataset: DatasetSummary, *, higher_is_better: bool, points: int) -> dict[str, object]:
-    """What the script draws from: values are integers, ten-thousandths; null where there is none.
+    """What the script draws from: values are integers, in the last decimal shown; null where there is none.
 
     ``epochs`` are those of the means; every second of them has a band. ``start`` says what is shown at first: the best
     variant, its control and the runner-up.
@@ -34,30 +34,34 @@ def data(dataset: DatasetSummary, *, higher_is_better: bool, points: int) -> dic
     start = [*(names.index(row.control) for row in rows[:1] if row.control in names), 0, 1]
     lengths = [len(one.epochs) for row in rows for one in row.curves.values()]
     indices = thin(max(lengths, default=0), points)
-    columns = [(column, title) for column, title in SERIES if any(curve(row, column) for row in rows)]
+    series = [one for one in SERIES if any(curve(row, one[0]) for row in rows)]
     return {
         "start": [place for place in dict.fromkeys(start) if place < len(rows)],
         "epochs": [index + 1 for index in indices],
-        "series": [{"title": title, "percent": column.endswith("accuracy")} for column, title in columns],
+        "series": [
+            {"title": title, "digits": digits, "percent": " %" if "accuracy" in column else ""}
+            for column, title, digits in series
+        ],
         "variants": [
             {
                 "label": clean(row.label),
-                "values": [_values(curve(row, column), indices) for column, _ in columns],
+                "values": [_values(curve(row, column), indices, digits) for column, _, digits in series],
             }
             for row in rows
         ],
     }
 
 
-def _values(one: Curve | None, indices: Sequence[int]) -> list[list[int | None]]:
+def _values(one: Curve | None, indices: Sequence[int], digits: int) -> list[list[int | None]]:
     """[means, lows, highs] of a curve; bands at every second of ``indices``."""
     if one is None:
         return [[], [], []]
-    means = [_whole(one.mean, index) for index in indices]
-    lows, highs = ([_whole(side, index) for index in indices[::2]] for side in (one.low, one.high))
+    factor = 10 ** (digits + 2 if digits == 1 else digits)
+    means = [_whole(one.mean, index, factor) for index in indices]
+    lows, highs = ([_whole(side, index, factor) for index in indices[::2]] for side in (one.low, one.high))
     return [means, lows, highs]
 
 
-def _whole(values: Sequence[float], index: int) -> int | None:
+def _whole(values: Sequence[float], index: int, factor: int) -> int | None:
     inside = index < len(values) and math.isfinite(values[index])
-    return round(RESOLUTION * values[index]) if inside else None
+    return round(factor * values[index]) if inside else None

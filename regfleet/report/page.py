@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
-EMBED_AT_MOST = 150_000
+EMBED_AT_MOST, EMBED_CELLS = 150_000, 100_000
+"""Bytes and cells of a table up to which it is embedded; a larger one only lies beside the report."""
 
 
 def render(
@@ -51,7 +52,7 @@ def render(
         for index, dataset in enumerate(summary.datasets)
     )
     leaderboard = exports.leaderboard_csv(summary)
-    trial_rows = exports.trials_csv(trials)
+    trial_rows = exports.trials_csv(trials) if trials.size <= EMBED_CELLS else ""
     return made.get_template("report.html.j2").render(
         title=title(summary),
         summary=summary,
@@ -145,9 +146,9 @@ def rope_text(summary: Summary) -> str:
 
 
 def _download(name: str, text: str) -> dict[str, Any]:
-    """A file to embed; ``href`` is empty when it is too large and only lies beside the report."""
+    """A file to embed; ``href`` is empty when it is too large."""
     raw = text.encode()
-    small = len(raw) <= EMBED_AT_MOST
+    small = 0 < len(raw) <= EMBED_AT_MOST
     return {
         "name": name,
         "kilobytes": f"{len(raw) / 1000:,.1f}",

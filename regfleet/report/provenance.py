@@ -45,6 +45,9 @@ def day(moment: str) -> str:
     return f"{date.day} {MONTHS[date.month - 1]} {date.year}"
 
 
+PLAIN = {"versions", "hardware"}
+
+
 def details(provenance: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str], ...]:
     """provenance.json as (name, text) pairs; what is nested becomes ``outer: inner``; of runs the last is told."""
     pairs: list[tuple[str, str]] = []
@@ -52,9 +55,9 @@ def details(provenance: Mapping[str, Any], above: str = "") -> tuple[tuple[str, 
         name = f"{above}{clean(str(key)).replace('_', ' ')}"
         if isinstance(value, list) and value and isinstance(value[-1], Mapping):
             pairs.append((name, str(len(value))))
-            pairs.extend(details(value[-1], f"last of {name}: "))
+            pairs.extend(details(value[-1], f"last {name.removesuffix('s')}: "))
         elif isinstance(value, Mapping):
-            pairs.extend(details(value, f"{name}: "))
+            pairs.extend(details(value, above if key in PLAIN else f"{name}: "))
         elif value not in (None, "", [], ()):
             listed = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             pairs.append((name, clean(listed)))

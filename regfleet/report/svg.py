@@ -28,6 +28,7 @@ _STYLE_DEFAULTS = {
     "stroke-linecap: butt",
     "stroke-linecap: square",
     "opacity: 1",
+    "font-size: 11px",  # that of the style sheet
 }
 
 
@@ -114,29 +115,44 @@ class _Page:
 def compact_path(data: str, x: float = 0.0, y: float = 0.0) -> str:
     """A path of absolute M, L, C, Q and z moved by (``x``, ``y``), in relative coordinates of one decimal.
 
-    Steps are differences of rounded positions, so that rounding never adds up along a line.
+    Steps are differences of rounded positions, so that rounding never adds up along a line; level steps in one
+    direction become one.
     """
-    parts: list[str] = []
+    steps: list[tuple[str, list[int]]] = []
     here = start = (0, 0)
     for command, numbers in re.findall(r"([MLCQz])([^MLCQz]*)", data):
         values = [float(value) for value in numbers.split()]
         if command == "z":
-            parts.append("z")
+            steps.append(("z", []))
             here = start
             continue
         size = _SIZES[command]
         for at in range(0, len(values), size):
             points = [(round(10 * (values[i] + x)), round(10 * (values[i + 1] + y))) for i in range(at, at + size, 2)]
-            steps = [(point[0] - here[0], point[1] - here[1]) for point in points]
-            # A step of nothing is left out, but for a subpath that is nothing else: a round dot.
-            if command == "L" and steps == [(0, 0)] and not parts[-1].startswith("m"):
-                continue
-            letter = "" if command == "L" and parts[-1:] and parts[-1][0] in "l-0123456789." else command.lower()
-            parts.append(_joined(letter, [value for step in steps for value in step]))
+            moves = [value for point in points for value in (point[0] - here[0], point[1] - here[1])]
+            _append(steps, command.lower(), moves)
             here = points[-1]
             if command == "M":
                 start = here
-    return "".join(parts)
+    text, before = "", ""
+    for letter, moves in steps:
+        text += _joined("" if letter == before == "l" else letter, moves)
+        before = letter
+    return text
+
+
+def _append(steps: list[tuple[str, list[int]]], letter: str, moves: list[int]) -> None:
+    before, last = steps[-1] if steps else ("", [])
+    if letter != "l":
+        steps.append((letter, moves))
+    elif moves[1] == 0 and moves[0] != 0:
+        if before == "h" and last[0] * moves[0] > 0:
+            steps[-1] = ("h", [last[0] + moves[0]])
+        else:
+            steps.append(("h", [moves[0]]))
+    elif moves != [0, 0] or before == "m":
+        # A step of nothing is left out, but for a subpath that is nothing else: a round dot.
+        steps.append(("l", moves))
 
 
 def _joined(letter: str, tenths: list[int]) -> str:

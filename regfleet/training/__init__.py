@@ -54,10 +54,10 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
 def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
     """The traced fit, or why there is none. Whatever is wrong with the model itself, the engine ``keras`` will raise."""
     from regfleet.training.contract import row_metrics
-    from regfleet.training.fused import Program
+    from regfleet.training.fused import Program, pays_to_compile
 
-    model = _compiled(recipe, sets)
-    program = Program(model, row_metrics(), _settings(recipe), xla=False)
+    model, settings = _compiled(recipe, sets), _settings(recipe)
+    program = Program(model, row_metrics(), settings, xla=pays_to_compile(model, len(sets.train.x), settings))
     try:
         program.trace(_start(model, sets, seed))
     except Exception as error:  # noqa: BLE001 - tracing runs any layer's code, which may raise anything

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from contextlib import suppress
 
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
@@ -23,13 +25,15 @@ def prepare(*, gpu: bool) -> None:
         os.environ.update(ENVIRONMENT)
     import tensorflow as tf
 
-    if not gpu:
-        tf.config.set_visible_devices([], "GPU")
-    for device in tf.config.get_visible_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, enable=True)
-        tf.config.experimental.enable_op_determinism()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    # Too late in a process that has used TensorFlow, a notebook say: it keeps its devices and threads.
+    with suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        if not gpu:
+            tf.config.set_visible_devices([], "GPU")
+        for device in tf.config.get_visible_devices("GPU"):
+            tf.config.experimental.set_memory_growth(device, enable=True)
+            tf.config.experimental.enable_op_determinism()
 
 
 def device_name() -> str:
@@ -43,7 +47,12 @@ def device_name() -> str:
 
 
 def warm_up() -> None:
-    """Import TensorFlow and Keras and trace a tiny function, so that the first trial does not pay for it."""
+    """Import TensorFlow and Keras and trace a tiny function, so that the first trial does not pay for it.
+
+    What an import leaves behind stays for good; taken out of the garbage collector's sight it no longer slows the
+    collections that every trace sets off.
+    """
+    gc.disable()
     import keras
     import tensorflow as tf
 
@@ -52,3 +61,5 @@ def warm_up() -> None:
         return keras.ops.matmul(x, x)
 
     tiny(tf.zeros((1, 1)))
+    gc.freeze()
+    gc.enable()

@@ -149,6 +149,9 @@ def test_the_study_gets_the_verdicts_of_the_specification(study):
     assert (l2.wins, l2.ties, l2.losses) == (7, 5, 0)
     assert (compared["dropout"].wins, compared["dropout"].ties, compared["dropout"].losses) == (4, 6, 2)
     assert (compared["batchnorm"].wins, compared["batchnorm"].losses) == (0, 12)
+    assert [row.binomial_sd for row in dataset.variants if row.name == "baseline"] == [
+        pytest.approx(math.sqrt(0.911111 * 0.088889 / 30), abs=1e-6)
+    ]
     assert dataset.comparisons == 3
     assert dataset.ratio == pytest.approx(1 / 3)
     assert [row.name for row in dataset.variants] == ["l2", "dropout", "baseline", "batchnorm"]

@@ -78,6 +78,16 @@ def test_it_stops_where_no_number_of_seeds_can_decide():
     assert "more rows" in found.reason
 
 
+def test_what_more_seeds_may_show_to_be_equivalent_is_not_hopeless():
+    """No difference and a floor below the ROPE: more seeds will end it as equivalent, so the study goes on."""
+    none = np.array([24, 26, 25, 24, 26, 25, 24, 26, 25, 25])
+    noise = np.array([1, -1, 0, 0, 0, 1, -1, 0, 1, -1])
+    correct = {"none": none, "same": none + noise}
+    # sd .0272, floor at the last look's alpha 4/140: 2.19 · .0272 / √3 = .0344
+    assert look(correct, 1, rope=0.05).undecided == ("same",)
+    assert look(correct, 1, rope=0.03).hopeless == ("same",)
+
+
 def test_the_same_scatter_about_these_rows_is_never_hopeless():
     """With scope this_dataset each seed helps, so the study goes on."""
     none = np.array([24, 26, 25, 24, 26, 25, 24, 26, 25, 25])

@@ -219,6 +219,9 @@ def test_the_gap_and_its_change_are_paired_by_seed(study):
     trials.loc[l2, "last_train_accuracy"] = 0.96 + 0.001 * trials["seed"]
     rows = {row.name: row for row in summarize(trials, histories, variants, AnalysisSettings()).datasets[0].variants}
     assert rows["baseline"].gap.mean == pytest.approx(0.04)
+    # no scatter but the floor of one validation row in 30: t(11) = 2.200985, r = n_val / n_train = 1/3
+    half = 2.200985 / (30 * math.sqrt(12)) * math.sqrt(1 / 12 + 1 / 3)
+    assert rows["baseline"].gap.high == pytest.approx(0.04 + half, abs=1e-6)
     assert rows["l2"].gap.mean == pytest.approx(0.01 + 0.001 * 5.5)
     assert rows["l2"].gap_change.mean == pytest.approx(rows["l2"].gap.mean - 0.04)
     assert rows["l2"].gap_change.high < 0
@@ -230,6 +233,16 @@ def test_early_stopping_makes_the_gap_optimistic(study):
     stopped = [replace(one, training=replace(one.training, early_stopping=5)) for one in variants]
     warnings = summarize(trials, histories, stopped, AnalysisSettings()).datasets[0].warnings
     assert any("gaps look too small" in warning for warning in warnings)
+
+
+def test_a_score_is_never_shown_beyond_what_it_can_be():
+    """The interval of an accuracy near 1 ends at 1; that of a difference is left alone."""
+    correct = {"none": [30, 29, 30, 28, 30], "l2": [30, 30, 29, 30, 30]}
+    row = analysed(make_trials(correct), correct)[1]["l2"]
+    assert row.score.high == 1.0
+    assert row.score.low < row.score.mean < 1.0
+    high = analysed(make_trials(correct), correct, metric="cross_entropy")[1]["l2"].score
+    assert high.high - high.mean == pytest.approx(high.mean - high.low)
 
 
 def test_a_variant_without_its_control_is_named(study):

@@ -39,7 +39,7 @@ def test_better_says_use_it_and_by_how_much():
 def test_worse_says_avoid_it():
     """A loss is advice against."""
     sentence = analysed({"none": MIDDLE, "l2": WORSE})[1]["l2"]
-    # (0 + 1 + … ) / 10 rows less: -99 / 300; sd .0429: 33.0 ± 226.2 · .0429 · .658 = 33.0 ± 6.4
+    # 99 rows of 300 less, sd .0429: 33.0 ± 226.2 · .0429 · √(1/10 + 1/3) = 33.0 ± 6.4
     assert sentence == "Avoid L2: it lowers accuracy on new data by about 33.0 points (26.6 to 39.4) against None."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -71,7 +70,9 @@ def draw(lines: Sequence[Line], unit: Scale, width: int, name: str) -> Plate:
     for index, (line, text) in enumerate(zip(lines, numbers, strict=True)):
         verdict, y = line.comparison.verdict, plot.middle(index)
         _zone(axes, y, 1.0 if plot.wide else 0.56, unit.factor * line.comparison.rope)
-        _dots(axes, y - 0.1, unit.factor, line.comparison.differences)
+        _dots(
+            axes, y - 0.1, 0.32 if plot.wide else 0.22, [unit.factor * value for value in line.comparison.differences]
+        )
         _bar(axes, y + 0.12, unit.factor, line.comparison)
         plot.words(index, line.label, text, LIGHT[verdict] if verdict in LIGHT else LIGHT["muted"], line.against)
     what = f"test {unit.metric.title} minus control, percentage points" if unit.unit else f"test {unit.metric.title}"
@@ -109,14 +110,15 @@ def _zone(axes: Axes, y: float, height: float, rope: float) -> None:
     axes.add_patch(Rectangle(corner, 2 * rope, height, facecolor=LIGHT["neutral-bg"], linewidth=0, zorder=0))
 
 
-def _dots(axes: Axes, y: float, factor: float, differences: Sequence[float]) -> None:
+def _dots(axes: Axes, y: float, height: float, differences: Sequence[float]) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
     # A dot is a line of no length with round ends: eleven bytes in the page, where a marker takes eighty.
-    points = [(factor * value, y - 0.32 * up) for value, up in swarm(differences)]
+    low, high = axes.get_xlim()
+    points = [(x, y - height * up) for x, up in swarm(differences, (high - low) / 90)]
     path = Path([point for point in points for _ in (0, 1)], [Path.MOVETO, Path.LINETO] * len(points))
-    dots = PathPatch(path, fill=False, edgecolor=LIGHT["neutral-mark"], linewidth=3.2, capstyle="round", alpha=0.7)
+    dots = PathPatch(path, fill=False, edgecolor=LIGHT["neutral-mark"], linewidth=3.4, capstyle="round", alpha=0.9)
     dots.set(zorder=2, clip_on=False)
     axes.add_patch(dots)
 
@@ -131,16 +133,26 @@ def _bar(axes: Axes, y: float, factor: float, comparison: Comparison | AcrossCom
     mark.set(markeredgecolor=LIGHT["bg"], zorder=4, clip_on=False)
 
 
-def swarm(differences: Sequence[float]) -> list[tuple[float, float]]:
-    """(difference, height in [0, 1]) per dot: equal differences are stacked, at most about 200 dots in all."""
+def swarm(differences: Sequence[float], size: float) -> list[tuple[float, float]]:
+    """(place, height in [0, 1]) per dot ``size`` wide: dots at one place are stacked, at most about 200 in all.
+
+    A stack of more than four grows sideways where its neighbours leave room, as they do where scores count few rows.
+    """
     values = sorted(value for value in differences if math.isfinite(value))
     values = [values[index] for index in thin(len(values), MOST_DOTS)]
-    reach = (values[-1] - values[0]) / 60 if values else 0.0
-    keys = [round(value / reach) if reach else 0 for value in values]
-    tallest = max(Counter(keys).values(), default=1)
-    seen = Counter[int]()
+    stacks: dict[int, list[float]] = {}
+    for value in values:
+        stacks.setdefault(round(value / size), []).append(value)
+    keys = [-math.inf, *stacks, math.inf]
+    columns = {
+        key: int(min(-(-len(stacks[key]) // 4), key - keys[i], keys[i + 2] - key)) for i, key in enumerate(stacks)
+    }
+    tallest = max((-(-len(stack) // columns[key]) for key, stack in stacks.items()), default=1)
+    step = min(0.34, 1 / max(tallest - 1, 1))
     dots = []
-    for value, key in zip(values, keys, strict=True):
-        dots.append((value, seen[key] * min(0.45, 1 / max(tallest - 1, 1))))
-        seen[key] += 1
+    for key, stack in stacks.items():
+        for i, value in enumerate(stack):
+            level, column = divmod(i, columns[key])
+            wide = min(columns[key], len(stack) - level * columns[key])
+            dots.append((value + (column - (wide - 1) / 2) * size, level * step))
     return dots

@@ -80,7 +80,7 @@ def canvas(width: float, height: float, *, left: float, right: float, top: float
 
 def grid(axes: Axes, along: Literal["x", "y"]) -> None:
     """Faint lines at the ticks of one axis."""
-    axes.grid(visible=True, axis=along, color=LIGHT["line"], linewidth=1)
+    axes.grid(visible=True, axis=along, color=LIGHT["line"], linewidth=1, clip_on=False)
 
 
 def write(

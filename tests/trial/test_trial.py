@@ -1,0 +1,173 @@
+"""Trials, as a worker runs them: paired by seed, blind to the test rows, one failure apart from the others."""
+
+import dataclasses
+import sys
+
+import keras
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from regfleet import models, techniques
+from regfleet.datasets import SPLITS, cut, load_builtin, split_rows
+from regfleet.plan import make_plan
+from regfleet.records import Recipe
+from regfleet.study import read_study
+from regfleet.techniques import TECHNIQUES, Definition
+from regfleet.training import fit
+from regfleet.trial import run_chunk
+
+IRIS = load_builtin("iris")
+SPLIT = SPLITS["60/20/20"]
+ARTICLE = {
+    # As the article's code builds them: layers in order, numbers in weights (batch norm has 4 per unit).
+    "No regularization": ([], 177_219),
+    "L1, first layer": ([], 177_219),
+    "L1, all layers": ([], 177_219),
+    "L2, first layer": ([], 177_219),
+    "L2, all layers": ([], 177_219),
+    "Dropout, first layer": ([("Dropout", 1)], 177_219),
+    "Dropout, four layers": ([("Dropout", 1), ("Dropout", 2), ("Dropout", 3), ("Dropout", 4)], 177_219),
+    "No regularization, batch 32": ([], 177_219),
+    "Batch norm, one layer": ([("BatchNormalization", 2)], 177_219 + 4 * 256),
+    "Batch norm, all layers": (
+        [("BatchNormalization", number) for number in range(1, 6)],
+        177_219 + 4 * (512 + 256 + 128 + 64 + 32),
+    ),
+}
+
+
+def plan(engine="keras", **fields):
+    """A plan of one seed on Iris with a network that trains in no time."""
+    small = {"model": {"hidden": [8, 4], "activation": ["tanh"]}, "training": {"epochs": 2}, "seeds": "1"}
+    return make_plan(read_study(small | {"engine": engine} | fields), SPLIT, {"iris": IRIS})
+
+
+def built(label):
+    """The Keras model of one of the article's variants."""
+    study = make_plan(read_study({}), SPLIT, {"iris": IRIS})
+    variant = next(variant for variant in study.variants if variant.label == label)
+    return models.build(techniques.recipe(study.model, variant.training, variant.techniques), 4, 3)
+
+
+@pytest.mark.parametrize("label", ARTICLE)
+def test_the_article_model(label):
+    """Layers, activations, penalties and weights of each of the nine models are those of the article."""
+    model = built(label)
+    inserted, weights = ARTICLE[label]
+    expected = []
+    for number, (units, activation) in enumerate(zip((512, 256, 128, 64, 32), ["tanh"] * 4 + ["relu"], strict=True), 1):
+        expected.append(("Dense", units, activation))
+        expected += [(kind,) for kind, after in inserted if after == number]
+    expected.append(("Dense", 3, "softmax"))
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    assert [
+        ("Dense", layer.units, layer.activation.__name__)
+        if isinstance(layer, keras.layers.Dense)
+        else (type(layer).__name__,)
+        for layer in layers
+    ] == expected
+    assert model.count_params() == weights
+    dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+    penalized = {"first": 1, "all": 5}[label.split(", ")[1].split()[0]] if label.startswith("L") else 0
+    kind, strength = ("L1", "l1") if label.startswith("L1") else ("L2", "l2")
+    for number, layer in enumerate(dense):
+        if number < penalized:
+            assert type(layer.kernel_regularizer).__name__ == kind
+            assert float(getattr(layer.kernel_regularizer, strength)) == pytest.approx(0.01)
+        else:
+            assert layer.kernel_regularizer is None
+    rates = [layer.rate for layer in layers if isinstance(layer, keras.layers.Dropout)]
+    assert rates == {"Dropout, first layer": [0.5], "Dropout, four layers": [0.5, 0.5, 0.5, 0.3]}.get(label, [])
+
+
+def test_layers_that_are_shared_start_alike():
+    """One seed gives a layer the same initial weights in every variant; another seed gives others."""
+
+    def start(label, seed):
+        model = built(label)
+        named = dict(
+            zip((variable.path for variable in model.variables), models.initial_weights(model, seed), strict=True)
+        )
+        return {path: value for path, value in named.items() if path.endswith(("kernel", "bias"))}
+
+    base, other = start("No regularization", 4), start("No regularization", 5)
+    for label in ("L1, all layers", "Dropout, four layers", "Batch norm, all layers"):
+        shared = start(label, 4)
+        assert shared.keys() == base.keys()
+        assert all(np.array_equal(shared[path], base[path]) for path in base)
+    assert not np.array_equal(base["dense_1/kernel"], other["dense_1/kernel"])
+
+
+@pytest.mark.parametrize("engine", ["keras", "fused"])
+def test_test_rows_appear_only_at_the_end(engine):
+    """Poisoned test rows change no epoch, no weight and no best epoch: only the test scores."""
+    study = plan(engine)
+    variant = study.variants[0]
+    recipe = techniques.recipe(study.model, variant.training, variant.techniques)
+    _, _, test = split_rows(IRIS, SPLIT, 0)
+    poisoned = IRIS.features.copy()
+    poisoned[test] = -1e6
+    clean, dirty = (
+        fit(recipe, cut(data, SPLIT, 0), 0, engine, cache_key="leak")
+        for data in (IRIS, dataclasses.replace(IRIS, features=poisoned))
+    )
+    assert all(np.array_equal(clean.history[name], dirty.history[name]) for name in clean.history)
+    assert all(np.array_equal(a, b) for a, b in zip(clean.weights, dirty.weights, strict=True))
+    assert clean.best_epoch == dirty.best_epoch
+    assert not np.array_equal(clean.probabilities["last"]["test"], dirty.probabilities["last"]["test"])
+
+
+@pytest.mark.parametrize("engine", ["keras", "fused"])
+def test_scores_are_those_of_scikit_learn_and_keras(engine):
+    """Accuracy, macro-F1, cross-entropy and the correct rows are what other libraries make of the predictions."""
+    study = plan(engine)
+    (outcome,) = run_chunk(study.groups[0], IRIS)
+    assert outcome.status == "done", outcome.traceback
+    variant = study.variants[0]
+    recipe = techniques.recipe(study.model, variant.training, variant.techniques)
+    sets = cut(IRIS, SPLIT, 0)
+    predicted = fit(recipe, sets, 0, engine, cache_key="scores").probabilities["last"]["test"]
+    truth = sets.test.y.argmax(1)
+    correct = int((predicted.argmax(1) == truth).sum())
+    assert outcome.metrics["last_test_correct"] == correct
+    assert outcome.metrics["last_test_accuracy"] == pytest.approx(correct / 30)
+    macro = f1_score(truth, predicted.argmax(1), average="macro")
+    assert outcome.metrics["last_test_macro_f1"] == pytest.approx(macro)
+    entropy = float(np.mean(keras.losses.categorical_crossentropy(sets.test.y, predicted)))
+    assert outcome.metrics["last_test_cross_entropy"] == pytest.approx(entropy, rel=1e-5)
+    assert outcome.metrics["last_train_accuracy"] == pytest.approx(outcome.history["train_accuracy"][-1])
+    assert outcome.metrics["last_val_loss"] == pytest.approx(outcome.history["val_loss"][-1], rel=1e-5)
+
+
+def test_a_failing_trial_fails_alone(monkeypatch):
+    """What a layer raises, SystemExit included, is that variant's outcome with its traceback; the others are done."""
+
+    def explode(recipe, _values, layers):
+        def make(name):
+            sys.exit(f"no {name} today")
+
+        return recipe.insert(layers[0], "explosion", make)
+
+    definition = Definition("explode", "Explode", "fails", "this test", (), explode, lambda _: "")
+    monkeypatch.setitem(TECHNIQUES, "explode", definition)
+    study = plan("fused", variant=[{"technique": "l2"}, {"technique": "explode@1"}])
+    found = {group.variant.label: run_chunk(group, IRIS)[0] for group in study.groups}
+    assert {label: outcome.status for label, outcome in found.items()} == {
+        "No regularization": "done",
+        "L2, all layers (λ = 0.01)": "done",
+        "Explode, first layer": "failed",
+    }
+    failed = found["Explode, first layer"]
+    assert failed.error == "SystemExit: no explosion_after_dense_1 today"
+    assert "in make" in failed.traceback
+
+
+def test_recipes_compose_in_the_order_written():
+    """Dropout then batch norm behind one layer stand in that order, and the penalty moves no layer."""
+    study = plan(variant=[{"technique": "l2@1+dropout(0.2)@1+batchnorm@1"}])
+    variant = study.variants[-1]
+    recipe = techniques.recipe(study.model, variant.training, variant.techniques)
+    assert isinstance(recipe, Recipe)
+    names = [layer.name for layer in models.build(recipe, 4, 3).layers]
+    assert names[1:] == ["dense_1", "dropout_after_dense_1", "batchnorm_after_dense_1", "dense_2", "output"]
