@@ -494,8 +494,9 @@ class Across:
 class Look:
     """One look of a study that adds seeds until the answer is clear: what was settled, and what to do next.
 
-    ``alpha`` is the share spent at this look. ``settled`` variants get no more seeds. ``next_seeds`` is the number of
-    seeds to go on to, None to stop; ``reason`` says why in a sentence.
+    ``alpha`` is the share spent at this look. ``hopeless`` ones are undecided, and no number of seeds will decide them.
+    ``next_seeds`` is the number of seeds to go on to, None to stop; ``reason`` says why in a sentence. ``running`` are
+    the variants to train on them: the undecided ones, the members of undecided sweeps, and their controls.
     """
 
     dataset: str
@@ -508,6 +509,7 @@ class Look:
     hopeless: tuple[str, ...]
     next_seeds: int | None
     reason: str
+    running: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,8 @@
-"""How finely a study can see: the resolution floor, the useful number of seeds, and planning."""
+"""How finely a study can see: the resolution floor, the useful number of seeds, and the power of the interval."""
 
 from __future__ import annotations
 
 import math
-
-from regfleet.records import Detection
 
 USEFUL = 10
 """At USEFUL / ratio seeds the standard error is within 5 % of the least it can be: √(1 + 1/USEFUL) = 1.049."""
@@ -86,37 +84,3 @@ def smallest_effect(sd: float, ratio: float, alpha: float, comparisons: int = 1,
 
     quantiles = float(norm.ppf(1 - alpha / (2 * comparisons)) + norm.ppf(wanted))
     return quantiles * sd * math.sqrt(ratio)
-
-
-def detection(
-    effect: float, sd: float, ratio: float, alpha: float, comparisons: int = 1, wanted: float = 0.9, unit: str = ""
-) -> Detection:
-    """What it takes to see a difference of ``effect``, from the scatter ``sd`` of a pilot.
-
-    With k times the rows at the same shares, ``ratio`` stays and ``sd`` falls as 1/√k, because each score then
-    averages k times the rows.
-
-    Args:
-        effect: the difference to detect, in units of the metric; above 0.
-        sd: standard deviation of the pilot's paired differences.
-        ratio, alpha, comparisons: as in the study to come.
-        wanted: the chance of seeing it.
-        unit: "points" for a percent metric, "" for the metric's own.
-
-    Returns:
-        the number of seeds, or the factor on the rows, and a sentence.
-    """
-    seeds = seeds_for(effect, sd, ratio, alpha, comparisons, wanted)
-    smallest = smallest_effect(sd, ratio, alpha, comparisons, wanted)
-    factor = None if seeds is not None else (smallest / effect) ** 2
-    shown, least = (f"{100 * value:.2g} points" if unit else f"{value:.2g}" for value in (effect, smallest))
-    if seeds is not None:
-        sentence = f"{seeds} seeds show a difference of {shown} with a chance of {wanted:.0%}."
-    elif smallest > effect:
-        sentence = (
-            f"No number of seeds shows a difference of {shown} with a chance of {wanted:.0%}: the least that this many "
-            f"rows can show is {least}. About {factor:.2g} times the rows would."
-        )
-    else:
-        sentence = f"A difference of {shown} takes more than {MOST_SEEDS} seeds."
-    return Detection(effect, sd, ratio, wanted, seeds, factor, smallest, sentence)

@@ -47,8 +47,8 @@ def take_look(dataset: DatasetSummary, settings: AnalysisSettings, looks: Sequen
         looks: seeds at each look, as `planned_looks` gave them before the first run.
 
     Returns:
-        settled variants (no more seeds for them), undecided ones, hopeless ones (undecided, and no number of seeds
-        will decide), the seeds to go on to or None, and the reason.
+        which variants are settled, undecided and hopeless; the seeds to go on to or None, the reason, and the
+        variants to train on them.
     """
     shown = [variant for variant in dataset.variants if variant.comparison is not None]
     shown += [family.tuned for family in dataset.families]
@@ -76,7 +76,18 @@ def take_look(dataset: DatasetSummary, settings: AnalysisSettings, looks: Sequen
         hopeless=tuple(hopeless),
         next_seeds=following,
         reason=_reason(dataset.dataset, looks, settings.look, len(undecided), len(hopeless)),
+        running=_running(dataset, undecided) if following is not None else (),
     )
+
+
+def _running(dataset: DatasetSummary, undecided: Sequence[str]) -> tuple[str, ...]:
+    """The undecided variants, the members of undecided sweeps, and their controls, best rank first."""
+    wanted = set(undecided)
+    for family in dataset.families:
+        if family.family in wanted:
+            wanted.update(family.members)
+    wanted.update([row.control for row in dataset.variants if row.name in wanted and row.control is not None])
+    return tuple(row.name for row in dataset.variants if row.name in wanted)
 
 
 def _reason(dataset: str, looks: Sequence[int], number: int, undecided: int, hopeless: int) -> str:

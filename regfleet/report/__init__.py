@@ -45,7 +45,7 @@ def export_figures(summary: Summary, directory: Path) -> tuple[Path, ...]:
     return gallery.export(summary, directory)
 
 
-def figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
+def matplotlib_figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
     """(name, matplotlib figure) of everything that the report draws, one at a time."""
     from regfleet.report import gallery
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regfleet.records import HISTORY_COLUMNS, Fit
@@ -38,17 +40,21 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
         The history, the predictions of the last and the best weights, and how it was executed.
     """
     if engine == "keras":
-        return _with_keras(recipe, sets, seed, "keras")
+        return _with_keras(recipe, sets, seed, "keras", eagerly=False)
     shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
     key = (cache_key, recipe.model, recipe.training, shapes)
-    program = _PROGRAMS.pop(key, None) or _trace(recipe, sets, seed)
+    started = time.perf_counter()
+    fresh = key not in _PROGRAMS
+    program = _trace(recipe, sets, seed) if fresh else _PROGRAMS.pop(key)
+    trace_seconds = time.perf_counter() - started if fresh else 0.0
     _PROGRAMS[key] = program
     while len(_PROGRAMS) > _KEPT_PROGRAMS:
         _PROGRAMS.popitem(last=False)
     if isinstance(program, str):
-        return _with_keras(recipe, sets, seed, f"keras (not traceable: {program})")
+        return _with_keras(recipe, sets, seed, f"keras (not traceable: {program})", eagerly=True)
     course = program.run(_start(program.model, sets, seed))
-    return _fit(program.model, course, sets, program.predict, program.execution)
+    done = _fit(program.model, course, sets, program.predict, program.execution)
+    return replace(done, trace_seconds=trace_seconds)
 
 
 def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
@@ -65,10 +71,12 @@ def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
     return program
 
 
-def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: str) -> Fit:
+def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: str, *, eagerly: bool) -> Fit:
+    """Train with `model.fit`, which traces its steps as well unless it is told to run ``eagerly``."""
     from regfleet.training import keras_fit
 
     model = _compiled(recipe, sets)
+    model.run_eagerly = eagerly
     course = keras_fit.train(model, _settings(recipe), _start(model, sets, seed))
 
     def predict(values: list[np.ndarray], x: np.ndarray) -> np.ndarray:

@@ -76,29 +76,24 @@ class Program:
         self._fit = tf.function(self._whole_fit, autograph=False, jit_compile=xla)
 
     def trace(self, start: Start) -> None:
-        """Trace the fit for rows of the shapes in ``start``, so that what cannot be traced fails here.
+        """Trace and compile the fit for rows of the shapes in ``start``: what cannot be traced fails here.
 
         Raises:
             Exception: whatever the model's layers, loss or optimizer raise.
         """
-        import keras
-
-        if type(self.model).train_step is not keras.Model.train_step:
-            msg = "the model has a train_step of its own"
-            raise TypeError(msg)
-        self._fit.get_concrete_function(*self._arguments(start))
-
-    def run(self, start: Start) -> Course:
-        """Train from ``start``; the result depends on nothing that ran before."""
         import tensorflow as tf
 
         try:
-            end = self._run(start)
+            self._run(start, epochs=0)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
             if not self._xla:
                 raise
             self._use(xla=False)  # XLA cannot compile every operation that a graph can run
-            end = self._run(start)
+            self._run(start, epochs=0)
+
+    def run(self, start: Start) -> Course:
+        """Train from ``start``; the result depends on nothing that ran before."""
+        end = self._run(start, self._settings.epochs)
         return Course(
             history=end.history.numpy()[: int(end.epoch)],
             last=[variable.numpy() for variable in self.model.variables],
@@ -107,10 +102,13 @@ class Program:
             diverged_at=int(end.diverged_at) or None,
         )
 
-    def _run(self, start: Start) -> Progress:
+    def _run(self, start: Start, epochs: int) -> Progress:
+        import tensorflow as tf
+
         _assign(self.model.variables, start.values)
         _assign(self.model.optimizer.variables, self._slots)
-        end: Progress = self._fit(*self._arguments(start))
+        rows = (start.train.x, start.train.y, start.validation.x, start.validation.y)
+        end: Progress = self._fit(tf.constant(epochs), tf.constant(start.order_key), *map(tf.constant, rows))
         return end
 
     def predict(self, values: list[np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -121,22 +119,17 @@ class Program:
         predicted: np.ndarray = self._infer(tf.constant(x))[0].numpy()
         return predicted
 
-    def _arguments(self, start: Start) -> tuple[Any, ...]:
-        import tensorflow as tf
-
-        rows = (start.train.x, start.train.y, start.validation.x, start.validation.y)
-        return (tf.constant(start.order_key, tf.int32), *map(tf.constant, rows))
-
-    def _whole_fit(self, key: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> Progress:
+    def _whole_fit(self, epochs: Any, key: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> Progress:
         import tensorflow as tf
 
         def epoch(progress: Progress) -> tuple[Progress]:
             seen = self._epoch(progress.epoch, key, x, y)
-            return (self._judge(progress, tf.concat([seen, *self._evaluate(x, y, x_val, y_val)], axis=0)),)
+            row = tf.concat([seen, *self._evaluate(x, y, x_val, y_val)], axis=0)
+            return (self._judge(progress, row, epochs),)
 
         zero = tf.constant(0)
         history = tf.TensorArray(tf.float32, self._settings.epochs, element_shape=(len(HISTORY_COLUMNS),))
-        begin = Progress(zero, tf.constant(value=True), history, tf.constant(float("inf")), zero, zero)
+        begin = Progress(zero, epochs > 0, history, tf.constant(float("inf")), zero, zero)
         (end,) = tf.while_loop(lambda progress: progress.running, epoch, (begin,))
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         return end._replace(history=end.history.stack())
@@ -201,7 +194,7 @@ class Program:
 
         return [tf.reduce_mean(tf.cast(metric(y, predicted), tf.float32)) for metric in self._metrics]
 
-    def _judge(self, progress: Progress, row: Any) -> Progress:
+    def _judge(self, progress: Progress, row: Any, epochs: Any) -> Progress:
         """Note the epoch's ``row``, keep the weights if they are the best yet, and say whether to go on."""
         import tensorflow as tf
 
@@ -218,7 +211,7 @@ class Program:
 
         tf.cond(improved, keep, lambda: False)
         best_epoch = tf.where(improved, epoch, progress.best_epoch)
-        running = finite & (epoch < self._settings.epochs)
+        running = finite & (epoch < epochs)
         if self._settings.patience is not None:
             running &= improved | (epoch - best_epoch < self._settings.patience)
         return Progress(

@@ -3,12 +3,16 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from statsmodels.stats.power import TTestPower
+from studies import CORRECT, make_trials, make_variants
 
-from regfleet.analysis import detection
+from regfleet.analysis import detection, detections, summarize
 from regfleet.analysis.intervals import estimate, interval
 from regfleet.analysis.power import power, resolution_floor, seeds_for, smallest_effect
+from regfleet.errors import InputError
+from regfleet.records import AnalysisSettings
 
 
 @pytest.mark.parametrize(("effect", "seeds"), [(0.5, 20), (1.0, 10), (0.3, 100)])
@@ -47,7 +51,7 @@ def test_below_the_floor_only_more_rows_help():
     more = 0.0217 / math.sqrt(found.rows_factor)
     assert smallest_effect(more, 1 / 3, 0.05) == pytest.approx(0.01)
     assert found.sentence == (
-        "No number of seeds shows a difference of 1 points with a chance of 90%: the least that this many rows can "
+        "No number of seeds shows a difference of 1.0 points with a chance of 90%: the least that this many rows can "
         "show is 4.1 points. About 16 times the rows would."
     )
 
@@ -56,7 +60,7 @@ def test_a_difference_that_seeds_can_show_says_how_many():
     """The sentence names the seeds."""
     found = detection(0.05, 0.0217, 1 / 3, 0.05, unit="points")
     assert found.rows_factor is None
-    assert found.sentence == f"{found.seeds} seeds show a difference of 5 points with a chance of 90%."
+    assert found.sentence == f"{found.seeds} seeds show a difference of 5.0 points with a chance of 90%."
     assert power(0.05, 0.0217, found.seeds, 1 / 3, 0.05) >= 0.9
 
 
@@ -64,3 +68,21 @@ def test_an_effect_of_three_floors_is_seen_with_ten_seeds():
     """Ten seeds see three resolution floors of eight comparisons in more than nine studies of ten."""
     three = 3 * resolution_floor(0.02, 1 / 3, 0.05, 8)
     assert power(three, 0.02, 10, 1 / 3, 0.05, 8) > 0.9
+
+
+@pytest.mark.parametrize("effect", [0.0, -0.02, math.nan])
+def test_no_difference_cannot_be_detected(effect):
+    """A difference of zero or less is a mistake, said in one line."""
+    with pytest.raises(InputError, match=r"the difference to detect must be above 0\. Got"):
+        detection(effect, 0.02, 1 / 3, 0.05)
+
+
+def test_a_pilot_plans_each_of_its_comparisons():
+    """The pilot's sd, ratio and number of comparisons go into the plan; a variant without a second seed has none."""
+    trials = make_trials(CORRECT | {"dropout": CORRECT["dropout"][:1]})
+    dataset = summarize(trials, pd.DataFrame(), make_variants(CORRECT), AnalysisSettings()).datasets[0]
+    planned = detections(dataset, AnalysisSettings(), 0.08)
+    assert set(planned) == {"l2", "batchnorm"}
+    assert planned["l2"].sd == pytest.approx(0.021711, abs=1e-6)
+    assert planned["l2"].seeds == seeds_for(0.08, planned["l2"].sd, 1 / 3, 0.05, 3)
+    assert "a difference of 8.0 points" in planned["l2"].sentence

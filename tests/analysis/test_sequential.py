@@ -55,8 +55,24 @@ def test_settled_variants_stop_and_open_ones_go_on():
     assert found.settled == ("bad",)
     assert found.undecided == ("open",)
     assert found.next_seeds == 20
+    assert found.running == ("open", "none")  # the control runs with it
     assert found.alpha == pytest.approx(0.05 / 7)
     assert found.reason == "On to 20 seeds on iris: 1 undecided after 10."
+
+
+def test_an_undecided_sweep_keeps_all_of_its_members_running():
+    """A member that is settled for itself still trains while the tuned variant is undecided."""
+    rng = np.random.default_rng(0)
+    none = 24 + rng.integers(-2, 3, 10)
+    correct = {"none": none, "strong": none - 12 + rng.integers(-1, 2, 10), "weak": none + rng.integers(1, 5, 10)}
+    trials, variants = make_trials(correct), make_variants(list(correct))
+    trials["last_val_accuracy"] = np.where(trials["variant"] == "weak", 0.9, 0.5)
+    swept = [replace(one, family="sweep") if one.control else one for one in variants]
+    asked = AnalysisSettings(look=1, looks=3)
+    found = take_look(summarize(trials, pd.DataFrame(), swept, asked).datasets[0], asked, LOOKS)
+    assert found.settled == ("strong",)
+    assert found.undecided == ("weak", "sweep")
+    assert found.running == ("weak", "none", "strong")
 
 
 def test_it_stops_when_everything_is_settled():

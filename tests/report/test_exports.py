@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from regfleet.errors import InputError
-from regfleet.report import export_figures, exports, figures, summary_html
+from regfleet.report import export_figures, exports, matplotlib_figures, summary_html
 
 
 def test_csv_holds_full_precision(nine):
@@ -145,6 +145,6 @@ def test_figures_are_matplotlib_figures(nine):
     """From Python each figure comes by name."""
     from matplotlib.figure import Figure
 
-    name, figure = next(iter(figures(nine.summary)))
+    name, figure = next(matplotlib_figures(nine.summary))
     assert name == "iris-forest"
     assert isinstance(figure, Figure)
