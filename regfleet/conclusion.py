@@ -6,10 +6,11 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from regfleet.datasets import SPLITS
-from regfleet.plan import resolve_variants
+from regfleet.datasets import SPLITS, row_counts
+from regfleet.looks import Standing, summarize_standings, take_looks, within
+from regfleet.plan import looks_of, resolve_variants
 from regfleet.records import Failure, StudyFacts
 from regfleet.results import Results, load, write_text
 from regfleet.study import Study, read_study, read_study_file
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from regfleet.records import Summary
+    from regfleet.records import Dataset, SplitSpec, Summary
 
 ARTICLE_SPLIT_NOTE = (
     "This is the article's own protocol: one held-out quarter serves as validation set and as test set, it is not "
@@ -28,24 +29,21 @@ ARTICLE_SPLIT_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class Conclusion:
-    """A study's results, what the analysis says of them, and where the report is."""
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What the analysis says of some scores; ``report`` is where the report is, None where none was asked for."""
 
-    study: Study
-    results: Results
     summary: Summary
     headlines: Mapping[str, tuple[str, ...]]
     failures: tuple[Failure, ...]
     facts: StudyFacts
-    report: Path
-    interrupted: bool = False
+    report: Path | None
 
     def json(self) -> str:
         """The summary for machines; NaN becomes null, and curves are left to the histories."""
         summary = asdict(self.summary)
         for data in summary["datasets"]:
-            for row in data["variants"]:
+            for row in [*data["variants"], *(family["tuned"] for family in data["families"])]:
                 del row["curves"]
         whole = {
             "summary": summary,
@@ -54,9 +52,19 @@ class Conclusion:
             "planned": self.facts.planned,
             "finished": self.facts.finished,
             "notes": self.facts.notes,
-            "report": str(self.report),
+            "report": None if self.report is None else str(self.report),
         }
         return json.dumps(_without_nan(whole), indent=2, ensure_ascii=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion(Analysis):
+    """The same of a study, with its results."""
+
+    study: Study
+    results: Results
+    report: Path
+    interrupted: bool = False
 
 
 def conclude(out: str | Path) -> Conclusion:
@@ -65,27 +73,103 @@ def conclude(out: str | Path) -> Conclusion:
     Raises ResultsError when ``out`` holds no results.
     """
     from regfleet import analysis
-    from regfleet.report import exports, render
 
     results = load(out)
     study = read_study(read_study_file(results.path / "study.toml"), source=str(results.path / "study.toml"))
-    variants = resolve_variants(study)
-    trials = results.trials
-    asked = trials["variant"].isin([v.name for v in variants]) & trials["seed"].isin(study.seeds)
-    trials = trials[asked & trials["dataset"].isin(study.data)]
-    settings = study.analysis.settings()
-    summary = analysis.summarize(trials, results.histories, variants, settings)
-    headlines = {data.dataset: analysis.headline(data, settings) for data in summary.datasets}
+    variants, settings = resolve_variants(study), study.analysis.settings()
+    trials, asked = _asked(study, results), len(study.data) * len(variants) * len(study.seeds)
+    finished, shares = int((trials["status"] == "done").sum()), class_shares(results.provenance)
+    if study.adds_seeds:
+        stand = standings(study, trials, results.provenance)
+        asked = sum(sum(one.asked.values()) for one in stand.values())
+        finished = int((_within(trials, {name: one.asked for name, one in stand.items()})["status"] == "done").sum())
+        trials = _within(trials, {name: one.analysed for name, one in stand.items()})
+        summary = summarize_standings(trials, results.histories, variants, settings, stand, shares)
+    else:
+        summary = analysis.summarize(trials, results.histories, variants, settings, shares)
+    facts = _facts(study, results, trials, planned=asked, finished=finished)
     failures = _failures(trials)
-    facts = _facts(study, results, trials)
+    headlines = {data.dataset: data.headline for data in summary.datasets}
+    report = write_report(results.path, summary, facts, failures, trials)
+    return Conclusion(
+        summary=summary,
+        headlines=headlines,
+        failures=failures,
+        facts=facts,
+        report=report,
+        study=study,
+        results=results,
+    )
+
+
+def write_report(
+    out: Path, summary: Summary, facts: StudyFacts, failures: tuple[Failure, ...], trials: pd.DataFrame
+) -> Path:
+    """Write the report and its tables into ``out``; returns the report."""
+    from regfleet.report import exports, render
+
+    headlines = {data.dataset: data.headline for data in summary.datasets}
     files = {
         "report.html": render(summary, facts, failures, trials, headlines),
         "leaderboard.csv": exports.leaderboard_csv(summary),
         "trials.csv": exports.trials_csv(trials),
     }
     for name, text in files.items():
-        write_text(results.path / name, text)
-    return Conclusion(study, results, summary, headlines, failures, facts, results.path / "report.html")
+        write_text(out / name, text)
+    return out / "report.html"
+
+
+def standings(study: Study, trials: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Standing]:
+    """How far each data set of a study that adds seeds has come; ``provenance`` is that of its directory."""
+    variants, settings, shares = resolve_variants(study), study.analysis.settings(), class_shares(provenance)
+    return {
+        name: take_looks(
+            trials[trials["dataset"] == name],
+            variants,
+            settings,
+            looks_of(study, provenance["data"][name]["training_rows"], provenance["data"][name]["test_rows"]),
+            shares,
+        )
+        for name in study.data
+    }
+
+
+def data_facts(dataset: Dataset, split: SplitSpec) -> dict[str, Any]:
+    """What provenance.json holds of a data set, so that results can be analysed without it."""
+    import numpy as np
+
+    n_train, n_validation, n_test = row_counts(dataset, split)
+    return {
+        "sha256": dataset.fingerprint,
+        "rows": len(dataset.target),
+        "training_rows": n_train,
+        "validation_rows": n_validation,
+        "test_rows": n_test,
+        "rows_by_class": np.bincount(dataset.target, minlength=len(dataset.classes)).tolist(),
+    }
+
+
+def class_shares(provenance: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """Data set → shares of its classes, as far as provenance.json holds them."""
+    return {
+        name: tuple(count / data["rows"] for count in data["rows_by_class"])
+        for name, data in provenance.get("data", {}).items()
+        if "rows_by_class" in data
+    }
+
+
+def _asked(study: Study, results: Results) -> pd.DataFrame:
+    """The rows of the trials that the study is about."""
+    trials = results.trials
+    asked = trials["variant"].isin([v.name for v in resolve_variants(study)]) & trials["dataset"].isin(study.data)
+    return trials[asked & (study.adds_seeds | trials["seed"].isin(study.seeds))]
+
+
+def _within(trials: pd.DataFrame, seeds: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
+    """The rows of ``trials`` whose seed is below ``seeds[data set][variant]``."""
+    import pandas as pd
+
+    return pd.concat([within(trials[trials["dataset"] == name], limits) for name, limits in seeds.items()])
 
 
 def _without_nan(value: object) -> object:
@@ -112,7 +196,7 @@ def _failures(trials: pd.DataFrame) -> tuple[Failure, ...]:
     return tuple(Failure(*row) for row in bad[columns].itertuples(index=False))
 
 
-def _facts(study: Study, results: Results, trials: pd.DataFrame) -> StudyFacts:
+def _facts(study: Study, results: Results, trials: pd.DataFrame, *, planned: int, finished: int) -> StudyFacts:
     variants = resolve_variants(study)
     rows = {
         str(name): int(n) for name, n in trials[trials["n_train"] > 0].groupby("dataset")["n_train"].first().items()
@@ -122,18 +206,21 @@ def _facts(study: Study, results: Results, trials: pd.DataFrame) -> StudyFacts:
         notes.append(ARTICLE_SPLIT_NOTE)
     fell_back = trials[trials["execution"].str.startswith("keras (")]
     notes += [f"{label}: {how}" for label, how in fell_back.groupby("label")["execution"].first().items()]
+    waiting = finished - int((trials["status"] == "done").sum())
+    if waiting:
+        notes.append(f"{waiting} more trials have finished; they wait for the others of their look to be analysed")
     runs = results.provenance.get("runs", [])
     return StudyFacts(
         datasets=study.data,
         model=str(study.model.spec()),
         # The base network's; normalization layers add to it.
         weights=int(trials.loc[trials["weights"] > 0, "weights"].min()) if (trials["weights"] > 0).any() else 0,
-        seeds=study.seeds,
+        seeds=study.seeds or tuple(sorted({int(seed) for seed in trials["seed"]})),
         epochs=study.training.epochs,
         split=study.split,
         engine=study.engine,
-        planned=len(study.data) * len(variants) * len(study.seeds),
-        finished=int((trials["status"] == "done").sum()),
+        planned=planned,
+        finished=finished,
         command=runs[-1]["command"] if runs else "",
         study_toml=study.toml(),
         notes=(*notes, *results.problems),

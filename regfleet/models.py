@@ -47,7 +47,7 @@ def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions
     """
     import keras
 
-    functional = keras.Model(model.inputs, model.outputs) if isinstance(model, keras.Sequential) else model
+    functional = keras.Model(model.inputs[0], model.outputs[0]) if isinstance(model, keras.Sequential) else model
     known = {layer.name for layer in functional.layers}
     for place in [penalty.layer for penalty in penalties] + [insertion.after for insertion in insertions]:
         if place not in known | {INPUT}:
@@ -100,7 +100,7 @@ def _sum_class() -> Any:
     import keras
 
     @keras.saving.register_keras_serializable("regfleet")
-    class PenaltySum(keras.regularizers.Regularizer):  # type: ignore[misc, name-defined]
+    class PenaltySum(keras.regularizers.Regularizer):  # type: ignore[misc]
         """Two regularizers on one weight."""
 
         def __init__(self, first: Any, second: Any) -> None:

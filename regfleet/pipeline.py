@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regfleet.conclusion import Conclusion, batch_notes, conclude
-from regfleet.datasets import SPLITS, check_builtin, load_builtin, row_counts
+from regfleet.analysis.sequential import LOOKS
+from regfleet.conclusion import Conclusion, batch_notes, conclude, data_facts, standings
+from regfleet.datasets import SPLITS, check_builtin, load_builtin
 from regfleet.errors import InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.logs import log_to
-from regfleet.plan import Schedule, make_plan, resolve_variants
+from regfleet.plan import Plan, Schedule, make_plan, resolve_variants
 from regfleet.provenance import provenance
 from regfleet.results import Results, Store, claim, load, write_text
 from regfleet.study import Study, read_study, read_study_file
@@ -23,11 +25,11 @@ from regfleet.training.runtime import ENVIRONMENT
 from regfleet.trial import run_chunk, warm_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
     import pandas as pd
 
-    from regfleet.records import Chunk, Dataset, Outcome, Variant
+    from regfleet.records import Dataset, Look, Outcome, Variant
 
 log = logging.getLogger("regfleet")
 
@@ -38,8 +40,11 @@ class Watch:
     def note(self, text: str) -> None:
         """Something the user should know."""
 
-    def start(self, variants: Sequence[Variant], planned: int) -> None:
-        """Workers are being started for that many trials."""
+    def start(self, variants: Sequence[Variant], planned: Mapping[str, int]) -> None:
+        """Workers are being started for that many trials of each variant, by name."""
+
+    def extend(self, planned: Mapping[str, int], said: Sequence[str]) -> None:
+        """So many trials of each variant are due, ``said`` saying why these; again after every look."""
 
     def resume(self, trials: pd.DataFrame) -> None:
         """These of the planned trials were finished before."""
@@ -69,64 +74,99 @@ def compare(
     settings = replace(fleet or FleetSettings(), environment=ENVIRONMENT)
     study = _checked(study, out, settings)
     variants = resolve_variants(study)
-    planned = len(study.data) * len(variants) * len(study.seeds)
     with claim(out), log_to(out / "regfleet.log"), ExitStack() as stack:
         log.info("%s", command)
         stack.callback(watch.stop)
+        opened: list[Fleet] = []
 
-        def start() -> Fleet:
-            watch.start(variants, planned)
-            return stack.enter_context(_open(settings, in_process=in_process))
+        def start(planned: Mapping[str, int]) -> Fleet:
+            if not opened:
+                watch.start(variants, planned)
+                opened.append(stack.enter_context(_open(settings, in_process=in_process)))
+            return opened[0]
 
         # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.
         new = not (out / "study.toml").exists()
-        workers = start() if new else None
+        if new:
+            seeds = LOOKS[0] if study.adds_seeds else len(study.seeds)
+            start(dict.fromkeys((variant.name for variant in variants), len(study.data) * seeds))
         datasets = {name: load_builtin(name) for name in study.data}
         if not new:
             _same_data(load(out), datasets)
         plan = make_plan(study, SPLITS[study.split], datasets)
         write_text(out / "study.toml", study.toml())
         store, results = Store(out, {variant.name: variant for variant in variants}), load(out)
-        counts = {name: row_counts(dataset, plan.split)[0] for name, dataset in datasets.items()}
+        data = {name: data_facts(dataset, plan.split) for name, dataset in datasets.items()}
+        training_rows = {name: facts["training_rows"] for name, facts in data.items()}
         for text in (
             *store.set_aside(results.problems),
-            *batch_notes(counts, (variant.training.batch_size for variant in variants)),
+            *batch_notes(training_rows, (variant.training.batch_size for variant in variants)),
         ):
             watch.note(text)
-        missing, trained, interrupted = plan.without(results.finished), 0, False
-        if missing:
-            workers = workers or start()
-            planned_keys = {trial.key for trial in plan.trials}
-            watch.resume(results.trials[results.trials["key"].isin(planned_keys & results.finished)])
-            trained, interrupted = _train(missing, workers, datasets, store, results, watch)
+
+        def record(trained: int) -> None:
+            fleet_words = opened[0].description if opened else ""
+            facts = provenance(
+                results.provenance, command=command, data=data, fleet=fleet_words, started=started, trained=trained
+            )
+            write_text(out / "provenance.json", json.dumps(facts, indent=2) + "\n")
+
+        record(trained=0)  # whatever becomes of this run, its trials can be analysed
+        trained, interrupted = _train(study, plan, datasets, store, start, watch)
         watch.stop()
-        description = workers.description if workers else ""
-        facts = provenance(
-            results.provenance, command=command, datasets=datasets, fleet=description, started=started, trained=trained
-        )
-        write_text(out / "provenance.json", json.dumps(facts, indent=2) + "\n")
+        record(trained)
         return replace(conclude(out), interrupted=interrupted)
 
 
 def _train(
-    missing: Sequence[Chunk],
-    workers: Fleet,
+    study: Study,
+    plan: Plan,
     datasets: Mapping[str, Dataset],
     store: Store,
-    results: Results,
+    start: Callable[[Mapping[str, int]], Fleet],
     watch: Watch,
 ) -> tuple[int, bool]:
     """Run what is missing and store it as it comes; returns the trials that came and whether Ctrl-C ended it."""
-    schedule, trained = Schedule(missing, workers.workers, results.seconds_per_trial()), 0
+    tried: set[str] = set()
     try:
-        for outcomes in workers.run(schedule, run_chunk, datasets):
-            store.append(outcomes)
-            trained += len(outcomes)
-            watch.advance(outcomes, schedule.seconds_left(workers.workers))
+        for due, results, said in _stages(study, plan, store.path, tried):
+            missing = due.without(results.finished | tried)
+            if not missing:
+                break
+            planned = Counter(trial.variant for trial in due.trials)
+            workers = start(planned)
+            watch.extend(planned, said)
+            if not tried:
+                keys = {trial.key for trial in due.trials} & results.finished
+                watch.resume(results.trials[results.trials["key"].isin(keys)])
+            schedule = Schedule(missing, workers.workers, results.seconds_per_trial())
+            for outcomes in workers.run(schedule, run_chunk, datasets):
+                store.append(outcomes)
+                tried |= {outcome.trial.key for outcome in outcomes}
+                watch.advance(outcomes, schedule.seconds_left(workers.workers))
     except KeyboardInterrupt:
-        log.warning("interrupted after %d trials", trained)
-        return trained, True
-    return trained, False
+        log.warning("interrupted after %d trials", len(tried))
+        return len(tried), True
+    return len(tried), False
+
+
+def _stages(study: Study, plan: Plan, out: Path, tried: Set[str]) -> Iterator[tuple[Plan, Results, list[str]]]:
+    """What is due, the results so far and what to say: the whole plan or, look by look, what has to be looked at next.
+
+    ``tried`` grows with the keys of the trials that came. One that failed before is tried again before a look takes it
+    for failed.
+    """
+    if not study.adds_seeds:
+        yield plan, load(out), []
+    told: set[Look] = set()
+    while study.adds_seeds:
+        results = load(out)
+        trials = results.trials[(results.trials["status"] != "failed") | results.trials["key"].isin(tried)]
+        standing = standings(study, trials, results.provenance)
+        looks = [look for one in standing.values() for look in one.looks]
+        due = plan.limited({name: one.asked for name, one in standing.items()})
+        yield due, results, [look.reason for look in looks if look not in told]
+        told |= set(looks)
 
 
 def _open(settings: FleetSettings, *, in_process: bool) -> AbstractContextManager[Fleet]:

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from regfleet.analysis import planned_looks
+from regfleet.datasets import row_counts
 from regfleet.errors import InputError
 from regfleet.records import Chunk, Dataset, ModelSpec, Outcome, SplitSpec, Technique, Training, Trial, Variant
 from regfleet.study import Study
@@ -41,9 +43,20 @@ class Plan:
         left = (replace(group, trials=tuple(t for t in group.trials if t.key not in finished)) for group in self.groups)
         return tuple(group for group in left if group.trials)
 
+    def limited(self, seeds: Mapping[str, Mapping[str, int]]) -> "Plan":
+        """The plan with seeds below ``seeds[data set][variant]`` alone."""
+        groups = (
+            replace(g, trials=tuple(t for t in g.trials if t.seed < seeds[g.dataset].get(g.variant.name, 0)))
+            for g in self.groups
+        )
+        return replace(self, groups=tuple(groups))
+
 
 def make_plan(study: Study, split: SplitSpec, datasets: Mapping[str, Dataset]) -> Plan:
-    """The plan of a study; raises InputError when a technique does not fit the model."""
+    """The plan of a study; raises InputError when a technique does not fit the model.
+
+    A study that adds seeds is planned up to its last look.
+    """
     model = study.model.spec()
     variants = resolve_variants(study)
     groups = tuple(
@@ -55,13 +68,18 @@ def make_plan(study: Study, split: SplitSpec, datasets: Mapping[str, Dataset]) -
             study.engine,
             tuple(
                 Trial(trial_key(dataset, variant, model, split, study.engine, seed), name, variant.name, seed)
-                for seed in study.seeds
+                for seed in study.seeds or range(looks_of(study, *row_counts(dataset, split)[::2])[-1])
             ),
         )
         for name, dataset in datasets.items()
         for variant in variants
     )
     return Plan(model, split, variants, groups)
+
+
+def looks_of(study: Study, n_train: int, n_test: int) -> tuple[int, ...]:
+    """The numbers of seeds at which a study that adds seeds looks at a data set with so many rows."""
+    return planned_looks(n_test / n_train if study.analysis.scope == "new_data" else 0.0)
 
 
 def resolve_variants(study: Study) -> tuple[Variant, ...]:

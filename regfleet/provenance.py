@@ -9,8 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from regfleet.records import Dataset
-
 _PACKAGES = (
     "regfleet",
     "tensorflow",
@@ -29,14 +27,15 @@ def provenance(
     before: Mapping[str, Any],
     *,
     command: str,
-    datasets: Mapping[str, Dataset],
+    data: Mapping[str, Mapping[str, Any]],
     fleet: str,
     started: float,
     trained: int,
 ) -> dict[str, Any]:
     """The content of provenance.json: what holds now, and one entry per run that trained something.
 
-    ``before`` is the directory's content so far; ``started`` is in seconds since the epoch.
+    ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``started`` is in
+    seconds since the epoch.
     """
     run = {
         "command": command,
@@ -51,7 +50,7 @@ def provenance(
         "versions": {"python": platform.python_version()} | _versions(),
         "hardware": _hardware(),
         "commit": git_commit(Path.cwd()),
-        "data": {name: {"sha256": d.fingerprint, "rows": len(d.target)} for name, d in datasets.items()},
+        "data": dict(data),
         "runs": [*before.get("runs", []), *([run] if trained else [])],
     }
 

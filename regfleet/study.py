@@ -48,18 +48,30 @@ GENERAL_VARIANTS: tuple[tuple[str, str | None, int | None], ...] = (
 )
 
 
+def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not value:
+        msg = "expected at least one"
+        raise ValueError(msg)
+    return value
+
+
 def parse_seeds(value: object) -> object:
-    """Seeds from ``10`` (0 to 9), ``A-B`` (both ends), ``a,b,c`` or a list of numbers; sorted, each once."""
+    """Seeds from ``10`` (0 to 9), ``A-B`` (both ends), ``a,b,c`` or a list of numbers; sorted, each once.
+
+    ``auto`` gives none: the study adds seeds from 0 on until the answer is clear.
+    """
     if isinstance(value, list | tuple):
-        return tuple(sorted(set(value)))
+        return _not_empty(tuple(sorted(set(value))))
     text = str(value).replace(" ", "")
+    if text == "auto":
+        return ()
     if text.isdecimal():
         spans = [(0, int(text) - 1)]
     else:
         found = [re.fullmatch(r"(\d+)(?:-(\d+))?", part) for part in text.split(",")]
         spans = [(int(span[1]), int(span[2] or span[1])) if span else (0, -1) for span in found]
     if any(low > high for low, high in spans):
-        msg = "expected a number of seeds from 1, a range A-B or a list a,b,c"
+        msg = "expected a number of seeds from 1, a range A-B, a list a,b,c, or auto"
         raise ValueError(msg)
     if sum(high - low + 1 for low, high in spans) > MAX_SEEDS:
         msg = f"expected at most {MAX_SEEDS:,} seeds"
@@ -68,7 +80,9 @@ def parse_seeds(value: object) -> object:
 
 
 def seeds_text(seeds: Sequence[int]) -> str:
-    """The shortest text that `parse_seeds` reads back, e.g. ``0-9,20``."""
+    """The shortest text that `parse_seeds` reads back, e.g. ``0-9,20``; ``auto`` for none."""
+    if not seeds:
+        return "auto"
     spans: list[list[int]] = []
     for seed in sorted(seeds):
         if spans and seed == spans[-1][1] + 1:
@@ -79,19 +93,11 @@ def seeds_text(seeds: Sequence[int]) -> str:
     return ",".join(f"{low}-{high}" if high > low or len(spans) == 1 else str(low) for low, high in spans)
 
 
-def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not value:
-        msg = "expected at least one"
-        raise ValueError(msg)
-    return value
-
-
 NotEmpty = AfterValidator(_not_empty)
 Seeds = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**63)], ...],
     BeforeValidator(parse_seeds),
     PlainSerializer(seeds_text, when_used="json"),
-    NotEmpty,
 ]
 Activation = Literal["tanh", "relu", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "leaky_relu", "linear"]
 Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad", "nadam", "adamax"]
@@ -165,6 +171,11 @@ class Study(_Part):
     variant: Annotated[tuple[VariantFields, ...], NotEmpty]
 
     @property
+    def adds_seeds(self) -> bool:
+        """Whether seeds are added until the answer is clear; ``seeds`` is empty then."""
+        return not self.seeds
+
+    @property
     def is_article(self) -> bool:
         """Whether this is the article's own study: its model, its nine variants and its settings on Iris."""
         default = read_study({})
@@ -177,12 +188,15 @@ class Study(_Part):
     def differences(self, other: "Study") -> list[str]:
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
-        Seeds and analysis never count, nor do variants that ``other`` adds.
+        Analysis never counts, nor do more seeds or variants that ``other`` adds. Looks are planned before the first
+        seed, so a study that adds seeds by itself and one that does not are different.
         """
         mine, theirs = (_flat(study.model_dump(exclude={"seeds", "analysis", "variant"})) for study in (self, other))
         found = [
             f"{name} is {mine[name]!s} there and {theirs[name]!s} here" for name in mine if mine[name] != theirs[name]
         ]
+        if self.adds_seeds != other.adds_seeds:
+            found.append(f"seeds is {seeds_text(self.seeds)} there and {seeds_text(other.seeds)} here")
         dropped = [entry.technique for entry in self.variant if entry not in other.variant]
         return [*found, *(f"variant {text} is there and not here" for text in dropped)]
 

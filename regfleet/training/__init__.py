@@ -58,7 +58,7 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
 
 
 def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
-    """The traced fit, or why there is none. Whatever is wrong with the model itself, the engine ``keras`` will raise."""
+    """The traced fit, or why there is none; what is wrong with the model itself, the engine ``keras`` will raise."""
     from regfleet.training.contract import row_metrics
     from regfleet.training.fused import Program, pays_to_compile
 
@@ -78,13 +78,7 @@ def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: str, *, eagerl
     model = _compiled(recipe, sets)
     model.run_eagerly = eagerly
     course = keras_fit.train(model, _settings(recipe), _start(model, sets, seed))
-
-    def predict(values: list[np.ndarray], x: np.ndarray) -> np.ndarray:
-        keras_fit.assign(model, values)
-        predicted: np.ndarray = model(x, training=False).numpy()
-        return predicted
-
-    return _fit(model, course, sets, predict, execution)
+    return _fit(model, course, sets, lambda x: model(x, training=False).numpy(), execution)
 
 
 def _compiled(recipe: Recipe, sets: Sets) -> keras.Model:
@@ -112,20 +106,19 @@ def _start(model: keras.Model, sets: Sets, seed: int) -> Start:
 
 
 def _fit(
-    model: keras.Model,
-    course: Course,
-    sets: Sets,
-    predict: Callable[[list[np.ndarray], np.ndarray], np.ndarray],
-    execution: str,
+    model: keras.Model, course: Course, sets: Sets, predict: Callable[[np.ndarray], np.ndarray], execution: str
 ) -> Fit:
     """The record of a finished course: predictions and penalties with its last and its best weights."""
+    from regfleet.training.contract import assign
+
     rows = {"train": sets.train, "val": sets.validation, "test": sets.test}
+    regularized = [weight for weight in model.trainable_weights if weight.regularizer is not None]
+    kept = {id(weight) for weight in model.weights}
     probabilities, penalty = {}, {}
     for when, values in (("last", course.last), ("best", course.best)):
-        probabilities[when] = {name: predict(values, part.x) for name, part in rows.items()}
-        regularized = [weight for weight in model.trainable_weights if weight.regularizer is not None]
-        penalty[when] = float(sum(float(weight.regularizer(weight)) for weight in regularized))
-    wanted = {id(weight) for weight in model.weights}
+        assign(model.variables, values)
+        probabilities[when] = {name: predict(part.x) for name, part in rows.items()}
+        penalty[when] = sum(float(weight.regularizer(weight)) for weight in regularized)
     return Fit(
         history={name: course.history[:, index] for index, name in enumerate(HISTORY_COLUMNS)},
         probabilities=probabilities,
@@ -133,7 +126,5 @@ def _fit(
         best_epoch=course.best_epoch,
         diverged_at=course.diverged_at,
         execution=execution,
-        weights=tuple(
-            value for variable, value in zip(model.variables, course.last, strict=True) if id(variable) in wanted
-        ),
+        weights=tuple(value for weight, value in zip(model.variables, course.last, strict=True) if id(weight) in kept),
     )

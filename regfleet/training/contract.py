@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``patience`` epochs without a lower validation cross-entropy end the fit; None: never. Batches hold
-    ``batch_size`` rows, the last of an epoch what remains. Without ``shuffle`` the rows keep their order."""
+    """How to train. Batches hold ``batch_size`` rows, the last of an epoch what remains.
+
+    ``patience`` epochs without a lower validation cross-entropy end the fit; None: never. Without ``shuffle`` the rows
+    keep their order.
+    """
 
     epochs: int
     batch_size: int
@@ -40,8 +43,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
-    """How a fit went. ``history``: float32 (epochs run, 12), its columns records.HISTORY_COLUMNS. ``last`` and
-    ``best`` are values of ``model.variables`` after the fit and after ``best_epoch`` (from 1)."""
+    """How a fit went.
+
+    ``history``: float32 (epochs run, 12), its columns `records.HISTORY_COLUMNS`. ``last`` and ``best`` are values of
+    ``model.variables`` after the fit and after ``best_epoch`` (from 1). ``diverged_at``: as in `records.Fit`.
+    """
 
     history: np.ndarray
     last: list[np.ndarray]
@@ -69,3 +75,9 @@ def row_metrics() -> tuple[RowMetric, ...]:
         keras.metrics.categorical_accuracy,
         keras.losses.mean_squared_error,
     )
+
+
+def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+    """Set each of ``variables`` to its value."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,4 +1,4 @@
-"""The fast engine: all epochs of a fit in one traced function, for any model, loss and optimizer that `model.fit` takes.
+"""The fast engine: all epochs of a fit in one traced function, for any model that `model.fit` takes.
 
 `model.fit` spends nearly all its time between operations, in Python. Keras layers, losses and optimizers trace into a
 graph as they are; what remains here is Keras' own training step, the loop over epochs around it, and the bookkeeping.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regfleet.records import HISTORY_COLUMNS
-from regfleet.training.contract import Course
+from regfleet.training.contract import Course, assign
 from regfleet.training.order import permutation
 
 if TYPE_CHECKING:
@@ -105,17 +105,16 @@ class Program:
     def _run(self, start: Start, epochs: int) -> Progress:
         import tensorflow as tf
 
-        _assign(self.model.variables, start.values)
-        _assign(self.model.optimizer.variables, self._slots)
+        assign(self.model.variables, start.values)
+        assign(self.model.optimizer.variables, self._slots)
         rows = (start.train.x, start.train.y, start.validation.x, start.validation.y)
         end: Progress = self._fit(tf.constant(epochs), tf.constant(start.order_key), *map(tf.constant, rows))
         return end
 
-    def predict(self, values: list[np.ndarray], x: np.ndarray) -> np.ndarray:
-        """The model's output for ``x`` in inference mode with ``values`` of its variables."""
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """The model's output for ``x`` in inference mode."""
         import tensorflow as tf
 
-        _assign(self.model.variables, values)
         predicted: np.ndarray = self._infer(tf.constant(x))[0].numpy()
         return predicted
 
@@ -132,7 +131,8 @@ class Program:
         begin = Progress(zero, epochs > 0, history, tf.constant(float("inf")), zero, zero)
         (end,) = tf.while_loop(lambda progress: progress.running, epoch, (begin,))
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        return end._replace(history=end.history.stack())
+        result: Progress = end._replace(history=end.history.stack())
+        return result
 
     def _epoch(self, epoch: Any, key: Any, x: Any, y: Any) -> Any:
         """All updates of one epoch; returns loss and metrics averaged over its rows, each as of before its update."""
@@ -222,8 +222,3 @@ class Program:
             best_epoch,
             tf.where(finite, 0, epoch),
         )
-
-
-def _assign(variables: list[Any], values: Any) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from regfleet.records import HISTORY_METRICS
-from regfleet.training.contract import Course
+from regfleet.training.contract import Course, assign
 from regfleet.training.order import permutation
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def train(model: keras.Model, settings: Settings, start: Start) -> Course:
-    """Fit the compiled ``model``, whose optimizer has not been used, from ``start``; leaves it with the last weights."""
-    assign(model, start.values)
+    """Fit the compiled ``model``, whose optimizer has not been used, from ``start``."""
+    assign(model.variables, start.values)
     watch = _watch(settings, start)
     rows = len(start.train.x)
     model.fit(
@@ -33,13 +33,8 @@ def train(model: keras.Model, settings: Settings, start: Start) -> Course:
         shuffle=False,
         verbose=0,
     )
-    return watch.course()
-
-
-def assign(model: keras.Model, values: Any) -> None:
-    """Set ``model.variables``."""
-    for variable, value in zip(model.variables, values, strict=True):
-        variable.assign(value)
+    course: Course = watch.course()
+    return course
 
 
 def _batches(settings: Settings, start: Start) -> tf.data.Dataset:
@@ -67,7 +62,7 @@ def _watch(settings: Settings, start: Start) -> Any:
     import keras
     import numpy as np
 
-    class Watch(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+    class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.history: list[list[float]] = []

@@ -16,7 +16,7 @@ def order_key(seed: int) -> int:
 
 
 def permutation(key: int | tf.Tensor, epoch: int | tf.Tensor, rows: int) -> tf.Tensor:
-    """The order of the training rows in ``epoch`` (from 0): int32 (rows,), the same eagerly, in a graph and under XLA."""
+    """The order of the training rows in ``epoch`` (from 0): int32 (rows,), the same with and without a graph or XLA."""
     import tensorflow as tf
 
     seed = tf.stack([tf.cast(key, tf.int32), tf.cast(epoch, tf.int32)])

@@ -20,7 +20,7 @@ ENVIRONMENT = {
 
 
 def prepare(*, gpu: bool) -> None:
-    """Pin this process to one TensorFlow thread and, without ``gpu``, to the CPU; call it before the first operation."""
+    """Pin this process to one TensorFlow thread and, without ``gpu``, to the CPU; before the first operation."""
     if "tensorflow" not in sys.modules:
         os.environ.update(ENVIRONMENT)
     import tensorflow as tf

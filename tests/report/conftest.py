@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Material:
 
     @property
     def all(self) -> tuple[Any, ...]:
-        """The arguments of `render` in order."""
+        """The arguments in order."""
         return self.summary, self.facts, self.failures, self.trials, self.headlines
 
 
@@ -84,11 +85,6 @@ def many(number: int) -> tuple[Entry, ...]:
         for rate in rates
     )
     return (article()[0], *sweep, *rest)
-
-
-def hostile() -> tuple[Entry, ...]:
-    """Variants whose names and labels are attacks."""
-    return (article()[0], *((variant(name, name), 0.01) for name in HOSTILE))
 
 
 def _trials(
@@ -192,17 +188,11 @@ def build(
         article=entries == article(),
         provenance={
             "versions": {"python": "3.11.9", "regfleet": "0.1.0", "tensorflow": "2.21.0", "keras": "3.15.1"},
-            "hardware": {"system": "Linux x86_64", "processor": "a processor", "cpus": 8, "memory_gib": 31.3},
-            "commit": "1f3c9ab5d2e0",
             "data": {name: {"sha256": "9d1d77e2" * 8, "rows": 1500} for name in datasets},
             "runs": [
                 {
                     "command": f"regfleet compare --seeds {seeds}",
-                    "fleet": "8 workers on one node",
-                    "host": "somewhere",
-                    "started": "2026-11-22T14:01:02Z",
                     "finished": "2026-11-22T14:05:09Z",
-                    "seconds": 247.3,
                     "trials": len(trials),
                 }
             ],
@@ -244,9 +234,17 @@ def ten() -> Material:
 
 
 @pytest.fixture(scope="session")
+def hostile_names() -> tuple[str, ...]:
+    """Names that are attacks."""
+    return HOSTILE
+
+
+@pytest.fixture(scope="session")
 def with_hostile_names() -> Material:
     """Variants whose names and labels are attacks, one of them with failures."""
-    return build(entries=hostile(), lost={HOSTILE[0]: 3}, epochs=20)
+    return build(
+        entries=(article()[0], *((variant(name, name), 0.01) for name in HOSTILE)), lost={HOSTILE[0]: 3}, epochs=20
+    )
 
 
 @pytest.fixture(scope="session", name="article")
@@ -261,7 +259,44 @@ def many_entries() -> Callable[..., tuple[Entry, ...]]:
     return many
 
 
+class Page(HTMLParser):
+    """What a test asks of a page: tags with attributes, ids, links, scripts, text."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.scripts, self.texts, self._inside = [], [], [], []
+        self.feed(source)
+
+    def handle_starttag(self, tag, attrs):
+        """Keep a tag."""
+        self.tags.append((tag, dict(attrs)))
+        if tag in {"script", "style"}:
+            self._inside.append(tag)
+            self.scripts.append([tag, dict(attrs), ""])
+
+    def handle_endtag(self, tag):
+        """Leave a script or a style sheet."""
+        if self._inside and tag == self._inside[-1]:
+            self._inside.pop()
+
+    def handle_data(self, data):
+        """Keep a text where it belongs."""
+        if self._inside:
+            self.scripts[-1][2] += data
+        else:
+            self.texts.append(data)
+
+    def values(self, name):
+        """All values of an attribute."""
+        return [attrs[name] for _, attrs in self.tags if name in attrs]
+
+    @property
+    def text(self):
+        """The visible text with single spaces."""
+        return " ".join("".join(self.texts).split())
+
+
 @pytest.fixture(scope="session")
-def hostile_names() -> tuple[str, ...]:
-    """Names that are attacks."""
-    return HOSTILE
+def parse() -> type[Page]:
+    """Parses a page."""
+    return Page

@@ -1,0 +1,159 @@
+"""The leaderboard's rows, written out; and the anchors that link to them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from regfleet.records import DatasetSummary, Interval, Summary, VariantSummary
+from regfleet.report.figures.curves import METRICS
+from regfleet.report.shown import controls, curve, ordered, shown
+from regfleet.report.text import DASH, Scale, clean, number, scale, slug
+from regfleet.report.words import Chip, chip
+
+_VERDICT_ORDER = ("Better", "Equivalent", "Undecided", "Control", "Worse", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The small drawing of an interval, in a box 100 wide: all positions in its units."""
+
+    low: float
+    high: float
+    mean: float
+    zero: float
+    rope_low: float
+    rope_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A variant in the leaderboard, written out. ``sort`` is what each of its columns sorts by."""
+
+    id: str
+    card: str
+    label: str
+    is_control: bool
+    rank: str
+    score: str
+    score_interval: str
+    difference: str
+    difference_interval: str
+    against: str
+    chip: Chip
+    note: str
+    won: str
+    ties: str
+    gap: str
+    best_epoch: str
+    seconds: str
+    lost: str
+    sort: Mapping[str, str]
+    bar: Bar | None
+
+
+def rows(dataset: DatasetSummary, summary: Summary, prefix: str) -> tuple[Row, ...]:
+    """The leaderboard's rows in order."""
+    unit = scale(summary.settings)
+    labels = {row.name: row.label for row in dataset.variants}
+    several, domain, anchor = len(controls(dataset)) > 1, _domain(dataset), anchors(dataset)
+    return tuple(
+        _row(
+            row,
+            unit,
+            (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)),
+            labels if several else {},
+            domain,
+        )
+        for _, row in ordered(dataset, higher_is_better=unit.metric.higher_is_better)
+    )
+
+
+def anchors(dataset: DatasetSummary) -> dict[str, str]:
+    """Variant → what its deep links end in: made of its name, so that links outlive a change of ranks."""
+    found: dict[str, str] = {}
+    for name in sorted(row.name for row in shown(dataset)):
+        stem = slug(name)
+        taken = set(found.values())
+        found[name] = next(
+            one for one in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if one not in taken
+        )
+    return found
+
+
+def card_id(prefix: str, anchor: Mapping[str, str], row: VariantSummary) -> str:
+    """The anchor of a variant's card; empty where it has no curves to show."""
+    return f"{prefix}card-{anchor[row.name]}" if any(curve(row, f"val_{metric}") for metric in METRICS) else ""
+
+
+def _row(
+    row: VariantSummary, unit: Scale, ids: tuple[str, str], controls: Mapping[str, str], domain: tuple[float, float]
+) -> Row:
+    comparison = row.comparison
+    difference = comparison.difference if comparison else None
+    lost = row.failed + row.diverged
+    return Row(
+        id=ids[0],
+        card=ids[1],
+        label=row.label,
+        is_control=row.control is None,
+        rank=str(row.rank) if row.rank else DASH,
+        score=unit.score(row.score.mean),
+        score_interval=unit.between(row.score.low, row.score.high),
+        difference=unit.difference(difference.mean) if difference else DASH,
+        difference_interval=unit.from_to(difference.low, difference.high) if difference else "",
+        against=controls.get(row.control or "", ""),
+        chip=chip(row),
+        note=comparison.note if comparison and row.finished else "",
+        won=f"{comparison.wins}/{len(comparison.seeds)}" if comparison else DASH,
+        ties=f"{comparison.ties} tied" if comparison and comparison.ties else "",
+        gap=number(100 * row.gap.mean),
+        best_epoch=number(row.best_epoch, 0),
+        seconds=number(row.seconds, 0 if row.seconds >= 10 else 1),
+        lost=f"{lost} of {lost + row.finished}" if lost else "",
+        sort=_sort_values(row, lost),
+        bar=_bar(difference, comparison.rope, domain) if comparison and difference else None,
+    )
+
+
+def _sort_values(row: VariantSummary, lost: int) -> dict[str, str]:
+    """What a click on a header sorts by; empty sorts last in either direction."""
+    comparison = row.comparison
+    numbers = {
+        "rank": row.rank,
+        "score": row.score.mean,
+        "difference": comparison.difference.mean if comparison else None,
+        "verdict": _VERDICT_ORDER.index(chip(row).word),
+        "won": comparison.wins / max(len(comparison.seeds), 1) if comparison else None,
+        "gap": row.gap.mean,
+        "epoch": row.best_epoch,
+        "seconds": row.seconds,
+        "lost": lost,
+    }
+    written = {
+        key: f"{value:.6g}" if value is not None and math.isfinite(value) else "" for key, value in numbers.items()
+    }
+    return {"label": clean(row.label).lower()} | written
+
+
+def _domain(dataset: DatasetSummary) -> tuple[float, float]:
+    ends = [0.0]
+    for row in dataset.variants:
+        if row.comparison:
+            interval = row.comparison.difference
+            ends += [row.comparison.rope, -row.comparison.rope, interval.low, interval.high, interval.mean]
+    ends = [end for end in ends if math.isfinite(end)]
+    return min(ends), max(*ends, min(ends) + 1e-9)
+
+
+def _bar(interval: Interval, rope: float, domain: tuple[float, float]) -> Bar | None:
+    if not math.isfinite(interval.mean):
+        return None
+
+    def place(value: float) -> float:
+        inside = min(max(value, domain[0]), domain[1])
+        return round(3 + 94 * (inside - domain[0]) / (domain[1] - domain[0]), 1)
+
+    low, high = (side if math.isfinite(side) else interval.mean for side in (interval.low, interval.high))
+    return Bar(place(low), place(high), place(interval.mean), place(0.0), place(-rope), place(rope))

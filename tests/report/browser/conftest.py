@@ -1,0 +1,83 @@
+"""A real browser. Where Chromium is missing its tests fail; they never skip."""
+
+import functools
+import shutil
+from contextlib import contextmanager
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from regfleet.report import render
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's Chromium, headless."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def files(nine, forty, with_hostile_names, two, tmp_path_factory):
+    """The reports that are opened, by name."""
+    folder = tmp_path_factory.mktemp("reports")
+    for name, study in (("nine", nine), ("forty", forty), ("hostile", with_hostile_names), ("two", two)):
+        (folder / f"{name}.html").write_text(render(*study.all), encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def open_page(chromium, address, *, width=1280, scheme="light", script=True):
+    """A page at ``address`` that fails on any console error and any request that leaves the file."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script, accept_downloads=True
+    )
+    page, wrong = context.new_page(), []
+    page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    home = address.rpartition("/")[0]
+    page.on("request", lambda request: None if request.url.startswith((home, "data:")) else wrong.append(request.url))
+    page.goto(address)
+    page.wrong = wrong
+    yield page
+    context.close()
+    assert not wrong
+
+
+@pytest.fixture(scope="session")
+def opened(chromium):
+    """A context manager that opens an address in a page and fails on whatever goes wrong in it."""
+    return functools.partial(open_page, chromium)
+
+
+@pytest.fixture(scope="session")
+def report(files):
+    """The address of a report by its name."""
+    return lambda name="nine": (files / f"{name}.html").as_uri()
+
+
+@pytest.fixture(scope="session")
+def violations():
+    """What axe finds on a page, told in full; empty when there is nothing."""
+
+    def look(page):
+        found = Axe().run(page, options=WCAG)
+        return found.generate_report() if found.violations_count else ""
+
+    return look

@@ -1,0 +1,80 @@
+"""Studies out of the ordinary: few seeds, lost trials, many data sets, other metrics."""
+
+import json
+import math
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+
+from regfleet.records import AnalysisSettings, Curve
+from regfleet.report import render
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 4])
+def test_too_few_seeds_give_a_report_that_says_so(parse, make_study, seeds):
+    """Below five seeds there is no verdict, and the page says what is missing."""
+    page = parse(render(*make_study(seeds=seeds, epochs=5).all))
+    assert "five are the least" in page.text
+    assert "▲ Better" not in page.text
+
+
+def test_nothing_succeeded_is_reported(parse, make_study, article):
+    """With every trial lost there is a page, with the reasons and without figures."""
+    study = make_study(seeds=3, epochs=5, lost={entry.name: 3 for entry, _ in article()})
+    page = parse(render(*study.all))
+    assert "Nothing finished" in page.text
+    assert "nothing to compare" in page.text
+    assert "30 trials of 30 were lost" in page.text
+    assert "svg" not in [tag for tag, _ in page.tags]
+
+
+def test_one_lost_variant_keeps_its_row(parse, make_study):
+    """A variant without a finished seed is a row marked as failed, and the others are judged as before."""
+    page = parse(render(*make_study(epochs=5, lost={"l2(0.01)@all": 10}).all))
+    assert "Failed" in page.text
+    assert "10 of 10" in page.text
+
+
+def test_partial_studies_say_how_much_is_there(parse, make_study):
+    """An interrupted study says how many of its trials it has."""
+    assert "Partial: 100 of 130 trials" in parse(render(*make_study(epochs=5, missing=30).all)).text
+
+
+def test_several_data_sets_begin_with_an_overview(parse, ten):
+    """Ten data sets get an overview first, a section each, and unique anchors throughout."""
+    page = parse(render(*ten.all))
+    ids = page.values("id")
+    sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
+    assert sections[0] == "overview"
+    assert [name for name in sections if name.endswith("verdict")] == [f"d{n}-verdict" for n in range(1, 11)]
+    assert len(ids) == len(set(ids))
+    assert ten.summary.across.headline[0] in page.text
+
+
+def test_losses_are_plain_numbers_and_lower_is_better(parse, make_study):
+    """With cross-entropy as the metric the best row is the lowest, and nothing is written in percent points."""
+    settings = AnalysisSettings(metric="cross_entropy", scope="this_dataset")
+    study = make_study(epochs=5, settings=settings)
+    source = render(*study.all)
+    page = parse(source)
+    rows = re.findall(r'data-values="([^"]+)"', source)
+    scores = [float(json.loads(unescape(row))["score"]) for row in rows]
+    assert scores == sorted(scores)
+    assert "Lowest test cross-entropy" in page.text
+    assert "about these rows" in page.text
+
+
+def test_a_diverging_curve_is_drawn_up_to_its_end(parse, nine):
+    """Curves that end early or hold NaN neither fail nor put NaN into the page."""
+    data = nine.summary.datasets[0]
+    broken = Curve((1, 2, 3), (0.5, math.nan, math.nan), (0.4, math.nan, math.nan), (0.6, math.nan, math.nan))
+    columns = dict.fromkeys(data.variants[0].curves, broken)
+    variants = (replace(data.variants[0], curves=columns), *data.variants[1:])
+    summary = replace(nine.summary, datasets=(replace(data, variants=variants),))
+    page = parse(render(summary, *nine.all[1:]))
+    for _, attrs, text in page.scripts:
+        if attrs.get("type") == "application/json":
+            json.loads(text, parse_constant=pytest.fail)
+    assert not [data for data in page.values("d") if "nan" in data.lower()]
