@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from regfleet.foreign import analyze as analyze
     from regfleet.pipeline import compare as compare
     from regfleet.results import HISTORY_FIELDS as HISTORY_FIELDS
     from regfleet.results import TRIAL_FIELDS as TRIAL_FIELDS
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from regfleet.study import Study as Study
 
 _HOME = {
+    "analyze": "foreign",
     "compare": "pipeline",
     "HISTORY_FIELDS": "results",
     "Results": "results",
@@ -21,7 +23,7 @@ _HOME = {
     "load": "results",
     "Study": "study",
 }
-__all__ = ["HISTORY_FIELDS", "TRIAL_FIELDS", "Results", "Study", "__version__", "compare", "load"]
+__all__ = ["HISTORY_FIELDS", "TRIAL_FIELDS", "Results", "Study", "__version__", "analyze", "compare", "load"]
 
 
 def __getattr__(name: str) -> Any:

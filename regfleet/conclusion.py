@@ -67,39 +67,61 @@ class Conclusion(Analysis):
     interrupted: bool = False
 
 
+@dataclass(frozen=True)
+class Analysed:
+    """The Summary of a study with the ``trials`` it rests on; of ``planned`` trials ``finished`` are done so far."""
+
+    summary: Summary
+    trials: pd.DataFrame
+    planned: int
+    finished: int
+
+
 def conclude(out: str | Path) -> Conclusion:
     """Analyse a results directory and write its report and tables again; trains nothing.
 
     Raises ResultsError when ``out`` holds no results.
     """
-    from regfleet import analysis
-
-    results = load(out)
-    study = read_study(read_study_file(results.path / "study.toml"), source=str(results.path / "study.toml"))
-    variants, settings = resolve_variants(study), study.analysis.settings()
-    trials, asked = _asked(study, results), len(study.data) * len(variants) * len(study.seeds)
-    finished, shares = int((trials["status"] == "done").sum()), class_shares(results.provenance)
-    if study.adds_seeds:
-        stand = standings(study, trials, results.provenance)
-        asked = sum(sum(one.asked.values()) for one in stand.values())
-        finished = int((_within(trials, {name: one.asked for name, one in stand.items()})["status"] == "done").sum())
-        trials = _within(trials, {name: one.analysed for name, one in stand.items()})
-        summary = summarize_standings(trials, results.histories, variants, settings, stand, shares)
-    else:
-        summary = analysis.summarize(trials, results.histories, variants, settings, shares)
-    facts = _facts(study, results, trials, planned=asked, finished=finished)
-    failures = _failures(trials)
-    headlines = {data.dataset: data.headline for data in summary.datasets}
-    report = write_report(results.path, summary, facts, failures, trials)
+    study, results = read_results(out)
+    found = analyse(study, results)
+    facts, failures = _facts(study, results, found), failures_of(found.trials)
     return Conclusion(
-        summary=summary,
-        headlines=headlines,
+        summary=found.summary,
+        headlines={data.dataset: data.headline for data in found.summary.datasets},
         failures=failures,
         facts=facts,
-        report=report,
+        report=write_report(results.path, found.summary, facts, failures, found.trials),
         study=study,
         results=results,
     )
+
+
+def read_results(out: str | Path) -> tuple[Study, Results]:
+    """The study of a results directory and what it holds; raises ResultsError when it holds no results."""
+    results = load(out)
+    file = results.path / "study.toml"
+    return read_study(read_study_file(file), source=str(file)), results
+
+
+def analyse(study: Study, results: Results) -> Analysed:
+    """Analyse what a results directory holds of its study; writes nothing."""
+    from regfleet import analysis
+
+    variants, settings = resolve_variants(study), study.analysis.settings()
+    trials, shares = _asked(study, results), class_shares(results.provenance)
+    if not study.adds_seeds:
+        planned = len(study.data) * len(variants) * len(study.seeds)
+        summary = analysis.summarize(trials, results.histories, variants, settings, shares)
+        return Analysed(summary, trials, planned, _done(trials))
+    stand = standings(study, trials, results.provenance)
+    asked = _within(trials, {name: one.asked for name, one in stand.items()})
+    trials = _within(trials, {name: one.analysed for name, one in stand.items()})
+    summary = summarize_standings(trials, results.histories, variants, settings, stand, shares)
+    return Analysed(summary, trials, sum(sum(one.asked.values()) for one in stand.values()), _done(asked))
+
+
+def _done(trials: pd.DataFrame) -> int:
+    return int((trials["status"] == "done").sum())
 
 
 def write_report(
@@ -190,14 +212,15 @@ def batch_notes(training_rows: Mapping[str, int], batch_sizes: Iterable[int]) ->
     ]
 
 
-def _failures(trials: pd.DataFrame) -> tuple[Failure, ...]:
+def failures_of(trials: pd.DataFrame) -> tuple[Failure, ...]:
+    """The trials that failed or diverged."""
     bad = trials[trials["status"] != "done"]
     columns = ["dataset", "label", "seed", "status", "error", "traceback"]
     return tuple(Failure(*row) for row in bad[columns].itertuples(index=False))
 
 
-def _facts(study: Study, results: Results, trials: pd.DataFrame, *, planned: int, finished: int) -> StudyFacts:
-    variants = resolve_variants(study)
+def _facts(study: Study, results: Results, found: Analysed) -> StudyFacts:
+    variants, trials = resolve_variants(study), found.trials
     rows = {
         str(name): int(n) for name, n in trials[trials["n_train"] > 0].groupby("dataset")["n_train"].first().items()
     }
@@ -206,7 +229,7 @@ def _facts(study: Study, results: Results, trials: pd.DataFrame, *, planned: int
         notes.append(ARTICLE_SPLIT_NOTE)
     fell_back = trials[trials["execution"].str.startswith("keras (")]
     notes += [f"{label}: {how}" for label, how in fell_back.groupby("label")["execution"].first().items()]
-    waiting = finished - int((trials["status"] == "done").sum())
+    waiting = found.finished - _done(trials)
     if waiting:
         notes.append(f"{waiting} more trials have finished; they wait for the others of their look to be analysed")
     runs = results.provenance.get("runs", [])
@@ -219,8 +242,8 @@ def _facts(study: Study, results: Results, trials: pd.DataFrame, *, planned: int
         epochs=study.training.epochs,
         split=study.split,
         engine=study.engine,
-        planned=planned,
-        finished=finished,
+        planned=found.planned,
+        finished=found.finished,
         command=runs[-1]["command"] if runs else "",
         study_toml=study.toml(),
         notes=(*notes, *results.problems),

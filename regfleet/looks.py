@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from regfleet.analysis import summarize, take_look
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.rows import sweeps
-from regfleet.records import AnalysisSettings, Look, Summary, Variant
+from regfleet.records import AnalysisSettings, DatasetSummary, Look, Summary, Variant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +71,8 @@ def take_looks(
 
 def within(trials: pd.DataFrame, seeds: Mapping[str, int]) -> pd.DataFrame:
     """The rows of ``trials`` whose seed is below ``seeds`` of its variant."""
-    return trials[trials["seed"] < trials["variant"].map(dict(seeds)).fillna(0)]
+    asked = [seed < seeds.get(name, 0) for seed, name in zip(trials["seed"], trials["variant"], strict=True)]
+    return trials[np.array(asked, dtype=bool)]
 
 
 def summarize_standings(
@@ -85,7 +88,7 @@ def summarize_standings(
     The comparison over data sets is made once, at the end, with all of alpha: no look depended on it.
     """
     whole = summarize(trials.iloc[:0], histories.iloc[:0], variants, settings)
-    datasets = []
+    datasets: list[DatasetSummary] = []
     for name, standing in sorted(standings.items()):
         rows = within(trials[trials["dataset"] == name], standing.analysed)
         curves = histories[histories["key"].isin(rows["key"])]

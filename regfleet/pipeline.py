@@ -25,7 +25,8 @@ from regfleet.training.runtime import ENVIRONMENT
 from regfleet.trial import run_chunk, warm_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     import pandas as pd
 
@@ -150,7 +151,7 @@ def _train(
     return len(tried), False
 
 
-def _stages(study: Study, plan: Plan, out: Path, tried: Set[str]) -> Iterator[tuple[Plan, Results, list[str]]]:
+def _stages(study: Study, plan: Plan, out: Path, tried: AbstractSet[str]) -> Iterator[tuple[Plan, Results, list[str]]]:
     """What is due, the results so far and what to say: the whole plan or, look by look, what has to be looked at next.
 
     ``tried`` grows with the keys of the trials that came. One that failed before is tried again before a look takes it

@@ -558,7 +558,8 @@ class StudyFacts:
     """What was run, for the report's header, method and reproduction sections.
 
     ``notes`` are sentences on what the protocol gets wrong or on what was allowed but should be known;
-    ``provenance`` is provenance.json as written; ``article`` marks the article's own study.
+    ``provenance`` is provenance.json as written; ``article`` marks the article's own study. ``foreign`` marks scores
+    that another tool produced: model, epochs, split, engine and study_toml are unknown then, and empty or 0.
     """
 
     datasets: tuple[str, ...]
@@ -575,3 +576,4 @@ class StudyFacts:
     notes: tuple[str, ...]
     article: bool
     provenance: Mapping[str, Any]
+    foreign: bool = False

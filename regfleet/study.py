@@ -216,6 +216,14 @@ def read_study(fields: Mapping[str, Any], *, source: str | None = None) -> Study
         raise InputError("\n".join(_line(error, source) for error in problem.errors())) from None
 
 
+def read_analysis(fields: Mapping[str, Any]) -> AnalysisSettings:
+    """What the analysis is asked, the default where ``fields`` are silent; raises InputError as `read_study` does."""
+    try:
+        return AnalysisFields.model_validate(fields).settings()
+    except ValidationError as problem:
+        raise InputError("\n".join(_line(error, None) for error in problem.errors())) from None
+
+
 def _default_variants(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     own_size = "batch_size" not in fields.get("training", {})
     hidden = fields.get("model", {}).get("hidden", ARTICLE_MODEL.hidden)

@@ -66,6 +66,7 @@ class Program:
         self._slots = [variable.numpy() for variable in model.optimizer.variables]
         self._best = [tf.Variable(variable.numpy(), trainable=False) for variable in model.variables]
         self._infer = tf.function(self._inference, autograph=False, reduce_retracing=True)
+        self._rows_add_losses = False
         self._use(xla=xla)
 
     def _use(self, *, xla: bool) -> None:
@@ -173,21 +174,33 @@ class Program:
     def _inference(self, x: Any) -> tuple[Any, Any]:
         """The model's output and, for a softmax, the logits that Keras keeps beside it for an exact cross-entropy."""
         predicted = self.model(x, training=False)
+        regularizers = sum(weight.regularizer is not None for weight in self.model.trainable_weights)
+        self._rows_add_losses = len(self.model.losses) > regularizers
         return predicted, getattr(predicted, "_keras_logits", None)
 
     def _evaluate(self, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:
-        """Loss and metrics in inference mode over the training and over the validation rows, from one forward pass."""
+        """Loss and metrics in inference mode over the training and over the validation rows, from one forward pass.
+
+        A layer that adds a loss of its inputs, an activity regularizer say, adds it once a pass and so needs two.
+        """
         import tensorflow as tf
 
         outputs, logits = self._infer(tf.concat([x, x_val], axis=0))
-        evaluated = []
+        if self._rows_add_losses:
+            return [self._measure(*part, self.model(part[0], training=False)) for part in ((x, y), (x_val, y_val))]
+        measured = []
         for rows, features, truth in ((slice(x.shape[0]), x, y), (slice(x.shape[0], None), x_val, y_val)):
             predicted = outputs[rows]
             if logits is not None:
                 predicted._keras_logits = logits[rows]  # noqa: SLF001 - Keras has no public name for it
-            loss = self.model.compute_loss(x=features, y=truth, y_pred=predicted, training=False)
-            evaluated.append(tf.stack([loss, *self._means(truth, predicted)]))
-        return evaluated
+            measured.append(self._measure(features, truth, predicted))
+        return measured
+
+    def _measure(self, x: Any, y: Any, predicted: Any) -> Any:
+        import tensorflow as tf
+
+        loss = self.model.compute_loss(x=x, y=y, y_pred=predicted, training=False)
+        return tf.stack([loss, *self._means(y, predicted)])
 
     def _means(self, y: Any, predicted: Any) -> list[Any]:
         import tensorflow as tf

@@ -73,8 +73,7 @@ def _watch(settings: Settings, start: Start) -> Any:
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             seen = dict(logs or {})
-            x, y = start.train.x, start.train.y
-            inference = self.model.evaluate(x, y, batch_size=len(x), verbose=0, return_dict=True)
+            inference = self.model.test_on_batch(start.train.x, start.train.y, return_dict=True)
             seen |= {f"train_{name}": value for name, value in inference.items()}
             prefixes = ("", "train_", "val_")
             self.history.append([seen[prefix + metric] for prefix in prefixes for metric in HISTORY_METRICS])

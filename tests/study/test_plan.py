@@ -123,3 +123,15 @@ def test_failed_trials_say_nothing_about_the_time():
     schedule = Schedule(plan.groups, 2, {})
     schedule.learn(outcomes_of(schedule.next(), 0.001, "failed"))
     assert not schedule.measured
+
+
+def test_a_study_that_adds_seeds_is_planned_to_its_last_look():
+    """Ten times n_train / n_test seeds at most for new data, 160 about these rows; a limit holds per variant."""
+    iris = {"iris": Dataset("iris", np.zeros((150, 2)), np.arange(150) % 3, ("a", "b", "c"), "f")}
+    fields = {"seeds": "auto", "variant": [{"technique": "l2"}]}
+    plan = make_plan(read_study(fields), SPLIT, iris)
+    assert [len(group.trials) for group in plan.groups] == [30, 30]
+    wide = make_plan(read_study(fields | {"analysis": {"scope": "this_dataset"}}), SPLIT, iris)
+    assert [len(group.trials) for group in wide.groups] == [160, 160]
+    limited = plan.limited({"iris": {"none": 20, "l2(0.01)@all": 10}})
+    assert [[trial.seed for trial in group.trials][-1] for group in limited.groups] == [19, 9]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regfleet.errors import InputError
-from regfleet.study import merge, parse_seeds, read_study, read_study_file, seeds_text
+from regfleet.study import merge, parse_seeds, read_analysis, read_study, read_study_file, seeds_text
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,29 @@ def test_differences_name_fields_and_lost_variants():
         "training.epochs is 350 there and 3 here",
         "variant l1 is there and not here",
     ]
+
+
+def test_auto_seeds_are_none_until_looks_ask_for_them():
+    """``auto`` names no seed, survives study.toml, and is another study than one of fixed seeds."""
+    study = read_study({"seeds": "auto"})
+    assert (study.seeds, study.adds_seeds) == ((), True)
+    assert tomllib.loads(study.toml())["seeds"] == "auto"
+    assert read_study(tomllib.loads(study.toml()), source="study.toml") == study
+    assert read_study({"seeds": "3"}).differences(study) == ["seeds is 0-2 there and auto here"]
+    with pytest.raises(InputError, match=r"^--seeds: expected at least one; got \[\]"):
+        read_study({"seeds": []})
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"scope": "all"}, "--scope: expected one of new_data, this_dataset; got 'all'"),
+        ({"rope": "-1"}, "--rope: expected a number from 0.0; got '-1'"),
+        ({"alpha": "nan"}, "--alpha: expected a number below 1.0; got 'nan'"),
+    ],
+)
+def test_settings_of_the_analysis_are_checked_by_name(fields, expected):
+    """The flag, what was expected and what was given."""
+    with pytest.raises(InputError) as caught:
+        read_analysis(fields)
+    assert str(caught.value) == expected

@@ -1,0 +1,142 @@
+"""How fast regfleet is, beside `model.fit` on Ray, in one run on one machine.
+
+    python benchmarks/speed.py [--quick] [--json FILE] [--only study|rates|startup|memory]…
+
+- study: `regfleet compare` on the article's study (nine variants and a control, ten seeds, 350 epochs), against the
+  same kind of fits with `model.fit` in Ray tasks that reuse their workers, and against Ray Tune's grid with reused
+  actors (`pip install 'ray[tune]'`). The slow ones run four variants of one seed, two at a time on two cores; their
+  whole study is extrapolated: start-up once, then a hundred fits as long as these four.
+- rates: each variant's training rate beside the machine's matrix product; small networks and larger data sets.
+- startup: where the seconds of a study go that are not training.
+- memory: a worker's memory over 500 trials of the ten variants.
+
+``--quick`` runs a tenth of the epochs and two seeds. Close other programs: the figures are wall-clock seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from meter import Cost, measure
+
+HERE = Path(__file__).resolve().parent
+PYTHON = sys.executable
+Rows = list[dict[str, Any]]
+
+
+def regfleet(*arguments: str) -> Cost:
+    """What a regfleet command takes."""
+    return measure([PYTHON, "-m", "regfleet", *arguments], {"PYTHONPATH": str(HERE.parent)})
+
+
+def script(name: str, *arguments: str) -> tuple[Cost, Any]:
+    """What a script of this folder takes, and the JSON that it writes to its last argument."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "found.json"
+        cost = measure([PYTHON, str(HERE / name), *arguments, str(file)])
+        return cost, json.loads(file.read_text())
+
+
+def study(out: Path, epochs: int, seeds: int) -> dict[str, Rows]:
+    """The article's study end to end, and per trial, against both competitors."""
+    import pandas as pd
+
+    ours = regfleet("compare", "--seeds", str(seeds), "--epochs", str(epochs), "--out", str(out), "--quiet")
+    trials = pd.concat([pd.read_parquet(part) for part in sorted((out / "trials").glob("*.parquet"))])
+    net = (trials["seconds"] - trials["trace_seconds"]).mean()
+    cores = len(os.sched_getaffinity(0))
+    whole = [{"how": "regfleet compare", "wall s": ours.wall, "CPU s": ours.cpu, "times slower": 1.0, "CPU times": 1.0}]
+    each = [{"how": "regfleet compare", "fits": len(trials), "wall s": net, "CPU s": None, "times slower": 1.0}]
+    for how, label in (("tasks", "model.fit in Ray tasks"), ("tune", "model.fit in Ray Tune")):
+        cost, fits = script("competitors.py", how, str(epochs))
+        seconds = sum(fit["seconds"] for fit in fits) / len(fits)
+        cpu = sum(fit["cpu_seconds"] for fit in fits) / len(fits)
+        startup = max(0.0, cost.wall - sum(fit["seconds"] for fit in fits) / min(cores, len(fits)))
+        wall = startup + seconds * len(trials) / cores
+        all_cpu = cost.cpu + cpu * (len(trials) - len(fits))
+        whole.append(
+            {"how": f"{label}, extrapolated", "wall s": wall, "CPU s": all_cpu}
+            | {"times slower": wall / ours.wall, "CPU times": all_cpu / ours.cpu}
+        )
+        each.append({"how": label, "fits": len(fits), "wall s": seconds, "CPU s": cpu, "times slower": seconds / net})
+    return {f"The article's study, {seeds} seeds, {cores} cores": whole, "One trial, tracing apart": each}
+
+
+def startup(out: Path) -> dict[str, Rows]:
+    """The seconds of each part of a study that has been run in ``out``."""
+    import pandas as pd
+
+    trials = pd.concat([pd.read_parquet(part) for part in sorted((out / "trials").glob("*.parquet"))])
+    code = {
+        "Ray: import, start, first task": "import ray; ray.init(address='local', include_dashboard=False, "
+        "log_to_driver=False, logging_level='ERROR'); ray.get(ray.remote(abs).remote(1))",
+        "TensorFlow: import and warm-up of a worker": "from regfleet.training import runtime; "
+        "runtime.prepare(gpu=False); runtime.warm_up()",
+        "analysis and report of the study": f"from regfleet.conclusion import conclude; conclude({str(out)!r})",
+    }
+    path = {"PYTHONPATH": str(HERE.parent)}
+    found = [{"what": "regfleet --help", "wall s": regfleet("--help").wall}]
+    found += [{"what": what, "wall s": measure([PYTHON, "-c", text], path).wall} for what, text in code.items()]
+    found.append({"what": "regfleet compare with nothing to do", "wall s": regfleet("compare", "--out", str(out)).wall})
+    traced = trials[trials["trace_seconds"] > 0]
+    found += [
+        {"what": f"{len(traced)} traces, over all workers", "wall s": traced["trace_seconds"].sum()},
+        {
+            "what": f"{len(trials)} trials, over all workers",
+            "wall s": (trials["seconds"] - trials["trace_seconds"]).sum(),
+        },
+    ]
+    return {"Where the time goes": found}
+
+
+def table(title: str, rows: Rows) -> str:
+    """``rows`` as a Markdown table."""
+    names = list(rows[0])
+    cells = [
+        [f"{row[name]:.3g}" if isinstance(row[name], float) else str(row[name] or "–") for name in names]
+        for row in rows
+    ]
+    lines = [names, ["---"] * len(names), *cells]
+    return "\n".join([f"\n{title}\n", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def main() -> None:
+    """Run the parts asked for, print their tables and write them as JSON."""
+    parts = ("study", "rates", "startup", "memory")
+    parser = argparse.ArgumentParser(description="How fast regfleet is, beside model.fit on Ray.")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the epochs, two seeds")
+    parser.add_argument("--only", action="append", choices=parts, help="run this part; repeatable")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    arguments = parser.parse_args()
+    epochs, seeds = (35, 2) if arguments.quick else (350, 10)
+    asked = arguments.only or parts
+    found: dict[str, Rows] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "study"
+        if {"study", "startup"} & set(asked):
+            found |= study(out, epochs, seeds)
+        if "startup" in asked:
+            found |= startup(out)
+    if "rates" in asked:
+        rates = script("rates.py", str(epochs))[1]
+        found |= {"Training rates, one core": rates["rates"], "Other sizes, one core": rates["sizes"]}
+    if "memory" in asked:
+        found["Memory of a worker"] = script("memory.py", str(seeds * 50 if not arguments.quick else 50))[1]
+    for title, rows in found.items():
+        print(table(title, rows))
+    if arguments.json:
+        facts = {"machine": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0))}
+        arguments.json.write_text(
+            json.dumps(facts | {"epochs": epochs, "seeds": seeds, "tables": found}, indent=1) + "\n"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""`--seeds auto`: seeds are added until the answer is clear."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import regfleet
+from regfleet.errors import InputError
+from regfleet.pipeline import Watch
+from regfleet.study import read_study
+
+FIELDS = {
+    "data": ["wine"],
+    "seeds": "auto",
+    "model": {"hidden": [12, 6]},
+    "training": {"epochs": 25, "batch_size": 16, "learning_rate": 0.1},
+    "variant": [{"technique": "dropout(0.9)@all"}, {"technique": "dropout(0.2)@all"}],
+}
+IRIS = FIELDS | {"data": ["iris"], "variant": [{"technique": "l2"}, {"technique": "l1"}, {"technique": "dropout"}]}
+BASE = (24 + np.random.default_rng(1).integers(-2, 3, 30)).tolist()
+WORSE = [rows - 12 + seed % 2 for seed, rows in enumerate(BASE)]
+OPEN = [rows + 1 + seed * 7 % 4 for seed, rows in enumerate(BASE)]
+HOPELESS = [rows + (3 if seed % 2 else -3) for seed, rows in enumerate(BASE)]
+
+
+class KilledError(Exception):
+    """Stands for the end of the driver: nothing of ours runs after it."""
+
+
+class Killer(Watch):
+    """Ends the run after so many trials, as a kill would."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def advance(self, outcomes, _):
+        """Count down."""
+        self.left -= len(outcomes)
+        if self.left <= 0:
+            raise KilledError
+
+
+class Listener(Watch):
+    """Keeps what a run said and planned."""
+
+    def __init__(self):
+        self.said, self.planned, self.trained = [], [], 0
+
+    def extend(self, planned, said):
+        """Keep both."""
+        self.planned.append(sum(planned.values()))
+        self.said += said
+
+    def advance(self, outcomes, _):
+        """Count."""
+        self.trained += len(outcomes)
+
+
+def seeds_of(path):
+    """Variant → how many seeds were trained."""
+    return regfleet.load(path).trials.groupby("variant")["seed"].count().to_dict()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A study with looks, trained in one go: its directory, its conclusion and what it said."""
+    out, listener = tmp_path_factory.mktemp("auto") / "out", Listener()
+    return out, regfleet.compare(read_study(FIELDS), out, in_process=True, watch=listener), listener
+
+
+def test_settled_variants_get_no_more_seeds_and_the_end_says_why(whole):
+    """Deep dropout is settled after ten seeds, so twenty and thirty are trained for the other and the control alone."""
+    out, found, listener = whole
+    looks = found.summary.looks
+    assert [look.seeds for look in looks] == [10, 20, 30][: len(looks)]
+    assert len(looks) > 1
+    assert looks[0].settled == ("dropout(0.9)@all",)
+    assert looks[0].alpha == pytest.approx(0.05 / 7)  # looks at 10, 20 and 30: 1 + 2 + 4 shares
+    assert seeds_of(out) == {
+        "dropout(0.9)@all": 10,
+        "dropout(0.2)@all": looks[-1].seeds,
+        "none": looks[-1].seeds,
+    }
+    assert looks[-1].next_seeds is None
+    assert (
+        looks[-1].reason.startswith(f"Stopped on wine after {looks[-1].seeds} seeds: ")
+        or "last look" in looks[-1].reason
+    )
+    assert listener.planned == [30 + 20 * number for number in range(len(looks))]
+    assert listener.said == [look.reason for look in looks[:-1]]
+    assert listener.trained == found.facts.planned == found.facts.finished == listener.planned[-1]
+
+
+def test_looks_are_printed_and_stored(whole, command):
+    """study.toml says auto, and the terminal, the JSON and the report show the same looks."""
+    out, found, _ = whole
+    assert 'seeds = "auto"' in (out / "study.toml").read_text()
+    code, printed, _ = command("report", out)
+    assert code == 0
+    words = " ".join(printed.split())
+    assert f"all {found.summary.looks[0].looks} looks at once" in words
+    _, text, _ = command("report", out, "--json")
+    looks = json.loads(text)["summary"]["looks"]
+    assert [(look["number"], look["seeds"], look["reason"]) for look in looks] == [
+        (look.number, look.seeds, look.reason) for look in found.summary.looks
+    ]
+    page = (out / "report.html").read_text()
+    for look in found.summary.looks:
+        assert f"{look.number} of {look.looks}" in printed
+        assert look.reason in page
+
+
+def test_report_and_a_second_run_find_the_same_looks_and_train_nothing(whole):
+    """The looks are a function of the trials: the same file again, byte for byte."""
+    out, found, _ = whole
+    before, listener = (out / "report.html").read_bytes(), Listener()
+    again = regfleet.compare(read_study(FIELDS), out, in_process=True, watch=listener)
+    assert listener.trained == 0
+    assert again.summary.looks == found.summary.looks
+    assert (out / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize("after", [7, 33])
+def test_a_killed_study_goes_on_to_the_same_looks_and_the_same_bits(whole, tmp_path, after):
+    """Killed within the first look or within the second, it ends with what an undisturbed run ends with."""
+    out, found, _ = whole
+    with pytest.raises(KilledError):
+        regfleet.compare(read_study(FIELDS), tmp_path / "out", in_process=True, watch=Killer(after))
+    resumed = regfleet.compare(read_study(FIELDS), tmp_path / "out", in_process=True)
+    assert resumed.summary.looks == found.summary.looks
+    columns = ["key", "variant", "seed", "status", "last_test_cross_entropy", "best_test_correct"]
+    pd.testing.assert_frame_equal(
+        regfleet.load(tmp_path / "out").trials[columns], regfleet.load(out).trials[columns], check_exact=True
+    )
+    assert (tmp_path / "out/leaderboard.csv").read_text().count("\n") == (out / "leaderboard.csv").read_text().count(
+        "\n"
+    )
+
+
+def test_trials_of_an_unfinished_look_wait(filled, tmp_path):
+    """Stopped after the first look, the report is the first look's, and says what waits."""
+    correct = {
+        "none": BASE[:15],
+        "l2(0.01)@all": WORSE[:10],
+        "l1(0.01)@all": OPEN[:12],
+        "dropout(0.5)@all": HOPELESS[:10],
+    }
+    filled(tmp_path / "out", IRIS, correct)
+    (tmp_path / "out/provenance.json").write_text(
+        json.dumps({"data": {"iris": {"sha256": "", "rows": 150, "training_rows": 90, "test_rows": 30}}})
+    )
+    from regfleet.conclusion import conclude
+
+    found = conclude(tmp_path / "out")
+    (look,) = found.summary.looks
+    assert (look.settled, look.undecided, look.hopeless) == (
+        ("l2(0.01)@all",),
+        ("l1(0.01)@all",),
+        ("dropout(0.5)@all",),
+    )
+    assert {row.finished for row in found.summary.datasets[0].variants} == {10}
+    assert (found.facts.finished, found.facts.planned) == (47, 60)
+    assert "7 more trials have finished; they wait for the others of their look to be analysed" in found.facts.notes
+    assert pd.read_csv(tmp_path / "out/trials.csv").groupby("variant").size().unique().tolist() == [10]
+
+
+def test_nothing_open_is_the_end(filled, tmp_path):
+    """With one variant settled and one that no number of seeds decides, it stops at ten and says so."""
+    fields = IRIS | {"variant": [{"technique": "l2"}, {"technique": "dropout"}]}
+    correct = {"none": BASE[:10], "l2(0.01)@all": WORSE[:10], "dropout(0.5)@all": HOPELESS[:10]}
+    study, listener = filled(tmp_path / "out", fields, correct), Listener()
+    found = regfleet.compare(study, tmp_path / "out", in_process=True, watch=listener)
+    assert listener.trained == 0
+    (look,) = found.summary.looks
+    assert "no number of seeds will decide the 1 still undecided; more rows" in look.reason
+
+
+def test_each_look_spends_its_own_share(filled, tmp_path):
+    """The interval of the last of three looks is the t interval at 4/7 of alpha over two comparisons."""
+    from scipy import stats
+
+    fields = IRIS | {"variant": [{"technique": "l2"}, {"technique": "l1"}]}
+    noisy = [rows + (0, 6, 3, 5, 1)[seed % 5] for seed, rows in enumerate(BASE)]
+    study = filled(tmp_path / "out", fields, {"none": BASE, "l2(0.01)@all": WORSE[:10], "l1(0.01)@all": noisy})
+    found = regfleet.compare(study, tmp_path / "out", in_process=True)
+    assert [look.alpha for look in found.summary.looks] == pytest.approx([0.05 * share / 7 for share in (1, 2, 4)])
+    rows = {row.name: row for row in found.summary.datasets[0].variants}
+    for name, scores in (("l2(0.01)@all", WORSE[:10]), ("l1(0.01)@all", noisy)):
+        d = (np.array(scores) - np.array(BASE[: len(scores)])) / 30
+        reach = stats.t.ppf(1 - 0.05 * 4 / 7 / 4, len(d) - 1) * d.std(ddof=1) * np.sqrt(1 / len(d) + 1 / 3)
+        assert rows[name].comparison.difference.high == pytest.approx(d.mean() + reach)
+
+
+def test_looks_are_planned_before_the_first_seed(whole):
+    """A directory with looks takes no fixed seeds: it says so and changes nothing."""
+    out, _, _ = whole
+    before = (out / "study.toml").read_bytes()
+    with pytest.raises(InputError, match=r"^--out: .*seeds is auto there and 0-39 here.*Choose another --out$"):
+        regfleet.compare(read_study(FIELDS | {"seeds": "40"}), out, in_process=True)
+    assert (out / "study.toml").read_bytes() == before

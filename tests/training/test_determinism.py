@@ -1,0 +1,117 @@
+"""The same seed gives the same bits, whatever ran before, and a diverged fit disturbs no other."""
+
+import hashlib
+import subprocess
+import sys
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from regfleet import training
+from regfleet.records import HISTORY_COLUMNS, Recipe, Rows, Sets, Training
+
+
+def noisy(small):
+    """A recipe with dropout and batch norm, whose state and noise must start anew with every seed."""
+    recipe = small.insert("dense_1", "dropout", lambda name: keras.layers.Dropout(0.4, name=name))
+    recipe = recipe.insert("dense_2", "batchnorm", lambda name: keras.layers.BatchNormalization(name=name))
+    return replace(recipe, training=replace(recipe.training, optimizer="adam"))
+
+
+def digest(fit):
+    """A hash of all numbers of a fit."""
+    found = hashlib.sha256()
+    for name in HISTORY_COLUMNS:
+        found.update(fit.history[name].tobytes())
+    for when in ("last", "best"):
+        for rows in ("train", "val", "test"):
+            found.update(fit.probabilities[when][rows].tobytes())
+    for weight in fit.weights:
+        found.update(weight.tobytes())
+    return found.hexdigest()
+
+
+@pytest.mark.parametrize("engine", training.ENGINES)
+def test_a_seed_gives_the_same_bits_again(small, iris, engine):
+    """Other seeds before, another trace and other global random states change no bit; another seed does."""
+    recipe = noisy(small)
+    first = digest(training.fit(recipe, iris, 1, engine, "again"))
+    other = digest(training.fit(recipe, iris, 2, engine, "again"))
+    keras.utils.set_random_seed(12)
+    tf.random.uniform((3,))
+    assert digest(training.fit(recipe, iris, 1, engine, "again")) == first != other
+    assert digest(training.fit(recipe, iris, 1, engine, "traced anew")) == first
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{root!r}, {here!r}]
+from regfleet.training import runtime
+runtime.prepare(gpu=False)
+import conftest, numpy as np
+import test_determinism as this
+from regfleet import training
+sets = this.made_up(np.random.default_rng(8))
+small = conftest.Recipe(conftest.SMALL_NETWORK, conftest.Training(6, 25, "sgd"))
+print(this.digest(training.fit(this.noisy(small), sets, 1, "fused", "elsewhere")))
+"""
+
+
+def made_up(draw):
+    """Three sets of random rows."""
+    return Sets(
+        *(
+            Rows(draw.normal(size=(rows, 4)).astype("float32"), np.eye(3, dtype="float32")[draw.integers(0, 3, rows)])
+            for rows in (60, 20, 20)
+        )
+    )
+
+
+def test_another_process_gives_the_same_bits(small, tmp_path, request):
+    """A worker that has just started, in whatever directory, computes what this process computes."""
+    script = SCRIPT.format(root=str(request.config.rootpath), here=str(request.path.parent))
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+    here = digest(training.fit(noisy(small), made_up(np.random.default_rng(8)), 1, "fused", "here"))
+    assert found.stdout.split()[-1] == here
+
+
+@pytest.mark.parametrize("engine", training.ENGINES)
+def test_a_diverging_fit_stops_and_disturbs_no_other(small, iris, engine):
+    """A huge learning rate ends the history at the first epoch whose loss is not finite; the next seed is as before."""
+    calm = digest(training.fit(small, iris, 4, engine, "calm"))
+    wild = Recipe(small.model, Training(50, 25, "sgd", learning_rate=1e30))
+    wild = wild.penalize(("dense_1",), lambda: keras.regularizers.L2(0.1))
+    fit = training.fit(wild, iris, 0, engine, "wild")
+    epochs = len(fit.history["loss"])
+    assert fit.diverged_at == epochs < 50
+    finite = np.isfinite([fit.history[f"{rows}loss"] for rows in ("", "train_", "val_")]).all(axis=0)
+    assert finite[:-1].all()
+    assert not finite[-1]
+    assert digest(training.fit(small, iris, 4, engine, "calm")) == calm
+
+
+def test_both_engines_see_the_same_divergence(small, iris):
+    """The epoch of divergence, the epochs before it and the best epoch are the same in both engines."""
+    for rate in (3e4, 1e9):
+        wild = Recipe(small.model, Training(50, 25, "sgd", learning_rate=rate))
+        wild = wild.penalize(("dense_1",), lambda: keras.regularizers.L2(0.1))
+        fused = training.fit(wild, iris, 0, "fused", f"wild {rate}")
+        reference = training.fit(wild, iris, 0, "keras", f"wild {rate}")
+        assert fused.diverged_at == reference.diverged_at is not None
+        assert fused.best_epoch == reference.best_epoch
+        np.testing.assert_allclose(fused.history["loss"], reference.history["loss"], rtol=1e-5)
+
+
+def test_a_program_is_traced_once_and_forgotten_in_time(small, iris):
+    """A second seed pays no trace; a process keeps the traces of the sixteen latest recipes."""
+    first = training.fit(small, iris, 0, "fused", "traced")
+    second = training.fit(small, iris, 1, "fused", "traced")
+    assert first.trace_seconds > 0 == second.trace_seconds
+    tiny = Recipe(small.model, Training(1, 128, "sgd"))
+    for number in range(16):
+        training.fit(tiny, iris, 0, "fused", f"another {number}")
+    assert training.fit(small, iris, 0, "fused", "traced").trace_seconds > 0

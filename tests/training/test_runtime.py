@@ -1,0 +1,42 @@
+"""How TensorFlow runs in a worker."""
+
+import gc
+import os
+import subprocess
+import sys
+
+import tensorflow as tf
+
+from regfleet.training import runtime
+
+
+def test_a_worker_has_one_thread_and_no_gpu():
+    """A fresh process that prepares itself has one thread a pool, the pinned environment and only the CPU."""
+    script = (
+        "from regfleet.training import runtime; runtime.prepare(gpu=False); import os, tensorflow as tf; "
+        "print(tf.config.threading.get_intra_op_parallelism_threads(), "
+        "tf.config.threading.get_inter_op_parallelism_threads(), tf.config.get_visible_devices('GPU'), "
+        "runtime.device_name(), {**os.environ, **runtime.ENVIRONMENT} == os.environ)"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=_bare())
+    assert found.stdout.split() == ["1", "1", "[]", "cpu", "True"]
+
+
+def _bare():
+    return {name: value for name, value in os.environ.items() if name not in runtime.ENVIRONMENT}
+
+
+def test_preparing_late_leaves_tensorflow_as_it_is():
+    """Once TensorFlow has run, preparing again, for a GPU even, changes nothing and raises nothing."""
+    tf.constant(1)
+    before = tf.config.threading.get_intra_op_parallelism_threads(), tf.config.get_visible_devices()
+    runtime.prepare(gpu=True)
+    assert (tf.config.threading.get_intra_op_parallelism_threads(), tf.config.get_visible_devices()) == before
+
+
+def test_warming_up_leaves_the_garbage_collector_on():
+    """What was imported is out of the collector's sight; the collector itself goes on."""
+    runtime.warm_up()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 100_000
+    gc.unfreeze()
