@@ -22,7 +22,7 @@ class Cost:
 
 
 def measure(command: list[str], environment: dict[str, str] | None = None) -> Cost:
-    """Run ``command`` to its end, its output thrown away; raises CalledProcessError when it fails.
+    """Run ``command`` to its end, its output thrown away; ends the benchmark when it fails.
 
     Ray's workers are not waited for by the process that starts them, so the CPU time of every descendant is read from
     /proc, the last reading before its end counting (Linux only).
@@ -39,7 +39,7 @@ def measure(command: list[str], environment: dict[str, str] | None = None) -> Co
         wall = time.perf_counter() - started
         watcher.join()
     if code:
-        raise subprocess.CalledProcessError(code, command, stderr=error[-2000:])
+        raise SystemExit(f"{' '.join(command)} ended with exit code {code}:\n{error[-2000:]}")
     return Cost(wall, sum(seen.values()))
 
 

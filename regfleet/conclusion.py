@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.datasets import SPLITS, row_counts
+from regfleet.errors import ResultsError
 from regfleet.looks import Standing, summarize_standings, take_looks, within
 from regfleet.plan import looks_of, resolve_variants
 from regfleet.records import Failure, StudyFacts
@@ -142,18 +143,20 @@ def write_report(
 
 
 def standings(study: Study, trials: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Standing]:
-    """How far each data set of a study that adds seeds has come; ``provenance`` is that of its directory."""
+    """How far each data set of a study that adds seeds has come; ``provenance`` is that of its directory.
+
+    Raises ResultsError when it does not hold the numbers of rows, which say when to look.
+    """
     variants, settings, shares = resolve_variants(study), study.analysis.settings(), class_shares(provenance)
-    return {
-        name: take_looks(
-            trials[trials["dataset"] == name],
-            variants,
-            settings,
-            looks_of(study, provenance["data"][name]["training_rows"], provenance["data"][name]["test_rows"]),
-            shares,
-        )
-        for name in study.data
-    }
+    found = {}
+    for name in study.data:
+        rows = provenance.get("data", {}).get(name, {})
+        if not {"training_rows", "test_rows"} <= set(rows):
+            msg = f"provenance.json: expected the rows of {name}, which say when to look; got none. Run compare again"
+            raise ResultsError(msg)
+        planned = looks_of(study, rows["training_rows"], rows["test_rows"])
+        found[name] = take_looks(trials[trials["dataset"] == name], variants, settings, planned, shares)
+    return found
 
 
 def data_facts(dataset: Dataset, split: SplitSpec) -> dict[str, Any]:

@@ -113,7 +113,8 @@ def compare(
             write_text(out / "provenance.json", json.dumps(facts, indent=2) + "\n")
 
         record(trained=0)  # whatever becomes of this run, its trials can be analysed
-        trained, interrupted = _train(study, plan, datasets, store, start, watch)
+        recorded = replace(results)  # the same trials, with the new provenance
+        trained, interrupted = _train(study, plan, datasets, recorded, store, start, watch)
         watch.stop()
         record(trained)
         return replace(conclude(out), interrupted=interrupted)
@@ -123,6 +124,7 @@ def _train(
     study: Study,
     plan: Plan,
     datasets: Mapping[str, Dataset],
+    before: Results,
     store: Store,
     start: Callable[[Mapping[str, int]], Fleet],
     watch: Watch,
@@ -130,7 +132,7 @@ def _train(
     """Run what is missing and store it as it comes; returns the trials that came and whether Ctrl-C ended it."""
     tried: set[str] = set()
     try:
-        for due, results, said in _stages(study, plan, store.path, tried):
+        for due, results, said in _stages(study, plan, before, tried):
             missing = due.without(results.finished | tried)
             if not missing:
                 break
@@ -151,23 +153,25 @@ def _train(
     return len(tried), False
 
 
-def _stages(study: Study, plan: Plan, out: Path, tried: AbstractSet[str]) -> Iterator[tuple[Plan, Results, list[str]]]:
+def _stages(
+    study: Study, plan: Plan, results: Results, tried: AbstractSet[str]
+) -> Iterator[tuple[Plan, Results, list[str]]]:
     """What is due, the results so far and what to say: the whole plan or, look by look, what has to be looked at next.
 
     ``tried`` grows with the keys of the trials that came. One that failed before is tried again before a look takes it
     for failed.
     """
     if not study.adds_seeds:
-        yield plan, load(out), []
+        yield plan, results, []
     told: set[Look] = set()
     while study.adds_seeds:
-        results = load(out)
         trials = results.trials[(results.trials["status"] != "failed") | results.trials["key"].isin(tried)]
         standing = standings(study, trials, results.provenance)
         looks = [look for one in standing.values() for look in one.looks]
         due = plan.limited({name: one.asked for name, one in standing.items()})
         yield due, results, [look.reason for look in looks if look not in told]
         told |= set(looks)
+        results = load(results.path)
 
 
 def _open(settings: FleetSettings, *, in_process: bool) -> AbstractContextManager[Fleet]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -25,6 +26,7 @@ def prepare(*, gpu: bool) -> None:
         os.environ.update(ENVIRONMENT)
     import tensorflow as tf
 
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # Too late in a process that has used TensorFlow, a notebook say: it keeps its devices and threads.
     with suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)
