@@ -94,15 +94,15 @@ def caption(data: DatasetSummary, analysis: Analysis) -> str:
     """What the intervals of a leaderboard are about, how sure they are, and what is too small to matter."""
     summary, settings = analysis.summary, analysis.summary.settings
     unit, weights = scale(settings), "" if analysis.facts.foreign else f" Weights of the {settings.at} epoch."
-    held = f"all {data.comparisons} comparisons" if data.comparisons > 1 else "one comparison"
     looks = next((look.looks for look in summary.looks if look.dataset == data.dataset), 1)
-    held += f" and all {looks} looks" if looks > 1 else ""
+    held = [f"all {many} {what}" for many, what in ((data.comparisons, "comparisons"), (looks, "looks")) if many > 1]
+    at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""
     rope = f"±{number(unit.factor * summary.rope, unit.decimals)} {unit.points}".rstrip()
     if unit.metric.relative_rope and settings.rope is None:
         rope = f"±{100 * summary.rope:g} % of the control's mean"
     return (
-        f"{100 * (1 - settings.alpha):g} % intervals about {data.about} (scope {settings.scope}); those of the "
-        f"differences hold for {held} at once. Too small to matter: {rope}.{weights}"
+        f"{100 * (1 - settings.alpha):g} % intervals about {data.about} (scope {settings.scope}){at_once}. "
+        f"Too small to matter: {rope}.{weights}"
     )
 
 
