@@ -51,8 +51,8 @@ def ray_fleet(settings: FleetSettings, warm_up: Callable[[], object]) -> Iterato
 
     before = signal.getsignal(signal.SIGTERM)
     _start(settings)
+    # Ray's own handler ends the process with a C++ trace; results should be kept and said.
     if threading.current_thread() is threading.main_thread():
-        # Ray's own handler ends the process with a C++ trace; results should be kept and said.
         signal.signal(signal.SIGTERM, before)
     try:
         fleet = RayFleet(settings)
