@@ -40,6 +40,12 @@ class Analysis:
     facts: StudyFacts
     report: Path | None
 
+    def _repr_html_(self) -> str:
+        """The verdict and the leaderboard, as a notebook shows them."""
+        from regfleet.report import summary_html
+
+        return summary_html(self.summary, self.headlines)
+
     def json(self) -> str:
         """The summary for machines; NaN becomes null, and curves are left to the histories."""
         summary = asdict(self.summary)
@@ -78,10 +84,10 @@ class Analysed:
     finished: int
 
 
-def conclude(out: str | Path) -> Conclusion:
+def conclude(out: str | Path, templates: Path | None = None) -> Conclusion:
     """Analyse a results directory and write its report and tables again; trains nothing.
 
-    Raises ResultsError when ``out`` holds no results.
+    ``templates`` is a folder whose files replace the report's own. Raises ResultsError when ``out`` holds no results.
     """
     study, results = read_results(out)
     found = analyse(study, results)
@@ -91,7 +97,7 @@ def conclude(out: str | Path) -> Conclusion:
         headlines={data.dataset: data.headline for data in found.summary.datasets},
         failures=failures,
         facts=facts,
-        report=write_report(results.path, found.summary, facts, failures, found.trials),
+        report=write_report(results.path, found.summary, facts, failures, found.trials, templates),
         study=study,
         results=results,
     )
@@ -126,14 +132,19 @@ def _done(trials: pd.DataFrame) -> int:
 
 
 def write_report(
-    out: Path, summary: Summary, facts: StudyFacts, failures: tuple[Failure, ...], trials: pd.DataFrame
+    out: Path,
+    summary: Summary,
+    facts: StudyFacts,
+    failures: tuple[Failure, ...],
+    trials: pd.DataFrame,
+    templates: Path | None = None,
 ) -> Path:
     """Write the report and its tables into ``out``; returns the report."""
     from regfleet.report import exports, render
 
     headlines = {data.dataset: data.headline for data in summary.datasets}
     files = {
-        "report.html": render(summary, facts, failures, trials, headlines),
+        "report.html": render(summary, facts, failures, trials, headlines, templates),
         "leaderboard.csv": exports.leaderboard_csv(summary),
         "trials.csv": exports.trials_csv(trials),
     }

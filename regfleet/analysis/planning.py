@@ -35,18 +35,24 @@ def detection(
         raise InputError(f"the difference to detect must be above 0. Got {effect:g}")
     seeds = seeds_for(effect, sd, ratio, alpha, comparisons, wanted)
     smallest = smallest_effect(sd, ratio, alpha, comparisons, wanted)
-    factor = None if seeds is not None else (smallest / effect) ** 2
+    times = (smallest / effect) ** 2
     shown, least = (f"{100 * value:.1f} {unit}" if unit else f"{value:.3g}" for value in (effect, smallest))
     if seeds is not None:
         sentence = f"{seeds} seeds show a difference of {shown} with a chance of {wanted:.0%}."
     elif smallest > effect:
         sentence = (
             f"No number of seeds shows a difference of {shown} with a chance of {wanted:.0%}: the least that this many "
-            f"rows can show is {least}. About {factor:.2g} times the rows would."
+            f"rows can show is {least}. About {_plain(times)} times the rows would."
         )
     else:
         sentence = f"A difference of {shown} takes more than {MOST_SEEDS} seeds."
-    return Detection(effect, sd, ratio, wanted, seeds, factor, smallest, sentence)
+    return Detection(effect, sd, ratio, wanted, seeds, times if seeds is None else None, smallest, sentence)
+
+
+def _plain(value: float) -> str:
+    """``value`` above 1 to two digits, never with an exponent: ``1.2``, ``16``, ``120``, ``1,200``."""
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
 
 
 def detections(dataset: DatasetSummary, settings: AnalysisSettings, effect: float) -> dict[str, Detection]:

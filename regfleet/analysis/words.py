@@ -85,6 +85,8 @@ def sentence(
     if comparison.verdict == "undecided":
         alpha = spent(settings.alpha, settings.looks, settings.looks)
         more = "more seeds may settle it"
+        if settings.looks > 1 and settings.look == settings.looks:
+            more = "the last look left it open" + (", and more rows may settle it" if ratio else "")
         if not decidable(comparison, ratio, alpha, count):
             more = "more seeds alone will hardly settle it, more rows would"
         return f"Undecided: on {where}, {label} may be {_range(comparison.difference, control, metric)}; {more}."

@@ -15,6 +15,7 @@ from regfleet.cli.comparing import compare
 from regfleet.cli.listing import datasets, techniques
 from regfleet.cli.options import say
 from regfleet.cli.planning import plan
+from regfleet.cli.publishing import publish
 from regfleet.cli.reporting import report
 from regfleet.errors import RegfleetError
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (compare, report, analyze, plan, techniques, datasets):
+for command in (compare, report, publish, analyze, plan, techniques, datasets):
     app.command()(command)
 
 

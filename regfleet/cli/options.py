@@ -29,6 +29,7 @@ def switch(text: str, panel: str, *names: str) -> Any:
 SCOPE = flag("ask about new_data from the same source, or this_dataset (default: new_data)", JUDGING, "SCOPE")
 ROPE = flag("a difference up to this size is no difference that matters (default: 0.01)", JUDGING, "SIZE")
 ALPHA = flag("chance of any false claim in the study (default: 0.05)", JUDGING, "SHARE")
+TEMPLATES = typer.Option(help="a folder whose files replace the report's templates", rich_help_panel=OUTPUT)
 WORKERS = flag("tasks at once (default: one per CPU)", FLEET, "N")
 
 

@@ -12,16 +12,32 @@ from regfleet.cli import options
 
 def report(
     directory: Annotated[Path, typer.Argument(help="A results directory.")],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="Print the leaderboard as csv, json, markdown, latex or html.", show_default=False
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Write every figure as SVG and PDF into this folder.", show_default=False)
+    ] = None,
+    templates: Annotated[Path | None, options.TEMPLATES] = None,
     show: Annotated[bool, typer.Option("--open", help="Show the report in the browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Analyse results and write their report again; trains nothing."""
     from regfleet.conclusion import conclude
+    from regfleet.report import export_figures
+    from regfleet.report.exports import leaderboard
     from regfleet.tables import print_conclusion
     from regfleet.terminal import console
 
-    result = conclude(directory)
-    if as_json:
+    result = conclude(directory, templates)
+    if figures:
+        export_figures(result.summary, figures)
+    if form:
+        typer.echo(leaderboard(result.summary, form), nl=False)
+    elif as_json:
         typer.echo(result.json())
     else:
         with console(1) as screen:

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from regfleet.records import DatasetSummary, Summary, VariantSummary
+from regfleet.records import DatasetSummary, Look, Summary, VariantSummary
 from regfleet.report.figures.curves import METRICS, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
-from regfleet.report.shown import chosen, controls, ordered
+from regfleet.report.shown import chosen, controls, ordered, shown
 from regfleet.report.templates import sentence
 from regfleet.report.text import Scale, capital, number, scale
 from regfleet.report.words import Chip, chip, gap_sentence
@@ -55,7 +55,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets."""
+    """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
+
+    ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
+    """
 
     name: str
     prefix: str
@@ -68,6 +71,8 @@ class Section:
     main_control: str
     several_controls: bool
     comparisons: int
+    looks: int
+    plain: tuple[Markup, ...]
     figures: Mapping[str, tuple[Figure, ...]]
     cards: tuple[Card, ...]
     metrics: Mapping[str, str]
@@ -135,12 +140,36 @@ def section(
         main_control=next((row.label for row in dataset.variants if row.name in against[:1]), ""),
         several_controls=len(against) > 1,
         comparisons=dataset.comparisons,
+        looks=next((look.looks for look in summary.looks if look.dataset == dataset.dataset), 0),
+        plain=tuple(
+            sentence(row.comparison.sentence, row.label)
+            for _, row in order
+            if row.comparison and row.comparison.sentence
+        ),
         figures={name: pairs(found) for name, found in drawn.items() if name != "curves"},
         cards=cards,
         metrics={m: title for m, title in CURVE_TITLES.items() if any(m in card.figures for card in cards)},
         tuned=tuple(_tuned(family.tuned, unit) for family in dataset.families if family.tuned.finished),
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
+    )
+
+
+def looks(summary: Summary) -> tuple[Look, ...]:
+    """The looks of a study that adds seeds, with the labels of variants and sweeps in place of their names."""
+    labels = {data.dataset: {row.name: row.label for row in shown(data)} for data in summary.datasets}
+
+    def told(look: Look, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(labels.get(look.dataset, {}).get(name, name) for name in names)
+
+    return tuple(
+        replace(
+            look,
+            settled=told(look, look.settled),
+            undecided=told(look, look.undecided),
+            hopeless=told(look, look.hopeless),
+        )
+        for look in summary.looks
     )
 
 

@@ -54,7 +54,7 @@ def render(
     leaderboard = exports.leaderboard_csv(summary)
     trial_rows = exports.trials_csv(trials) if trials.size <= EMBED_CELLS else ""
     return made.get_template("report.html.j2").render(
-        title=title(summary),
+        title=title(summary, facts),
         summary=summary,
         level=f"{100 * (1 - summary.settings.alpha):g}\u202f%",
         variant_count=max((len(dataset.variants) for dataset in summary.datasets), default=0),
@@ -68,6 +68,7 @@ def render(
         finished=provenance.day(provenance.finished(facts.provenance)),
         sections=sections,
         several=several,
+        looks=context.looks(summary),
         across=context.pairs({plate.name: inline(plate, "") for draw in OVERVIEW for plate in draw(summary)}),
         claims=claims(summary) if facts.article else (),
         failures=groups(failures, summary),
@@ -90,10 +91,11 @@ def fragment(summary: Summary, headlines: Mapping[str, tuple[str, ...]]) -> str:
     return made.get_template("fragment.html.j2").render(sections=sections, unit=scale(summary.settings))
 
 
-def title(summary: Summary) -> str:
-    """The report's title: its question."""
+def title(summary: Summary, facts: StudyFacts) -> str:
+    """The report's title: its question. Scores from elsewhere need not be about regularization."""
+    what = "technique" if facts.foreign else "regularization"
     names = [dataset.dataset for dataset in summary.datasets]
-    return f"Which regularization works best on {clean(names[0]) if len(names) == 1 else f'{len(names)} data sets'}?"
+    return f"Which {what} works best on {clean(names[0]) if len(names) == 1 else f'{len(names)} data sets'}?"
 
 
 def entry(
@@ -102,7 +104,7 @@ def entry(
     """What an index of reports shows of this one; embedded, so that a report alone is enough to publish it."""
     unit = scale(summary.settings)
     return {
-        "title": title(summary),
+        "title": title(summary, facts),
         "model": facts.model,
         "finished": provenance.finished(facts.provenance),
         "status": provenance.status(facts, failures).word,

@@ -6,6 +6,7 @@ graph as they are; what remains here is Keras' own training step, the loop over 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regfleet.records import HISTORY_COLUMNS
@@ -13,6 +14,8 @@ from regfleet.training.contract import Course, assign
 from regfleet.training.order import permutation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import keras
     import numpy as np
     import tensorflow as tf
@@ -36,6 +39,23 @@ def pays_to_compile(model: keras.Model, rows: int, settings: Settings) -> bool:
     noisy = len(model.variables) > len(model.weights)
     updates = settings.epochs * -(-rows // settings.batch_size)
     return updates >= XLA_FROM and not (noisy and not tf.config.get_visible_devices("GPU"))
+
+
+@contextmanager
+def _no_gradients_kept() -> Iterator[None]:
+    """Forget the gradients that a trace registers for good, and with them the whole graph: they have served.
+
+    Every Keras optimizer registers one (`tf.distribute`'s all-reduce has a custom gradient); 10 MB a trace would stay.
+    """
+    from tensorflow.python.framework import ops
+
+    registered = ops.gradient_registry._registry  # noqa: SLF001 - TensorFlow has no other way to take one back
+    before = set(registered)
+    try:
+        yield
+    finally:
+        for name in set(registered) - before:
+            del registered[name]
 
 
 class Progress(NamedTuple):
@@ -84,13 +104,14 @@ class Program:
         """
         import tensorflow as tf
 
-        try:
-            self._run(start, epochs=0)
-        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-            if not self._xla:
-                raise
-            self._use(xla=False)  # XLA cannot compile every operation that a graph can run
-            self._run(start, epochs=0)
+        with _no_gradients_kept():
+            try:
+                self._run(start, epochs=0)
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+                if not self._xla:
+                    raise
+                self._use(xla=False)  # XLA cannot compile every operation that a graph can run
+                self._run(start, epochs=0)
 
     def run(self, start: Start) -> Course:
         """Train from ``start``; the result depends on nothing that ran before."""

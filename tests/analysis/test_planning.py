@@ -56,6 +56,14 @@ def test_below_the_floor_only_more_rows_help():
     )
 
 
+@pytest.mark.parametrize(
+    ("effect", "times"), [(0.035, "1.3"), (0.01, "16"), (0.0036, "130"), (0.001, "1,600"), (0.0001, "160,000")]
+)
+def test_the_factor_on_the_rows_is_a_plain_number(effect, times):
+    """Two digits without an exponent: (1.960 + 1.282)² · .0217² / 3 = .001649, over the squared effect."""
+    assert f"About {times} times the rows would." in detection(effect, 0.0217, 1 / 3, 0.05).sentence
+
+
 def test_a_difference_that_seeds_can_show_says_how_many():
     """The sentence names the seeds."""
     found = detection(0.05, 0.0217, 1 / 3, 0.05, unit="points")

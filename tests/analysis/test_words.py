@@ -68,6 +68,21 @@ def test_undecided_gives_the_range_and_what_would_help():
     assert sentences["dropout"].endswith("; more seeds alone will hardly settle it, more rows would.")
 
 
+@pytest.mark.parametrize(("look", "looks", "more"), [(1, 1, True), (1, 2, True), (2, 3, True), (2, 2, False)])
+def test_after_the_last_look_no_more_seeds_are_promised(look, looks, more):
+    """Seeds that the study will not add cannot settle anything; before that, and without looks, they may."""
+    sentence = analysed(CORRECT, look=look, looks=looks)[1]["l2"]
+    assert sentence.startswith("Undecided: ")
+    assert ("; more seeds may settle it." in sentence) == more
+    assert sentence.endswith("; the last look left it open, and more rows may settle it.") != more
+
+
+def test_after_the_last_look_on_these_rows_other_rows_are_no_help():
+    """Where the question is about these rows, more rows would be another question."""
+    last = analysed(CORRECT, look=2, looks=2, scope="this_dataset", alpha=0.01)[1]["l2"]
+    assert last.endswith(" in accuracy; the last look left it open.")
+
+
 def test_a_loss_is_lowered_not_raised():
     """For a metric of which less is better, better means lower, in the metric's own unit."""
     sentence = analysed({"none": MIDDLE, "l2": BETTER}, metric="cross_entropy")[1]["l2"]

@@ -1,0 +1,157 @@
+"""Reports on scores from another tool, and on studies that add seeds until the answer is clear."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regfleet import analyze
+from regfleet.records import Look
+from regfleet.report import render
+from regfleet.report.page import fragment
+
+
+@pytest.fixture(scope="module")
+def foreign():
+    """Twelve seeds of four techniques from elsewhere, as `analyze` reads them."""
+    draw = np.random.default_rng(1)
+    base = 0.8 + draw.normal(0, 0.02, 12)
+    effects = {"none": 0.0, "dropout": 0.03, "mixup": 0.005, "noise": -0.02}
+    rows = [
+        {"technique": name, "seed": seed, "accuracy": base[seed] + effect + draw.normal(0, 0.006)}
+        for name, effect in effects.items()
+        for seed in range(12)
+    ]
+    scores = pd.DataFrame(rows).assign(n_train=400, n_test=100)
+    found = analyze(scores)
+    return found.summary, found.facts, found.failures, scores, found.headlines
+
+
+@pytest.fixture(scope="module")
+def foreign_page(parse, foreign):
+    """Its report, parsed."""
+    return parse(render(*foreign))
+
+
+def test_a_foreign_report_leaves_out_what_is_unknown(foreign_page, page):
+    """Model, epochs, split, engine, study file, gap and curves appear in a study's report and not in a foreign one."""
+    unknown = (
+        "Epochs", "Model", "regularization", "Best epoch", "Secondsa trial", "Gap", "Engine", "study.toml",
+        "A seed fixes the split", "Curves", "memorizes", "No trial finished", "settings",
+    )  # fmt: skip
+    kept = {"No trial finished"}
+    for words in unknown:
+        assert words not in foreign_page.text
+        assert words in kept or words in page.text
+
+
+def test_a_foreign_report_asks_its_own_question(foreign_page, foreign):
+    """The title speaks of techniques, and the sections that are left have their links."""
+    name = foreign[0].datasets[0].dataset
+    assert foreign_page.text.count(f"Which technique works best on {name}?") == 2
+    sections = [attrs["id"] for tag, attrs in foreign_page.tags if tag == "section"]
+    assert sections == ["verdict", "leaderboard", "differences", "failures", "method", "reproduce"]
+    links = {href[1:] for href in foreign_page.values("href") if href.startswith("#")}
+    assert links <= set(foreign_page.values("id"))
+    assert not {"curves", "gap"} & links
+
+
+def test_a_foreign_leaderboard_has_a_cell_for_each_header(foreign, nine):
+    """Header and rows lose the same columns: eight are left of a study's eleven."""
+    for material, columns in ((foreign, 8), (nine.all, 11)):
+        table = re.search(r'<table class="sortable">.*?</table>', render(*material), re.DOTALL)[0]
+        head, *rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+        assert {len(re.findall(r"<t[dh]\b", row)) for row in (head, *rows)} == {columns}
+
+
+def test_foreign_failures_have_no_training_to_repeat(parse, foreign, nine):
+    """A lost score is listed, without the promise that the command trains it again."""
+    lost = parse(render(foreign[0], foreign[1], nine.failures, *foreign[3:]))
+    assert "7 trials of" in lost.text
+    assert "The same command again" not in lost.text
+    assert "The same command again" in parse(render(*nine.all)).text
+
+
+def test_a_notebook_shows_the_gap_only_where_there_is_one(foreign, nine):
+    """The column of dashes is left out."""
+    assert "<th>Gap" not in fragment(foreign[0], foreign[4])
+    assert "<th>Gap" in fragment(nine.summary, nine.headlines)
+
+
+@pytest.fixture(scope="module")
+def page(parse, nine):
+    """The article's report: a study with a fixed number of seeds."""
+    return parse(render(*nine.all))
+
+
+@pytest.fixture(scope="module")
+def looked(parse, nine):
+    """The same study as if it had added seeds in two looks of three."""
+    going = Look("iris", 1, 3, 5, 0.05 / 7, ("l1(0.01)@all",), ("l2(0.01)@all",), (), 10, "On to 10 seeds on iris.", ())
+    ended = replace(
+        going,
+        number=2,
+        seeds=10,
+        alpha=0.1 / 7,
+        undecided=(),
+        hopeless=("l2(0.01)@all", "l1(0.01)@first", "l2(0.01)@first", "dropout(0.5)@first", "unknown"),
+        next_seeds=None,
+        reason="Stopped on iris after 10 seeds.",
+    )
+    return parse(render(replace(nine.summary, looks=(going, ended)), *nine.all[1:]))
+
+
+def test_a_study_that_adds_seeds_says_up_to(looked, page):
+    """The header and the claims give the most seeds that a variant had; with a fixed number each had it."""
+    assert "Seedsup to 10, paired" in looked.text.replace("Seeds up", "Seedsup")
+    assert "over up to 10 seeds" in looked.text
+    assert "10 each, paired" in page.text
+    assert "up to" not in page.text
+
+
+def test_seeds_are_called_the_same_only_where_they_are(looked, page):
+    """Settled variants stop getting seeds, so only a fixed number is the same for all."""
+    assert "A settled variant gets no more seeds" in looked.text
+    assert "ran on the same seeds" not in looked.text
+    assert "Every variant ran on the same seeds" in page.text
+    assert "A settled variant" not in page.text
+
+
+def test_intervals_hold_over_all_planned_looks(looked, page):
+    """Where the figure and the method describe the interval, all three planned looks are counted, not the two taken."""
+    assert "over all 3 looks; the shaded zone" in looked.text
+    assert "simultaneous over all comparisons of a data set and over all 3 looks." in looked.text
+    assert "looks" not in page.text
+
+
+def test_the_looks_name_what_is_settled_and_why_they_stopped(looked):
+    """Each look is a row with labels of settled, open and hopeless variants and its reason; many fold away."""
+    text = looked.text.replace("\u00a0", " ")
+    assert re.search(
+        r"1 of 3 ?5 ?0\.00714 ?L1, all layers \(λ = 0\.01\) ?L2, all layers \(λ = 0\.01\) ?– ?On to 10 seeds on iris\.",
+        text,
+    )
+    assert re.search(
+        r"2 of 3 ?10 ?0\.0143 ?L1, all layers \(λ = 0\.01\) ?– ?5 ?L2, all .*, unknown ?Stopped on iris after 10",
+        text,
+    )
+
+
+def test_every_verdict_is_said_in_plain_words(page, nine):
+    """Below the leaderboard stands the analysis' own sentence on every compared variant, in a list that is open."""
+    said = [row.comparison.sentence for row in nine.summary.datasets[0].variants if row.comparison]
+    assert len(said) == 8
+    for sentence in said:
+        assert sentence in page.text
+    assert ("div", {"class": "plain"}) in page.tags
+
+
+def test_many_verdicts_in_plain_words_fold_away(parse, forty):
+    """Beyond twelve they are in a list that opens, with the sweep's tuned variant among them."""
+    page = parse(render(*forty.all))
+    data = forty.summary.datasets[0]
+    assert "In plain words: 40 verdicts" in page.text
+    assert ("details", {"class": "plain"}) in page.tags
+    assert data.families[0].tuned.comparison.sentence in page.text
