@@ -105,12 +105,13 @@ def startup(out: Path, epochs: int, seeds: int) -> dict[str, Rows]:
 def table(title: str, rows: Rows) -> str:
     """``rows`` as a Markdown table."""
     names = list(rows[0])
-    cells = [
-        [f"{row[name]:.3g}" if isinstance(row[name], float) else str(row[name] or "–") for name in names]
-        for row in rows
-    ]
+    cells = [["–" if row[name] is None else _figure(row[name]) for name in names] for row in rows]
     lines = [names, ["---"] * len(names), *cells]
     return "\n".join([f"\n{title}\n", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def _figure(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:

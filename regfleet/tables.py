@@ -121,7 +121,7 @@ def _across(summary: Summary) -> Table:
 
 def _looks(summary: Summary) -> Table:
     """What each look settled, and what then."""
-    below = f"Together they spend {summary.settings.alpha:g}. Open: more seeds may settle it; hopeless: none will."
+    below = f"Together they spend {summary.settings.alpha:g}. Open: not settled yet; hopeless: no seeds will settle it."
     table = _table("\nLooks", below)
     for name in ("Data set", "Look", "Seeds", "Share", "Settled", "Open", "Hopeless"):
         table.add_column(name, justify="left" if name == "Data set" else "right")

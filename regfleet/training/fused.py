@@ -143,9 +143,11 @@ class Program:
     def _whole_fit(self, epochs: Any, key: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> Progress:
         import tensorflow as tf
 
+        both = tf.concat([x, x_val], axis=0)
+
         def epoch(progress: Progress) -> tuple[Progress]:
             seen = self._epoch(progress.epoch, key, x, y)
-            row = tf.concat([seen, *self._evaluate(x, y, x_val, y_val)], axis=0)
+            row = tf.concat([seen, *self._evaluate(both, (x, y), (x_val, y_val))], axis=0)
             return (self._judge(progress, row, epochs),)
 
         zero = tf.constant(0)
@@ -199,22 +201,22 @@ class Program:
         self._rows_add_losses = len(self.model.losses) > regularizers
         return predicted, getattr(predicted, "_keras_logits", None)
 
-    def _evaluate(self, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:
-        """Loss and metrics in inference mode over the training and over the validation rows, from one forward pass.
+    def _evaluate(self, both: Any, *parts: tuple[Any, Any]) -> list[Any]:
+        """Loss and metrics in inference mode over each of ``parts``, from one forward pass over ``both``.
 
         A layer that adds a loss of its inputs, an activity regularizer say, adds it once a pass and so needs two.
         """
-        import tensorflow as tf
-
-        outputs, logits = self._infer(tf.concat([x, x_val], axis=0))
+        outputs, logits = self._infer(both)
         if self._rows_add_losses:
-            return [self._measure(*part, self.model(part[0], training=False)) for part in ((x, y), (x_val, y_val))]
-        measured = []
-        for rows, features, truth in ((slice(x.shape[0]), x, y), (slice(x.shape[0], None), x_val, y_val)):
+            return [self._measure(x, y, self.model(x, training=False)) for x, y in parts]
+        measured, first = [], 0
+        for x, y in parts:
+            rows = slice(first, first + x.shape[0])
+            first = rows.stop
             predicted = outputs[rows]
             if logits is not None:
                 predicted._keras_logits = logits[rows]  # noqa: SLF001 - Keras has no public name for it
-            measured.append(self._measure(features, truth, predicted))
+            measured.append(self._measure(x, y, predicted))
         return measured
 
     def _measure(self, x: Any, y: Any, predicted: Any) -> Any:
