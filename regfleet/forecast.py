@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from regfleet.conclusion import analyse, read_results
-from regfleet.datasets import SPLITS, load_builtin
+from regfleet.datasets import SPLITS, load_dataset
 from regfleet.errors import InputError
 from regfleet.plan import Schedule, make_plan
 from regfleet.records import Detection
@@ -81,7 +81,9 @@ def _planned(bare: Forecast, seeds: int, study: Study, results: Results) -> Fore
     # Looks are planned before the first seed, so results with looks cannot be added to.
     out = Path(f"{results.path}-{seeds}") if study.adds_seeds else results.path
     wanted = study.model_copy(update={"seeds": tuple(sorted({*study.seeds, *range(seeds)}))})
-    plan = make_plan(wanted, SPLITS[study.split], {name: load_builtin(name) for name in study.data})
+    plan = make_plan(
+        wanted, SPLITS[study.split], {name: load_dataset(source) for name, source in study.sources().items()}
+    )
     missing = plan.without(() if study.adds_seeds else results.finished)
     schedule = Schedule(missing, bare.workers, results.seconds_per_trial())
     seconds, chunks = schedule.seconds_left(bare.workers) or 0.0, 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
+from collections import Counter, OrderedDict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -128,20 +129,38 @@ def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
     Raises:
         InputError: the model holds weights outside its layers, which cannot be drawn again.
     """
-    import keras
-
     values: dict[int, np.ndarray] = {}
-    with keras.device("cpu:0"):
-        for name, layer in _layers(model, ""):
-            fresh = type(layer).from_config(_seeded(layer.get_config(), seed, name))
-            fresh.build_from_config(layer.get_build_config() or {})
-            for variable, drawn in zip(layer.variables, fresh.variables, strict=True):
-                values[id(variable)] = drawn.numpy()
+    for name, layer in _layers(model, ""):
+        drawn = _draw(type(layer), _seeded(layer.get_config(), seed, name), layer.get_build_config() or {})
+        values |= {id(variable): value for variable, value in zip(layer.variables, drawn, strict=True)}
     missing = [variable.path for variable in model.variables if id(variable) not in values]
     if missing:
         msg = f"model: expected all weights in layers, got {missing[0]} outside of them"
         raise InputError(msg)
     return [values[id(variable)] for variable in model.variables]
+
+
+_DRAWN: OrderedDict[tuple[type, str], tuple[np.ndarray, ...]] = OrderedDict()
+"""Values drawn in this process, the least recently used first: the variants of a study share layers and seeds."""
+_DRAWN_BYTES = 64_000_000
+
+
+def _draw(kind: type[keras.layers.Layer], config: dict[str, Any], built: dict[str, Any]) -> tuple[np.ndarray, ...]:
+    """The initial values of the variables of a layer made from ``config``, read-only."""
+    import keras
+
+    key = (kind, json.dumps([config, built], sort_keys=True, default=repr))
+    if key not in _DRAWN:
+        with keras.device("cpu:0"):
+            layer = kind.from_config(config)
+            layer.build_from_config(built)
+        _DRAWN[key] = tuple(variable.numpy() for variable in layer.variables)
+        for value in _DRAWN[key]:
+            value.setflags(write=False)
+        while sum(value.nbytes for values in _DRAWN.values() for value in values) > _DRAWN_BYTES and len(_DRAWN) > 1:
+            _DRAWN.popitem(last=False)
+    _DRAWN.move_to_end(key)
+    return _DRAWN[key]
 
 
 def _layers(model: keras.Model, prefix: str) -> Iterator[tuple[str, keras.layers.Layer]]:

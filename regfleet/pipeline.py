@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.analysis.sequential import LOOKS
 from regfleet.conclusion import Conclusion, batch_notes, conclude, data_facts, standings
-from regfleet.datasets import SPLITS, check_builtin, load_builtin
+from regfleet.datasets import SPLITS, check_source, load_dataset
 from regfleet.errors import InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.logs import log_to
@@ -91,7 +91,7 @@ def compare(
         if new:
             seeds = LOOKS[0] if study.adds_seeds else len(study.seeds)
             start(dict.fromkeys((variant.name for variant in variants), len(study.data) * seeds))
-        datasets = {name: load_builtin(name) for name in study.data}
+        datasets = {name: load_dataset(source) for name, source in study.sources().items()}
         if not new:
             _same_data(load(out), datasets)
         plan = make_plan(study, SPLITS[study.split], datasets)
@@ -182,8 +182,8 @@ def _open(settings: FleetSettings, *, in_process: bool) -> AbstractContextManage
 
 def _checked(study: Study, out: Path, settings: FleetSettings) -> Study:
     """Everything that can be refused before anything is written; returns the study with the seeds already there."""
-    for name in study.data:
-        check_builtin(name)
+    for source in study.sources().values():
+        check_source(source)
     resolve_variants(study)
     if settings.address:
         check_address(settings.address)

@@ -20,7 +20,7 @@ from pydantic import (
 
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
-from regfleet.records import AnalysisSettings, ModelSpec
+from regfleet.records import AnalysisSettings, DataSource, ModelSpec
 
 MAX_SEEDS = 1_000_000
 ARTICLE_MODEL = ModelSpec((512, 256, 128, 64, 32), ("tanh", "tanh", "tanh", "tanh", "relu"))
@@ -169,6 +169,10 @@ class Study(_Part):
     training: TrainingFields = TrainingFields()
     analysis: AnalysisFields = AnalysisFields()
     variant: Annotated[tuple[VariantFields, ...], NotEmpty]
+
+    def sources(self) -> dict[str, DataSource]:
+        """Where each data set comes from, by its name."""
+        return {name: DataSource(name) for name in self.data}
 
     @property
     def adds_seeds(self) -> bool:

@@ -60,7 +60,8 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
 def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
     """The traced fit, or why there is none; what is wrong with the model itself, the engine ``keras`` will raise."""
     from regfleet.training.contract import row_metrics
-    from regfleet.training.fused import Program, pays_to_compile
+    from regfleet.training.fused import Program
+    from regfleet.training.rules import pays_to_compile
 
     model, settings = _compiled(recipe, sets), _settings(recipe)
     program = Program(model, row_metrics(), settings, xla=pays_to_compile(model, len(sets.train.x), settings))
@@ -108,16 +109,21 @@ def _start(model: keras.Model, sets: Sets, seed: int) -> Start:
 def _fit(
     model: keras.Model, course: Course, sets: Sets, predict: Callable[[np.ndarray], np.ndarray], execution: str
 ) -> Fit:
-    """The record of a finished course: predictions and penalties with its last and its best weights."""
+    """The record of a finished course that left ``model`` with its last weights: predictions and penalties."""
+    import numpy as np
+
     from regfleet.training.contract import assign
 
     rows = {"train": sets.train, "val": sets.validation, "test": sets.test}
+    ends = np.cumsum([len(part.x) for part in rows.values()])[:-1]
+    every_row = np.concatenate([part.x for part in rows.values()])
     regularized = [weight for weight in model.trainable_weights if weight.regularizer is not None]
     kept = {id(weight) for weight in model.weights}
     probabilities, penalty = {}, {}
-    for when, values in (("last", course.last), ("best", course.best)):
-        assign(model.variables, values)
-        probabilities[when] = {name: predict(part.x) for name, part in rows.items()}
+    for when in ("last", "best"):
+        if when == "best":
+            assign(model.variables, course.best)
+        probabilities[when] = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
         penalty[when] = sum(float(weight.regularizer(weight)) for weight in regularized)
     return Fit(
         history={name: course.history[:, index] for index, name in enumerate(HISTORY_COLUMNS)},

@@ -80,4 +80,4 @@ def row_metrics() -> tuple[RowMetric, ...]:
 def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
     """Set each of ``variables`` to its value."""
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        variable.value.assign(value, read_value=False)

@@ -6,56 +6,19 @@ graph as they are; what remains here is Keras' own training step, the loop over 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from regfleet.records import HISTORY_COLUMNS
+from regfleet.records import HISTORY_COLUMNS, HISTORY_METRICS
 from regfleet.training.contract import Course, assign
 from regfleet.training.order import permutation
+from regfleet.training.rules import no_gradients_kept, same_in_training
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import keras
     import numpy as np
     import tensorflow as tf
 
     from regfleet.training.contract import RowMetric, Settings, Start
-
-
-XLA_FROM = 20_000
-"""Updates from which a fit is compiled by XLA. Measured on two cores: compiling takes 4 to 10 s and then saves 0.07 to
-0.3 ms an update, so that it pays within five fits of this length; shorter fits are faster as a plain graph."""
-
-
-def pays_to_compile(model: keras.Model, rows: int, settings: Settings) -> bool:
-    """Whether XLA is faster than a plain graph for fits of ``model`` on ``rows`` training rows on this device.
-
-    A rule and not a timing, so that the same fit takes the same path, and gives the same bits, in every worker.
-    XLA draws random numbers tenfold slower than TensorFlow on a CPU, so a model with noise stays a graph there.
-    """
-    import tensorflow as tf
-
-    noisy = len(model.variables) > len(model.weights)
-    updates = settings.epochs * -(-rows // settings.batch_size)
-    return updates >= XLA_FROM and not (noisy and not tf.config.get_visible_devices("GPU"))
-
-
-@contextmanager
-def _no_gradients_kept() -> Iterator[None]:
-    """Forget the gradients that a trace registers for good, and with them the whole graph: they have served.
-
-    Every Keras optimizer registers one (`tf.distribute`'s all-reduce has a custom gradient); 10 MB a trace would stay.
-    """
-    from tensorflow.python.framework import ops
-
-    registered = ops.gradient_registry._registry  # noqa: SLF001 - TensorFlow has no other way to take one back
-    before = set(registered)
-    try:
-        yield
-    finally:
-        for name in set(registered) - before:
-            del registered[name]
 
 
 class Progress(NamedTuple):
@@ -85,8 +48,9 @@ class Program:
         model.optimizer.build(model.trainable_variables)
         self._slots = [variable.numpy() for variable in model.optimizer.variables]
         self._best = [tf.Variable(variable.numpy(), trainable=False) for variable in model.variables]
-        self._infer = tf.function(self._inference, autograph=False, reduce_retracing=True)
-        self._rows_add_losses = False
+        rows = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype)
+        self._infer = tf.function(self._inference, (rows,), autograph=False)
+        self._rows_add_losses = self._lags = False
         self._use(xla=xla)
 
     def _use(self, *, xla: bool) -> None:
@@ -104,7 +68,7 @@ class Program:
         """
         import tensorflow as tf
 
-        with _no_gradients_kept():
+        with no_gradients_kept():
             try:
                 self._run(start, epochs=0)
             except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
@@ -114,23 +78,30 @@ class Program:
                 self._run(start, epochs=0)
 
     def run(self, start: Start) -> Course:
-        """Train from ``start``; the result depends on nothing that ran before."""
-        end = self._run(start, self._settings.epochs)
+        """Train from ``start``, whatever ran before; leaves the model with the last weights."""
+        end, judged = self._run(start, self._settings.epochs)
+        history = end.history.numpy()[: int(end.epoch)]
+        if self._lags:
+            width = len(HISTORY_METRICS)
+            history[:-1, width : 2 * width] = history[1:, :width]
+            history[-1, width : 2 * width] = judged.numpy()
         return Course(
-            history=end.history.numpy()[: int(end.epoch)],
+            history=history,
             last=[variable.numpy() for variable in self.model.variables],
             best=[variable.numpy() for variable in self._best],
             best_epoch=int(end.best_epoch),
             diverged_at=int(end.diverged_at) or None,
         )
 
-    def _run(self, start: Start, epochs: int) -> Progress:
+    def _run(self, start: Start, epochs: int) -> tuple[Progress, Any]:
         import tensorflow as tf
 
         assign(self.model.variables, start.values)
         assign(self.model.optimizer.variables, self._slots)
         rows = (start.train.x, start.train.y, start.validation.x, start.validation.y)
-        end: Progress = self._fit(tf.constant(epochs), tf.constant(start.order_key), *map(tf.constant, rows))
+        end: tuple[Progress, Any] = self._fit(
+            tf.constant(epochs), tf.constant(start.order_key), *map(tf.constant, rows)
+        )
         return end
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -140,23 +111,30 @@ class Program:
         predicted: np.ndarray = self._infer(tf.constant(x))[0].numpy()
         return predicted
 
-    def _whole_fit(self, epochs: Any, key: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> Progress:
+    def _whole_fit(self, epochs: Any, key: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> tuple[Progress, Any]:
+        """The course and, where the training rows' evaluation lags, the one of the last weights."""
         import tensorflow as tf
 
+        # With one batch an epoch, in a model that is the same in training, the next epoch's forward pass is this one's
+        # evaluation of the training rows: the history is completed with it afterwards.
+        self._lags = x.shape[0] <= self._settings.batch_size and same_in_training(self.model)
         both = tf.concat([x, x_val], axis=0)
 
         def epoch(progress: Progress) -> tuple[Progress]:
             seen = self._epoch(progress.epoch, key, x, y)
-            row = tf.concat([seen, *self._evaluate(both, (x, y), (x_val, y_val))], axis=0)
-            return (self._judge(progress, row, epochs),)
+            if self._lags:
+                row = [seen, tf.zeros_like(seen), *self._evaluate(x_val, (x_val, y_val))]
+            else:
+                row = [seen, *self._evaluate(both, (x, y), (x_val, y_val))]
+            return (self._judge(progress, tf.concat(row, axis=0), epochs),)
 
         zero = tf.constant(0)
         history = tf.TensorArray(tf.float32, self._settings.epochs, element_shape=(len(HISTORY_COLUMNS),))
         begin = Progress(zero, epochs > 0, history, tf.constant(float("inf")), zero, zero)
         (end,) = tf.while_loop(lambda progress: progress.running, epoch, (begin,))
+        (judged,) = self._evaluate(x, (x, y)) if self._lags else (None,)
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        result: Progress = end._replace(history=end.history.stack())
-        return result
+        return end._replace(history=end.history.stack()), judged
 
     def _epoch(self, epoch: Any, key: Any, x: Any, y: Any) -> Any:
         """All updates of one epoch; returns loss and metrics averaged over its rows, each as of before its update."""
@@ -236,7 +214,7 @@ class Program:
 
         epoch = progress.epoch + 1
         column = dict(zip(HISTORY_COLUMNS, tf.unstack(row), strict=True))
-        finite = tf.math.is_finite(column["loss"] + column["train_loss"] + column["val_loss"])
+        finite = tf.math.is_finite(column["loss"] + column["val_loss"])
         current = column["val_cross_entropy"]
         improved = (finite & (current < progress.lowest)) | (epoch == 1)
 

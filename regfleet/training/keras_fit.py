@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def train(model: keras.Model, settings: Settings, start: Start) -> Course:
-    """Fit the compiled ``model``, whose optimizer has not been used, from ``start``."""
+    """Fit the compiled ``model``, whose optimizer is new, from ``start``; leaves it with the last weights."""
     assign(model.variables, start.values)
     watch = _watch(settings, start)
     rows = len(start.train.x)
@@ -77,7 +77,7 @@ def _watch(settings: Settings, start: Start) -> Any:
             seen |= {f"train_{name}": value for name, value in inference.items()}
             prefixes = ("", "train_", "val_")
             self.history.append([seen[prefix + metric] for prefix in prefixes for metric in HISTORY_METRICS])
-            if not np.isfinite([seen[prefix + "loss"] for prefix in prefixes]).all():
+            if not np.isfinite([seen["loss"], seen["val_loss"]]).all():
                 self.diverged_at = epoch + 1
                 self.model.stop_training = True
             elif seen["val_cross_entropy"] < self.lowest:

@@ -1,0 +1,74 @@
+"""What is to be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """One regularizer with its parameters and place; ``str`` gives the canonical text ``l2(0.01)@all``."""
+
+    name: str
+    values: tuple[float, ...]
+    place: str
+
+    def __str__(self) -> str:
+        values = ",".join(f"{value:g}" for value in self.values)
+        return f"{self.name}({values})@{self.place}" if values else f"{self.name}@{self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The training settings of a variant. ``learning_rate`` None is the Keras optimizer's own default."""
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float | None = None
+    early_stopping: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What is compared: techniques joined by ``+`` with the training settings they need.
+
+    ``name`` is canonical and unique in a study, e.g. ``batchnorm@2[batch_size=32]``; ``label`` is for people.
+    ``control`` names the variant without technique that has the same training settings; None marks a control.
+    ``family`` is the text of the sweep that the variant came from.
+    """
+
+    name: str
+    label: str
+    techniques: tuple[Technique, ...]
+    training: Training
+    control: str | None = None
+    family: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A multilayer perceptron: the width and the activation of each hidden Dense layer, named ``dense_1`` and on."""
+
+    hidden: tuple[int, ...]
+    activations: tuple[str, ...]
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The hidden layers' names, first to last."""
+        return tuple(f"dense_{number}" for number in range(1, len(self.hidden) + 1))
+
+    def __str__(self) -> str:
+        return " → ".join(f"{width} {name}" for width, name in zip(self.hidden, self.activations, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSpec:
+    """How rows become three sets. With ``test_is_validation``, the article's protocol, one held-out set plays two."""
+
+    name: str
+    train: float
+    validation: float
+    test: float
+    stratified: bool = True
+    test_is_validation: bool = False

@@ -1,0 +1,209 @@
+"""What the analysis says of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from regfleet.records.comparison import AnalysisSettings, Comparison, Interval, Spread, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Mean over seeds per epoch with the band that holds 90 % of them; ``epochs`` from 1, all of equal length."""
+
+    epochs: tuple[int, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSummary:
+    """One row of the leaderboard. Ranks are shared by ties; scores are means on the test set.
+
+    ``gap`` is training minus validation accuracy in inference mode on the same weights; ``gap_change`` its paired
+    difference from the control's. ``curves`` is keyed by history column. ``scores`` are those of ``seeds``; ``iqm`` is
+    `Spread.iqm` with a bootstrap interval over the seeds; ``binomial_sd`` is what chance alone makes of one test set.
+    """
+
+    name: str
+    label: str
+    control: str | None
+    family: str | None
+    rank: int | None
+    finished: int
+    failed: int
+    diverged: int
+    score: Interval
+    spread: Spread
+    train_score: float
+    comparison: Comparison | None
+    gap: Interval
+    gap_change: Interval | None
+    best_epoch: float
+    seconds: float
+    curves: Mapping[str, Curve]
+    seeds: tuple[int, ...] = ()
+    scores: tuple[float, ...] = ()
+    iqm: Interval | None = None
+    binomial_sd: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The best mean against the runner-up's, paired by seed; ``clear`` when the interval excludes zero.
+
+    The interval is simultaneous over all rivals of the best, because the data chose which of them is shown.
+    """
+
+    best: str
+    runner_up: str
+    difference: Interval
+    clear: bool
+    seeds: tuple[int, ...] = ()
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FamilySummary:
+    """A sweep: its members, the swept ``values`` (NaN where several parameters vary), and the tuned variant.
+
+    ``tuned`` takes on each seed the member with the best validation score and is judged on test; ``picks`` counts how
+    often each member was taken.
+    """
+
+    family: str
+    members: tuple[str, ...]
+    values: tuple[float, ...]
+    picks: tuple[int, ...]
+    tuned: VariantSummary
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """The analysis of one data set; ``variants`` are in order of rank, those without one last.
+
+    ``comparisons`` is the number of simultaneous intervals; ``ratio`` n_test/n_train as it entered them (0 for scope
+    this_dataset and for a fixed test set). ``about`` says in words what the intervals are about; ``floor`` is the
+    typical resolution floor of a comparison (0: none) and ``useful_seeds`` the number beyond which seeds add next to
+    nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report.
+    """
+
+    dataset: str
+    n_train: int
+    n_val: int
+    n_test: int
+    ratio: float
+    comparisons: int
+    variants: tuple[VariantSummary, ...]
+    lead: Lead | None
+    families: tuple[FamilySummary, ...] = ()
+    fixed_test: bool = False
+    about: str = ""
+    floor: float = float("nan")
+    useful_seeds: int | None = None
+    headline: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AcrossComparison:
+    """A variant against its control over data sets: one mean difference per data set is one observation.
+
+    ``wilcoxon_p`` is the signed-rank test beside the interval that decides; ``agrees`` is False where the two differ.
+    """
+
+    name: str
+    label: str
+    control: str
+    datasets: tuple[str, ...]
+    differences: tuple[float, ...]
+    difference: Interval
+    sd: float
+    p: float
+    wilcoxon_p: float
+    agrees: bool
+    rope: float
+    verdict: Word
+    note: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class RankTest:
+    """Ranks over data sets (1 is best): Friedman's test, Iman and Davenport's, and the critical difference.
+
+    ``diagram`` says whether there is enough to draw one: ten data sets or more and Friedman's p below .05.
+    """
+
+    variants: tuple[str, ...]
+    mean_ranks: tuple[float, ...]
+    datasets: int
+    chi2: float
+    p: float
+    f: float
+    f_p: float
+    critical_difference: float
+    diagram: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """The analysis over data sets, from five up."""
+
+    datasets: tuple[str, ...]
+    comparisons: tuple[AcrossComparison, ...]
+    ranks: RankTest | None
+    headline: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look of a study that adds seeds until the answer is clear: what was settled, and what to do next.
+
+    ``alpha`` is the share spent at this look. ``hopeless`` ones are undecided, and no number of seeds will decide them.
+    ``next_seeds`` is the number of seeds to go on to, None to stop; ``reason`` says why in a sentence. ``running`` are
+    the variants to train on them: the undecided ones, the members of undecided sweeps, and their controls.
+    """
+
+    dataset: str
+    number: int
+    looks: int
+    seeds: int
+    alpha: float
+    settled: tuple[str, ...]
+    undecided: tuple[str, ...]
+    hopeless: tuple[str, ...]
+    next_seeds: int | None
+    reason: str
+    running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Whether a study can see a difference of ``effect``: the seeds it takes, or how many times the rows.
+
+    ``seeds`` None: no number of seeds does, and ``rows_factor`` times the rows would. ``smallest`` is the difference
+    that unlimited seeds show with the same ``power``.
+    """
+
+    effect: float
+    sd: float
+    ratio: float
+    power: float
+    seeds: int | None
+    rows_factor: float | None
+    smallest: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that the terminal, the report and the exports say; none of them computes."""
+
+    settings: AnalysisSettings
+    rope: float
+    datasets: tuple[DatasetSummary, ...]
+    across: Across | None = None
+    looks: tuple[Look, ...] = ()

@@ -1,0 +1,92 @@
+"""Trials, the chunks that run as tasks, and what comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from regfleet.records.study import ModelSpec, SplitSpec, Variant
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Status = Literal["done", "diverged", "failed"]
+
+HISTORY_METRICS = ("loss", "cross_entropy", "accuracy", "mse")
+HISTORY_SETS = ("", "train_", "val_")
+"""Column prefixes of a history: none for Keras' own training-mode averages over the epoch's batches, ``train_`` and
+``val_`` for inference mode after the epoch's last update."""
+HISTORY_COLUMNS = tuple(rows + metric for rows in HISTORY_SETS for metric in HISTORY_METRICS)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Variant × data set × seed. ``key`` is a hash of everything that determines the result."""
+
+    key: str
+    dataset: str
+    variant: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Trials of one variant on one data set that run as one task."""
+
+    dataset: str
+    variant: Variant
+    model: ModelSpec
+    split: SplitSpec
+    engine: str
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """What an engine returns for one seed.
+
+    ``history``: float32 (epochs run,) for each of HISTORY_COLUMNS. ``probabilities[when][rows]``: float32 (rows,
+    classes) with ``when`` in last, best and ``rows`` in train, val, test, in inference mode. ``penalty[when]`` is what
+    the regularizers add to the loss. ``best_epoch`` (from 1) has the lowest validation cross-entropy, the first of
+    equals. ``diverged_at`` is the epoch (from 1) whose loss was not finite; the history ends there. ``execution`` says
+    how the engine ran, ``trace_seconds`` what the first fit of its kind in a process paid to be traced. ``weights``
+    are the model's last.
+    """
+
+    history: Mapping[str, np.ndarray]
+    probabilities: Mapping[str, Mapping[str, np.ndarray]]
+    penalty: Mapping[str, float]
+    best_epoch: int
+    diverged_at: int | None
+    execution: str
+    trace_seconds: float = 0.0
+    weights: tuple[np.ndarray, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A finished trial: its history and metrics, or its failure with traceback.
+
+    ``metrics`` has ``{last,best}_{train,val,test}_{loss,cross_entropy,accuracy,mse,macro_f1,calibration_error}`` as
+    floats and ``{last,best}_test_correct`` as counts of rows; it is empty for a failed trial.
+    """
+
+    trial: Trial
+    status: Status
+    engine: str
+    execution: str = ""
+    history: Mapping[str, np.ndarray] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    diverged_at: int | None = None
+    n_train: int = 0
+    n_val: int = 0
+    n_test: int = 0
+    weights: int = 0
+    seconds: float = 0.0
+    trace_seconds: float = 0.0
+    host: str = ""
+    device: str = ""
+    error: str = ""
+    traceback: str = ""
