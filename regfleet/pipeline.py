@@ -115,7 +115,7 @@ def compare(
         record(trained=0)  # whatever becomes of this run, its trials can be analysed
         recorded = replace(results)  # the same trials, with the new provenance
         trained, interrupted = _train(study, plan, datasets, recorded, store, start, watch)
-        watch.stop()
+        stack.close()  # no worker outlives the training
         record(trained)
         return replace(conclude(out), interrupted=interrupted)
 

@@ -158,6 +158,9 @@ class RayFleet:
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks, each on a worker; a lost worker costs its chunk a retry, never the study.
 
+        Tasks still running when the caller stops end with the fleet: to cancel one whose result is on its way ends the
+        whole driver ("Tried to complete task that was not pending", Ray 2.60).
+
         Raises FleetError when the cluster has no node left that could run a task.
         """
         import ray
@@ -166,34 +169,30 @@ class RayFleet:
         running: dict[Any, Attempt] = {}
         retries = Retries()
         heard = counted = time.monotonic()
-        try:
-            while True:
-                if time.monotonic() - counted > COUNT_SECONDS:
-                    counted = time.monotonic()
-                    self.workers = self._count()
-                while len(running) < self._bound(source) and (attempt := retries.pop() or _fresh(source)):
-                    reference = self._task.remote(work, attempt.chunk, stored[attempt.chunk.dataset])
-                    running[reference] = attempt
-                if not running:
-                    return
-                done, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
-                if not done:
-                    done, _ = ray.wait(list(running), timeout=WAIT_SECONDS)
-                for reference in done:
-                    heard = time.monotonic()
-                    attempt = running.pop(reference)
-                    outcomes = self._collect(reference, attempt, retries)
-                    log.info("%s", _told(attempt.chunk, outcomes))
-                    del reference
-                    source.learn(outcomes)
-                    if outcomes:
-                        yield outcomes
-                if time.monotonic() - heard > SILENCE_SECONDS:
-                    heard = time.monotonic()
-                    self._check_alive()
-        finally:
-            for reference in running:
-                ray.cancel(reference, force=True)
+        while True:
+            if time.monotonic() - counted > COUNT_SECONDS:
+                counted = time.monotonic()
+                self.workers = self._count()
+            while len(running) < self._bound(source) and (attempt := retries.pop() or _fresh(source)):
+                reference = self._task.remote(work, attempt.chunk, stored[attempt.chunk.dataset])
+                running[reference] = attempt
+            if not running:
+                return
+            done, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
+            if not done:
+                done, _ = ray.wait(list(running), timeout=WAIT_SECONDS)
+            for reference in done:
+                heard = time.monotonic()
+                attempt = running.pop(reference)
+                outcomes = self._collect(reference, attempt, retries)
+                log.info("%s", _told(attempt.chunk, outcomes))
+                del reference
+                source.learn(outcomes)
+                if outcomes:
+                    yield outcomes
+            if time.monotonic() - heard > SILENCE_SECONDS:
+                heard = time.monotonic()
+                self._check_alive()
 
     def _bound(self, source: WorkSource) -> int:
         if self._settings.workers or not source.measured:
