@@ -33,6 +33,9 @@ class Insertion:
 class Recipe:
     """How to train one variant: the base model, what techniques add to it, and the training settings.
 
+    ``base`` makes a model of the user's own, not compiled, from the shape of one row and the number of outputs; None is
+    the multilayer perceptron of ``model``.
+
     A technique is a function Recipe → Recipe; a combination is function composition, so insertions behind one layer
     stand in the order in which the techniques are written.
     """
@@ -41,6 +44,7 @@ class Recipe:
     training: Training
     penalties: tuple[Penalty, ...] = ()
     insertions: tuple[Insertion, ...] = ()
+    base: Callable[[tuple[int, ...], int], keras.Model] | None = None
 
     def penalize(self, layers: tuple[str, ...], make: Callable[[], keras.regularizers.Regularizer]) -> Recipe:
         """The recipe with a kernel penalty on each of ``layers``."""

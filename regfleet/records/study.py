@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,18 @@ class Technique:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The training settings of a variant. ``learning_rate`` None is the Keras optimizer's own default."""
+    """The training settings of a variant.
+
+    ``learning_rate`` None is the Keras optimizer's own default; ``class_weight`` balanced weighs each training row by
+    rows / (classes · rows of its class).
+    """
 
     epochs: int
     batch_size: int
     optimizer: str
     learning_rate: float | None = None
     early_stopping: int | None = None
+    class_weight: Literal["balanced"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +54,30 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A multilayer perceptron: the width and the activation of each hidden Dense layer, named ``dense_1`` and on."""
+    """A multilayer perceptron, or a model of the user's own.
+
+    ``hidden`` and ``activations``: the width and the activation of each hidden Dense layer, named ``dense_1`` and on;
+    empty for a model that ``source`` names (``package.module:build``, ``net.keras``), whose hidden layers with a kernel
+    are ``layers``, whose architecture hashes to ``fingerprint``, and whose weights ``keep_weights`` keeps.
+    """
 
     hidden: tuple[int, ...]
     activations: tuple[str, ...]
+    source: str = ""
+    layers: tuple[str, ...] = ()
+    fingerprint: str = ""
+    keep_weights: bool = False
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """The hidden layers' names, first to last."""
+        if self.source:
+            return self.layers
         return tuple(f"dense_{number}" for number in range(1, len(self.hidden) + 1))
 
     def __str__(self) -> str:
+        if self.source:
+            return self.source
         return " → ".join(f"{width} {name}" for width, name in zip(self.hidden, self.activations, strict=True))
 
 
