@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from regfleet.api import Results as Results
+    from regfleet.api import compare as compare
+    from regfleet.api import load as load
     from regfleet.foreign import analyze as analyze
-    from regfleet.pipeline import compare as compare
     from regfleet.results import HISTORY_FIELDS as HISTORY_FIELDS
     from regfleet.results import TRIAL_FIELDS as TRIAL_FIELDS
-    from regfleet.results import Results as Results
-    from regfleet.results import load as load
     from regfleet.study import Study as Study
 
 _HOME = {
     "analyze": "foreign",
-    "compare": "pipeline",
+    "compare": "api",
     "HISTORY_FIELDS": "results",
-    "Results": "results",
+    "Results": "api",
     "TRIAL_FIELDS": "results",
-    "load": "results",
+    "load": "api",
     "Study": "study",
 }
 __all__ = ["HISTORY_FIELDS", "TRIAL_FIELDS", "Results", "Study", "__version__", "analyze", "compare", "load"]

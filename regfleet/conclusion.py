@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+import tomllib
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet.datasets import SPLITS, row_counts
-from regfleet.errors import ResultsError
+from regfleet.datasets import parse_split, row_counts, split_meaning, stratifies
+from regfleet.errors import InputError, ResultsError
 from regfleet.looks import Standing, summarize_standings, take_looks, within
 from regfleet.plan import looks_of, resolve_variants
 from regfleet.records import Failure, StudyFacts
-from regfleet.results import Results, load, write_text
-from regfleet.study import Study, read_study, read_study_file
+from regfleet.results import Place, Results, load
+from regfleet.study import Study, read_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,7 +39,7 @@ class Analysis:
     headlines: Mapping[str, tuple[str, ...]]
     failures: tuple[Failure, ...]
     facts: StudyFacts
-    report: Path | None
+    report: Path | str | None
 
     def _repr_html_(self) -> str:
         """The verdict and the leaderboard, as a notebook shows them."""
@@ -70,7 +71,7 @@ class Conclusion(Analysis):
 
     study: Study
     results: Results
-    report: Path
+    trials: pd.DataFrame
     interrupted: bool = False
 
 
@@ -84,30 +85,46 @@ class Analysed:
     finished: int
 
 
-def conclude(out: str | Path, templates: Path | None = None) -> Conclusion:
+def conclude(out: str | Path | Place, templates: Path | None = None) -> Conclusion:
     """Analyse a results directory and write its report and tables again; trains nothing.
 
     ``templates`` is a folder whose files replace the report's own. Raises ResultsError when ``out`` holds no results.
     """
-    study, results = read_results(out)
-    found = analyse(study, results)
-    facts, failures = _facts(study, results, found), failures_of(found.trials)
-    return Conclusion(
-        summary=found.summary,
-        headlines={data.dataset: data.headline for data in found.summary.datasets},
-        failures=failures,
-        facts=facts,
-        report=write_report(results.path, found.summary, facts, failures, found.trials, templates),
-        study=study,
-        results=results,
+    found = judge(*read_results(out))
+    place = found.results.place
+    return replace(
+        found, report=write_report(place, found.summary, found.facts, found.failures, found.trials, templates)
     )
 
 
-def read_results(out: str | Path) -> tuple[Study, Results]:
+def judge(study: Study, results: Results) -> Conclusion:
+    """Analyse what a results directory holds of its study, for its report; writes nothing."""
+    found = analyse(study, results)
+    return Conclusion(
+        summary=found.summary,
+        headlines={data.dataset: data.headline for data in found.summary.datasets},
+        failures=failures_of(found.trials),
+        facts=_facts(study, results, found),
+        report=None,
+        study=study,
+        results=results,
+        trials=found.trials,
+    )
+
+
+def read_results(out: str | Path | Place) -> tuple[Study, Results]:
     """The study of a results directory and what it holds; raises ResultsError when it holds no results."""
     results = load(out)
-    file = results.path / "study.toml"
-    return read_study(read_study_file(file), source=str(file)), results
+    return kept_study(results.place), results
+
+
+def kept_study(place: Place) -> Study:
+    """The study whose results are kept there; raises InputError when its study.toml is not one."""
+    file = place.at("study.toml")
+    try:
+        return read_study(tomllib.loads(place.text("study.toml")), source=file)
+    except tomllib.TOMLDecodeError as problem:
+        raise InputError(f"{file}: expected a TOML study file; got {problem}") from None
 
 
 def analyse(study: Study, results: Results) -> Analysed:
@@ -115,15 +132,15 @@ def analyse(study: Study, results: Results) -> Analysed:
     from regfleet import analysis
 
     variants, settings = resolve_variants(study), study.analysis.settings()
-    trials, shares = _asked(study, results), class_shares(results.provenance)
+    trials, shares = asked_rows(study, results), class_shares(results.provenance)
     if not study.adds_seeds:
-        planned = len(study.data) * len(variants) * len(study.seeds)
-        summary = analysis.summarize(trials, results.histories, variants, settings, shares)
+        planned = len(study.names) * len(variants) * len(study.seeds)
+        summary = analysis.summarize(trials, results.curves, variants, settings, shares)
         return Analysed(summary, trials, planned, _done(trials))
     stand = standings(study, trials, results.provenance)
     asked = _within(trials, {name: one.asked for name, one in stand.items()})
     trials = _within(trials, {name: one.analysed for name, one in stand.items()})
-    summary = summarize_standings(trials, results.histories, variants, settings, stand, shares)
+    summary = summarize_standings(trials, results.curves, variants, settings, stand, shares)
     return Analysed(summary, trials, sum(sum(one.asked.values()) for one in stand.values()), _done(asked))
 
 
@@ -132,25 +149,25 @@ def _done(trials: pd.DataFrame) -> int:
 
 
 def write_report(
-    out: Path,
+    place: Place,
     summary: Summary,
     facts: StudyFacts,
     failures: tuple[Failure, ...],
     trials: pd.DataFrame,
     templates: Path | None = None,
-) -> Path:
-    """Write the report and its tables into ``out``; returns the report."""
+) -> Path | str:
+    """Write the report and its tables; returns where the report is: a path, or a URL."""
     from regfleet.report import exports, render
 
     headlines = {data.dataset: data.headline for data in summary.datasets}
     files = {
-        "report.html": render(summary, facts, failures, trials, headlines, templates),
-        "leaderboard.csv": exports.leaderboard_csv(summary),
-        "trials.csv": exports.trials_csv(trials),
+        "report.html": render(summary, facts, failures, trials, headlines, templates).encode(),
+        "leaderboard.csv": exports.leaderboard_csv(summary).encode(),
+        "trials.csv": b"".join(block.encode() for block in exports.trials_csv_blocks(trials)),
     }
-    for name, text in files.items():
-        write_text(out / name, text)
-    return out / "report.html"
+    for name, content in files.items():
+        place.write(name, content)
+    return place.local / "report.html" if place.local else place.at("report.html")
 
 
 def standings(study: Study, trials: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Standing]:
@@ -160,12 +177,12 @@ def standings(study: Study, trials: pd.DataFrame, provenance: Mapping[str, Any])
     """
     variants, settings, shares = resolve_variants(study), study.analysis.settings(), class_shares(provenance)
     found = {}
-    for name in study.data:
+    for name in study.names:
         rows = provenance.get("data", {}).get(name, {})
         if not {"training_rows", "test_rows"} <= set(rows):
             msg = f"provenance.json: expected the rows of {name}, which say when to look; got none. Run compare again"
             raise ResultsError(msg)
-        planned = looks_of(study, rows["training_rows"], rows["test_rows"])
+        planned = looks_of(study, rows["training_rows"], rows["test_rows"], fixed_test=rows.get("fixed_test", False))
         found[name] = take_looks(trials[trials["dataset"] == name], variants, settings, planned, shares)
     return found
 
@@ -175,14 +192,27 @@ def data_facts(dataset: Dataset, split: SplitSpec) -> dict[str, Any]:
     import numpy as np
 
     n_train, n_validation, n_test = row_counts(dataset, split)
-    return {
+    facts: dict[str, Any] = {
         "sha256": dataset.fingerprint,
+        "task": dataset.task,
         "rows": len(dataset.target),
         "training_rows": n_train,
         "validation_rows": n_validation,
         "test_rows": n_test,
-        "rows_by_class": np.bincount(dataset.target, minlength=len(dataset.classes)).tolist(),
+        "fixed_test": dataset.fixed_test,
+        "split": _meaning(split, dataset),
+        "notes": list(dataset.notes),
     }
+    if dataset.task == "classification":
+        facts["rows_by_class"] = np.bincount(dataset.target, minlength=len(dataset.classes)).tolist()
+    return facts
+
+
+def _meaning(split: SplitSpec, dataset: Dataset) -> str:
+    """What the split means for the interval, empty for sets drawn at random, which the report explains."""
+    special = dataset.fixed_test or split.folds or dataset.groups is not None
+    plain = not special and (not split.stratified or dataset.task == "regression" or stratifies(dataset, split))
+    return "" if plain else split_meaning(split, dataset)
 
 
 def class_shares(provenance: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
@@ -194,11 +224,13 @@ def class_shares(provenance: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     }
 
 
-def _asked(study: Study, results: Results) -> pd.DataFrame:
+def asked_rows(study: Study, results: Results) -> pd.DataFrame:
     """The rows of the trials that the study is about."""
     trials = results.trials
-    asked = trials["variant"].isin([v.name for v in resolve_variants(study)]) & trials["dataset"].isin(study.data)
-    return trials[asked & (study.adds_seeds | trials["seed"].isin(study.seeds))]
+    asked = trials["variant"].isin([v.name for v in resolve_variants(study)]) & trials["dataset"].isin(study.names)
+    rows = trials[asked & (study.adds_seeds | trials["seed"].isin(study.seeds))]
+    fixed = [name for name, data in results.provenance.get("data", {}).items() if data.get("fixed_test")]
+    return rows.assign(fixed_test=rows["dataset"].isin(fixed)) if fixed else rows
 
 
 def _within(trials: pd.DataFrame, seeds: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
@@ -239,7 +271,9 @@ def _facts(study: Study, results: Results, found: Analysed) -> StudyFacts:
         str(name): int(n) for name, n in trials[trials["n_train"] > 0].groupby("dataset")["n_train"].first().items()
     }
     notes = batch_notes(rows, (variant.training.batch_size for variant in variants))
-    if SPLITS[study.split].test_is_validation:
+    for name, data in results.provenance.get("data", {}).items():
+        notes += [f"{name}: {sentence}" for sentence in (data.get("split"), *data.get("notes", ())) if sentence]
+    if parse_split(study.split).test_is_validation:
         notes.append(ARTICLE_SPLIT_NOTE)
     fell_back = trials[trials["execution"].str.startswith("keras (")]
     notes += [f"{label}: {how}" for label, how in fell_back.groupby("label")["execution"].first().items()]
@@ -248,7 +282,7 @@ def _facts(study: Study, results: Results, found: Analysed) -> StudyFacts:
         notes.append(f"{waiting} more trials have finished; they wait for the others of their look to be analysed")
     runs = results.provenance.get("runs", [])
     return StudyFacts(
-        datasets=study.data,
+        datasets=study.names,
         model=str(study.model.spec()),
         # The base network's; normalization layers add to it.
         weights=int(trials.loc[trials["weights"] > 0, "weights"].min()) if (trials["weights"] > 0).any() else 0,

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from regfleet.conclusion import analyse, read_results
-from regfleet.datasets import SPLITS, load_dataset
+from regfleet.datasets import load_dataset, parse_split
 from regfleet.errors import InputError
 from regfleet.plan import Schedule, make_plan
 from regfleet.records import Detection
@@ -79,17 +79,17 @@ def forecast(directory: str | Path, effect: float, workers: int | None = None) -
 def _planned(bare: Forecast, seeds: int, study: Study, results: Results) -> Forecast:
     """``bare`` with the trials of ``seeds`` that the results lack."""
     # Looks are planned before the first seed, so results with looks cannot be added to.
-    out = Path(f"{results.path}-{seeds}") if study.adds_seeds else results.path
+    out = f"{results.path}-{seeds}" if study.adds_seeds else results.path
     wanted = study.model_copy(update={"seeds": tuple(sorted({*study.seeds, *range(seeds)}))})
     plan = make_plan(
-        wanted, SPLITS[study.split], {name: load_dataset(source) for name, source in study.sources().items()}
+        wanted, parse_split(study.split), {name: load_dataset(source) for name, source in study.sources().items()}
     )
     missing = plan.without(() if study.adds_seeds else results.finished)
     schedule = Schedule(missing, bare.workers, results.seconds_per_trial())
     seconds, chunks = schedule.seconds_left(bare.workers) or 0.0, 0
     while schedule.next():
         chunks += 1
-    command = ["regfleet", "compare", str(results.path / "study.toml"), "--seeds", str(seeds), "--out", str(out)]
+    command = ["regfleet", "compare", results.place.at("study.toml"), "--seeds", str(seeds), "--out", str(out)]
     return Forecast(
         bare.effect,
         bare.pilot_seeds,

@@ -12,6 +12,7 @@ from regfleet.conclusion import Analysis, failures_of, write_report
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
 from regfleet.records import StudyFacts
+from regfleet.results import place_of
 from regfleet.study import read_analysis
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ def analyze(
         frame = frame.assign(dataset=Path(scores).stem)
     directory = None if out is None else _free(Path(out))
     found = _understood(name, frame, asked, control)
-    histories = found.trials.iloc[:0]
-    summary = analysis.summarize(found.trials, histories, found.variants, found.settings)
+    summary = analysis.summarize(found.trials, None, found.variants, found.settings)
     told = _facts(found, [data.dataset for data in summary.datasets], command, facts)
     error = found.trials["status"].map({"failed": "there is no score", "diverged": "the score is not finite"})
     trials = found.trials.assign(label=found.trials["variant"], error=error, traceback="")
@@ -75,7 +75,7 @@ def analyze(
     report = None
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
-        report = write_report(directory, summary, told, failures, found.trials)
+        report = write_report(place_of(directory), summary, told, failures, found.trials)
     headlines = {data.dataset: data.headline for data in summary.datasets}
     return Analysis(summary=summary, headlines=headlines, failures=failures, facts=told, report=report)
 

@@ -2,10 +2,13 @@
 
 import logging
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from regfleet.masking import masked
 
 
 @contextmanager
@@ -17,7 +20,7 @@ def log_to(path: Path) -> Iterator[None]:
     """
     stream = path.open("a", encoding="utf-8")
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("regfleet")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -26,15 +29,23 @@ def log_to(path: Path) -> Iterator[None]:
     kept = {number: os.dup(number) for number in (1, 2)}
     for number in kept:
         os.dup2(stream.fileno(), number)
+    logger.info("a run begins on %s, process %d", platform.node(), os.getpid())
     try:
         yield
     finally:
+        logger.info("the run ends")
         _flush()
         for number, duplicate in kept.items():
             os.dup2(duplicate, number)
             os.close(duplicate)
         logger.removeHandler(handler)
         stream.close()
+
+
+class _Masked(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """The line without credentials."""
+        return masked(super().format(record))
 
 
 def _flush() -> None:

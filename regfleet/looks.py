@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regfleet.analysis import summarize, take_look
+from regfleet.analysis import Histories, summarize, take_look
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.rows import sweeps
 from regfleet.records import AnalysisSettings, DatasetSummary, Look, Summary, Variant
@@ -50,8 +50,6 @@ def take_looks(
         planned: seeds at each look.
         shares: data set → shares of its classes.
     """
-    import pandas as pd
-
     asked = dict.fromkeys([variant.name for variant in variants], planned[0])
     standing = Standing(replace(settings, look=1, looks=len(planned)), (), asked, asked)
     for number in range(1, len(planned) + 1):
@@ -59,7 +57,7 @@ def take_looks(
         if len(rows) < sum(asked.values()):
             break
         now = replace(settings, look=number, looks=len(planned))
-        (dataset,) = summarize(rows, pd.DataFrame(), variants, now, shares).datasets
+        (dataset,) = summarize(rows, None, variants, now, shares).datasets
         look = take_look(dataset, now, planned)
         following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
         standing = Standing(now, (*standing.looks, look), following, asked)
@@ -77,7 +75,7 @@ def within(trials: pd.DataFrame, seeds: Mapping[str, int]) -> pd.DataFrame:
 
 def summarize_standings(
     trials: pd.DataFrame,
-    histories: pd.DataFrame,
+    histories: Histories,
     variants: Sequence[Variant],
     settings: AnalysisSettings,
     standings: Mapping[str, Standing],
@@ -87,12 +85,11 @@ def summarize_standings(
 
     The comparison over data sets is made once, at the end, with all of alpha: no look depended on it.
     """
-    whole = summarize(trials.iloc[:0], histories.iloc[:0], variants, settings)
+    whole = summarize(trials.iloc[:0], None, variants, settings)
     datasets: list[DatasetSummary] = []
     for name, standing in sorted(standings.items()):
         rows = within(trials[trials["dataset"] == name], standing.analysed)
-        curves = histories[histories["key"].isin(rows["key"])]
-        datasets += summarize(rows, curves, variants, standing.settings, shares).datasets
+        datasets += summarize(rows, histories, variants, standing.settings, shares).datasets
     order = [variant.name for variant in variants] + list(sweeps(variants))
     looks = tuple(look for _, standing in sorted(standings.items()) for look in standing.looks)
     across = over_datasets(tuple(datasets), order, settings)

@@ -8,19 +8,22 @@ import time
 from collections import Counter
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.sequential import LOOKS
-from regfleet.conclusion import Conclusion, batch_notes, conclude, data_facts, standings
-from regfleet.datasets import SPLITS, check_source, load_dataset
-from regfleet.errors import InputError
+from regfleet.conclusion import Conclusion, batch_notes, conclude, data_facts, kept_study, standings
+from regfleet.datasets import BUILTIN
+from regfleet.errors import FleetError, InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.logs import log_to
-from regfleet.plan import Plan, Schedule, make_plan, resolve_variants
+from regfleet.metrics import metrics_of
+from regfleet.plan import Plan, Schedule, resolve_variants
+from regfleet.preparing import NOTHING, Given, Prepared, check, prepare
 from regfleet.provenance import provenance
-from regfleet.results import Results, Store, claim, load, write_text
-from regfleet.study import Study, read_study, read_study_file
+from regfleet.results import Place, Results, Store, load, place_of
+from regfleet.study import Study
 from regfleet.training.runtime import ENVIRONMENT
 from regfleet.trial import run_chunk, warm_up
 
@@ -57,25 +60,33 @@ class Watch:
         """No more trials will come."""
 
 
-def compare(
+def run(
     study: Study,
-    out: str | Path,
+    out: str | Path | Place,
     *,
     fleet: FleetSettings | None = None,
     in_process: bool = False,
     command: str = "regfleet.compare(…)",
     watch: Watch | None = None,
+    given: Given = NOTHING,
 ) -> Conclusion:
     """Train what the results directory ``out`` does not hold yet, analyse all of it and write the report.
 
-    Ctrl-C ends the training; what is finished is kept, analysed and reported, with ``interrupted`` set. Raises
-    InputError, ResultsError or FleetError.
+    ``given`` is what is in memory already.
+    Ctrl-C, or the loss of the cluster, ends the training; what is finished is kept, analysed and reported, with
+    ``interrupted`` set. Raises InputError, ResultsError or FleetError.
     """
-    out, watch, started = Path(out), watch or Watch(), time.time()
+    place, watch, started = place_of(out), watch or Watch(), time.time()
     settings = replace(fleet or FleetSettings(), environment=ENVIRONMENT)
-    study = _checked(study, out, settings)
+    check(study, sources=given == NOTHING)
+    get_ready = partial(prepare, given=given, note=watch.note, gpu=in_process)
+    # Nothing is written before data and model of the user's own were seen to be right.
+    known = given == NOTHING and not study.model.source and {one.location for one in study.data} <= {*BUILTIN}
+    known = known and study.analysis.metric in (None, *metrics_of("classification"))
+    ready: Prepared | None = None if known else get_ready(study)
+    study = _checked(ready.study if ready else study, place, settings)
     variants = resolve_variants(study)
-    with claim(out), log_to(out / "regfleet.log"), ExitStack() as stack:
+    with place.claim(), place.appending("regfleet.log") as log_file, log_to(log_file), ExitStack() as stack:
         log.info("%s", command)
         stack.callback(watch.stop)
         opened: list[Fleet] = []
@@ -83,21 +94,23 @@ def compare(
         def start(planned: Mapping[str, int]) -> Fleet:
             if not opened:
                 watch.start(variants, planned)
-                opened.append(stack.enter_context(_open(settings, in_process=in_process)))
+                opened.append(stack.enter_context(_open(settings, watch.note, in_process=in_process)))
             return opened[0]
 
         # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.
-        new = not (out / "study.toml").exists()
+        new = not place.exists("study.toml")
         if new:
             seeds = LOOKS[0] if study.adds_seeds else len(study.seeds)
             start(dict.fromkeys((variant.name for variant in variants), len(study.data) * seeds))
-        datasets = {name: load_dataset(source) for name, source in study.sources().items()}
+        if ready is None:
+            ready = get_ready(study)
+            study = ready.study
         if not new:
-            _same_data(load(out), datasets)
-        plan = make_plan(study, SPLITS[study.split], datasets)
-        write_text(out / "study.toml", study.toml())
-        store, results = Store(out, {variant.name: variant for variant in variants}), load(out)
-        data = {name: data_facts(dataset, plan.split) for name, dataset in datasets.items()}
+            _same_data(load(place), ready.datasets)
+        plan = ready.plan(study)
+        place.write("study.toml", study.toml().encode())
+        store, results = Store(place, {variant.name: variant for variant in variants}), load(place)
+        data = {name: data_facts(dataset, plan.split) for name, dataset in ready.datasets.items()}
         training_rows = {name: facts["training_rows"] for name, facts in data.items()}
         for text in (
             *store.set_aside(results.problems),
@@ -110,27 +123,29 @@ def compare(
             facts = provenance(
                 results.provenance, command=command, data=data, fleet=fleet_words, started=started, trained=trained
             )
-            write_text(out / "provenance.json", json.dumps(facts, indent=2) + "\n")
+            place.write("provenance.json", (json.dumps(facts, indent=2) + "\n").encode())
 
         record(trained=0)  # whatever becomes of this run, its trials can be analysed
         recorded = replace(results)  # the same trials, with the new provenance
-        trained, interrupted = _train(study, plan, datasets, recorded, store, start, watch)
+        trained, interrupted = _train(ready, study, plan, recorded, store, start, watch)
         stack.close()  # no worker outlives the training
+        store.merge()
         record(trained)
-        return replace(conclude(out), interrupted=interrupted)
+        return replace(conclude(place), interrupted=interrupted)
 
 
 def _train(
+    ready: Prepared,
     study: Study,
     plan: Plan,
-    datasets: Mapping[str, Dataset],
     before: Results,
     store: Store,
     start: Callable[[Mapping[str, int]], Fleet],
     watch: Watch,
 ) -> tuple[int, bool]:
-    """Run what is missing and store it as it comes; returns the trials that came and whether Ctrl-C ended it."""
+    """Run what is missing and store it as it comes; returns the trials that came and whether that was cut short."""
     tried: set[str] = set()
+    work = partial(run_chunk, base=ready.base) if ready.base else run_chunk
     try:
         for due, results, said in _stages(study, plan, before, tried):
             missing = due.without(results.finished | tried)
@@ -143,12 +158,16 @@ def _train(
                 keys = {trial.key for trial in due.trials} & results.finished
                 watch.resume(results.trials[results.trials["key"].isin(keys)])
             schedule = Schedule(missing, workers.workers, results.seconds_per_trial())
-            for outcomes in workers.run(schedule, run_chunk, datasets):
+            for outcomes in workers.run(schedule, work, ready.datasets):
                 store.append(outcomes)
                 tried |= {outcome.trial.key for outcome in outcomes}
                 watch.advance(outcomes, schedule.seconds_left(workers.workers))
     except KeyboardInterrupt:
         log.warning("interrupted after %d trials", len(tried))
+        return len(tried), True
+    except FleetError as problem:
+        watch.note(str(problem))
+        log.error("%s, after %d trials", problem, len(tried))  # noqa: TRY400  # a line says it all
         return len(tried), True
     return len(tried), False
 
@@ -171,29 +190,25 @@ def _stages(
         due = plan.limited({name: one.asked for name, one in standing.items()})
         yield due, results, [look.reason for look in looks if look not in told]
         told |= set(looks)
-        results = load(results.path)
+        results = load(results.place)
 
 
-def _open(settings: FleetSettings, *, in_process: bool) -> AbstractContextManager[Fleet]:
+def _open(settings: FleetSettings, note: Callable[[str], None], *, in_process: bool) -> AbstractContextManager[Fleet]:
     if in_process:
         return nullcontext(InProcess())
-    return ray_fleet(settings, warm_up=warm_up)
+    return ray_fleet(settings, warm_up=warm_up, note=note)
 
 
-def _checked(study: Study, out: Path, settings: FleetSettings) -> Study:
+def _checked(study: Study, place: Place, settings: FleetSettings) -> Study:
     """Everything that can be refused before anything is written; returns the study with the seeds already there."""
-    for source in study.sources().values():
-        check_source(source)
-    resolve_variants(study)
     if settings.address:
         check_address(settings.address)
-    file = out / "study.toml"
-    if not file.exists():
+    if not place.exists("study.toml"):
         return study
-    there = read_study(read_study_file(file), source=str(file))
+    there = kept_study(place)
     different = there.differences(study)
     if different:
-        msg = f"--out: expected results of this study; got {out}, where {'; '.join(different)}. Choose another --out"
+        msg = f"--out: expected results of this study; got {place}, where {'; '.join(different)}. Choose another --out"
         raise InputError(msg)
     return study.model_copy(update={"seeds": tuple(sorted({*there.seeds, *study.seeds}))})
 

@@ -5,21 +5,25 @@ import hashlib
 import json
 import statistics
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from regfleet.analysis import planned_looks
-from regfleet.datasets import row_counts
+from regfleet.datasets import check_source, parse_split, row_counts
 from regfleet.errors import InputError
+from regfleet.models import parse_model
 from regfleet.records import Chunk, Dataset, ModelSpec, Outcome, SplitSpec, Technique, Training, Trial, Variant
-from regfleet.study import Study
-from regfleet.techniques import describe_techniques, parse_techniques
+from regfleet.study import Study, VariantFields
+from regfleet.techniques import Sweep, describe_techniques, parse_techniques
 
 RESULT_FORMAT = 1
 """Part of every trial's key: raised when the same trial would give another result."""
 
 CHUNK_SECONDS = (1.0, 10.0)
 CHUNKS_PER_WORKER = 4
+RECENT = 99
+"""Trials of a group whose median time sizes the next chunk; all of them would cost more with every trial."""
 CHUNK_BYTES = 1_000_000
 """Of results per chunk. A lost one is made again, bit for bit, so it need not fit what Ray keeps in the driver."""
 
@@ -52,34 +56,80 @@ class Plan:
         return replace(self, groups=tuple(groups))
 
 
-def make_plan(study: Study, split: SplitSpec, datasets: Mapping[str, Dataset]) -> Plan:
+def make_plan(
+    study: Study,
+    split: SplitSpec,
+    datasets: Mapping[str, Dataset],
+    models: Mapping[str, ModelSpec] | None = None,
+) -> Plan:
     """The plan of a study; raises InputError when a technique does not fit the model.
 
-    A study that adds seeds is planned up to its last look.
+    ``models`` are those of the user's own, by data set. A study that adds seeds is planned up to its last look.
     """
-    model = study.model.spec()
-    variants = resolve_variants(study)
-    groups = tuple(
-        Chunk(
-            name,
-            variant,
-            model,
-            split,
-            study.engine,
-            tuple(
+    variants, groups = resolve_variants(study), []
+    for name, dataset in datasets.items():
+        model = (models or {}).get(name, study.model.spec())
+        seeds: Iterable[int] = study.seeds
+        if study.adds_seeds:
+            n_train, _, n_test = row_counts(dataset, split)
+            seeds = range(looks_of(study, n_train, n_test, fixed_test=dataset.fixed_test)[-1])
+        for variant in variants:
+            trials = (
                 Trial(trial_key(dataset, variant, model, split, study.engine, seed), name, variant.name, seed)
-                for seed in study.seeds or range(looks_of(study, *row_counts(dataset, split)[::2])[-1])
-            ),
-        )
-        for name, dataset in datasets.items()
-        for variant in variants
-    )
-    return Plan(model, split, variants, groups)
+                for seed in seeds
+            )
+            groups.append(Chunk(name, variant, model, split, study.engine, tuple(trials)))
+    return Plan(study.model.spec(), split, variants, tuple(groups))
 
 
-def looks_of(study: Study, n_train: int, n_test: int) -> tuple[int, ...]:
+def looks_of(study: Study, n_train: int, n_test: int, *, fixed_test: bool = False) -> tuple[int, ...]:
     """The numbers of seeds at which a study that adds seeds looks at a data set with so many rows."""
-    return planned_looks(n_test / n_train if study.analysis.scope == "new_data" else 0.0)
+    return planned_looks(n_test / n_train if study.analysis.scope == "new_data" and not fixed_test else 0.0)
+
+
+Problem = tuple[tuple[str | int, ...], str]
+"""The place of a field in a study, and a line on what is wrong with it."""
+
+
+def problems(study: Study, *, sources: bool = True) -> Iterator[Problem]:
+    """What is wrong with a study whose fields are right by themselves.
+
+    Without ``sources`` data and model are taken to be in memory. Where a model of the user's own is not built yet, its
+    layers are unknown and techniques are not looked at.
+    """
+    yield from _tried(("split",), lambda: parse_split(study.split))
+    yield from _tried(("seeds",), lambda: _check_folds(study))
+    if sources:
+        for number, source in enumerate(study.sources().values()):
+            yield from _tried(("data", number), partial(check_source, source))
+        if study.model.source:
+            yield from _tried(("model", "source"), partial(parse_model, study.model.source))
+    model = study.model.spec()
+    if model.layer_names:
+        found = [
+            problem
+            for number, entry in enumerate(study.variant)
+            for problem in _tried(("variant", number, "technique"), partial(_sweep, entry, model))
+        ]
+        yield from found or _tried(("variant",), lambda: resolve_variants(study))
+
+
+def _tried(place: tuple[str | int, ...], work: Callable[[], object]) -> Iterator[Problem]:
+    try:
+        work()
+    except InputError as problem:
+        yield place, str(problem)
+
+
+def _check_folds(study: Study) -> None:
+    try:
+        split = parse_split(study.split)
+    except InputError:
+        return
+    folds = split.repeats * split.folds
+    if folds and (study.adds_seeds or study.seeds[-1] >= folds):
+        got = "auto" if study.adds_seeds else study.seeds[-1]
+        raise InputError(f"--seeds: expected 0 to {folds - 1}, the folds of --split {split.name}; got {got}")
 
 
 def resolve_variants(study: Study) -> tuple[Variant, ...]:
@@ -87,34 +137,58 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
 
     Raises InputError naming ``--technique`` for what does not exist, is out of range or is given twice.
     """
-    model, base = study.model.spec(), Training(**study.training.model_dump())
+    model, base = study.model.spec(), study.training.settings()
     variants: dict[str, Variant] = {}
+    # A control is made where it is first needed, whether or not the study names it.
+    controls = (entry for entry in study.variant if entry.technique.strip() == "none")
+    own = {replace(base, **entry.overrides()): entry.label for entry in controls}
 
     def add(techniques: tuple[Technique, ...], training: Training, label: str | None, family: str | None) -> str:
-        suffix = "" if training == base else f"[batch_size={training.batch_size}]"
-        name = ("+".join(map(str, techniques)) or "none") + suffix
-        words = label or describe_techniques(techniques, model)
-        words += f", batch {training.batch_size}" if suffix and not label else ""
+        changed = _changes(training, base)
+        suffix = ",".join(f"{name}={value}" for name, value in changed.items())
+        name = ("+".join(map(str, techniques)) or "none") + (f"[{suffix}]" if suffix else "")
+        said = "".join(f", {_WORDS[name].format(value)}" for name, value in changed.items())
+        label = label if techniques else own.get(training)
+        words = label or describe_techniques(techniques, model) + said
         control = add((), training, None, None) if techniques else None
         variants.setdefault(name, Variant(name, words, techniques, training, control, family))
         return name
 
     add((), base, None, None)
     for entry in study.variant:
-        try:
-            sweep = parse_techniques(entry.technique, model)
-        except InputError as problem:
-            msg = f"--technique {entry.technique}: {problem}"
-            raise InputError(msg) from None
-        training = replace(base, batch_size=entry.batch_size or base.batch_size)
+        sweep = _sweep(entry, model)
         for techniques in sweep.combinations:
-            add(techniques, training, entry.label, sweep.family)
+            add(techniques, replace(base, **entry.overrides()), entry.label, sweep.family)
     labels = [variant.label for variant in variants.values()]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:
         msg = f"variant label: expected a different label for each variant; got {twice!r} twice"
         raise InputError(msg)
     return tuple(variants.values())
+
+
+def _sweep(entry: VariantFields, model: ModelSpec) -> Sweep:
+    try:
+        return parse_techniques(entry.technique, model)
+    except InputError as problem:
+        raise InputError(f"--technique {entry.technique}: {problem}") from None
+
+
+_WORDS = {
+    "batch_size": "batch {}",
+    "class_weight": "{} classes",
+    "early_stopping": "early stopping {}",
+    "epochs": "{} epochs",
+    "learning_rate": "learning rate {}",
+    "optimizer": "{}",
+}
+
+
+def _changes(training: Training, base: Training) -> dict[str, str]:
+    """The settings in which ``training`` is not the study's, in alphabetical order, as text."""
+    mine, studys = dataclasses.asdict(training), dataclasses.asdict(base)
+    changed = {name: value for name, value in sorted(mine.items()) if value != studys[name]}
+    return {name: str(value) for name, value in changed.items()}
 
 
 def trial_key(dataset: Dataset, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seed: int) -> str:
@@ -143,7 +217,7 @@ class Schedule:
         """``seconds`` per trial by data set and variant, as far as earlier runs measured them."""
         self._queue = deque(groups)
         self._workers = workers
-        self._seconds: dict[tuple[str, str], list[float]] = {name: [value] for name, value in seconds.items()}
+        self._seconds = {name: deque([value], RECENT) for name, value in seconds.items()}
 
     @property
     def measured(self) -> bool:
@@ -166,7 +240,8 @@ class Schedule:
             # A failed trial stops early and says nothing about the others.
             if outcome.status == "done":
                 seconds = outcome.seconds - outcome.trace_seconds
-                self._seconds.setdefault((outcome.trial.dataset, outcome.trial.variant), []).append(seconds)
+                group = (outcome.trial.dataset, outcome.trial.variant)
+                self._seconds.setdefault(group, deque(maxlen=RECENT)).append(seconds)
 
     def seconds_of(self, group: Chunk) -> float | None:
         """The expected seconds for one trial of a group; None while nothing at all was measured."""

@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from regfleet.masking import masked
+
 _PACKAGES = (
     "regfleet",
     "tensorflow",
@@ -38,8 +40,8 @@ def provenance(
     seconds since the epoch.
     """
     run = {
-        "command": command,
-        "fleet": fleet,
+        "command": masked(command),
+        "fleet": masked(fleet),
         "host": platform.node(),
         "started": _utc(started),
         "finished": _utc(time.time()),

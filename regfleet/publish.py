@@ -17,6 +17,7 @@ from typing import Any
 from regfleet.errors import InputError, ResultsError
 from regfleet.report.site import index_html, read_entry
 from regfleet.report.text import slug
+from regfleet.results import Place, place_of
 
 MANIFEST = "regfleet-site.json"
 DOWNLOADS = ("leaderboard.csv", "trials.csv", "study.toml", "provenance.json")
@@ -42,7 +43,7 @@ def publish(directories: Sequence[str | Path], site: str | Path, templates: Path
     entries: dict[str, dict[str, Any]] = dict(manifest["entries"])
     files: dict[str, bytes] = {}
     names: set[str] = set()
-    for directory in map(Path, directories):
+    for directory in map(place_of, directories):
         name = _free_name(directory, names)
         entry, own = _report(directory)
         entries[name] = entry
@@ -55,9 +56,9 @@ def publish(directories: Sequence[str | Path], site: str | Path, templates: Path
     return Published(site / "index.html", len(entries), tuple(_write(site, files)))
 
 
-def _free_name(directory: Path, taken: set[str]) -> str:
+def _free_name(directory: Place, taken: set[str]) -> str:
     """The directory's own name; a second one of that name in the same call gets a number."""
-    stem = slug(directory.resolve().name)
+    stem = slug(Path(directory.root).resolve().name)
     name, number = stem, 2
     while name in taken:
         name, number = f"{stem}-{number}", number + 1
@@ -65,17 +66,17 @@ def _free_name(directory: Path, taken: set[str]) -> str:
     return name
 
 
-def _report(directory: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _report(directory: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What a results directory's report says of itself, and the files to publish."""
-    page = directory / "report.html"
+    page = directory.at("report.html")
     try:
-        content = page.read_bytes()
+        content = directory.read("report.html")
     except OSError:
         raise ResultsError(f"{directory}: expected a results directory with a report.html; got none there") from None
     entry = read_entry(content.decode("utf-8", errors="replace"))
     if entry is None:
         raise ResultsError(f"{page}: expected a report of regfleet; got another file. Run: regfleet report {directory}")
-    files = {name: (directory / name).read_bytes() for name in DOWNLOADS if (directory / name).is_file()}
+    files = {name: directory.read(name) for name in DOWNLOADS if directory.exists(name)}
     return entry | {"files": list(files)}, {"report.html": content} | files
 
 

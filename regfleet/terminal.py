@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from regfleet.metrics import METRICS
 from regfleet.pipeline import Watch
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Progressing(Watch):
         self._quiet = quiet
         self._live: Live | None = None
         self._said = 0.0
+        self._scored = "accuracy"
 
     def note(self, text: str) -> None:
         """Print a line the user should know, also when quiet hides the rest."""
@@ -51,7 +53,8 @@ class Progressing(Watch):
         """Show the bar while workers start."""
         self._labels = {variant.name: variant.label for variant in variants}
         self._planned, self._total, self._done, self._failed = planned, sum(planned.values()), 0, 0
-        self._scores: dict[str, list[float]] = {name: [] for name in self._labels}
+        self._counts = dict.fromkeys(self._labels, 0)
+        self._sums = dict.fromkeys(self._labels, 0.0)
         self._bar = Progress(
             TextColumn("[bold]{task.completed}/{task.total}[/] trials"),
             BarColumn(bar_width=None),
@@ -91,8 +94,9 @@ class Progressing(Watch):
     def resume(self, trials: pd.DataFrame) -> None:
         """Count what earlier runs finished."""
         self._done = len(trials)
-        for name, score in zip(trials["variant"], trials["last_test_accuracy"], strict=True):
-            self._scores[str(name)].append(float(score))
+        scores = trials["last_test_accuracy"].fillna(trials["last_test_r2"])
+        for name, score in zip(trials["variant"], scores, strict=True):
+            self._count(str(name), float(score))
         self._bar.update(self._task, completed=self._done)
         if self._done and not self._quiet and not self._live:
             self._screen.print(f"{self._done} of them were finished before", markup=False)
@@ -103,7 +107,8 @@ class Progressing(Watch):
             self._done += 1
             self._failed += outcome.status != "done"
             if outcome.status == "done":
-                self._scores[outcome.trial.variant].append(outcome.metrics["last_test_accuracy"])
+                self._scored = "accuracy" if "last_test_accuracy" in outcome.metrics else "r2"
+                self._count(outcome.trial.variant, outcome.metrics[f"last_test_{self._scored}"])
         left = "" if seconds_left is None else f"about {duration(seconds_left)} left"
         failed = f"[red]{self._failed} failed[/], " if self._failed else ""
         self._bar.update(self._task, completed=self._done, failed=failed, left=left)
@@ -120,15 +125,24 @@ class Progressing(Watch):
             self._live.stop()
             self._live = None
 
+    def _count(self, variant: str, score: float) -> None:
+        self._counts[variant] += 1
+        self._sums[variant] += score
+
     def _picture(self) -> Group:
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for name, justify in (("Variant", "left"), ("Trials", "right"), ("Mean test accuracy so far", "right")):
+        for name, justify in (
+            ("Variant", "left"),
+            ("Trials", "right"),
+            (f"Mean test {METRICS[self._scored].title} so far", "right"),
+        ):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
-        means = {name: sum(found) / len(found) if found else math.nan for name, found in self._scores.items()}
+        means = {name: self._sums[name] / count if count else math.nan for name, count in self._counts.items()}
         room = max(3, self._screen.height - 4)
-        for name in sorted(means, key=lambda name: -means[name] if self._scores[name] else math.inf)[:room]:
-            score = f"{means[name]:.1%}" if self._scores[name] else "–"
-            table.add_row(escape(self._labels[name]), f"{len(self._scores[name])}/{self._planned.get(name, 0)}", score)
+        for name in sorted(means, key=lambda name: -means[name] if self._counts[name] else math.inf)[:room]:
+            score = f"{means[name]:.1%}" if self._scored == "accuracy" else f"{means[name]:.3f}"
+            score = score if self._counts[name] else "–"
+            table.add_row(escape(self._labels[name]), f"{self._counts[name]}/{self._planned.get(name, 0)}", score)
         return Group(self._bar, table)
 
 

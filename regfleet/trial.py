@@ -1,15 +1,27 @@
 """The life of a chunk of trials in a worker: cut the data, train, judge, one seed after the other."""
 
+from __future__ import annotations
+
 import os
 import platform
 import time
 import traceback
-from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from regfleet import datasets, techniques, training
-from regfleet.records import Chunk, Dataset, Fit, Outcome, Recipe, Sets, Trial
+from regfleet.metrics import error_of
+from regfleet.records import Outcome
 from regfleet.training import runtime
-from regfleet.training.evaluation import scores
+from regfleet.training.evaluation import class_scores, number_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import keras
+    import numpy as np
+
+    from regfleet.records import Chunk, Dataset, Fit, Recipe, Sets, Trial
 
 
 def warm_up() -> None:
@@ -18,10 +30,15 @@ def warm_up() -> None:
     runtime.warm_up()
 
 
-def run_chunk(chunk: Chunk, dataset: Dataset) -> tuple[Outcome, ...]:
-    """Run every trial of the chunk; what goes wrong in one is its own outcome and does not touch the others."""
+def run_chunk(
+    chunk: Chunk, dataset: Dataset, base: Callable[[tuple[int, ...], int], keras.Model] | None = None
+) -> tuple[Outcome, ...]:
+    """Run every trial of the chunk; what goes wrong in one is its own outcome and does not touch the others.
+
+    ``base`` makes a model of the user's own, as in `Recipe`.
+    """
     _prepare()
-    recipe = techniques.recipe(chunk.model, chunk.variant.training, chunk.variant.techniques)
+    recipe = replace(techniques.recipe(chunk.model, chunk.variant.training, chunk.variant.techniques), base=base)
     return tuple(_run(trial, chunk, recipe, dataset) for trial in chunk.trials)
 
 
@@ -71,12 +88,21 @@ def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Outcom
 def _metrics(fit: Fit, sets: Sets) -> Mapping[str, float]:
     rows = {"train": sets.train.y, "val": sets.validation.y, "test": sets.test.y}
     metrics: dict[str, float] = {}
-    for when, by_rows in fit.probabilities.items():
-        for name, probabilities in by_rows.items():
-            found = scores(probabilities, rows[name])
-            correct = found.pop("correct")
-            if name == "test":
+    for when, by_rows in fit.predictions.items():
+        for name, predicted in by_rows.items():
+            found = _scores(predicted, rows[name], sets)
+            correct = found.pop("correct", None)
+            if name == "test" and correct is not None:
                 metrics[f"{when}_test_correct"] = correct
             metrics |= {f"{when}_{name}_{metric}": value for metric, value in found.items()}
-            metrics[f"{when}_{name}_loss"] = found["cross_entropy"] + fit.penalty[when]
+            # The loss has the standardised target's scale.
+            metrics[f"{when}_{name}_loss"] = found[error_of(sets.task)] / sets.target_scale**2 + fit.penalty[when]
     return metrics
+
+
+def _scores(predicted: np.ndarray, y: np.ndarray, sets: Sets) -> dict[str, float]:
+    """All scores of ``predicted`` (rows, …) against ``y`` (rows, …) as the model sees it."""
+    if sets.task == "classification":
+        return class_scores(predicted, y)
+    mean, scale = sets.target_mean, sets.target_scale
+    return number_scores(*(mean + scale * part[:, 0].astype("float64") for part in (predicted, y)))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from regfleet.analysis.effects import effects
-from regfleet.analysis.failures import majority_score, scored
+from regfleet.analysis.failures import ignorant_score, scored
 from regfleet.analysis.intervals import Array, estimate, interval, p_value, rope_probabilities, sd_floor
 from regfleet.analysis.metric import oriented, rope_of
 from regfleet.analysis.power import resolution_floor
 from regfleet.analysis.runs import Runs, differences, shared
 from regfleet.analysis.verdicts import MINIMUM_PAIRS, decide
-from regfleet.metrics import Metric
-from regfleet.records import AnalysisSettings, Comparison, Interval, Lead
+from regfleet.metrics import METRICS, Metric, default_metric
+from regfleet.records import AnalysisSettings, Comparison, Interval, Lead, Task
 from regfleet.streams import stream
 
 
@@ -40,6 +40,12 @@ class Terms:
     shares: Sequence[float] | None
     where: str
     labels: Mapping[str, str]
+    task: Task
+
+    @property
+    def gap_rows(self) -> int:
+        """The validation rows that a gap counts; 0 where it is no count of rows."""
+        return self.n_val if METRICS[default_metric(self.task)].counts else 0
 
     def floor(self, seeds: int) -> float:
         """The least standard deviation of a mean of ``seeds`` scores or differences."""
@@ -78,7 +84,7 @@ def compare(name: str, variant: Runs, control_name: str, control: Runs, terms: T
         note=note,
         dropped=dropped,
         withdrawn=withdrawn,
-        identical=not d.any() and _identical(variant.train_cross_entropy[own], control.train_cross_entropy[other]),
+        identical=not d.any() and _identical(variant.train_error[own], control.train_error[other]),
         this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.alpha, terms.comparisons),
         effects=effects(
             oriented(variant.scores[own], terms.metric),
@@ -104,9 +110,7 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
 def score_interval(scores: Array, terms: Terms) -> Interval:
     """The mean of ``scores`` (seeds,) with its own interval, cut to what the metric can be."""
     found = interval(estimate(scores, terms.ratio, terms.floor(len(scores))), terms.settings.alpha)
-    if terms.metric.percent:
-        return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0)) if found.low == found.low else found
-    return found
+    return Interval(found.mean, max(found.low, terms.metric.lowest), min(found.high, terms.metric.highest))
 
 
 def _dropped(variant: Runs, control: Runs) -> int:
@@ -117,8 +121,8 @@ def _dropped(variant: Runs, control: Runs) -> int:
 
 
 def _with_failures(variant: Runs, control: Runs, terms: Terms, rope: float) -> str:
-    """The verdict with every lost run scored as the majority class."""
-    score = majority_score(terms.metric, terms.shares, np.concatenate([variant.scores, control.scores]))
+    """The verdict with every lost run scored as a model that has learned nothing."""
+    score = ignorant_score(terms.metric, terms.shares, np.concatenate([variant.scores, control.scores]))
     (seeds, scores), (control_seeds, control_scores) = scored(variant, score), scored(control, score)
     _, own, other = np.intersect1d(seeds, control_seeds, return_indices=True)
     d = differences(scores[own], control_scores[other], terms.metric)

@@ -11,6 +11,7 @@ from regfleet.analysis.power import noether
 from regfleet.records import Effects, Interval
 
 RESAMPLES = 2000
+DRAWS = 2_000_000
 
 
 def superiority(differences: Array) -> float:
@@ -93,11 +94,15 @@ def iqm_interval(values: Array, rng: np.random.Generator, alpha: float = 0.05) -
     ordered = np.sort(values)
     # A resample is how often each of the sorted values was drawn, so none of the resamples has to be sorted: its middle
     # half holds clip(c_i) − clip(c_{i−1}) times the value v_i, where c counts the draws up to v_i. Summed by parts.
-    drawn = rng.integers(0, count, size=(RESAMPLES, count)) + count * np.arange(RESAMPLES)[:, None]
-    counts = np.bincount(drawn.ravel(), minlength=RESAMPLES * count).reshape(RESAMPLES, count)
-    up_to = np.cumsum(counts[:, :-1], axis=1, dtype=np.float64)
-    np.clip(up_to, cut, count - cut, out=up_to)
-    totals = (count - cut) * ordered[-1] - cut * ordered[0] - up_to @ np.diff(ordered)
+    sums: list[float] = []
+    while len(sums) < RESAMPLES:  # as many at once as memory should hold
+        batch = min(max(1, DRAWS // count), RESAMPLES - len(sums))
+        drawn = rng.integers(0, count, size=(batch, count)) + count * np.arange(batch)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=batch * count).reshape(batch, count)
+        up_to = np.cumsum(counts[:, :-1], axis=1, dtype=np.float64)
+        np.clip(up_to, cut, count - cut, out=up_to)
+        sums += (up_to @ np.diff(ordered)).tolist()
+    totals = (count - cut) * ordered[-1] - cut * ordered[0] - np.array(sums)
     low, high = np.quantile(totals / (count - 2 * cut), [alpha / 2, 1 - alpha / 2])
     return Interval(iqm(values), float(low), float(high))
 

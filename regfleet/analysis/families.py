@@ -23,12 +23,28 @@ def swept_values(members: Sequence[Variant]) -> tuple[float, ...]:
     return tuple(columns.pop()) if len(columns) == 1 else (math.nan,) * len(members)
 
 
+def tuned_label(name: str, members: Sequence[Variant]) -> str:
+    """``L2, all layers, tuned (λ 1e-05 … 0.1)``: the members' labels with the range of the number that varies.
+
+    Where no single number varies, or the labels do not show it, the family's ``name`` stands in for them.
+    """
+    values = swept_values(members)
+    texts = [f"{value:g}" for value in values]
+    shapes = {member.label.replace(f"{text})", "\0)", 1) for member, text in zip(members, texts, strict=True)}
+    shape = shapes.pop()
+    head, bracket, symbol = shape.partition("\0)")[0].rpartition(" (")
+    if shapes or not bracket or not symbol.endswith(" "):
+        return f"{name}, tuned"
+    rest = shape.partition("\0)")[2]
+    return f"{head}{rest}, tuned ({symbol.rstrip(' =')} {min(values):g} … {max(values):g})"
+
+
 def tuned(members: Sequence[Runs], metric: Metric) -> tuple[Runs, tuple[int, ...]]:
     """The runs of the family tuned on validation, and how often each member was picked.
 
     On each seed that every member has attempted, the member with the best validation score is taken; validation
-    cross-entropy and then the order of ``members`` decide between equals. A seed is lost if every member lost it.
-    ``seconds`` is what the whole sweep took on that seed.
+    cross-entropy (of regression MSE) and then the order of ``members`` decide between equals. A seed is lost if every
+    member lost it. ``seconds`` is what the whole sweep took on that seed.
     """
     seeds = np.concatenate([members[0].seeds, members[0].lost])
     for runs in members[1:]:
@@ -41,7 +57,7 @@ def tuned(members: Sequence[Runs], metric: Metric) -> tuple[Runs, tuple[int, ...
 
     there = np.stack([np.isin(seeds, runs.seeds) for runs in members])
     # lexsort sorts by its last key first, puts NaN last, and keeps the order of the members between equals.
-    keys = (table("val_cross_entropy"), -oriented(table("val_scores"), metric), ~there)
+    keys = (table("val_error"), -oriented(table("val_scores"), metric), ~there)
     pick = np.lexsort(keys, axis=0)[0]
     found = there.any(axis=0)
     taken = {name: table(name)[pick, np.arange(len(seeds))][found] for name in PER_SEED}

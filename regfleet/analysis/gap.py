@@ -1,4 +1,4 @@
-"""The gap between training and validation accuracy, and what a technique changes of it."""
+"""The gap between training and validation score, and what a technique changes of it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from regfleet.records import Interval
 
 
 def gap_interval(train: Array, validation: Array, ratio: float, alpha: float, n_val: int = 0) -> Interval:
-    """Training minus validation accuracy with its corrected interval.
+    """Training minus validation accuracy or R² with its corrected interval: above 0, the model memorizes.
 
     Args:
-        train, validation: (seeds,) accuracies in inference mode on the same weights.
+        train, validation: (seeds,) scores in inference mode on the same weights.
         ratio: n_val / n_train for new data, 0 for these rows.
         alpha: 1 − level; a gap is described, not tested, so it is not simultaneous over variants.
-        n_val: validation rows, for the floor on the standard deviation; 0 for none.
+        n_val: validation rows, for the floor on the standard deviation; 0 for none, as for R².
     """
     return _over_finite(train - validation, ratio, alpha, n_val)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from regfleet.analysis.metric import metric_of
 from regfleet.analysis.verdicts import MINIMUM_PAIRS
-from regfleet.analysis.words import amount, capital, change, counted, listed, number_word
+from regfleet.analysis.words import amount, capital, change, counted, listed, number_word, reached
 from regfleet.metrics import Metric
 from regfleet.records import AcrossComparison, AnalysisSettings, DatasetSummary, Variant, VariantSummary
 
@@ -71,9 +71,10 @@ def _best(dataset: DatasetSummary, best: VariantSummary, metric: Metric) -> str:
     comparison = best.comparison
     if comparison is None:
         return ""
+    to = f", to {reached(best.score.mean, metric)}" if dataset.task == "regression" else ""
     return (
         f"{best.label} is better than {label_of(dataset, comparison.control)} on {dataset.dataset}: it "
-        f"{change(comparison.difference, metric, dataset.about)}, ahead on {comparison.wins} of "
+        f"{change(comparison.difference, metric, dataset.about)}{to}, ahead on {comparison.wins} of "
         f"{len(comparison.seeds)} seeds."
     )
 
@@ -134,5 +135,5 @@ def warnings(dataset: DatasetSummary, settings: AnalysisSettings, variants: Sequ
         if comparison.identical:
             found.append(comparison.sentence)
     if settings.at == "best" or any(variant.training.early_stopping for variant in variants):
-        found.append("Validation rows chose the epoch, so validation accuracy is optimistic and gaps look too small.")
+        found.append("Validation rows chose the epoch, so validation scores are optimistic and gaps look too small.")
     return tuple(found)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from regfleet.analysis.intervals import Array
 from regfleet.errors import InputError
-from regfleet.metrics import METRICS, Metric
-from regfleet.records import AnalysisSettings
+from regfleet.metrics import METRICS, Metric, metrics_of
+from regfleet.records import AnalysisSettings, Task
 
 LOWER = {"brier", "ece", "entropy", "err", "error", "loss", "mae", "mape", "mse", "nll", "perplexity", "rmse", "wer"}
 HIGHER = {"acc", "accuracy", "ap", "auc", "bleu", "dice", "f1", "iou", "map", "precision", "r2", "recall", "score"}
@@ -34,6 +34,12 @@ def metric_of(settings: AnalysisSettings) -> Metric:
             )
         direction = not words & LOWER
     return Metric(settings.metric, settings.metric.replace("_", " "), direction, rope=0.01, relative_rope=True)
+
+
+def check_metric(name: str, task: Task) -> None:
+    """Raise InputError if the metric called ``name`` cannot judge ``task``."""
+    if name not in metrics_of(task):
+        raise InputError(f"--metric: expected one of {', '.join(metrics_of(task))} for a {task}; got {name}")
 
 
 def rope_of(settings: AnalysisSettings, metric: Metric, control_mean: float) -> float:

@@ -6,6 +6,7 @@ import math
 
 from regfleet.analysis.metric import metric_of
 from regfleet.analysis.power import MOST_SEEDS, seeds_for, smallest_effect
+from regfleet.analysis.words import three_digits
 from regfleet.errors import InputError
 from regfleet.records import AnalysisSettings, DatasetSummary, Detection
 
@@ -36,7 +37,7 @@ def detection(
     seeds = seeds_for(effect, sd, ratio, alpha, comparisons, wanted)
     smallest = smallest_effect(sd, ratio, alpha, comparisons, wanted)
     times = (smallest / effect) ** 2
-    shown, least = (f"{100 * value:.1f} {unit}" if unit else f"{value:.3g}" for value in (effect, smallest))
+    shown, least = (f"{100 * value:.1f} {unit}" if unit else three_digits(value) for value in (effect, smallest))
     if seeds is not None:
         sentence = f"{seeds} seeds show a difference of {shown} with a chance of {wanted:.0%}."
     elif smallest > effect:

@@ -10,7 +10,7 @@ import numpy as np
 
 from regfleet.analysis.comparing import Terms, compare, score_interval
 from regfleet.analysis.effects import iqm, iqm_interval
-from regfleet.analysis.families import swept_values, tuned
+from regfleet.analysis.families import swept_values, tuned, tuned_label
 from regfleet.analysis.gap import gap_change_interval, gap_interval
 from regfleet.analysis.intervals import Array
 from regfleet.analysis.runs import Runs, shared
@@ -46,7 +46,7 @@ def variant_row(
         spread=_spread(own.scores),
         train_score=_mean(own.train_scores),
         comparison=comparison,
-        gap=gap_interval(own.gaps_train, own.gaps_val, terms.gap_ratio, terms.settings.alpha, terms.n_val),
+        gap=gap_interval(own.gaps_train, own.gaps_val, terms.gap_ratio, terms.settings.alpha, terms.gap_rows),
         gap_change=gap_change,
         best_epoch=_mean(own.best_epoch),
         seconds=_mean(own.seconds),
@@ -61,7 +61,7 @@ def variant_row(
 def family_row(name: str, members: Sequence[Variant], runs: Mapping[str, Runs], terms: Terms) -> FamilySummary:
     """The sweep called ``name`` with its tuned variant, which is compared with the control of its members."""
     chosen, picks = tuned([runs[member.name] for member in members], terms.metric)
-    as_variant = replace(members[0], name=name, label=f"{name}, tuned", techniques=(), family=name)
+    as_variant = replace(members[0], name=name, label=tuned_label(name, members), techniques=(), family=name)
     return FamilySummary(
         family=name,
         members=tuple(member.name for member in members),
@@ -91,7 +91,7 @@ def _against_control(
     told = sentence(variant.label, label, comparison, terms.settings, terms.where, terms.ratio, terms.comparisons)
     _, here, there = shared(own, control)
     change = gap_change_interval(
-        own.gaps[here], control.gaps[there], terms.gap_ratio, terms.settings.alpha, terms.n_val
+        own.gaps[here], control.gaps[there], terms.gap_ratio, terms.settings.alpha, terms.gap_rows
     )
     return replace(comparison, sentence=told), change
 

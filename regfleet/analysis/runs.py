@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from regfleet.analysis.intervals import Array
 from regfleet.errors import InputError
-from regfleet.metrics import Metric
+from regfleet.metrics import Metric, default_metric, error_of
+from regfleet.records import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +23,8 @@ PER_SEED = (
     "val_scores",
     "gaps_train",
     "gaps_val",
-    "train_cross_entropy",
-    "val_cross_entropy",
+    "train_error",
+    "val_error",
     "best_epoch",
     "seconds",
 )
@@ -34,8 +35,9 @@ PER_SEED = (
 class Runs:
     """One variant on one data set. Every array is (finished seeds,) in ascending order of ``seeds``, NaN if unknown.
 
-    ``scores``, ``train_scores`` and ``val_scores`` are the metric as it is measured; ``train_cross_entropy`` and
-    ``val_cross_entropy`` belong to the same weights. ``lost`` (lost seeds,) holds the seeds that failed or diverged.
+    ``scores``, ``train_scores`` and ``val_scores`` are the metric as it is measured. Of the same weights are
+    ``gaps_train`` and ``gaps_val``, accuracy or R² (`metrics.default_metric`), and ``train_error`` and ``val_error``,
+    cross-entropy or MSE (`metrics.error_of`). ``lost`` (lost seeds,) holds the seeds that failed or diverged.
     """
 
     seeds: Seeds
@@ -44,8 +46,8 @@ class Runs:
     val_scores: Array
     gaps_train: Array
     gaps_val: Array
-    train_cross_entropy: Array
-    val_cross_entropy: Array
+    train_error: Array
+    val_error: Array
     best_epoch: Array
     seconds: Array
     lost: Seeds
@@ -54,17 +56,18 @@ class Runs:
 
     @property
     def gaps(self) -> Array:
-        """Training minus validation accuracy, (finished seeds,)."""
+        """Training minus validation accuracy or R², (finished seeds,)."""
         return self.gaps_train - self.gaps_val
 
 
-def runs_of(trials: pd.DataFrame, metric: Metric, at: str) -> Runs:
+def runs_of(trials: pd.DataFrame, metric: Metric, at: str, task: Task = "classification") -> Runs:
     """The runs of one variant on one data set.
 
     Args:
         trials: its rows of the trials frame, in any order.
         metric: decides which columns are the score; a count metric is read from the count of correct rows.
         at: "last" or "best" weights.
+        task: decides which columns are the gap and the error.
 
     Raises:
         InputError: a seed occurs twice.
@@ -86,10 +89,10 @@ def runs_of(trials: pd.DataFrame, metric: Metric, at: str) -> Runs:
         scores=scores[done],
         train_scores=finished(f"{at}_train_{metric.name}"),
         val_scores=finished(f"{at}_val_{metric.name}"),
-        gaps_train=finished(f"{at}_train_accuracy"),
-        gaps_val=finished(f"{at}_val_accuracy"),
-        train_cross_entropy=finished(f"{at}_train_cross_entropy"),
-        val_cross_entropy=finished(f"{at}_val_cross_entropy"),
+        gaps_train=finished(f"{at}_train_{default_metric(task)}"),
+        gaps_val=finished(f"{at}_val_{default_metric(task)}"),
+        train_error=finished(f"{at}_train_{error_of(task)}"),
+        val_error=finished(f"{at}_val_{error_of(task)}"),
         best_epoch=finished("best_epoch"),
         seconds=finished("seconds"),
         lost=seeds[~done],

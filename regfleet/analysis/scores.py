@@ -11,7 +11,7 @@ import numpy as np
 
 from regfleet.analysis.metric import metric_of
 from regfleet.errors import InputError
-from regfleet.metrics import METRICS
+from regfleet.metrics import METRICS, Metric
 from regfleet.records import AnalysisSettings, Training, Variant
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def read_scores(frame: pd.DataFrame, settings: AnalysisSettings, control: str | 
     Args:
         frame: long (columns technique, seed and at least one metric) or wide (seed and one column per technique, which
             holds ``settings.metric``); both with dataset, n_train, n_val, n_test where they are known. A long frame may
-            also hold train_ and val_ columns of the metric and of accuracy. A missing score is a failed run.
+            also hold train_ and val_ columns of the metric, of accuracy and of r2. A missing score is a failed run.
         settings: metric and scope; a long frame with a single metric column needs no metric named.
         control: the technique that the others are compared with; by default baseline, none or control.
 
@@ -100,8 +100,9 @@ def _metric_column(frame: pd.DataFrame, settings: AnalysisSettings) -> tuple[Ana
 
 
 def _companions(settings: AnalysisSettings) -> tuple[str, ...]:
-    """Columns that are taken along where they are there: the metric and accuracy on training and validation rows."""
-    return tuple(f"{rows}_{name}" for name in dict.fromkeys((settings.metric, "accuracy")) for rows in ("train", "val"))
+    """Columns that are taken along where they are there: metric, accuracy and R² on training and validation rows."""
+    names = dict.fromkeys((settings.metric, "accuracy", "r2"))
+    return tuple(f"{rows}_{name}" for name in names for rows in ("train", "val"))
 
 
 def _columns(frame: pd.DataFrame) -> str:
@@ -116,11 +117,10 @@ def _trials(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     if blank.any():
         raise InputError(f"technique must be a name. Got nothing in row {int(np.argmax(blank)) + 1}")
     scores = _numbers(frame, settings.metric)
-    outside = (scores < 0) | (scores > 1) if metric.percent else (scores < 0) & (settings.metric in METRICS)
+    outside = (scores < metric.lowest) | (scores > metric.highest)
     if outside.any():
         row = int(np.argmax(outside))
-        limits = "between 0 and 1" if metric.percent else "0 or more"
-        raise InputError(f"{settings.metric} must be {limits}. Got {scores[row]:g} in row {row + 1}")
+        raise InputError(f"{settings.metric} must be {_limits(metric)}. Got {scores[row]:g} in row {row + 1}")
     status = np.where(np.isnan(scores), "failed", np.where(np.isfinite(scores), "done", "diverged"))
     columns = {
         "dataset": frame["dataset"].astype(str) if "dataset" in frame else "scores",
@@ -141,6 +141,12 @@ def _trials(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
             f"dataset {where['dataset']} again in row {row + 1}"
         )
     return trials
+
+
+def _limits(metric: Metric) -> str:
+    """``between 0 and 1``, ``0 or more``, ``1 or less``."""
+    low, high = (f"{limit:g}" if np.isfinite(limit) else "" for limit in (metric.lowest, metric.highest))
+    return f"between {low} and {high}" if low and high else f"{low} or more" if low else f"{high} or less"
 
 
 def _numbers(frame: pd.DataFrame, column: str) -> np.ndarray:

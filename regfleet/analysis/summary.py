@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -21,15 +21,18 @@ from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sequential import spent
 from regfleet.analysis.words import about, lead_sentence
 from regfleet.errors import InputError
-from regfleet.records import AnalysisSettings, Curve, DatasetSummary, Summary, Variant, VariantSummary
+from regfleet.metrics import Metric, default_metric
+from regfleet.records import AnalysisSettings, Curve, DatasetSummary, Summary, Task, Variant, VariantSummary
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Histories: TypeAlias = "pd.DataFrame | Callable[[str], Iterable[pd.DataFrame]] | None"
+
 
 def summarize(
     trials: pd.DataFrame,
-    histories: pd.DataFrame,
+    histories: Histories,
     variants: Sequence[Variant],
     settings: AnalysisSettings,
     class_shares: Mapping[str, Sequence[float]] | None = None,
@@ -38,12 +41,14 @@ def summarize(
 
     Args:
         trials: one row per trial: dataset, variant, seed, status, n_train, n_val, n_test, best_epoch, seconds, the
-            metrics of `records.Outcome`, and ``fixed_test`` where the test rows are the same for every seed.
-        histories: one row per trial and epoch: dataset, variant, seed, epoch (from 1), HISTORY_COLUMNS; may be empty.
+            metrics of `records.Outcome` (R² tells a regression), and ``fixed_test`` where the test rows are the same
+            for every seed.
+        histories: one row per trial and epoch: dataset, variant, seed, epoch (from 1), HISTORY_COLUMNS; a frame, or a
+            function that yields those of a data set, some whole variants at a time; None without any.
         variants: of the study, in its order; one without a finished seed is still a row.
         settings: metric, scope, alpha, ROPE and which weights.
-        class_shares: data set → shares of its classes, for scoring failed runs as the majority class; without it the
-            worst finished score stands in.
+        class_shares: data set → shares of its classes, for scoring failed runs as the majority class; without it, and
+            for regression judged by its errors, the worst finished score stands in.
 
     Returns:
         the Summary; data sets in alphabetical order.
@@ -52,10 +57,9 @@ def summarize(
         InputError: the metric is unknown, a seed occurs twice, or the row counts that the scope needs are missing.
     """
     metric = metric_of(settings)
-    epochs = {str(name): rows for name, rows in histories.groupby("dataset")} if len(histories) else {}
     shares = class_shares or {}
     datasets = tuple(
-        _dataset(str(name), rows, epochs.get(str(name)), variants, settings, shares.get(str(name)))
+        _dataset(str(name), rows, histories, variants, settings, shares.get(str(name)))
         for name, rows in trials.groupby("dataset", sort=True)
     )
     order = [variant.name for variant in variants] + list(sweeps(variants))
@@ -66,15 +70,18 @@ def summarize(
 def _dataset(
     name: str,
     trials: pd.DataFrame,
-    histories: pd.DataFrame | None,
+    histories: Histories,
     variants: Sequence[Variant],
     settings: AnalysisSettings,
     shares: Sequence[float] | None,
 ) -> DatasetSummary:
     terms, n_train, fixed = _terms(name, trials, variants, settings, shares)
     groups = {str(key): rows for key, rows in trials.groupby("variant")}
-    runs = {one.name: runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, settings.at) for one in variants}
-    curves = _curves(histories, runs)
+    runs = {
+        one.name: runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, settings.at, terms.task)
+        for one in variants
+    }
+    curves = _curves(name, histories, runs)
     dataset = DatasetSummary(
         dataset=name,
         n_train=n_train,
@@ -88,6 +95,7 @@ def _dataset(
         fixed_test=fixed,
         about=terms.where,
         useful_seeds=useful_seeds(terms.ratio),
+        task=terms.task,
     )
     return _told(dataset, runs, terms, variants)
 
@@ -102,11 +110,11 @@ def _terms(
     """What the comparisons share; the number of training rows; whether the test rows are fixed."""
     n_train, n_val, n_test = (_rows(trials, column) for column in ("n_train", "n_val", "n_test"))
     fixed = bool("fixed_test" in trials and trials["fixed_test"].any())
-    new_data = settings.scope == "new_data"
+    new_data, metric = settings.scope == "new_data", metric_of(settings)
     terms = Terms(
         dataset=name,
         settings=settings,
-        metric=metric_of(settings),
+        metric=metric,
         ratio=_ratio(name, n_test, n_train, trials) if new_data and not fixed else 0.0,
         gap_ratio=n_val / n_train if new_data and n_train else 0.0,
         alpha=spent(settings.alpha, settings.look, settings.looks),
@@ -116,6 +124,7 @@ def _terms(
         shares=shares,
         where=about(settings.scope, fixed_test=fixed),
         labels={variant.name: variant.label for variant in variants},
+        task=_task(trials, metric, settings.at),
     )
     return terms, n_train, fixed
 
@@ -129,7 +138,8 @@ def _told(
     first = lead([(row.name, runs[row.name]) for row in dataset.variants if row.rank is not None], terms)
     if first is not None:
         labels = terms.labels[first.best], terms.labels[first.runner_up]
-        first = replace(first, sentence=lead_sentence(*labels, first, terms.settings, terms.where))
+        score = next(row.score.mean for row in dataset.variants if row.name == first.best)
+        first = replace(first, sentence=lead_sentence(*labels, first, terms.settings, terms.where, score))
     dataset = replace(dataset, lead=first, floor=float(np.median(floors)) if floors else math.nan)
     return replace(
         dataset,
@@ -146,14 +156,16 @@ def _ranked(rows: Sequence[VariantSummary], terms: Terms) -> tuple[VariantSummar
     return tuple(sorted(placed, key=lambda row: math.inf if row.rank is None else row.rank))
 
 
-def _curves(histories: pd.DataFrame | None, runs: Mapping[str, Runs]) -> dict[str, Mapping[str, Curve]]:
-    if histories is None:
+def _curves(dataset: str, histories: Histories, runs: Mapping[str, Runs]) -> dict[str, Mapping[str, Curve]]:
+    if histories is None or (not callable(histories) and histories.empty):
         return {}
-    found = {}
-    for name, rows in histories.groupby("variant"):
-        if str(name) in runs:
-            found[str(name)] = variant_curves(rows[rows["seed"].isin(runs[str(name)].seeds)])
-    return found
+    frames = histories(dataset) if callable(histories) else [histories[histories["dataset"] == dataset]]
+    return {
+        str(name): variant_curves(rows[rows["seed"].isin(runs[str(name)].seeds)])
+        for frame in frames
+        for name, rows in frame.groupby("variant", observed=True)
+        if str(name) in runs
+    }
 
 
 def _rows(trials: pd.DataFrame, column: str) -> int:
@@ -162,6 +174,13 @@ def _rows(trials: pd.DataFrame, column: str) -> int:
         return 0
     counts = trials.loc[trials["status"] == "done", column].dropna()
     return int(counts.median()) if len(counts) else 0
+
+
+def _task(trials: pd.DataFrame, metric: Metric, at: str) -> Task:
+    """What was to be predicted: the one thing that ``metric`` can judge, or what there are scores of."""
+    columns = {task: f"{at}_val_{default_metric(task)}" for task in metric.tasks}
+    scored = [task for task, column in columns.items() if column in trials and trials[column].notna().any()]
+    return (scored or list(metric.tasks))[0]
 
 
 def _ratio(name: str, n_test: int, n_train: int, trials: pd.DataFrame) -> float:

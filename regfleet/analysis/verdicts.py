@@ -10,7 +10,7 @@ MINIMUM_PAIRS = 5
 TOO_FEW = "too few seeds"
 TOO_FEW_DATASETS = "too few data sets"
 TINY = "tiny but real"
-BEYOND_ROPE = "by more than the ROPE"
+BEYOND_ROPE = "by enough to matter"
 
 
 def excludes_zero(interval: Interval) -> bool:

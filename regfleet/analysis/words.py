@@ -37,16 +37,28 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 
 
 def figure(value: float, metric: Metric) -> str:
-    """A size without sign: one decimal of percentage points, or three digits of the metric's own unit."""
-    shown = abs(value) * (100 if metric.percent else 1)
-    if not metric.percent:
-        return f"{shown:.3g}"
-    return f"{shown:.1f}" if shown >= 0.05 or shown == 0 else f"{shown:.1g}"
+    """A size without sign: one decimal of percentage points, three of what ends at 1, or three digits of an error."""
+    if not metric.percent and metric.highest != 1:
+        return three_digits(abs(value))
+    shown, decimals = (abs(value) * 100, 1) if metric.percent else (abs(value), 3)
+    return f"{shown:.{decimals}f}" if shown >= 0.5 * 10**-decimals or shown == 0 else f"{shown:.1g}"
+
+
+def three_digits(value: float) -> str:
+    """``value``, which is no less than 0, without an exponent where it is large: ``0.0123``, ``12.3``, ``12,300``."""
+    text = f"{value:.3g}"
+    return f"{float(text):,.0f}" if float(text) >= 1000 else text
 
 
 def amount(value: float, metric: Metric) -> str:
     """`figure` with its unit: ``3.2 points``; a metric that is no percentage has none."""
     return f"{figure(value, metric)} points" if metric.percent else figure(value, metric)
+
+
+def reached(score: float, metric: Metric) -> str:
+    """A score: ``93.3 %``, ``0.43``."""
+    text = f"{score:.1%}".replace("%", " %") if metric.percent else figure(score, metric)
+    return f"\u2212{text}" if score < 0 else text
 
 
 def about(scope: str, *, fixed_test: bool) -> str:
@@ -143,8 +155,8 @@ def _equivalent(label: str, control: str, comparison: Comparison, metric: Metric
     )
 
 
-def lead_sentence(best: str, runner_up: str, lead: Lead, settings: AnalysisSettings, where: str) -> str:
-    """Whether the first place is more than luck, in plain words; ``best`` and ``runner_up`` are labels."""
+def lead_sentence(best: str, runner_up: str, lead: Lead, settings: AnalysisSettings, where: str, score: float) -> str:
+    """Whether the first place, with a mean of ``score``, is more than luck; ``best`` and ``runner_up`` are labels."""
     metric = metric_of(settings)
     if len(lead.seeds) < MINIMUM_PAIRS or math.isnan(lead.difference.low):
         return f"{best} has the best average so far, on too few seeds to say whether its lead over {runner_up} is luck."
@@ -153,7 +165,8 @@ def lead_sentence(best: str, runner_up: str, lead: Lead, settings: AnalysisSetti
         return f"{best} is clearly ahead of the runner-up, {runner_up}, on {where}: by about {gap} in {metric.title}."
     if lead.difference.mean == 0:
         return f"{best} and {runner_up} share the best average, so neither leads."
-    return f"{best} has the best average, but its lead of {gap} over {runner_up} may be luck."
+    average = f"the best average {metric.title}, {reached(score, metric)}"
+    return f"{best} has {average}, but its lead of {gap} over {runner_up} may be luck."
 
 
 def across_sentence(comparison: AcrossComparison, control: str, settings: AnalysisSettings) -> str:

@@ -12,11 +12,16 @@ from typer.exceptions import TyperException
 import regfleet
 from regfleet.cli.analyzing import analyze
 from regfleet.cli.comparing import compare
+from regfleet.cli.doctoring import doctor
 from regfleet.cli.listing import datasets, techniques
 from regfleet.cli.options import say
 from regfleet.cli.planning import plan
 from regfleet.cli.publishing import publish
 from regfleet.cli.reporting import report
+from regfleet.cli.showing import show_model
+from regfleet.cli.starting import init, schema
+from regfleet.cli.submitting import jobs, stop, submit
+from regfleet.cli.watching import status
 from regfleet.errors import RegfleetError
 
 app = typer.Typer(
@@ -28,7 +33,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (compare, report, publish, analyze, plan, techniques, datasets):
+for command in (
+    compare,
+    init,
+    report,
+    status,
+    publish,
+    analyze,
+    plan,
+    show_model,
+    techniques,
+    datasets,
+    schema,
+    submit,
+    jobs,
+    stop,
+    doctor,
+):
     app.command()(command)
 
 

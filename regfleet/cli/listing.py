@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from regfleet.cli.options import DATA, Text, Texts, flag
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def techniques(name: Annotated[str | None, typer.Argument(help="Only this one.", show_default=False)] = None) -> None:
@@ -29,15 +35,60 @@ def techniques(name: Annotated[str | None, typer.Argument(help="Only this one.",
             screen.print(line, markup=False)
 
 
-def datasets() -> None:
-    """List the built-in data sets."""
+def datasets(
+    data: Annotated[
+        Text, typer.Argument(help="Show its columns as they would be used.", metavar="[DATA]", show_default=False)
+    ] = None,
+    target: Annotated[Text, flag("the column to predict", DATA, "COLUMN")] = None,
+    drop: Annotated[Texts, flag("a column that is not input; repeatable", DATA, "COLUMN")] = None,
+    categorical: Annotated[Texts, flag("a column whose numbers are categories; repeatable", DATA, "COLUMN")] = None,
+    group: Annotated[Text, flag("rows with the same value there never straddle a split", DATA, "COLUMN")] = None,
+    time: Annotated[Text, flag("the column that orders the rows", DATA, "COLUMN")] = None,
+    test: Annotated[Text, flag("a file that holds the test set", DATA, "FILE")] = None,
+    task: Annotated[Text, flag("classification or regression", DATA, "TASK")] = None,
+) -> None:
+    """List what --data takes; with DATA, show what is inferred of its columns."""
+    from regfleet.terminal import console
+
+    columns = {"target": target, "drop": drop, "categorical": categorical, "group": group, "time": time}
+    with console(1) as screen:
+        if data is None:
+            _kinds(screen)
+        else:
+            _columns(screen, data, columns | {"test": test, "task": task})
+
+
+def _kinds(screen: Console) -> None:
     from rich.table import Table
 
     from regfleet.datasets import BUILTIN
-    from regfleet.terminal import console
 
     table = Table("--data", "What it is")
     for name, words in BUILTIN.items():
         table.add_row(name, words)
-    with console(1) as screen:
-        screen.print(table)
+    table.add_section()
+    for name, words in (
+        ("customers.csv", "a table with --target: .csv .tsv .parquet .feather, or one of these with .gz; or its URL"),
+        ("arrays.npz", "arrays x and y, and x_test and y_test for a fixed test set"),
+        ("openml:61", "a data set of openml.org by its number, kept on this machine"),
+        ("package.module:function", "a function of yours that returns (X, y), a frame, or arrays by name"),
+    ):
+        table.add_row(name, words)
+    screen.print(table)
+
+
+def _columns(screen: Console, data: str, columns: Mapping[str, object]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from regfleet.datasets import describe_columns, load_dataset
+    from regfleet.study import merge, read_study
+
+    (source,) = read_study(merge({"data": [data]}, {"columns": columns})).sources().values()
+    dataset = load_dataset(source)
+    table = Table("Column", "Used as", "What is in it", title=f"{data}: {len(dataset.target):,} rows, {dataset.task}")
+    for cells in describe_columns(dataset):
+        table.add_row(*map(escape, cells))
+    screen.print(table)
+    for sentence in dataset.notes:
+        screen.print(f"note: {sentence}", markup=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from regfleet.cli import options
 
 
 def publish(
-    directories: Annotated[list[Path], typer.Argument(help="Results directories.")],
+    directories: Annotated[list[str], typer.Argument(help="Results directories, or their URLs.")],
     site: Annotated[Path, typer.Option(help="The folder of the site; made if it is not there.")],
     templates: Annotated[Path | None, options.TEMPLATES] = None,
 ) -> None:

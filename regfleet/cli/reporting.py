@@ -11,7 +11,7 @@ from regfleet.cli import options
 
 
 def report(
-    directory: Annotated[Path, typer.Argument(help="A results directory.")],
+    directory: Annotated[str, typer.Argument(help="A results directory, or its URL.")],
     form: Annotated[
         str | None,
         typer.Option(

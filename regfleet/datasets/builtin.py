@@ -1,10 +1,8 @@
 """The data sets that scikit-learn ships, so that everything works offline."""
 
-import difflib
 import hashlib
 from typing import TYPE_CHECKING
 
-from regfleet.errors import InputError
 from regfleet.records import Dataset
 
 if TYPE_CHECKING:
@@ -15,25 +13,18 @@ BUILTIN = {
     "wine": "178 wines, 13 chemical measurements, 3 cultivars",
     "breast_cancer": "569 tumours, 30 measurements of cell nuclei, benign or malignant",
     "digits": "1,797 handwritten digits, 8 x 8 grey values, 10 classes",
+    "digits_images": "the same digits as 8 x 8 x 1 images, for convolutions",
 }
 
 
-def check_builtin(name: str) -> None:
-    """Raise InputError with the nearest name when there is no such data set."""
-    if name not in BUILTIN:
-        near = difflib.get_close_matches(name, BUILTIN, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        msg = f"--data: expected one of {', '.join(BUILTIN)}; got {name!r}{hint}"
-        raise InputError(msg)
-
-
 def load_builtin(name: str) -> Dataset:
-    """The built-in data set ``name``; raises InputError when there is none."""
-    check_builtin(name)
+    """The built-in data set ``name``, one of `BUILTIN`."""
     from sklearn import datasets
 
-    bunch = getattr(datasets, f"load_{name}")()
+    bunch = getattr(datasets, f"load_{name.removesuffix('_images')}")()
     features, target = bunch.data.astype("float64"), bunch.target.astype("int64")
+    if name == "digits_images":
+        features = bunch.images[..., None].astype("float64")
     return Dataset(name, features, target, tuple(map(str, bunch.target_names)), _fingerprint(features, target))
 
 

@@ -2,6 +2,7 @@
 
 from regfleet.fleet.contract import Fleet, FleetSettings, Work, WorkSource
 from regfleet.fleet.in_process import InProcess
-from regfleet.fleet.ray_fleet import check_address, ray_fleet
+from regfleet.fleet.joining import check_address
+from regfleet.fleet.ray_fleet import ray_fleet
 
 __all__ = ["Fleet", "FleetSettings", "InProcess", "Work", "WorkSource", "check_address", "ray_fleet"]

@@ -1,22 +1,28 @@
 """Retries, owned by the driver: what is tried again, how often, and how a poison trial is isolated."""
 
 import logging
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 
+from regfleet.errors import FleetError
 from regfleet.records import Chunk, Outcome
 
 MAX_ATTEMPTS = 3
 SPLIT_AFTER = 2
+MAX_UNSTARTED, MAX_PAUSE = 10, 60.0
+"""Workers that may go before they begin with a chunk, one that finds itself on another GPU say, and seconds between."""
+
 log = logging.getLogger("regfleet.fleet")
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A chunk on its way, and how many workers it has already lost."""
+    """A chunk on its way, and how many workers it has already lost, once begun and before."""
 
     chunk: Chunk
     lost: int = 0
+    unstarted: int = 0
 
 
 class Retries:
@@ -24,13 +30,36 @@ class Retries:
 
     def __init__(self) -> None:
         self._waiting: deque[Attempt] = deque()
+        self._later: list[tuple[float, Attempt]] = []
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self._later)
 
     def pop(self) -> Attempt | None:
-        """The next attempt to make, if one waits."""
+        """The next attempt to make, if it is time for one."""
+        now = time.monotonic()
+        self._waiting.extend(attempt for due, attempt in self._later if due <= now)
+        self._later = [(due, attempt) for due, attempt in self._later if due > now]
         return self._waiting.popleft() if self._waiting else None
+
+    def push(self, attempt: Attempt) -> None:
+        """Make this attempt before any other."""
+        self._waiting.appendleft(attempt)
+
+    def unstarted(self, attempt: Attempt, reason: str) -> None:
+        """Queue an attempt again, for later, whose worker went before it began: that says nothing about its trials.
+
+        Raises FleetError when that happened so often that no trial could run at all.
+        """
+        times = attempt.unstarted + 1
+        log.info("no worker began with %s, time %d: %s", told(attempt.chunk), times, reason)
+        if times >= MAX_UNSTARTED:
+            msg = f"{times} workers were lost before they began, the last: {reason.splitlines()[0]}"
+            raise FleetError(msg)
+        # A worker that fails at once would otherwise eat up every attempt of the study in a second.
+        self._later.append(
+            (time.monotonic() + min(2.0**attempt.unstarted, MAX_PAUSE), replace(attempt, unstarted=times))
+        )
 
     def lost(self, attempt: Attempt, reason: str) -> tuple[Outcome, ...]:
         """Queue the attempt again, or give its trial up.
@@ -39,17 +68,32 @@ class Retries:
         trial that lost three is a failed outcome, returned here.
         """
         lost = attempt.lost + 1
-        trials = attempt.chunk.trials
-        names = (
-            f"{attempt.chunk.variant.name} on {attempt.chunk.dataset}, seeds {', '.join(str(t.seed) for t in trials)}"
-        )
-        log.warning("lost worker %d of %d with %s: %s", lost, MAX_ATTEMPTS, names, reason)
-        if lost >= SPLIT_AFTER and len(trials) > 1:
-            log.warning("running these trials one by one: %s", names)
-            self._waiting.extend(Attempt(replace(attempt.chunk, trials=(trial,)), 0) for trial in trials)
-            return ()
+        log.warning("lost worker %d of %d with %s: %s", lost, MAX_ATTEMPTS, told(attempt.chunk), reason)
+        if lost >= SPLIT_AFTER and len(attempt.chunk.trials) > 1:
+            return self._split(attempt.chunk)
         if lost < MAX_ATTEMPTS:
             self._waiting.append(Attempt(attempt.chunk, lost))
             return ()
-        error = f"its worker was lost {lost} times, last: {reason}"
-        return tuple(Outcome(trial, "failed", attempt.chunk.engine, error=error, traceback=reason) for trial in trials)
+        return failures(attempt.chunk, f"its worker was lost {lost} times, last: {reason}", reason)
+
+    def overdue(self, attempt: Attempt, seconds: float) -> tuple[Outcome, ...]:
+        """Give a trial up that was ended at its limit of so many seconds; of several, find out which one hangs."""
+        log.warning("ended, as it did not finish within %.0f s: %s", seconds, told(attempt.chunk))
+        if len(attempt.chunk.trials) > 1:
+            return self._split(attempt.chunk)
+        return failures(attempt.chunk, f"did not finish within {seconds:.0f} s; --trial-timeout sets the limit")
+
+    def _split(self, chunk: Chunk) -> tuple[Outcome, ...]:
+        log.warning("running these trials one by one: %s", told(chunk))
+        self._waiting.extend(Attempt(replace(chunk, trials=(trial,))) for trial in chunk.trials)
+        return ()
+
+
+def failures(chunk: Chunk, error: str, traceback: str = "") -> tuple[Outcome, ...]:
+    """A failed outcome for every trial of the chunk."""
+    return tuple(Outcome(t, "failed", chunk.engine, error=error, traceback=traceback or error) for t in chunk.trials)
+
+
+def told(chunk: Chunk) -> str:
+    """The trials of a chunk, in words."""
+    return f"{chunk.variant.name} on {chunk.dataset}, seeds {', '.join(str(trial.seed) for trial in chunk.trials)}"

@@ -7,7 +7,7 @@ from typing import Protocol
 from regfleet.records import Chunk, Dataset, Outcome
 
 Work = Callable[[Chunk, Dataset], tuple[Outcome, ...]]
-"""Runs a chunk in a worker. It must be importable there, and returns what goes wrong in a trial as an outcome."""
+"""Runs a chunk in a worker. It must be picklable, and returns what goes wrong in a trial as an outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +16,16 @@ class FleetSettings:
 
     ``address`` None starts Ray on this machine. ``workers`` limits the chunks that run at once; None is one per CPU.
     ``gpus_per_trial`` None gives each trial a share where there are GPUs. ``environment`` is set in every worker
-    before it imports anything.
+    before it imports anything. A trial that takes longer than ``trial_timeout`` seconds fails; None takes the limit
+    from the trials that were measured. With no node to run on, the fleet gives up after ``wait`` seconds; None: never.
     """
 
     address: str | None = None
     workers: int | None = None
     gpus_per_trial: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    trial_timeout: float | None = None
+    wait: float | None = None
 
 
 class WorkSource(Protocol):
@@ -38,12 +41,20 @@ class WorkSource(Protocol):
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Take finished outcomes into account."""
 
+    def seconds_of(self, group: Chunk) -> float | None:
+        """The expected seconds for one trial of a chunk; None while nothing at all was measured."""
+
 
 class Fleet(Protocol):
     """Runs chunks and hands back outcomes as they come, each trial's exactly once."""
 
-    workers: int
-    description: str
+    @property
+    def workers(self) -> int:
+        """Chunks that can run at once, now."""
+
+    @property
+    def description(self) -> str:
+        """Where trials run, in a few words."""
 
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks of ``source``; raises FleetError when the workers are lost for good."""

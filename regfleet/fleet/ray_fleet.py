@@ -1,249 +1,269 @@
-"""The Ray driver: starts or joins a cluster, keeps a bounded number of tasks in flight, owns the retries."""
+"""The Ray driver: keeps a bounded number of tasks in flight, owns the retries, ends what hangs."""
 
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from regfleet.errors import InputError
-from regfleet.fleet.attempts import Attempt, Retries
-from regfleet.fleet.contract import FleetSettings, Work, WorkSource
+from regfleet.errors import FleetError, InputError
+from regfleet.fleet import gpus, joining, worker
+from regfleet.fleet.attempts import Attempt, Retries, told
+from regfleet.fleet.cluster import Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from regfleet.fleet.contract import FleetSettings, Work, WorkSource
     from regfleet.records import Chunk, Dataset, Outcome
 
 log = logging.getLogger("regfleet.fleet")
 
-CONNECT_SECONDS = 5.0
 WAIT_SECONDS = 1.0
-COUNT_SECONDS = 5.0
-SILENCE_SECONDS = 30.0
-OBJECT_STORE_BYTES = 200_000_000
-DRIVER_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # A cut network is noticed in about ten seconds; Ray's own defaults let the driver wait for seven minutes.
-    "RAY_grpc_client_keepalive_time_ms": "10000",
-    "RAY_grpc_client_keepalive_timeout_ms": "10000",
-}
-
-JOINING_ENVIRONMENT = {"RAY_NUM_REDIS_GET_RETRIES": "4"}
-"""Seconds to wait for the head of a cluster, which should be up; Ray's own default is 20."""
+AGAIN_SECONDS = 30.0
+TIMEOUT_SECONDS, TIMEOUT_TIMES = 600.0, 20.0
+"""The default limit for a trial: twenty times what such trials were seen to take, and ten minutes at least."""
 
 
 @contextmanager
-def ray_fleet(settings: FleetSettings, warm_up: Callable[[], object]) -> Iterator[RayFleet]:
+def ray_fleet(
+    settings: FleetSettings, warm_up: Callable[[], object], note: Callable[[str], object] = str
+) -> Iterator[RayFleet]:
     """A fleet on Ray, shut down at the end. Its workers run ``warm_up`` while the driver goes on.
 
-    Raises InputError for an address of the wrong form or that nobody answers, and for GPUs no node has.
+    ``note`` hears what the user should know, as the log does. Raises InputError for a cluster that does not let us in,
+    and for GPUs that this machine does not have.
     """
-    for name, value in (DRIVER_ENVIRONMENT | (JOINING_ENVIRONMENT if settings.address else {})).items():
-        os.environ.setdefault(name, value)
+    before = signal.getsignal(signal.SIGTERM)
+    joining.start(settings, note)
     import ray
 
-    before = signal.getsignal(signal.SIGTERM)
-    _start(settings)
     # Ray's own handler ends the process with a C++ trace; results should be kept and said.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, before)
     try:
-        fleet = RayFleet(settings)
-        fleet.warm_up(warm_up)
+        fleet = RayFleet(settings, warm_up, Cluster(settings.wait, note))
+        fleet.warm_up()
         log.info("trials run %s", fleet.description)
         yield fleet
     finally:
         ray.shutdown()
 
 
-def check_address(address: str) -> None:
-    """Raise InputError unless ``address`` is HOST:PORT (or ``auto``) and a head answers there."""
-    if address.startswith("ray://"):
-        msg = f"--address: expected HOST:PORT of the head, as Ray Client loses results when it drops; got {address}"
-        raise InputError(msg)
-    if address == "auto":
-        return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        msg = f"--address: expected HOST:PORT; got {address!r}"
-        raise InputError(msg)
-    import grpc
+@dataclass(slots=True)
+class Task:
+    """An attempt that Ray has: once its worker said so, since when it runs, and where."""
 
-    # A head speaks gRPC; to anything else that listens there, Ray itself would talk for minutes.
-    with grpc.insecure_channel(address) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
-        except grpc.FutureTimeoutError:
-            msg = f"--address: expected a Ray head that answers within {CONNECT_SECONDS:g} s; got {address}"
-            raise InputError(msg) from None
-
-
-def _start(settings: FleetSettings) -> None:
-    import ray
-
-    environment: dict[str, Any] = {"env_vars": dict(settings.environment)}
-    common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "runtime_env": environment}
-    if settings.address:
-        # The workers of a cluster run this very code, whatever is installed there.
-        environment["py_modules"] = [str(Path(__file__).parents[1])]
-        try:
-            ray.init(address=settings.address, **common)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
-            first = str(problem).strip().splitlines()[0]
-            msg = f"--address: expected a Ray cluster that lets us in; got {settings.address} ({first})"
-            raise InputError(msg) from None
-        return
-    common |= {
-        "address": "local",
-        "num_cpus": settings.workers or len(os.sched_getaffinity(0)),
-        "include_dashboard": False,
-        "object_store_memory": OBJECT_STORE_BYTES,
-    }
-    try:
-        ray.init(**common)
-    # On a machine under load the first start can time out; the second finds warm files.
-    except (RuntimeError, TimeoutError, OSError) as problem:
-        log.warning("Ray did not start (%s); trying once more", problem)
-        ray.shutdown()
-        ray.init(**common)
+    attempt: Attempt
+    on_gpu: bool
+    started: float | None = None
+    pid: int = 0
+    node: str = ""
+    asked: float = 0.0
+    overdue: float | None = None
 
 
 class RayFleet:
     """Runs chunks as Ray tasks."""
 
-    def __init__(self, settings: FleetSettings) -> None:
-        import ray
-
-        resources = ray.cluster_resources()
-        cpus, gpus = int(resources.get("CPU", 0)), resources.get("GPU", 0.0)
-        share = settings.gpus_per_trial
-        if share and not gpus and not settings.address:
-            msg = f"--gpus-per-trial: expected 0 on a machine without a GPU; got {share:g}"
+    def __init__(self, settings: FleetSettings, warm_up: Callable[[], object], cluster: Cluster) -> None:
+        self._settings, self._warm_up, self._cluster = settings, warm_up, cluster
+        has_gpus = any(node.get("GPU") for node in cluster.nodes)
+        given = settings.gpus_per_trial
+        if given and not has_gpus and not settings.address:
+            msg = f"--gpus-per-trial: expected 0 on a machine without a GPU; got {given:g}"
             raise InputError(msg)
-        if share is None:
-            # As many trials on a GPU as there are CPUs to feed it, eight at most.
-            share = max(0.125, min(1.0, gpus / max(1, cpus))) if gpus else 0.0
-        self.gpus_per_trial = share
-        self._settings = settings
-        self.workers = self._count()
-        self.description = f"on Ray {ray.__version__}, {self.workers} workers" + (
-            f", {share:g} GPU each" if share else ""
-        )
-        # max_calls=0 keeps the worker, and with it TensorFlow and every traced function, for the next chunk.
-        self._task = ray.remote(num_cpus=1, num_gpus=share, max_retries=0, max_calls=0)(_run_in_worker)
+        self._chosen_here = given is None and has_gpus
+        # Until a chunk says how large its model is, memory sets no limit.
+        self.gpus_per_trial = gpus.share(0, None, cluster.nodes) if self._chosen_here else given or 0.0
 
-    def _count(self) -> int:
-        """Tasks that can run at once: as many as were asked for, or as the cluster has room for now."""
-        import ray
+    @property
+    def room(self) -> gpus.Room:
+        """What the nodes of the last look have room for; where the share was chosen here, CPUs beside GPUs count."""
+        return gpus.room(self._cluster.nodes, self.gpus_per_trial, mixed=self._chosen_here)
 
-        resources = ray.cluster_resources()
-        cpus = int(resources.get("CPU", 0))
-        gpus = int(resources.get("GPU", 0.0) / self.gpus_per_trial) if self.gpus_per_trial else cpus
+    @property
+    def workers(self) -> int:
+        """Chunks that can run at once: as many as were asked for, or as the cluster has room for now."""
         # On a cluster what was asked for is what an autoscaler should see wanted, whatever stands there now.
         joined = self._settings.workers if self._settings.address else None
-        return joined or max(1, min(cpus, gpus))
+        return joined or max(1, self.room.gpu + self.room.cpu)
 
-    def warm_up(self, function: Callable[[], object]) -> None:
-        """Start ``function`` once per worker and do not wait: imports overlap with planning."""
-        for _ in range(self.workers):
-            self._task.remote(function)
+    @property
+    def description(self) -> str:
+        """Where trials run, in a few words."""
+        import ray
+
+        words = f"on Ray {ray.__version__}, {self.workers} workers"
+        if self.gpus_per_trial and self.room.cpu:
+            return f"{words}, {self.room.gpu} of them with {self.gpus_per_trial:.3g} GPU each"
+        return words + (f", {self.gpus_per_trial:.3g} GPU each" if self.gpus_per_trial else "")
+
+    def warm_up(self) -> None:
+        """Make workers ready and do not wait: imports overlap with planning."""
+        import ray
+
+        prepare = ray.remote(num_cpus=1, max_retries=0, max_calls=0)(worker.prepare)
+        for count, share in ((self.room.gpu, self.gpus_per_trial), (self.room.cpu, 0.0)):
+            for _ in range(min(count, self.workers)):
+                prepare.options(num_gpus=share).remote(self._warm_up)
 
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks, each on a worker; a lost worker costs its chunk a retry, never the study.
 
-        Tasks still running when the caller stops end with the fleet: to cancel one whose result is on its way ends the
-        whole driver ("Tried to complete task that was not pending", Ray 2.60).
+        Tasks still running when the caller stops end with the fleet. None is ever cancelled: to cancel one whose result
+        is on its way ends the whole driver ("Tried to complete task that was not pending", Ray 2.60).
 
-        Raises FleetError when the cluster has no node left that could run a task.
+        Raises FleetError when the head is lost, or when nothing could run for as long as `FleetSettings.wait` says.
         """
         import ray
 
-        stored = {name: ray.put(dataset) for name, dataset in datasets.items()}
-        running: dict[Any, Attempt] = {}
+        # max_calls=0 keeps the worker, and with it TensorFlow and every traced function, for the next chunk.
+        task = ray.remote(num_cpus=1, max_retries=0, max_calls=0, num_returns="streaming")(worker.run)
+        stored = _Stored(work, datasets)
+        running: dict[Any, Task] = {}
         retries = Retries()
-        heard = counted = time.monotonic()
+        if first := source.next():
+            self._fit(first, datasets[first.dataset])
+            retries.push(Attempt(first))
         while True:
-            if time.monotonic() - counted > COUNT_SECONDS:
-                counted = time.monotonic()
-                self.workers = self._count()
-            while len(running) < self._bound(source) and (attempt := retries.pop() or _fresh(source)):
-                reference = self._task.remote(work, attempt.chunk, stored[attempt.chunk.dataset])
-                running[reference] = attempt
-            if not running:
+            while (on_gpu := self._next_kind(running, source)) is not None:
+                attempt = retries.pop() or _fresh(source)
+                if not attempt:
+                    break
+                where = task.options(num_gpus=self.gpus_per_trial if on_gpu else 0.0)
+                stream = where.remote(self._warm_up, *stored.arguments(attempt))
+                running[stream] = Task(attempt, on_gpu)
+            if not running and not retries:
                 return
-            done, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
-            if not done:
-                done, _ = ray.wait(list(running), timeout=WAIT_SECONDS)
-            for reference in done:
-                heard = time.monotonic()
-                attempt = running.pop(reference)
-                outcomes = self._collect(reference, attempt, retries)
-                log.info("%s", _told(attempt.chunk, outcomes))
-                del reference
+            for stream in _ready(list(running)):
+                self._cluster.heard()
+                outcomes = self._hear(stream, running, retries)
                 source.learn(outcomes)
                 if outcomes:
                     yield outcomes
-            if time.monotonic() - heard > SILENCE_SECONDS:
-                heard = time.monotonic()
-                self._check_alive()
+            self._end_overdue(running.values(), source)
+            if any(one.started for one in running.values()):
+                self._cluster.heard()
+            self._cluster.look(self._missing)
+            self._free_from_lost_gpus(running, retries)
 
-    def _bound(self, source: WorkSource) -> int:
-        if self._settings.workers or not source.measured:
-            return self.workers
+    def _next_kind(self, running: Mapping[Any, Task], source: WorkSource) -> bool | None:
+        """Whether the next task is one for a GPU; None when enough are on their way."""
         # A cluster that could grow must see more tasks than it has room for.
-        return 2 * self.workers + (4 if self._settings.address else 0)
+        ahead = not self._settings.workers and source.measured
+        if len(running) >= (2 * self.workers + 4 * bool(self._settings.address) if ahead else self.workers):
+            return None
+        if not self.gpus_per_trial:
+            return False
+        room, on_gpu = self.room, sum(task.on_gpu for task in running.values())
+        # No more than there is room for: what waits for a CPU could take it from a GPU's trial.
+        if on_gpu >= room.gpu and len(running) - on_gpu < room.cpu:
+            return False
+        return None if self._chosen_here and room.cpu and not room.gpu else True
 
-    def _collect(self, reference: Any, attempt: Attempt, retries: Retries) -> tuple[Outcome, ...]:
+    def _fit(self, chunk: Chunk, dataset: Dataset) -> None:
+        """Choose the share of a GPU by the size of the study's model, as far as that is known."""
+        if self._chosen_here:
+            needed, memory = gpus.trial_bytes(chunk, dataset), self._cluster.gpu_memory()
+            self.gpus_per_trial = gpus.share(needed, memory, self._cluster.nodes)
+            log.info("a trial needs %s bytes of a GPU's %s; trials run %s", needed, memory, self.description)
+
+    def _hear(self, stream: Any, running: dict[Any, Task], retries: Retries) -> tuple[Outcome, ...]:
+        """Take what a task says: that it has begun, its outcomes, or that its worker is lost."""
         import ray
-        from ray import exceptions as lost
+        from ray import exceptions
 
+        task = running[stream]
         try:
-            outcomes: tuple[Outcome, ...] = ray.get(reference)
-        except (
-            lost.WorkerCrashedError,
-            lost.NodeDiedError,
-            lost.ObjectLostError,
-            lost.OutOfMemoryError,
-            lost.LocalRayletDiedError,
-            lost.RayTaskError,
-            lost.TaskCancelledError,
-            lost.RuntimeEnvSetupError,
-        ) as problem:
-            return retries.lost(attempt, f"{type(problem).__name__}: {str(problem).strip()}")
+            said = ray.get(next(stream))
+        except exceptions.LocalRayletDiedError:
+            msg = "Ray on this machine was ended"
+            raise FleetError(msg) from None
+        except (exceptions.RayError, StopIteration) as problem:
+            del running[stream]
+            reason = f"{type(problem).__name__}: {str(problem).strip()}"
+            if task.overdue is not None:
+                return retries.overdue(task.attempt, task.overdue)
+            if task.started:
+                return retries.lost(task.attempt, reason)
+            retries.unstarted(task.attempt, reason)
+            return ()
+        if task.started is None:
+            task.started, (task.pid, task.node) = time.monotonic(), said
+            return ()
+        del running[stream]
+        seconds = sum(outcome.seconds for outcome in said)
+        log.info("%s came from node %s, process %d, %.2f s", told(task.attempt.chunk), task.node[:8], task.pid, seconds)
+        outcomes: tuple[Outcome, ...] = said
         return outcomes
 
-    def _check_alive(self) -> None:
+    def _end_overdue(self, tasks: Iterable[Task], source: WorkSource) -> None:
+        """End the workers of chunks that take longer than they may; the loss arrives as an error of the task."""
+        for task in tasks:
+            limit = self._limit(task.attempt.chunk, source)
+            now = time.monotonic()
+            if task.started is None or limit is None or now - task.started < limit or now - task.asked < AGAIN_SECONDS:
+                continue
+            task.asked = now
+            if self._cluster.end(task.pid, task.node):
+                task.overdue = limit
+
+    def _limit(self, chunk: Chunk, source: WorkSource) -> float | None:
+        given, expected = self._settings.trial_timeout, source.seconds_of(chunk)
+        if given is not None:
+            return given * len(chunk.trials)
+        return None if expected is None else max(TIMEOUT_SECONDS, TIMEOUT_TIMES * expected * len(chunk.trials))
+
+    def _missing(self) -> str:
+        room = self.room
+        if room.gpu or room.cpu:
+            return ""
+        share = self.gpus_per_trial
+        gpu = any(node.get("GPU", 0.0) >= share for node in self._cluster.nodes)
+        return f"{max(1, share):g} GPU" if share and not gpu else "a CPU"
+
+    def _free_from_lost_gpus(self, running: dict[Any, Task], retries: Retries) -> None:
+        """Give tasks that wait for GPUs which are gone to the CPUs that are left; nobody listens to the old ones."""
+        if self._chosen_here and self.room.cpu and not self.room.gpu:
+            for stream in [stream for stream, task in running.items() if task.on_gpu and task.started is None]:
+                retries.push(running.pop(stream).attempt)
+
+
+class _Stored:
+    """The work and the data sets in Ray's object store, sent to each node once."""
+
+    def __init__(self, work: Work, datasets: Mapping[str, Dataset]) -> None:
+        self._work, self._datasets, self._tries = work, datasets, -1
+
+    def arguments(self, attempt: Attempt) -> tuple[Any, Chunk, Any]:
+        """What a worker needs for an attempt: the work, the chunk, its data set."""
         import ray
 
-        resources = ray.cluster_resources()
-        wanted = {"CPU": 1.0, "GPU": self.gpus_per_trial}
-        missing = [name for name, amount in wanted.items() if amount and resources.get(name, 0.0) < amount]
-        if missing:
-            log.warning("waiting: no node of the cluster has a free %s", " or ".join(missing))
+        # A node that once could not reach the driver takes its objects for lost, for good: it needs new ones.
+        if attempt.unstarted > self._tries:
+            self._tries = attempt.unstarted
+            self._function = ray.put(self._work)
+            self._stored = {name: ray.put(dataset) for name, dataset in self._datasets.items()}
+        return self._function, attempt.chunk, self._stored[attempt.chunk.dataset]
 
 
-def _told(chunk: Chunk, outcomes: tuple[Outcome, ...]) -> str:
-    took = sum(outcome.seconds for outcome in outcomes)
-    node = outcomes[0].host if outcomes else "no worker"
-    return f"{len(outcomes)} trials of {chunk.variant.name} on {chunk.dataset} came from {node}, {took:.2f} s"
+def _ready(streams: list[Any]) -> list[Any]:
+    import ray
+
+    if not streams:
+        time.sleep(WAIT_SECONDS)
+        return []
+    ready, _ = ray.wait(streams, num_returns=len(streams), timeout=0)
+    if not ready:
+        ready, _ = ray.wait(streams, timeout=WAIT_SECONDS)
+    return list(ready)
 
 
 def _fresh(source: WorkSource) -> Attempt | None:
     chunk = source.next()
     return Attempt(chunk) if chunk else None
-
-
-def _run_in_worker(function: Any, *arguments: Any) -> Any:
-    import ray
-
-    # Ray leaves every GPU visible to a task that asked for none.
-    if not ray.get_gpu_ids():
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    return function(*arguments)

@@ -47,17 +47,20 @@ from regfleet.records.summary import (
 from regfleet.records.trials import (
     HISTORY_COLUMNS,
     HISTORY_METRICS,
+    HISTORY_OF,
     HISTORY_SETS,
     Chunk,
     Fit,
     Outcome,
     Status,
     Trial,
+    history_columns,
 )
 
 __all__ = [
     "HISTORY_COLUMNS",
     "HISTORY_METRICS",
+    "HISTORY_OF",
     "HISTORY_SETS",
     "Across",
     "AcrossComparison",
@@ -97,4 +100,5 @@ __all__ = [
     "Variant",
     "VariantSummary",
     "Word",
+    "history_columns",
 ]

@@ -36,11 +36,13 @@ class DataSource:
 class Dataset:
     """A data set in memory.
 
-    ``features``: float64 (rows, …), or a frame of (rows, columns) to be encoded on the training rows of each seed.
+    ``features``: float64 (rows, columns), NaN where missing; images (rows, …) of any numeric type; or a frame of
+    (rows, columns) of float64, categories, datetime64 and str, to be encoded on the training rows of each seed.
     ``target``: int64 (rows,) of class numbers, or float64 (rows,) for regression, which has no ``classes``. ``groups``:
     int64 (rows,), rows of one number stay together. ``order``: int64 (rows,), the place of each row in time.
     ``held_out``: bool (rows,), the test set where it is the same for every seed. ``notes`` are sentences the user
-    should read: what was inferred, what looks like leakage.
+    should read: what was inferred, what looks like leakage. ``columns`` are a table's: (name, kind, detail) of each,
+    those that are not used as input included.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Dataset:
     order: np.ndarray | None = None
     held_out: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def task(self) -> Task:

@@ -83,7 +83,10 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class SplitSpec:
-    """How rows become three sets. With ``test_is_validation``, the article's protocol, one held-out set plays two."""
+    """How rows become three sets. With ``test_is_validation``, the article's protocol, one held-out set plays two.
+
+    ``folds``, of cross-validation ``repeats`` times over: each seed tests one fold; 0: every seed draws its own sets.
+    """
 
     name: str
     train: float
@@ -91,3 +94,5 @@ class SplitSpec:
     test: float
     stratified: bool = True
     test_is_validation: bool = False
+    repeats: int = 0
+    folds: int = 0

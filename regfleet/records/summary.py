@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from regfleet.records.comparison import AnalysisSettings, Comparison, Interval, Spread, Word
+from regfleet.records.data import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,10 @@ class Curve:
 class VariantSummary:
     """One row of the leaderboard. Ranks are shared by ties; scores are means on the test set.
 
-    ``gap`` is training minus validation accuracy in inference mode on the same weights; ``gap_change`` its paired
-    difference from the control's. ``curves`` is keyed by history column. ``scores`` are those of ``seeds``; ``iqm`` is
-    `Spread.iqm` with a bootstrap interval over the seeds; ``binomial_sd`` is what chance alone makes of one test set.
+    ``gap`` is training minus validation accuracy, or R² of regression, in inference mode on the same weights;
+    ``gap_change`` its paired difference from the control's. ``curves`` is keyed by history column. ``scores`` are those
+    of ``seeds``; ``iqm`` is `Spread.iqm` with a bootstrap interval over the seeds; ``binomial_sd`` is what chance alone
+    makes of one test set.
     """
 
     name: str
@@ -105,6 +107,7 @@ class DatasetSummary:
     useful_seeds: int | None = None
     headline: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    task: Task = "classification"
 
 
 @dataclass(frozen=True, slots=True)

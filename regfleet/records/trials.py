@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from regfleet.records.data import Task
 from regfleet.records.study import ModelSpec, SplitSpec, Variant
 
 if TYPE_CHECKING:
@@ -13,11 +14,22 @@ if TYPE_CHECKING:
 
 Status = Literal["done", "diverged", "failed"]
 
-HISTORY_METRICS = ("loss", "cross_entropy", "accuracy", "mse")
+HISTORY_OF: Mapping[Task, tuple[str, ...]] = {
+    "classification": ("loss", "cross_entropy", "accuracy", "mse"),
+    "regression": ("loss", "mse", "mae"),
+}
+"""What a history measures for each task; of regression on the scale of `Rows.y`, the standardised target."""
+HISTORY_METRICS = tuple(dict.fromkeys(metric for metrics in HISTORY_OF.values() for metric in metrics))
 HISTORY_SETS = ("", "train_", "val_")
 """Column prefixes of a history: none for Keras' own training-mode averages over the epoch's batches, ``train_`` and
 ``val_`` for inference mode after the epoch's last update."""
 HISTORY_COLUMNS = tuple(rows + metric for rows in HISTORY_SETS for metric in HISTORY_METRICS)
+"""The columns of every table of histories; those of the other task are missing."""
+
+
+def history_columns(task: Task) -> tuple[str, ...]:
+    """The columns of a history of ``task``, in the order in which an engine records them."""
+    return tuple(rows + metric for rows in HISTORY_SETS for metric in HISTORY_OF[task])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +58,16 @@ class Chunk:
 class Fit:
     """What an engine returns for one seed.
 
-    ``history``: float32 (epochs run,) for each of HISTORY_COLUMNS. ``probabilities[when][rows]``: float32 (rows,
-    classes) with ``when`` in last, best and ``rows`` in train, val, test, in inference mode. ``penalty[when]`` is what
-    the regularizers add to the loss. ``best_epoch`` (from 1) has the lowest validation cross-entropy, the first of
-    equals. ``diverged_at`` is the epoch (from 1) whose loss was not finite; the history ends there. ``execution`` says
-    how the engine ran, ``trace_seconds`` what the first fit of its kind in a process paid to be traced. ``weights``
-    are the model's last.
+    ``history``: float32 (epochs run,) for each of `history_columns`. ``predictions[when][rows]``: float32 (rows,
+    classes) of probabilities, or (rows, 1) on the scale of `Rows.y`, with ``when`` in last, best and ``rows`` in train,
+    val, test, in inference mode. ``penalty[when]`` is what the regularizers add to the loss. ``best_epoch`` (from 1)
+    has the lowest validation cross-entropy, or MSE of regression, the first of equals. ``diverged_at`` is the epoch
+    (from 1) whose loss was not finite; the history ends there. ``execution`` says how the engine ran,
+    ``trace_seconds`` what the first fit of its kind in a process paid to be traced. ``weights`` are the model's last.
     """
 
     history: Mapping[str, np.ndarray]
-    probabilities: Mapping[str, Mapping[str, np.ndarray]]
+    predictions: Mapping[str, Mapping[str, np.ndarray]]
     penalty: Mapping[str, float]
     best_epoch: int
     diverged_at: int | None
@@ -68,8 +80,9 @@ class Fit:
 class Outcome:
     """A finished trial: its history and metrics, or its failure with traceback.
 
-    ``metrics`` has ``{last,best}_{train,val,test}_{loss,cross_entropy,accuracy,mse,macro_f1,calibration_error}`` as
-    floats and ``{last,best}_test_correct`` as counts of rows; it is empty for a failed trial.
+    ``metrics`` has ``{last,best}_{train,val,test}_{…}`` as floats, the loss and `metrics.metrics_of` the task (of
+    regression in units of the target, but for the loss), and for classes ``{last,best}_test_correct`` as counts of
+    rows; it is empty for a failed trial.
     """
 
     trial: Trial

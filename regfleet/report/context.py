@@ -9,19 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from regfleet.metrics import METRICS as KNOWN
+from regfleet.metrics import error_of
 from regfleet.records import DatasetSummary, Look, Summary, VariantSummary
-from regfleet.report.figures.curves import METRICS, caption, card_name, training_mode_differs
+from regfleet.report.figures.curves import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.shown import chosen, controls, ordered, shown
 from regfleet.report.templates import sentence
-from regfleet.report.text import Scale, capital, number, scale
+from regfleet.report.text import Scale, capital, gap_scale, scale
 from regfleet.report.words import Chip, chip, gap_sentence
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 FILTER_FROM = 15
-CURVE_TITLES = {"accuracy": "Accuracy", "cross_entropy": "Loss", "mse": "MSE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,15 @@ class Fact:
 class Section:
     """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
 
+    ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     """
 
     name: str
     prefix: str
     sizes: str
+    gap: Scale
+    error: str
     verdict: Markup
     points: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -96,7 +100,7 @@ def facts(dataset: DatasetSummary, summary: Summary) -> tuple[Fact, ...]:
         found.append(Fact("Its control", unit.full(control.score.mean), control.label))
         found.append(Fact("Difference", text, unit.from_to(interval.low, interval.high)))
     if dataset.floor > 0:
-        value = f"±{number(unit.factor * dataset.floor, unit.decimals)} {unit.points}".rstrip()
+        value = f"±{unit.amount(dataset.floor)}"
         found.append(Fact("Finest this study can see", value, "with any number of seeds"))
     return tuple(found)
 
@@ -110,7 +114,7 @@ def section(
     overlay: Mapping[str, object],
 ) -> Section:
     """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name."""
-    unit = scale(summary.settings)
+    unit, gap, metrics = scale(summary.settings), gap_scale(dataset.task), METRICS[dataset.task]
     order = ordered(dataset, higher_is_better=unit.metric.higher_is_better)
     verdict, *points = headline or ("No trial finished, so there is nothing to compare.",)
     told = gap_sentence(dataset, chosen(dataset, higher_is_better=unit.metric.higher_is_better))
@@ -120,8 +124,8 @@ def section(
             id=card_id(prefix, anchor, row),
             label=row.label,
             chip=chip(row),
-            caption=caption(row, unit),
-            figures={m: plates[card_name(place, m)] for m in METRICS if card_name(place, m) in plates},
+            caption=caption(row, unit, gap),
+            figures={m: plates[card_name(place, m)] for m in metrics if card_name(place, m) in plates},
             training_mode=training_mode_differs(row),
         )
         for place, row in order
@@ -132,6 +136,8 @@ def section(
         name=dataset.dataset,
         prefix=prefix,
         sizes=_sizes(dataset),
+        gap=gap,
+        error=KNOWN[error_of(dataset.task)].title,
         verdict=sentence(verdict, *sorted((row.label for _, row in order), key=len, reverse=True)),
         points=tuple([*points, told] if told else points),
         warnings=dataset.warnings,
@@ -148,7 +154,7 @@ def section(
         ),
         figures={name: pairs(found) for name, found in drawn.items() if name != "curves"},
         cards=cards,
-        metrics={m: title for m, title in CURVE_TITLES.items() if any(m in card.figures for card in cards)},
+        metrics={m: TITLES[m] for m in metrics if any(m in card.figures for card in cards)},
         tuned=tuple(_tuned(family.tuned, unit) for family in dataset.families if family.tuned.finished),
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,

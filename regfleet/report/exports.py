@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from regfleet.errors import InputError
 from regfleet.records import Comparison, DatasetSummary, Summary, VariantSummary
 from regfleet.report.shown import ordered
-from regfleet.report.text import DASH, MINUS, Scale, clean, number, scale
+from regfleet.report.text import DASH, MINUS, Scale, clean, gap_scale, scale
 from regfleet.report.words import chip
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ Cell = str | int | float | None
 # Spreadsheets take the full-width forms too.
 _FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|<>~$&-])")
+BLOCK = 10_000
+"""Trials whose text is held at once."""
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -106,14 +108,30 @@ def _comparison(one: Comparison | None) -> dict[str, Cell]:
 def leaderboard_csv(summary: Summary) -> str:
     """The leaderboard as CSV, in full precision."""
     rows = leaderboard_rows(summary)
-    return _csv(list(rows[0]) if rows else [], (list(row.values()) for row in rows))
+    return _csv(list(rows[0]) if rows else [], (map(safe_cell, row.values()) for row in rows))
 
 
 def trials_csv(trials: pd.DataFrame) -> str:
     """The frame of trials as CSV, tracebacks left out."""
-    frame = trials.drop(columns="traceback", errors="ignore").astype(object)
-    frame = frame.where(frame.notna(), None)
-    return _csv([str(column) for column in frame.columns], frame.itertuples(index=False, name=None))
+    return "".join(trials_csv_blocks(trials))
+
+
+def trials_csv_blocks(trials: pd.DataFrame) -> Iterator[str]:
+    """The same in blocks of rows, so that the text of many trials need not be held at once."""
+    frame = trials.drop(columns="traceback", errors="ignore")
+    yield _csv([str(column) for column in frame.columns], ())
+    for start in range(0, len(frame), BLOCK):
+        block = frame.iloc[start : start + BLOCK]
+        yield _csv(None, zip(*(_safe_cells(block[name]) for name in block), strict=True))
+
+
+def _safe_cells(column: pd.Series) -> list[str]:
+    """A column's cells; each text is made safe once, however many rows hold it."""
+    values = column.astype(object).where(column.notna(), None).tolist()
+    if column.dtype.kind in "iu":
+        return list(map(str, values))
+    known = {value: safe_cell(value) for value in set(values) if isinstance(value, str)}
+    return [known[value] if isinstance(value, str) else safe_cell(value) for value in values]
 
 
 def leaderboard_json(summary: Summary) -> str:
@@ -139,17 +157,21 @@ def leaderboard_markdown(summary: Summary) -> str:
 
 
 def leaderboard_latex(summary: Summary) -> str:
-    """The leaderboard as a LaTeX table per data set; needs the package booktabs and an engine that reads UTF-8."""
-    parts = ["% \\usepackage{booktabs}"]
+    """The leaderboard as a LaTeX table per data set; needs booktabs, graphicx and an engine that reads UTF-8.
+
+    A table that is wider than the text is shrunk to its width.
+    """
+    parts = ["% \\usepackage{booktabs,graphicx}"]
     for dataset in summary.datasets:
         header, rows = _table(dataset, summary)
         body = "\n".join(f"  {' & '.join(_latex(cell) for cell in row)} \\\\" for row in rows)
         parts.append(
             "\\begin{table}\n\\centering\n"
             f"\\caption{{{_latex(_caption(dataset, summary))}}}\n"
+            "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%\n"
             f"\\begin{{tabular}}{{rl{'r' * (len(header) - 3)}l}}\n\\toprule\n"
             f"  {' & '.join(_latex(cell) for cell in header)} \\\\\n\\midrule\n"
-            f"{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}"
+            f"{body}\n\\bottomrule\n\\end{{tabular}}}}\n\\end{{table}}"
         )
     return "\n\n".join(parts) + "\n"
 
@@ -198,14 +220,15 @@ def _caption(dataset: DatasetSummary, summary: Summary) -> str:
 
 def _table(dataset: DatasetSummary, summary: Summary) -> tuple[list[str], list[list[str]]]:
     """(header, rows) as a person reads them."""
-    unit = scale(summary.settings)
+    unit, gap = scale(summary.settings), gap_scale(dataset.task)
     percent, points = (", %", ", points") if unit.unit else ("", "")
-    header = ["Rank", "Variant", f"Test{percent}", f"Difference{points}", "Gap, points", "Seeds", "Verdict"]
+    gap_header = "Gap, points" if gap.unit else "Gap"
+    header = ["Rank", "Variant", f"Test{percent}", f"Difference{points}", gap_header, "Seeds", "Verdict"]
     order = ordered(dataset, higher_is_better=unit.metric.higher_is_better)
-    return header, [_cells(row, unit) for _, row in order]
+    return header, [_cells(row, unit, gap) for _, row in order]
 
 
-def _cells(row: VariantSummary, unit: Scale) -> list[str]:
+def _cells(row: VariantSummary, unit: Scale, gap: Scale) -> list[str]:
     interval = row.comparison.difference if row.comparison else None
     lost = row.failed + row.diverged
     return [
@@ -213,7 +236,7 @@ def _cells(row: VariantSummary, unit: Scale) -> list[str]:
         row.label,
         _with_interval(unit.score(row.score.mean), unit.between(row.score.low, row.score.high)),
         _with_interval(unit.difference(interval.mean), unit.from_to(interval.low, interval.high)) if interval else DASH,
-        number(100 * row.gap.mean),
+        gap.score(row.gap.mean),
         f"{row.finished} ({lost} lost)" if lost else str(row.finished),
         chip(row).word,
     ]
@@ -241,9 +264,10 @@ def safe_cell(value: object) -> str:
     return str(value)
 
 
-def _csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+def _csv(header: Sequence[str] | None, rows: Iterable[Iterable[str]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([safe_cell(name) for name in header])
-    writer.writerows([safe_cell(value) for value in row] for row in rows)
+    if header is not None:
+        writer.writerow([safe_cell(name) for name in header])
+    writer.writerows(rows)
     return file.getvalue()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from regfleet.records import Summary
 from regfleet.report.figures import FIGURES, OVERVIEW
-from regfleet.report.figures.curves import METRICS, card_name
+from regfleet.report.figures.curves import TITLES, card_name
 from regfleet.report.figures.style import NARROW, WIDE, Plate
 from regfleet.report.svg import save
 from regfleet.report.text import slug
@@ -46,7 +46,7 @@ def _all(summary: Summary) -> Iterator[tuple[str, Plate]]:
         variants = {
             card_name(place, metric): f"curve-{metric}-{row.name}"
             for place, row in enumerate(dataset.variants)
-            for metric in METRICS
+            for metric in TITLES
         }
         for drawing in FIGURES:
             for plate in drawing.draw(dataset, summary):

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from regfleet.records import DatasetSummary, Interval, Summary, VariantSummary
-from regfleet.report.figures.curves import METRICS
+from regfleet.report.figures.curves import TITLES
 from regfleet.report.shown import controls, curve, ordered, shown
-from regfleet.report.text import DASH, Scale, clean, number, scale, slug
+from regfleet.report.text import DASH, Scale, clean, gap_scale, number, scale, slug
 from regfleet.report.words import Chip, chip
 
 _VERDICT_ORDER = ("Better", "Equivalent", "Undecided", "Control", "Worse", "Failed")
@@ -55,13 +55,14 @@ class Row:
 
 def rows(dataset: DatasetSummary, summary: Summary, prefix: str) -> tuple[Row, ...]:
     """The leaderboard's rows in order."""
-    unit = scale(summary.settings)
+    unit, gap = scale(summary.settings), gap_scale(dataset.task)
     labels = {row.name: row.label for row in dataset.variants}
     several, domain, anchor = len(controls(dataset)) > 1, _domain(dataset), anchors(dataset)
     return tuple(
         _row(
             row,
             unit,
+            gap,
             (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)),
             labels if several else {},
             domain,
@@ -84,11 +85,16 @@ def anchors(dataset: DatasetSummary) -> dict[str, str]:
 
 def card_id(prefix: str, anchor: Mapping[str, str], row: VariantSummary) -> str:
     """The anchor of a variant's card; empty where it has no curves to show."""
-    return f"{prefix}card-{anchor[row.name]}" if any(curve(row, f"val_{metric}") for metric in METRICS) else ""
+    return f"{prefix}card-{anchor[row.name]}" if any(curve(row, f"val_{metric}") for metric in TITLES) else ""
 
 
 def _row(
-    row: VariantSummary, unit: Scale, ids: tuple[str, str], controls: Mapping[str, str], domain: tuple[float, float]
+    row: VariantSummary,
+    unit: Scale,
+    gap: Scale,
+    ids: tuple[str, str],
+    controls: Mapping[str, str],
+    domain: tuple[float, float],
 ) -> Row:
     comparison = row.comparison
     difference = comparison.difference if comparison else None
@@ -108,7 +114,7 @@ def _row(
         note=comparison.note if comparison and row.finished else "",
         won=f"{comparison.wins}/{len(comparison.seeds)}" if comparison else DASH,
         ties=f"{comparison.ties} tied" if comparison and comparison.ties else "",
-        gap=number(100 * row.gap.mean),
+        gap=gap.score(row.gap.mean),
         best_epoch=number(row.best_epoch, 0),
         seconds=number(row.seconds, 0 if row.seconds >= 10 else 1),
         lost=f"{lost} of {lost + row.finished}" if lost else "",

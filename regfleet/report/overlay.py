@@ -16,9 +16,11 @@ SERIES = (
     ("accuracy", "training accuracy in training mode", 1),
     ("val_cross_entropy", "validation cross-entropy", 3),
     ("train_cross_entropy", "training cross-entropy", 3),
-    ("loss", "training loss with penalties", 3),
     ("val_mse", "validation mean squared error", 4),
     ("train_mse", "training mean squared error", 4),
+    ("val_mae", "validation mean absolute error", 4),
+    ("train_mae", "training mean absolute error", 4),
+    ("loss", "training loss with penalties", 3),
 )
 """Column, title, and decimals as shown: of percent for accuracies."""
 

@@ -15,9 +15,10 @@ from regfleet.report.failures import groups
 from regfleet.report.figures import FIGURES, OVERVIEW
 from regfleet.report.figures.curves import resolution
 from regfleet.report.shown import ordered
+from regfleet.report.speed import speed
 from regfleet.report.svg import inline
 from regfleet.report.templates import environment, source
-from regfleet.report.text import clean, number, scale
+from regfleet.report.text import clean, scale
 from regfleet.report.words import chip
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def render(
         rope=rope_text(summary),
         facts=facts,
         status=provenance.status(facts, failures),
-        details=provenance.details(facts.provenance),
+        details=tuple(pair for pair in provenance.details(facts.provenance) if pair[1] != clean(facts.command)),
+        speed=None if facts.foreign else speed(trials, facts.provenance, summary),
         finished=provenance.day(provenance.finished(facts.provenance)),
         sections=sections,
         several=several,
@@ -144,7 +146,7 @@ def rope_text(summary: Summary) -> str:
     unit = scale(summary.settings)
     if unit.metric.relative_rope and summary.settings.rope is None:
         return f"±{100 * summary.rope:g}\u202f% of the control's mean"
-    return f"±{number(unit.factor * summary.rope, unit.decimals)} {unit.points}".rstrip()
+    return f"±{unit.amount(summary.rope)}"
 
 
 def _download(name: str, text: str) -> dict[str, Any]:

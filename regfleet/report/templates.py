@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,10 +51,11 @@ def environment(templates: Path | None = None) -> Environment:
 
 
 def name(text: str) -> Markup:
-    """A name from outside as isolated, escaped text; no line breaks inside ``λ = 0.01``."""
+    """A name from outside as isolated, escaped text; no line breaks inside ``λ = 0.01`` or ``(rate 0.2``."""
     from markupsafe import Markup
 
-    return Markup("<bdi>{}</bdi>").format(clean(text).replace(" = ", "\u00a0=\u00a0"))
+    together = re.sub(r"(\(\w+) (?=\d)", "\\1\u00a0", clean(text).replace(" = ", "\u00a0=\u00a0"))
+    return Markup("<bdi>{}</bdi>").format(together)
 
 
 def sentence(text: str, *emphasised: str) -> Markup:

@@ -6,8 +6,8 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from regfleet.metrics import METRICS, Metric
-from regfleet.records import AnalysisSettings
+from regfleet.metrics import METRICS, Metric, default_metric
+from regfleet.records import AnalysisSettings, Task
 
 DASH = "–"
 MINUS = "\u2212"
@@ -75,7 +75,10 @@ def seed_list(seeds: tuple[int, ...] | list[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How a metric's values are written: ``factor`` to the shown unit, and that unit."""
+    """How a metric's values are written: ``factor`` to the shown unit, and that unit.
+
+    ``decimals`` are those of a number below 10; one without unit has fewer where it is larger, more where it is tiny.
+    """
 
     metric: Metric
     factor: float
@@ -85,7 +88,7 @@ class Scale:
 
     def score(self, value: float) -> str:
         """A score without its unit: ``89.1``."""
-        return number(value * self.factor, self.decimals)
+        return number(value * self.factor, self._places(value))
 
     def full(self, value: float) -> str:
         """A score with its unit: ``89.1 %``."""
@@ -93,7 +96,17 @@ class Scale:
 
     def difference(self, value: float) -> str:
         """A difference with its sign: ``+3.3``."""
-        return number(value * self.factor, self.decimals, signed=True)
+        return number(value * self.factor, self._places(value), signed=True)
+
+    def amount(self, value: float) -> str:
+        """The size of a difference with its unit: ``3.3 points``."""
+        return f"{self.score(abs(value))} {self.points}".rstrip()
+
+    def _places(self, value: float) -> int:
+        if self.unit or not math.isfinite(value) or abs(value) < 1e-12:
+            return self.decimals
+        exponent = math.floor(math.log10(abs(value)))
+        return 1 - exponent if exponent < -self.decimals else max(0, self.decimals - max(0, exponent))
 
     def between(self, low: float, high: float) -> str:
         """An interval of scores: ``88.9–89.3``; empty where there is none."""
@@ -120,4 +133,9 @@ def scale_of(metric: Metric) -> Scale:
     """The scale of any metric."""
     if metric.percent:
         return Scale(metric, 100.0, 1, "\u202f%", "points")
-    return Scale(metric, 1.0, 3 if metric.name == "cross_entropy" else 4, "", "")
+    return Scale(metric, 1.0, 3 if metric.name in METRICS and metric.name != "mse" else 4, "", "")
+
+
+def gap_scale(task: Task) -> Scale:
+    """The scale of the gap between training and validation."""
+    return scale_of(METRICS[default_metric(task)])

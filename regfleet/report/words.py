@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from regfleet.records import DatasetSummary, VariantSummary
 from regfleet.report.shown import controls
-from regfleet.report.text import number
+from regfleet.report.text import gap_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ def gap_sentence(dataset: DatasetSummary, best: VariantSummary | None) -> str:
     gap = control.gap
     if not math.isfinite(gap.low):
         return ""
-    points = number(100 * abs(gap.mean))
+    unit = gap_scale(dataset.task)
+    side = "below" if gap.mean < 0 else "above"
+    end = f"its training {unit.metric.title} ends {unit.amount(gap.mean)} {side} validation {unit.metric.title}"
     if gap.low <= 0:
-        side = "above" if gap.mean > 0 else "below"
-        end = f"its training accuracy ends {points} points {side} validation accuracy, which may be chance"
-        return f"{control.label} shows no clear sign of memorizing: {end}."
-    told = f"{control.label} memorizes: its training accuracy ends {points} points above validation accuracy."
+        return f"{control.label} shows no clear sign of memorizing: {end}, which may be chance."
+    told = f"{control.label} memorizes: {end}."
     change = best.gap_change
     if best is control or change is None or not math.isfinite(change.low):
         return told
     verb = "cuts that gap to" if change.high < 0 else "widens that gap to" if change.low > 0 else "leaves that gap at"
-    return f"{told} {best.label} {verb} {number(100 * best.gap.mean)}."
+    return f"{told} {best.label} {verb} {unit.score(best.gap.mean)}."

@@ -1,14 +1,18 @@
-"""The results directory: atomic, content-addressed, readable with pandas alone.
+"""Results: atomic, content-addressed, readable with pandas alone; in a directory or an object store.
 
     study.toml  provenance.json  regfleet.log  report.html  leaderboard.csv  trials.csv
     trials/part-*.parquet       one row per trial; columns: see TRIAL_FIELDS
     histories/part-*.parquet    one row per trial and epoch; columns: see HISTORY_FIELDS
 
-Only the driver writes. A part is written beside its place, flushed to disk and renamed; a part of histories lands
-before its part of trials, and that one is the commit. Both have the same name, a hash of the keys they hold.
+Only the driver writes. A file appears whole or not at all: in a directory it is written beside its place, flushed to
+disk and renamed; in an object store it is one object. A part of histories lands before its part of trials, and that one
+is the commit. Both have the same name, a hash of the keys they hold. Small parts are merged into larger ones.
 """
 
-from regfleet.results.files import claim, write_text
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from regfleet.results.place import Place, place_of
 from regfleet.results.reading import Results, load
 from regfleet.results.schema import CORRECT_COLUMNS, HISTORY_FIELDS, METRIC_COLUMNS, TRIAL_FIELDS
 from regfleet.results.store import Store
@@ -18,9 +22,15 @@ __all__ = [
     "HISTORY_FIELDS",
     "METRIC_COLUMNS",
     "TRIAL_FIELDS",
+    "Place",
     "Results",
     "Store",
     "claim",
     "load",
-    "write_text",
+    "place_of",
 ]
+
+
+def claim(path: str | Path | Place) -> AbstractContextManager[None]:
+    """Make the place and hold it against a second driver; see `Place.claim`."""
+    return place_of(path).claim()

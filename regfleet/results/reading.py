@@ -1,40 +1,104 @@
-"""Reads a results directory."""
+"""Reads results: the trials at once, the histories when they are asked for."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from regfleet.errors import ResultsError
+from regfleet.records import HISTORY_COLUMNS
+from regfleet.results.parts import REPEATED, dictionaries, each_part, open_part, read_groups
+from regfleet.results.place import Place, place_of, reason
 from regfleet.results.schema import history_schema, trial_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-_RANK = {"done": 0, "diverged": 1, "failed": 2}
+T = TypeVar("T")
+RANK = {"done": 0, "diverged": 1, "failed": 2}
+_CURVE_COLUMNS = ["dataset", "variant", "seed", "epoch", *HISTORY_COLUMNS]
+BATCH_ROWS = 1_000_000
+"""Rows of histories that the analysis holds at once, unless one variant has more."""
+READINGS = 10
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a directory holds. ``trials`` and ``histories`` are frames sorted by data set, variant and seed.
+    """What a directory holds. ``trials`` is a frame sorted by data set, variant and seed.
 
     ``problems`` names the files that could not be used and why; their trials count as missing.
     """
 
-    path: Path
+    place: Place
     trials: pd.DataFrame
-    histories: pd.DataFrame
     problems: tuple[str, ...]
+
+    @property
+    def path(self) -> Path | str:
+        """Where the results are, for people: a path, or a URL without its credentials."""
+        return self.place.local or self.place.shown
+
+    @cached_property
+    def histories(self) -> pd.DataFrame:
+        """A row per trial and epoch, sorted as the trials are; read on first use, all into memory."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self._read(history_schema().names))
+        frame = frame[frame["key"].isin(self.trials["key"])].drop_duplicates(["key", "epoch"])
+        for name in REPEATED:
+            frame[name] = frame[name].cat.set_categories(sorted(frame[name].unique()))
+        return frame.sort_values(["dataset", "variant", "seed", "epoch"], ignore_index=True)
+
+    def curves(self, dataset: str) -> Iterator[pd.DataFrame]:
+        """The histories of a data set without keys, some whole variants at a time, so that memory stays bounded."""
+        own = self.trials[self.trials["dataset"] == dataset]
+        wanted: set[str] = set()
+        rows = 0
+        for variant, count in own.groupby("variant")["epochs_run"].sum().items():
+            if wanted and rows + count > BATCH_ROWS:
+                yield self._read(_CURVE_COLUMNS, dataset, wanted)
+                wanted, rows = set(), 0
+            wanted.add(str(variant))
+            rows += int(count)
+        if wanted:
+            yield self._read(_CURVE_COLUMNS, dataset, wanted)
+
+    def _read(self, columns: list[str], dataset: str | None = None, variants: Collection[str] = ()) -> pd.DataFrame:
+        import pyarrow as pa
+
+        schema = dictionaries(pa.schema([history_schema().field(name) for name in columns]))
+
+        def read(name: str) -> pa.Table:
+            with open_part(self.place, name, history_schema()) as part:
+                if dataset is None:
+                    return read_groups(part, schema)
+                return _of(read_groups(part, schema, _groups(part, dataset, variants)), dataset, variants)
+
+        problems: list[str] = []
+        tables = _settled(lambda: each_part(self.place, "histories", read, problems))
+        new = next((problem for problem in problems if problem not in self.problems), None)
+        if new:
+            raise ResultsError(f"{self.place}: {new}. Delete that file and run the study again")
+        whole = pa.concat_tables([schema.empty_table(), *tables.values()])
+        frame: pd.DataFrame = whole.unify_dictionaries().to_pandas(self_destruct=True, split_blocks=True)
+        return frame
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """The content of provenance.json; empty when there is none."""
-        file = self.path / "provenance.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        try:
+            found: dict[str, Any] = json.loads(self.place.text("provenance.json"))
+        except FileNotFoundError:
+            return {}
+        return found
 
     @property
     def finished(self) -> frozenset[str]:
@@ -49,45 +113,78 @@ class Results:
         return dict(zip(zip(medians["dataset"], medians["variant"], strict=True), medians["seconds"], strict=True))
 
 
-def load(path: str | Path) -> Results:
-    """Read a results directory.
+def load(path: str | Path | Place) -> Results:
+    """Read results from a directory, or from a URL with s3://, gs:// or file://.
 
     TRIAL_FIELDS and HISTORY_FIELDS say what each column of the two frames holds. A torn or foreign part is named in
-    ``problems`` and left out. Raises ResultsError when there is no such directory.
+    ``problems`` and left out. Raises ResultsError when there are no results.
     """
-    path = Path(path)
-    if not (path / "study.toml").exists():
-        given = "a directory without study.toml" if path.is_dir() else "no directory"
-        msg = f"{path}: expected a results directory; got {given}"
-        raise ResultsError(msg)
+    place = place_of(path)
+    try:
+        if not place.exists("study.toml"):
+            there = place.local is not None and place.local.is_dir()
+            given = "a directory without study.toml" if there else "no directory"
+            raise ResultsError(f"{place}: expected a results directory; got {given}")
+        return _settled(lambda: _load(place))
+    except OSError as problem:
+        raise ResultsError(f"{place}: expected a results directory; got {reason(problem)}") from None
+
+
+def _settled(read: Callable[[], T]) -> T:
+    """What ``read`` returns once no part went away under it: a driver at work merges parts."""
+    for _ in range(READINGS):
+        with suppress(FileNotFoundError):
+            return read()
+    raise ResultsError("expected parts that stay for a moment; got a directory where they go while they are read")
+
+
+def _load(place: Place) -> Results:
     import pandas as pd
+    import pyarrow as pa
 
     problems: list[str] = []
-    trials = _read_parts(path / "trials", trial_schema(), problems)
-    histories = _read_parts(path / "histories", history_schema(), problems)
-    trials = trials.sort_values("status", key=lambda status: status.map(_RANK), kind="stable")
+    schema = trial_schema()
+
+    def rows(name: str) -> pa.Table:
+        with open_part(place, name, schema) as part:
+            return read_groups(part, schema)
+
+    def keys(name: str) -> pa.Array:
+        with open_part(place, name, history_schema()) as part:
+            return part.read(["key"])["key"].unique()
+
+    # Trials first: the histories of what they hold were written before them.
+    tables = each_part(place, "trials", rows, problems)
+    kept = each_part(place, "histories", keys, problems)
+    trials = pa.concat_tables([schema.empty_table(), *tables.values()]).to_pandas()
+    trials = trials.sort_values("status", key=lambda status: status.map(RANK), kind="stable")
     # A finished trial counts only with its history; a failed one has none.
-    whole = trials["key"].isin(histories["key"]) | (trials["status"] == "failed")
+    known = {key for found in kept.values() for key in found.to_pylist()}
+    whole = trials["key"].isin(known) | (trials["status"] == "failed")
     trials = trials[whole].drop_duplicates("key").sort_values(["dataset", "variant", "seed"], ignore_index=True)
-    histories = histories[histories["key"].isin(trials["key"])].drop_duplicates(["key", "epoch"])
-    histories = histories.sort_values(["dataset", "variant", "seed", "epoch"], ignore_index=True)
-    return Results(path, pd.DataFrame(trials), pd.DataFrame(histories), tuple(problems))
+    return Results(place, pd.DataFrame(trials), tuple(problems))
 
 
-def _read_parts(folder: Path, schema: pa.Schema, problems: list[str]) -> pd.DataFrame:
+def _groups(part: pq.ParquetFile, dataset: str, variants: Collection[str]) -> list[int]:
+    """The row groups that may hold a variant of ``variants`` on the data set, by their statistics."""
+    names = part.schema_arrow.names
+    found = []
+    for number in range(part.metadata.num_row_groups):
+        group = part.metadata.row_group(number)
+        sets, kinds = (group.column(names.index(name)).statistics for name in ("dataset", "variant"))
+        if not (sets and kinds and sets.has_min_max and kinds.has_min_max) or (
+            sets.min <= dataset <= sets.max and any(kinds.min <= name <= kinds.max for name in variants)
+        ):
+            found.append(number)
+    return found
+
+
+def _of(table: pa.Table, dataset: str, variants: Collection[str]) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow.compute as pc
 
-    tables = [schema.empty_table()]
-    for part in sorted(folder.iterdir()) if folder.is_dir() else []:
-        name = f"{folder.name}/{part.name}"
-        if part.suffix in (".tmp", ".torn"):
-            continue
-        try:
-            table = pq.read_table(part)
-            tables.append(table.select(schema.names).cast(schema))
-        except (OSError, ValueError, KeyError) as problem:
-            first = str(problem).splitlines()[0]
-            problems.append(f"{name} is torn or not a part of results; its trials count as missing ({first})")
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    return frame
+    right = pc.and_(
+        pc.equal(table["dataset"].cast(pa.string()), dataset),
+        pc.is_in(table["variant"].cast(pa.string()), pa.array(sorted(variants))),
+    )
+    return table if pc.all(right).as_py() else table.filter(right)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from regfleet.metrics import METRICS
 from regfleet.records import HISTORY_COLUMNS, Outcome, Variant
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SETS, _WHEN = ("train", "val", "test"), ("last", "best")
-_SCORES = ("loss", "cross_entropy", "accuracy", "mse", "macro_f1", "calibration_error")
+_SCORES = ("loss", *METRICS)
 METRIC_COLUMNS = tuple(f"{when}_{rows}_{score}" for when in _WHEN for rows in _SETS for score in _SCORES)
 CORRECT_COLUMNS = tuple(f"{when}_test_correct" for when in _WHEN)
 TRIAL_FIELDS = (
@@ -24,7 +25,7 @@ TRIAL_FIELDS = (
         "status": "done, diverged or failed",
         "engine": "fused or keras",
         "execution": "how the engine ran: graph, xla, or why it fell back to Keras",
-        "best_epoch": "the epoch, from 1, with the lowest validation cross-entropy",
+        "best_epoch": "the epoch, from 1, with the lowest validation cross-entropy, or MSE of regression",
         "diverged_at": "the epoch, from 1, whose loss was not finite; missing otherwise",
         "epochs_run": "epochs trained",
         "n_train": "rows that fitted weights",
@@ -38,8 +39,12 @@ TRIAL_FIELDS = (
         "error": "what went wrong, in a line",
         "traceback": "the whole traceback of a failed trial",
     }
-    | dict.fromkeys(METRIC_COLUMNS, "the score on those rows in inference mode, weights of the last or the best epoch")
-    | dict.fromkeys(CORRECT_COLUMNS, "test rows whose class was predicted")
+    | dict.fromkeys(
+        METRIC_COLUMNS,
+        "the score on those rows in inference mode, weights of the last or the best epoch; of regression in units of "
+        "the target, but for the loss; missing where the task has no such score",
+    )
+    | dict.fromkeys(CORRECT_COLUMNS, "test rows whose class was predicted; missing for regression")
 )
 HISTORY_FIELDS = {
     "key": "the trial's hash",
@@ -48,9 +53,12 @@ HISTORY_FIELDS = {
     "seed": "the seed",
     "epoch": "the epoch, from 1",
 } | {
-    name: "training mode, penalties in the loss, as Keras reports it"
-    if not name.startswith(("train_", "val_"))
-    else "inference mode after the epoch"
+    name: (
+        "inference mode after the epoch, penalties in the loss"
+        if name.startswith(("train_", "val_"))
+        else "training mode, penalties and class weights in the loss, as Keras reports it"
+    )
+    + "; of regression on the scale of the standardised target; missing where the task has no such score"
     for name in HISTORY_COLUMNS
 }
 
@@ -83,16 +91,3 @@ def trial_row(outcome: Outcome, variant: Variant) -> dict[str, object]:
     row |= {"label": variant.label, "control": variant.control}
     row |= {"epochs_run": len(next(iter(outcome.history.values()), ()))}
     return row | dict(outcome.metrics)
-
-
-def history_table(outcome: Outcome) -> pa.Table:
-    """The outcome's rows of the histories, one per epoch; columns: HISTORY_FIELDS."""
-    import numpy as np
-    import pyarrow as pa
-
-    epochs = len(outcome.history["loss"])
-    trial = outcome.trial
-    same = {"key": trial.key, "dataset": trial.dataset, "variant": trial.variant, "seed": trial.seed}
-    columns: dict[str, Any] = {name: [value] * epochs for name, value in same.items()}
-    columns |= {"epoch": np.arange(1, epochs + 1, dtype="int32")} | dict(outcome.history)
-    return pa.table(columns, schema=history_schema())

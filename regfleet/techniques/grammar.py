@@ -11,7 +11,7 @@ from regfleet.records import Technique
 from regfleet.techniques import places
 from regfleet.techniques.definition import Definition
 
-_TERM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,.\-]+))?")
+_TERM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,./\-]+))?")
 
 
 @dataclass(frozen=True, slots=True)

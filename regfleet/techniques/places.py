@@ -8,10 +8,13 @@ def resolve(place: str, layers: tuple[str, ...]) -> tuple[str, ...]:
 
     Raises InputError when the model has no such layer.
     """
-    if place == "all":
-        return layers
     if place == "input":
         return ("input",)
+    if not layers:
+        msg = f"place: expected input, since the model has no hidden layer with a kernel; got @{place}"
+        raise InputError(msg)
+    if place == "all":
+        return layers
     names = {"first": layers[0]} | {str(number): name for number, name in enumerate(layers, 1)} | {n: n for n in layers}
     chosen = []
     for part in place.split(","):

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regfleet.records import HISTORY_COLUMNS, Fit
+from regfleet.errors import InputError
+from regfleet.records import Fit, history_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,11 +39,16 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
 
     Returns:
         The history, the predictions of the last and the best weights, and how it was executed.
+
+    Raises:
+        InputError: classes are to be balanced in a regression.
     """
+    if recipe.training.class_weight and sets.task == "regression":
+        raise InputError("--class-weight: expected classes to balance; got a regression")
     if engine == "keras":
         return _with_keras(recipe, sets, seed, "keras", eagerly=False)
     shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
-    key = (cache_key, recipe.model, recipe.training, shapes)
+    key = (cache_key, recipe.model, recipe.training, sets.task, shapes)
     started = time.perf_counter()
     fresh = key not in _PROGRAMS
     program = _trace(recipe, sets, seed) if fresh else _PROGRAMS.pop(key)
@@ -52,7 +58,7 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
         _PROGRAMS.popitem(last=False)
     if isinstance(program, str):
         return _with_keras(recipe, sets, seed, f"keras (not traceable: {program})", eagerly=True)
-    course = program.run(_start(program.model, sets, seed))
+    course = program.run(_start(program.model, recipe, sets, seed))
     done = _fit(program.model, course, sets, program.predict, program.execution)
     return replace(done, trace_seconds=trace_seconds)
 
@@ -63,10 +69,11 @@ def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
     from regfleet.training.fused import Program
     from regfleet.training.rules import pays_to_compile
 
-    model, settings = _compiled(recipe, sets), _settings(recipe)
-    program = Program(model, row_metrics(), settings, xla=pays_to_compile(model, len(sets.train.x), settings))
+    model, settings = _compiled(recipe, sets), _settings(recipe, sets)
+    xla = pays_to_compile(model, len(sets.train.x), settings)
+    program = Program(model, row_metrics(sets.task), settings, xla=xla)
     try:
-        program.trace(_start(model, sets, seed))
+        program.trace(_start(model, recipe, sets, seed))
     except Exception as error:  # noqa: BLE001 - tracing runs any layer's code, which may raise anything
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return program
@@ -78,7 +85,7 @@ def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: str, *, eagerl
 
     model = _compiled(recipe, sets)
     model.run_eagerly = eagerly
-    course = keras_fit.train(model, _settings(recipe), _start(model, sets, seed))
+    course = keras_fit.train(model, _settings(recipe, sets), _start(model, recipe, sets, seed))
     return _fit(model, course, sets, lambda x: model(x, training=False).numpy(), execution)
 
 
@@ -86,24 +93,26 @@ def _compiled(recipe: Recipe, sets: Sets) -> keras.Model:
     from regfleet.models import build
     from regfleet.training.contract import compile_model
 
-    model = build(recipe, sets.train.x.shape[1], sets.train.y.shape[1])
-    compile_model(model, recipe.training)
+    model = build(recipe, sets.train.x.shape[1:], sets.train.y.shape[1], sets.task)
+    compile_model(model, recipe.training, sets.task)
     return model
 
 
-def _settings(recipe: Recipe) -> Settings:
+def _settings(recipe: Recipe, sets: Sets) -> Settings:
     from regfleet.training.contract import Settings
 
     training = recipe.training
-    return Settings(training.epochs, training.batch_size, training.early_stopping)
+    return Settings(training.epochs, training.batch_size, training.early_stopping, task=sets.task)
 
 
-def _start(model: keras.Model, sets: Sets, seed: int) -> Start:
-    from regfleet.models import initial_weights
-    from regfleet.training.contract import Start
+def _start(model: keras.Model, recipe: Recipe, sets: Sets, seed: int) -> Start:
+    from regfleet.models import starting_weights
+    from regfleet.training.contract import Start, balanced_weight
     from regfleet.training.order import order_key
 
-    return Start(initial_weights(model, seed), sets.train, sets.validation, order_key(seed))
+    weight = balanced_weight(sets.train.y) if recipe.training.class_weight else None
+    values = starting_weights(model, seed, recipe.model.keep_weights)
+    return Start(values, sets.train, sets.validation, order_key(seed), weight)
 
 
 def _fit(
@@ -119,15 +128,15 @@ def _fit(
     every_row = np.concatenate([part.x for part in rows.values()])
     regularized = [weight for weight in model.trainable_weights if weight.regularizer is not None]
     kept = {id(weight) for weight in model.weights}
-    probabilities, penalty = {}, {}
+    predictions, penalty = {}, {}
     for when in ("last", "best"):
         if when == "best":
             assign(model.variables, course.best)
-        probabilities[when] = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
+        predictions[when] = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
         penalty[when] = sum(float(weight.regularizer(weight)) for weight in regularized)
     return Fit(
-        history={name: course.history[:, index] for index, name in enumerate(HISTORY_COLUMNS)},
-        probabilities=probabilities,
+        history={name: course.history[:, index] for index, name in enumerate(history_columns(sets.task))},
+        predictions=predictions,
         penalty=penalty,
         best_epoch=course.best_epoch,
         diverged_at=course.diverged_at,

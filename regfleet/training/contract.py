@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regfleet.metrics import error_of
+from regfleet.records import HISTORY_OF, history_columns
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from regfleet.records import Rows, Training
+    from regfleet.records import Rows, Task, Training
 
     RowMetric = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -21,31 +24,51 @@ if TYPE_CHECKING:
 class Settings:
     """How to train. Batches hold ``batch_size`` rows, the last of an epoch what remains.
 
-    ``patience`` epochs without a lower validation cross-entropy end the fit; None: never. Without ``shuffle`` the rows
-    keep their order.
+    ``patience`` epochs without a lower value of ``monitor`` end the fit; None: never. Without ``shuffle`` the rows keep
+    their order.
     """
 
     epochs: int
     batch_size: int
     patience: int | None = None
     shuffle: bool = True
+    task: Task = "classification"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What a history measures."""
+        return HISTORY_OF[self.task]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a history."""
+        return history_columns(self.task)
+
+    @property
+    def monitor(self) -> str:
+        """The column that picks the best epoch."""
+        return f"val_{error_of(self.task)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """Where a fit begins: the values of ``model.variables``, the training and validation rows, the order's key."""
+    """Where a fit begins: the values of ``model.variables``, the training and validation rows, the order's key.
+
+    ``weight``: float32 (training rows,), what the loss of each row counts in the updates; None: all alike.
+    """
 
     values: Sequence[np.ndarray]
     train: Rows
     validation: Rows
     order_key: int
+    weight: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
     """How a fit went.
 
-    ``history``: float32 (epochs run, 12), its columns `records.HISTORY_COLUMNS`. ``last`` and ``best`` are values of
+    ``history``: float32 (epochs run, columns), its columns `Settings.columns`. ``last`` and ``best`` are values of
     ``model.variables`` after the fit and after ``best_epoch`` (from 1). ``diverged_at``: as in `records.Fit`.
     """
 
@@ -56,25 +79,41 @@ class Course:
     diverged_at: int | None
 
 
-def compile_model(model: keras.Model, training: Training) -> None:
-    """Compile ``model`` for one-hot classes with the optimizer of ``training`` and the metrics of a history."""
+def compile_model(model: keras.Model, training: Training, task: Task) -> None:
+    """Compile ``model`` for one-hot classes or one number, with the optimizer of ``training``, a history's metrics."""
     import keras
 
     rate = {} if training.learning_rate is None else {"learning_rate": training.learning_rate}
     optimizer = keras.optimizers.get({"class_name": training.optimizer, "config": rate})
+    if task == "regression":
+        model.compile(optimizer, "mse", metrics=["mse", "mae"])
+        return
     cross_entropy = keras.metrics.CategoricalCrossentropy(name="cross_entropy")
     model.compile(optimizer, "categorical_crossentropy", metrics=[cross_entropy, "accuracy", "mse"])
 
 
-def row_metrics() -> tuple[RowMetric, ...]:
-    """Cross-entropy, accuracy and squared error of each row (y, predicted) → (rows,): what Keras' metrics average."""
+def row_metrics(task: Task) -> tuple[RowMetric, ...]:
+    """The metrics of a history after its loss, of each row: (y, predicted) → (rows,), which Keras' metrics average."""
     import keras
 
+    if task == "regression":
+        return keras.losses.mean_squared_error, keras.losses.mean_absolute_error
     return (
         keras.losses.categorical_crossentropy,
         keras.metrics.categorical_accuracy,
         keras.losses.mean_squared_error,
     )
+
+
+def balanced_weight(y: np.ndarray) -> np.ndarray:
+    """What each row of one-hot ``y`` (rows, classes) counts for so that all classes that occur in it count alike.
+
+    Returns:
+        float32 (rows,): rows / (classes · rows of its class), 1 on average.
+    """
+    counts = y.sum(axis=0)
+    weight: np.ndarray = len(y) / ((counts > 0).sum() * counts[y.argmax(axis=1)])
+    return weight.astype("float32")
 
 
 def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:

@@ -1,6 +1,8 @@
-"""Scores of predicted probabilities against the true classes, in numpy and float64."""
+"""Scores of predictions against the truth, in numpy and float64."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -9,12 +11,12 @@ CLIP = 1e-7
 BINS = 15
 
 
-def scores(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
+def class_scores(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """All scores of ``probabilities`` (rows, classes) against one-hot ``y`` (rows, classes).
 
     Returns:
-        ``cross_entropy``, ``accuracy``, ``mse`` (over rows and classes), ``macro_f1``, ``calibration_error``, and
-        ``correct``, the count of rows whose top class is the true one.
+        ``cross_entropy``, ``accuracy``, ``mse`` (over rows and classes), ``balanced_accuracy``, ``macro_f1``, ``auc``,
+        ``calibration_error``, and ``correct``, the count of rows whose top class is the true one.
     """
     p = np.asarray(probabilities, np.float64)
     truth = y.argmax(axis=1)
@@ -24,9 +26,29 @@ def scores(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
         "cross_entropy": cross_entropy(p, y),
         "accuracy": float(hit.mean()),
         "mse": float(np.mean((p - y) ** 2)),
+        "balanced_accuracy": balanced_accuracy(hit, truth),
         "macro_f1": macro_f1(predicted, truth),
+        "auc": auc(p, truth),
         "calibration_error": calibration_error(p.max(axis=1), hit),
         "correct": int(hit.sum()),
+    }
+
+
+def number_scores(predicted: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    """All scores of ``predicted`` (rows,) against ``target`` (rows,), both in units of the target.
+
+    Returns:
+        ``r2`` (against the mean of these rows; NaN where all of them are equal), ``mae``, ``rmse`` and ``mse``.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # a fit that diverged predicts anything
+        error = np.asarray(predicted, np.float64) - target
+        mse = float(np.mean(error**2))
+    variance = float(np.var(target))
+    return {
+        "r2": 1 - mse / variance if variance > 0 else math.nan,
+        "mae": float(np.mean(np.abs(error))),
+        "rmse": math.sqrt(mse),
+        "mse": mse,
     }
 
 
@@ -36,12 +58,45 @@ def cross_entropy(p: np.ndarray, y: np.ndarray) -> float:
     return float(-np.mean(np.sum(y * np.log(clipped), axis=1)))
 
 
+def balanced_accuracy(hit: np.ndarray, truth: np.ndarray) -> float:
+    """Mean over the classes that occur in ``truth`` (class numbers) of the share of their rows that are ``hit``."""
+    rows = np.bincount(truth)
+    hits = np.bincount(truth, weights=hit)
+    return float(np.mean(hits[rows > 0] / rows[rows > 0]))
+
+
+def auc(p: np.ndarray, truth: np.ndarray) -> float:
+    """Area under the ROC curve; of more than two classes the mean of each against the rest.
+
+    Args:
+        p: probabilities (rows, classes).
+        truth: class numbers (rows,).
+
+    Returns:
+        the mean over the classes that have rows and do not have all of them; NaN without any.
+    """
+    classes = range(1, 2) if p.shape[1] == 2 else range(p.shape[1])
+    areas = [_area(p[truth == one, one], p[truth != one, one]) for one in classes]
+    known = [area for area in areas if not math.isnan(area)]
+    return float(np.mean(known)) if known else math.nan
+
+
+def _area(inside: np.ndarray, outside: np.ndarray) -> float:
+    """The chance that a number ``inside`` is above one ``outside``, ties counting half; NaN where either is empty."""
+    if not len(inside) or not len(outside):
+        return math.nan
+    ordered = np.sort(outside)
+    below = np.searchsorted(ordered, inside, side="left")
+    up_to = np.searchsorted(ordered, inside, side="right")
+    return float(np.mean(below + up_to)) / (2 * len(outside))
+
+
 def macro_f1(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Mean over the classes that occur in ``predicted`` or ``truth`` (class numbers) of 2·TP / (2·TP + FP + FN)."""
-    present = np.union1d(predicted, truth)
-    hits = np.array([np.sum((predicted == label) & (truth == label)) for label in present])
-    sizes = np.array([np.sum(predicted == label) + np.sum(truth == label) for label in present])
-    return float(np.mean(2 * hits / sizes))
+    classes = max(predicted.max(), truth.max()) + 1
+    sizes = np.bincount(predicted, minlength=classes) + np.bincount(truth, minlength=classes)
+    hits = np.bincount(truth[predicted == truth], minlength=classes)
+    return float(np.mean(2 * hits[sizes > 0] / sizes[sizes > 0]))
 
 
 def calibration_error(confidence: np.ndarray, hit: np.ndarray) -> float:

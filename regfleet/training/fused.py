@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from regfleet.records import HISTORY_COLUMNS, HISTORY_METRICS
 from regfleet.training.contract import Course, assign
 from regfleet.training.order import permutation
 from regfleet.training.rules import no_gradients_kept, same_in_training
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import keras
     import numpy as np
     import tensorflow as tf
@@ -48,8 +49,6 @@ class Program:
         model.optimizer.build(model.trainable_variables)
         self._slots = [variable.numpy() for variable in model.optimizer.variables]
         self._best = [tf.Variable(variable.numpy(), trainable=False) for variable in model.variables]
-        rows = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype)
-        self._infer = tf.function(self._inference, (rows,), autograph=False)
         self._rows_add_losses = self._lags = False
         self._use(xla=xla)
 
@@ -68,6 +67,8 @@ class Program:
         """
         import tensorflow as tf
 
+        rows = tf.TensorSpec((None, *start.train.x.shape[1:]), start.train.x.dtype)
+        self._infer = tf.function(self._inference, (rows,), autograph=False)
         with no_gradients_kept():
             try:
                 self._run(start, epochs=0)
@@ -82,7 +83,7 @@ class Program:
         end, judged = self._run(start, self._settings.epochs)
         history = end.history.numpy()[: int(end.epoch)]
         if self._lags:
-            width = len(HISTORY_METRICS)
+            width = len(self._settings.metrics)
             history[:-1, width : 2 * width] = history[1:, :width]
             history[-1, width : 2 * width] = judged.numpy()
         return Course(
@@ -98,7 +99,9 @@ class Program:
 
         assign(self.model.variables, start.values)
         assign(self.model.optimizer.variables, self._slots)
-        rows = (start.train.x, start.train.y, start.validation.x, start.validation.y)
+        rows = [start.train.x, start.train.y, start.validation.x, start.validation.y]
+        if start.weight is not None:
+            rows.append(start.weight)
         end: tuple[Progress, Any] = self._fit(
             tf.constant(epochs), tf.constant(start.order_key), *map(tf.constant, rows)
         )
@@ -111,17 +114,25 @@ class Program:
         predicted: np.ndarray = self._infer(tf.constant(x))[0].numpy()
         return predicted
 
-    def _whole_fit(self, epochs: Any, key: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> tuple[Progress, Any]:
+    def _whole_fit(
+        self, epochs: Any, key: Any, x: Any, y: Any, x_val: Any, y_val: Any, weight: Any = None
+    ) -> tuple[Progress, Any]:
         """The course and, where the training rows' evaluation lags, the one of the last weights."""
         import tensorflow as tf
 
         # With one batch an epoch, in a model that is the same in training, the next epoch's forward pass is this one's
-        # evaluation of the training rows: the history is completed with it afterwards.
-        self._lags = x.shape[0] <= self._settings.batch_size and same_in_training(self.model)
+        # evaluation of the training rows: the history is completed with it afterwards. Evaluation does not weigh rows.
+        one_batch = x.shape[0] <= self._settings.batch_size
+        self._lags = one_batch and weight is None and same_in_training(self.model)
+
+        def update_on(batch: Any) -> Any:
+            """One update on the rows numbered ``batch``."""
+            return self._update(*(None if part is None else tf.gather(part, batch) for part in (x, y, weight)))
+
         both = tf.concat([x, x_val], axis=0)
 
         def epoch(progress: Progress) -> tuple[Progress]:
-            seen = self._epoch(progress.epoch, key, x, y)
+            seen = self._epoch(progress.epoch, key, x.shape[0], update_on)
             if self._lags:
                 row = [seen, tf.zeros_like(seen), *self._evaluate(x_val, (x_val, y_val))]
             else:
@@ -129,18 +140,18 @@ class Program:
             return (self._judge(progress, tf.concat(row, axis=0), epochs),)
 
         zero = tf.constant(0)
-        history = tf.TensorArray(tf.float32, self._settings.epochs, element_shape=(len(HISTORY_COLUMNS),))
+        history = tf.TensorArray(tf.float32, self._settings.epochs, element_shape=(len(self._settings.columns),))
         begin = Progress(zero, epochs > 0, history, tf.constant(float("inf")), zero, zero)
         (end,) = tf.while_loop(lambda progress: progress.running, epoch, (begin,))
         (judged,) = self._evaluate(x, (x, y)) if self._lags else (None,)
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         return end._replace(history=end.history.stack()), judged
 
-    def _epoch(self, epoch: Any, key: Any, x: Any, y: Any) -> Any:
+    def _epoch(self, epoch: Any, key: Any, rows: int, update_on: Callable[[Any], Any]) -> Any:
         """All updates of one epoch; returns loss and metrics averaged over its rows, each as of before its update."""
         import tensorflow as tf
 
-        rows, size = x.shape[0], self._settings.batch_size
+        size = self._settings.batch_size
         order = permutation(key, epoch, rows) if self._settings.shuffle else tf.range(rows)
         # XLA knows static shapes only, so there the last batch stands apart; a graph is smaller with one update in it.
         looped = rows // size if self._xla else -(-rows // size)
@@ -148,26 +159,25 @@ class Program:
         def update(index: Any, totals: Any) -> tuple[Any, Any]:
             first = index * size
             batch = tf.slice(order, [first], [size]) if self._xla else order[first : tf.minimum(first + size, rows)]
-            return index + 1, totals + self._update(tf.gather(x, batch), tf.gather(y, batch))
+            return index + 1, totals + update_on(batch)
 
         totals = tf.zeros(1 + len(self._metrics))
         if looped > 1:
             _, totals = tf.while_loop(lambda index, _: index < looped, update, (tf.constant(0), totals))
         elif looped:
-            totals = self._update(tf.gather(x, order[:size]), tf.gather(y, order[:size]))
+            totals = update_on(order[:size])
         if looped * size < rows:
-            batch = order[looped * size :]
-            totals += self._update(tf.gather(x, batch), tf.gather(y, batch))
+            totals += update_on(order[looped * size :])
         return totals / rows
 
-    def _update(self, x: Any, y: Any) -> Any:
+    def _update(self, x: Any, y: Any, weight: Any) -> Any:
         """Keras' training step; returns loss and metrics of the batch times its rows."""
         import tensorflow as tf
 
         model, optimizer = self.model, self.model.optimizer
         with tf.GradientTape() as tape:
             predicted = model(x, training=True)
-            loss = model.compute_loss(x=x, y=y, y_pred=predicted, training=True)
+            loss = model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=True)
             scaled = optimizer.scale_loss(loss)
         optimizer.apply(tape.gradient(scaled, model.trainable_weights), model.trainable_weights)
         return tf.stack([loss, *self._means(y, predicted)]) * tf.cast(tf.shape(x)[0], tf.float32)
@@ -213,9 +223,9 @@ class Program:
         import tensorflow as tf
 
         epoch = progress.epoch + 1
-        column = dict(zip(HISTORY_COLUMNS, tf.unstack(row), strict=True))
+        column = dict(zip(self._settings.columns, tf.unstack(row), strict=True))
         finite = tf.math.is_finite(column["loss"] + column["val_loss"])
-        current = column["val_cross_entropy"]
+        current = column[self._settings.monitor]
         improved = (finite & (current < progress.lowest)) | (epoch == 1)
 
         def keep() -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regfleet.records import HISTORY_METRICS
 from regfleet.training.contract import Course, assign
 from regfleet.training.order import permutation
 
@@ -38,22 +37,23 @@ def train(model: keras.Model, settings: Settings, start: Start) -> Course:
 
 
 def _batches(settings: Settings, start: Start) -> tf.data.Dataset:
-    """All batches of all epochs, one after the other."""
+    """All batches of all epochs, one after the other: (x, y), or (x, y, weight) where rows have weights."""
     import numpy as np
     import tensorflow as tf
 
-    x, y = start.train.x, start.train.y
+    parts = (start.train.x, start.train.y) + (() if start.weight is None else (start.weight,))
+    rows = len(start.train.x)
 
-    def generate() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def generate() -> Iterator[tuple[np.ndarray, ...]]:
         for epoch in range(settings.epochs):
-            order = np.arange(len(x))
+            order = np.arange(rows)
             if settings.shuffle:
-                order = permutation(start.order_key, epoch, len(x)).numpy()
-            for first in range(0, len(x), settings.batch_size):
+                order = permutation(start.order_key, epoch, rows).numpy()
+            for first in range(0, rows, settings.batch_size):
                 batch = order[first : first + settings.batch_size]
-                yield x[batch], y[batch]
+                yield tuple(part[batch] for part in parts)
 
-    spec = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (x, y))
+    spec = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in parts)
     return tf.data.Dataset.from_generator(generate, output_signature=spec)
 
 
@@ -75,13 +75,12 @@ def _watch(settings: Settings, start: Start) -> Any:
             seen = dict(logs or {})
             inference = self.model.test_on_batch(start.train.x, start.train.y, return_dict=True)
             seen |= {f"train_{name}": value for name, value in inference.items()}
-            prefixes = ("", "train_", "val_")
-            self.history.append([seen[prefix + metric] for prefix in prefixes for metric in HISTORY_METRICS])
+            self.history.append([seen[column] for column in settings.columns])
             if not np.isfinite([seen["loss"], seen["val_loss"]]).all():
                 self.diverged_at = epoch + 1
                 self.model.stop_training = True
-            elif seen["val_cross_entropy"] < self.lowest:
-                self.lowest, self.best_epoch = seen["val_cross_entropy"], epoch + 1
+            elif seen[settings.monitor] < self.lowest:
+                self.lowest, self.best_epoch = seen[settings.monitor], epoch + 1
                 self.best = self.values()
             elif settings.patience is not None and epoch + 1 - self.best_epoch >= settings.patience:
                 self.model.stop_training = True

@@ -33,11 +33,17 @@ def same_in_training(model: keras.Model) -> bool:
     """Whether ``model`` certainly computes the same in training as in inference mode, row by row."""
     import keras
 
+    from regfleet.models.graph import is_model
+
     layers = keras.layers
     alike = {layers.InputLayer, layers.Dense, layers.Activation, layers.ReLU, layers.Flatten, layers.Reshape}
     alike |= {layers.Add, layers.Concatenate, layers.Conv1D, layers.Conv2D, layers.Rescaling}
-    return not model.non_trainable_variables and all(
-        type(layer) in alike and layer.activity_regularizer is None for layer in model.layers
+    # A class of the user's own may do in its call whatever it likes.
+    seen = is_model(model) and type(model).__module__.startswith("keras.")
+    return (
+        seen
+        and not model.non_trainable_variables
+        and all(type(layer) in alike and layer.activity_regularizer is None for layer in model.layers)
     )
 
 

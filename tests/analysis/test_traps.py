@@ -9,7 +9,7 @@ import pytest
 from studies import CORRECT, make_histories, make_trials, make_variants
 
 from regfleet.analysis import summarize
-from regfleet.analysis.failures import majority_score
+from regfleet.analysis.failures import ignorant_score
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
 from regfleet.records import AnalysisSettings
@@ -144,14 +144,15 @@ def test_a_failure_that_changes_nothing_withdraws_nothing():
 
 
 def test_the_majority_class_is_scored_as_a_model_that_says_nothing_else():
-    """Two classes of .7 and .3: accuracy .7, macro-F1 of .8235 and 0, entropy, Brier's share."""
-    scores = {name: majority_score(METRICS[name], [0.3, 0.7], np.array([0.5, 0.9])) for name in METRICS}
+    """Two classes of .7 and .3: accuracy .7, macro-F1 of .8235 and 0, a coin's AUC, entropy, Brier's share."""
+    scores = {name: ignorant_score(METRICS[name], [0.3, 0.7], np.array([0.5, 0.9])) for name in METRICS}
     assert scores["accuracy"] == 0.7
     assert scores["macro_f1"] == pytest.approx((2 * 0.7 * 1 / (0.7 + 1)) / 2)
     assert scores["cross_entropy"] == pytest.approx(-(0.3 * math.log(0.3) + 0.7 * math.log(0.7)))
     assert scores["mse"] == pytest.approx(0.7 * 0.3)
+    assert (scores["balanced_accuracy"], scores["auc"]) == (0.5, 0.5)
     assert scores["calibration_error"] == 0.9  # the worst that was seen
-    assert majority_score(METRICS["accuracy"], None, np.array([0.5, 0.9])) == 0.5
+    assert ignorant_score(METRICS["accuracy"], None, np.array([0.5, 0.9])) == 0.5
 
 
 def test_ties_share_a_place():

@@ -148,7 +148,10 @@ def test_a_clear_lead_is_called_clear_and_another_is_not():
         clear.sentence == "L2 is clearly ahead of the runner-up, None, on new data: by about 23.3 points in accuracy."
     )
     luck = analysed(CORRECT)[0].lead
-    assert luck.sentence == "L2 has the best average, but its lead of 1.7 points over Dropout may be luck."
+    assert (
+        luck.sentence
+        == "L2 has the best average accuracy, 93.3 %, but its lead of 1.7 points over Dropout may be luck."
+    )
 
 
 counts = st.integers(0, 30)
@@ -181,7 +184,12 @@ def test_no_study_is_told_in_jargon(rows, scope, metric):
         (0.0002, "accuracy", "0.02 points"),
         (0.0, "accuracy", "0.0 points"),
         (0.01234, "cross_entropy", "0.0123"),
-        (1234.5, "mse", "1.23e+03"),
+        (1234.5, "mse", "1,230"),
+        (999.7, "mae", "1,000"),
+        (2_345_678.0, "rmse", "2,350,000"),
+        (0.01234, "r2", "0.012"),
+        (-0.5, "auc", "0.500"),
+        (0.00002, "auc", "2e-05"),
     ],
 )
 def test_amounts_are_short_and_never_rounded_away(value, metric, text):

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from regfleet.datasets import SPLITS, load_builtin
+from regfleet.datasets import load_builtin, parse_split
 from regfleet.plan import make_plan
 from regfleet.records import HISTORY_COLUMNS, Outcome
-from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, Store, claim, write_text
+from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, Store, claim
 from regfleet.study import read_study
 
 SMALL = ["compare", "--model", "16,8", "--epochs", "4", "-t", "l2@all", "-t", "dropout(0.3)@1+batchnorm@2"]
@@ -91,9 +91,9 @@ def filled():
 def fill(out, fields, correct):
     """Write the trials of the study ``fields`` into ``out``; returns the study."""
     study = read_study(fields)
-    plan = make_plan(study, SPLITS[study.split], {name: load_builtin(name) for name in study.data})
+    plan = make_plan(study, parse_split(study.split), {name: load_builtin(name) for name in study.names})
     with claim(out):
-        write_text(out / "study.toml", study.toml())
+        (out / "study.toml").write_text(study.toml(), encoding="utf-8")
         store = Store(out, {variant.name: variant for variant in plan.variants})
         trials = {(trial.variant, trial.seed): trial for trial in plan.trials}
         store.append(

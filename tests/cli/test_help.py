@@ -8,7 +8,9 @@ import pytest
 HEAVY = ("tensorflow", "keras", "ray", "pandas", "scipy", "matplotlib", "sklearn", "pyarrow")
 
 
-@pytest.mark.parametrize("command", [[], ["compare"], ["analyze"], ["plan"], ["report"]])
+@pytest.mark.parametrize(
+    "command", [[], ["compare"], ["init"], ["schema"], ["datasets"], ["analyze"], ["plan"], ["report"]]
+)
 def test_help_imports_nothing_heavy(command):
     """Each command's help comes without a library that takes a second to import."""
     code = (

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import regfleet
+from regfleet import pipeline
 from regfleet.errors import InputError
 from regfleet.pipeline import Watch
 from regfleet.study import read_study
@@ -67,7 +68,7 @@ def seeds_of(path):
 def whole(tmp_path_factory):
     """A study with looks, trained in one go: its directory, its conclusion and what it said."""
     out, listener = tmp_path_factory.mktemp("auto") / "out", Listener()
-    return out, regfleet.compare(read_study(FIELDS), out, in_process=True, watch=listener), listener
+    return out, pipeline.run(read_study(FIELDS), out, in_process=True, watch=listener), listener
 
 
 def test_settled_variants_get_no_more_seeds_and_the_end_says_why(whole):
@@ -113,7 +114,7 @@ def test_report_and_a_second_run_find_the_same_looks_and_train_nothing(whole):
     """The looks are a function of the trials: the same file again, byte for byte."""
     out, found, _ = whole
     before, listener = (out / "report.html").read_bytes(), Listener()
-    again = regfleet.compare(read_study(FIELDS), out, in_process=True, watch=listener)
+    again = pipeline.run(read_study(FIELDS), out, in_process=True, watch=listener)
     assert listener.trained == 0
     assert again.summary.looks == found.summary.looks
     assert (out / "report.html").read_bytes() == before
@@ -124,8 +125,8 @@ def test_a_killed_study_goes_on_to_the_same_looks_and_the_same_bits(whole, tmp_p
     """Killed within the first look or within the second, it ends with what an undisturbed run ends with."""
     out, found, _ = whole
     with pytest.raises(KilledError):
-        regfleet.compare(read_study(FIELDS), tmp_path / "out", in_process=True, watch=Killer(after))
-    resumed = regfleet.compare(read_study(FIELDS), tmp_path / "out", in_process=True)
+        pipeline.run(read_study(FIELDS), tmp_path / "out", in_process=True, watch=Killer(after))
+    resumed = pipeline.run(read_study(FIELDS), tmp_path / "out", in_process=True)
     assert resumed.summary.looks == found.summary.looks
     columns = ["key", "variant", "seed", "status", "last_test_cross_entropy", "best_test_correct"]
     pd.testing.assert_frame_equal(
@@ -168,7 +169,7 @@ def test_nothing_open_is_the_end(filled, tmp_path):
     fields = IRIS | {"variant": [{"technique": "l2"}, {"technique": "dropout"}]}
     correct = {"none": BASE[:10], "l2(0.01)@all": WORSE[:10], "dropout(0.5)@all": HOPELESS[:10]}
     study, listener = filled(tmp_path / "out", fields, correct), Listener()
-    found = regfleet.compare(study, tmp_path / "out", in_process=True, watch=listener)
+    found = pipeline.run(study, tmp_path / "out", in_process=True, watch=listener)
     assert listener.trained == 0
     (look,) = found.summary.looks
     assert "no number of seeds will decide the 1 still undecided; more rows" in look.reason
@@ -181,7 +182,7 @@ def test_each_look_spends_its_own_share(filled, tmp_path):
     fields = IRIS | {"variant": [{"technique": "l2"}, {"technique": "l1"}]}
     noisy = [rows + (0, 6, 3, 5, 1)[seed % 5] for seed, rows in enumerate(BASE)]
     study = filled(tmp_path / "out", fields, {"none": BASE, "l2(0.01)@all": WORSE[:10], "l1(0.01)@all": noisy})
-    found = regfleet.compare(study, tmp_path / "out", in_process=True)
+    found = pipeline.run(study, tmp_path / "out", in_process=True)
     assert [look.alpha for look in found.summary.looks] == pytest.approx([0.05 * share / 7 for share in (1, 2, 4)])
     rows = {row.name: row for row in found.summary.datasets[0].variants}
     for name, scores in (("l2(0.01)@all", WORSE[:10]), ("l1(0.01)@all", noisy)):
@@ -195,7 +196,7 @@ def test_looks_are_planned_before_the_first_seed(whole):
     out, _, _ = whole
     before = (out / "study.toml").read_bytes()
     with pytest.raises(InputError, match=r"^--out: .*seeds is auto there and 0-39 here.*Choose another --out$"):
-        regfleet.compare(read_study(FIELDS | {"seeds": "40"}), out, in_process=True)
+        pipeline.run(read_study(FIELDS | {"seeds": "40"}), out, in_process=True)
     assert (out / "study.toml").read_bytes() == before
 
 

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import regfleet
+from regfleet import pipeline
 from regfleet.plan import Schedule
 
 NONE = [27, 28, 26, 29, 27, 28, 25, 28, 27, 29]
@@ -18,7 +19,7 @@ FIELDS = {"seeds": "10", "model": {"hidden": [8, 4]}, "variant": [{"technique": 
 def pilot(filled, tmp_path):
     """Ten seeds of one comparison on Iris whose differences scatter by .0207, half a second a trial."""
     study = filled(tmp_path / "out", FIELDS, {"none": NONE, "l2(0.01)@all": L2})
-    regfleet.compare(study, tmp_path / "out", in_process=True)
+    pipeline.run(study, tmp_path / "out", in_process=True)
     return tmp_path / "out"
 
 

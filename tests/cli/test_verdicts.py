@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-import regfleet
+from regfleet import pipeline
 from regfleet.study import read_study
 
 REAL = {
@@ -25,7 +25,7 @@ REAL = {
 def real(tmp_path_factory):
     """A study with a real difference in it, deep dropout on a tiny network, and a sweep."""
     out = tmp_path_factory.mktemp("real") / "out"
-    return out, regfleet.compare(read_study(REAL), out, in_process=True)
+    return out, pipeline.run(read_study(REAL), out, in_process=True)
 
 
 class Rows(HTMLParser):
@@ -62,7 +62,7 @@ def test_a_real_difference_is_called_worse(real):
     rows = {row.name: row for row in found.summary.datasets[0].variants}
     comparison = rows["dropout(0.9)@all"].comparison
     assert comparison.verdict == "worse"
-    assert comparison.note == "by more than the ROPE"
+    assert comparison.note == "by enough to matter"
     assert (comparison.wins, comparison.losses) == (0, 6)
     assert comparison.difference.high < -0.1
     assert "Dropout, all layers (rate 0.9) is clearly worse" in found.headlines["wine"][0]
@@ -176,7 +176,7 @@ def test_runs_that_fail_are_scored_as_the_majority_class(filled, tmp_path):
         "l2(0.01)@all": [None if seed in (3, 6) else 26 + change for seed, change in enumerate(reversed(wobble))],
     }
     study = filled(tmp_path / "out", fields, correct)
-    found = regfleet.compare(study, tmp_path / "out", in_process=True)
+    found = pipeline.run(study, tmp_path / "out", in_process=True)
     comparison = next(row.comparison for row in found.summary.datasets[0].variants if row.comparison)
     assert (comparison.verdict, comparison.withdrawn, comparison.dropped) == ("undecided", "better", 2)
     assert json.loads((tmp_path / "out/provenance.json").read_text())["data"]["iris"]["rows_by_class"] == [50, 50, 50]
@@ -189,7 +189,7 @@ def test_two_data_sets_are_two_verdicts(command, tmp_path):
         REAL
         | {"data": ["iris", "wine"], "training": REAL["training"] | {"epochs": 3}, "variant": [{"technique": "l1"}]}
     )
-    found = regfleet.compare(study, tmp_path / "out", in_process=True)
+    found = pipeline.run(study, tmp_path / "out", in_process=True)
     assert [data.dataset for data in found.summary.datasets] == ["iris", "wine"]
     assert found.summary.across is None
     code, printed, _ = command("report", tmp_path / "out")

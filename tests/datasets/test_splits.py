@@ -1,27 +1,66 @@
 """Splits: three sets, redrawn per seed, and nothing leaks from one to another."""
 
-import dataclasses
-
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
 
-from regfleet.datasets import BUILTIN, SPLITS, cut, load_builtin, split_rows
+from regfleet.datasets import (
+    BUILTIN,
+    SPLITS,
+    check_source,
+    cut,
+    from_arrays,
+    load_builtin,
+    parse_split,
+    row_counts,
+    split_meaning,
+    split_rows,
+    stratifies,
+)
 from regfleet.errors import InputError
-from regfleet.records import Dataset
+from regfleet.records import DataSource
+from regfleet.streams import stream_int
 
 IRIS = load_builtin("iris")
 THREE_SETS, ARTICLE = SPLITS["60/20/20"], SPLITS["article"]
+
+
+def dataset(rows=60, target=None, **source):
+    """A table with a group of three rows each, a day, and a target of two classes."""
+    frame = pd.DataFrame(
+        {"x": np.random.default_rng(0).normal(size=rows), "group": [f"g{row // 3}" for row in range(rows)]}
+    )
+    frame["day"] = np.random.default_rng(1).permutation(pd.date_range("2024-01-01", periods=rows))
+    frame["y"] = np.arange(rows) % 2 if target is None else target
+    return from_arrays("t", frame, source=DataSource("t", "y", **source))
 
 
 @pytest.mark.parametrize("name", BUILTIN)
 @pytest.mark.parametrize("seed", [0, 7])
 def test_three_sets_partition_the_rows(name, seed):
     """Every row is in exactly one of the three sets, 60, 20 and 20 % of them."""
-    dataset = load_builtin(name)
-    parts = split_rows(dataset, THREE_SETS, seed)
-    rows = len(dataset.target)
+    data = load_builtin(name)
+    parts = split_rows(data, THREE_SETS, seed)
+    rows = len(data.target)
     assert sorted(np.concatenate(parts)) == list(range(rows))
     assert [round(len(part) / rows, 1) for part in parts] == [0.6, 0.2, 0.2]
+    assert tuple(map(len, parts)) == row_counts(data, THREE_SETS)
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_a_stratified_split_is_scikit_learns(name):
+    """Two draws of train_test_split from the seed's streams, the test set first."""
+    data = load_builtin(name)
+    rows, n_test = np.arange(len(data.target)), len(split_rows(data, THREE_SETS, 5)[2])
+    rest, test = train_test_split(
+        rows, test_size=n_test, random_state=stream_int(5, "split", "test"), stratify=data.target
+    )
+    train, validation = train_test_split(
+        rest, test_size=n_test, random_state=stream_int(5, "split", "validation"), stratify=data.target[rest]
+    )
+    for ours, theirs in zip(split_rows(data, THREE_SETS, 5), (train, validation, test), strict=True):
+        assert np.array_equal(ours, theirs)
 
 
 def test_iris_is_split_90_30_30_with_equal_classes():
@@ -48,33 +87,202 @@ def test_a_seed_decides_the_split_and_another_seed_another():
     assert not np.array_equal(same, other)
 
 
-def test_the_scaler_knows_training_rows_only():
-    """Mean 0 and standard deviation 1 on the training rows; poisoned held-out rows change nothing there."""
-    sets = cut(IRIS, THREE_SETS, 5)
-    np.testing.assert_allclose(sets.train.x.mean(0), 0, atol=1e-6)
-    np.testing.assert_allclose(sets.train.x.std(0), 1, atol=1e-6)
-    assert np.abs(sets.test.x.mean(0)).max() > 0.01
-    _, validation, test = split_rows(IRIS, THREE_SETS, 5)
-    poisoned = IRIS.features.copy()
-    poisoned[np.concatenate([validation, test])] = 1e9
-    again = cut(dataclasses.replace(IRIS, features=poisoned), THREE_SETS, 5)
-    assert np.array_equal(again.train.x, sets.train.x)
-
-
 def test_targets_are_one_hot_rows_of_the_right_class():
     """Row by row the one-hot target is the class of the row it was cut from."""
     train, _, _ = split_rows(IRIS, THREE_SETS, 0)
     assert np.array_equal(cut(IRIS, THREE_SETS, 0).train.y.argmax(1), IRIS.target[train])
 
 
-def test_a_data_set_too_small_to_stratify_is_refused_in_a_line():
-    """A class with a single row cannot be in three sets."""
-    tiny = Dataset("tiny", np.zeros((10, 1)), np.array([0] * 9 + [1]), ("a", "b"), "x")
-    with pytest.raises(InputError, match=r"^--split 60/20/20: expected every class of tiny in each set"):
-        split_rows(tiny, THREE_SETS, 0)
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [("60/20/20", (0.6, 0.2, 0.2)), ("70/15/15", (0.7, 0.15, 0.15)), ("80.5/9.5/10", (0.805, 0.095, 0.1))],
+)
+def test_shares_are_read(text, shares):
+    """Three percentages."""
+    split = parse_split(text)
+    assert (split.train, split.validation, split.test) == pytest.approx(shares)
+    assert split.name == text
+    # 0.15 × 100 rows is 15.000000000000002, and 15 rows.
+    assert row_counts(dataset(100), parse_split("70/15/15")) == (70, 15, 15)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "60/20", "60/20/30", "0/50/50", "5x1", "0x5", "x", "articl", "-10/60/50", "nan/1/1"]
+)
+def test_what_is_no_split_is_refused(text):
+    """Shares that do not add up, one fold, and anything else."""
+    with pytest.raises(InputError, match=r"^--split: expected three shares that add up to 100 such as 60/20/20"):
+        parse_split(text)
+
+
+@pytest.mark.parametrize("repeats", [1, 5])
+@pytest.mark.parametrize("k", [2, 5])
+def test_folds_test_every_row_once_per_repeat_as_scikit_learn_defines_them(k, repeats):
+    """Seed s tests fold s mod k of repeat s div k; a fifth of the other rows validates."""
+    split = parse_split(f"{repeats}x{k}")
+    for repeat in range(repeats):
+        parts = [split_rows(IRIS, split, repeat * k + fold) for fold in range(k)]
+        assert sorted(np.concatenate([test for _, _, test in parts])) == list(range(150))
+        folds = StratifiedKFold(k, shuffle=True, random_state=stream_int(repeat, "split", "folds"))
+        for (train, validation, test), (rest, expected) in zip(
+            parts, folds.split(IRIS.target, IRIS.target), strict=True
+        ):
+            assert np.array_equal(test, expected)
+            assert sorted([*train, *validation]) == list(rest)
+            assert len(validation) == np.ceil(0.2 * len(rest))
+    assert row_counts(IRIS, split)[2] == 150 / k
+    with pytest.raises(
+        InputError, match=rf"^--seeds: expected 0 to {repeats * k - 1}, the folds of --split {repeats}x{k}"
+    ):
+        split_rows(IRIS, split, repeats * k)
+
+
+def test_folds_of_a_quantity_are_not_stratified():
+    """Plain k-fold."""
+    data, split = dataset(target=np.linspace(0, 1, 60)), parse_split("1x3")
+    folds = KFold(3, shuffle=True, random_state=stream_int(0, "split", "folds")).split(data.target)
+    for seed, (_, expected) in enumerate(folds):
+        assert np.array_equal(split_rows(data, split, seed)[2], expected)
+
+
+@pytest.mark.parametrize("text", ["60/20/20", "article", "2x4"])
+def test_rows_of_a_group_never_straddle(text):
+    """Every group is in one set, on every seed; the sets have about the rows asked for."""
+    data, split = dataset(group="group"), parse_split(text)
+    for seed in range(8):
+        train, validation, test = split_rows(data, split, seed)
+        sets = [set(data.groups[part]) for part in (train, validation, test)]
+        assert not sets[0] & sets[2]
+        assert not sets[0] & sets[1]
+        assert text == "article" or not sets[1] & sets[2]
+        assert abs(len(test) - row_counts(data, split)[2]) <= 3
+        assert abs(len(train) - row_counts(data, split)[0]) <= 3
+    if text == "2x4":
+        folds = GroupKFold(4, shuffle=True, random_state=stream_int(0, "split", "folds"))
+        expected = [test for _, test in folds.split(data.target, groups=data.groups)]
+        assert all(np.array_equal(split_rows(data, split, fold)[2], expected[fold]) for fold in range(4))
+
+
+@pytest.mark.parametrize(("rows", "text"), [(12, "1x4"), (12, "1x5")])
+def test_too_few_groups_are_refused(rows, text):
+    """Four groups cannot make four folds and a validation set as well."""
+    with pytest.raises(InputError, match=r"^--group: expected more than \d groups for --split .*; got 4 in t$"):
+        split_rows(dataset(rows, group="group"), parse_split(text), 0)
+
+
+def test_two_groups_cannot_make_three_sets():
+    """One of them would have to straddle."""
+    frame = pd.DataFrame({"x": np.arange(20.0) ** 2, "g": ["a", "b"] * 10, "y": ["u", "u", "v", "v"] * 5})
+    data = from_arrays("t", frame, source=DataSource("t", "y", group="g"))
+    with pytest.raises(InputError, match=r"^--group: expected a group or more in each set"):
+        split_rows(data, THREE_SETS, 0)
+
+
+def test_time_makes_the_latest_rows_the_test_set_of_every_seed():
+    """The last fifth tests, the fifth before it validates, and every seed is the same."""
+    data = dataset(time="day")
+    day = np.random.default_rng(1).permutation(60)
+    for seed in (0, 9):
+        train, validation, test = split_rows(data, THREE_SETS, seed)
+        assert sorted(day[train]) == list(range(36))
+        assert sorted(day[validation]) == list(range(36, 48))
+        assert sorted(day[test]) == list(range(48, 60))
+    assert data.fixed_test
+    assert "day" not in data.features if isinstance(data.features, pd.DataFrame) else True
+    article = split_rows(data, ARTICLE, 0)
+    assert np.array_equal(article[1], article[2])
+
+
+@pytest.mark.parametrize(
+    ("times", "got"), [(["2024-01-01"] * 59 + [None], "None in row 60"), (["soon", *range(59)], "'soon' in row 1")]
+)
+def test_a_row_without_a_time_is_named(times, got):
+    """A gap, and a word."""
+    frame = pd.DataFrame({"x": np.arange(60) % 7, "when": times, "y": np.arange(60) % 2})
+    with pytest.raises(InputError, match=rf"^--time: expected a date or a number in every row of when; got {got}$"):
+        from_arrays("t", frame, source=DataSource("t", "y", time="when"))
+
+
+def test_a_test_file_is_the_test_set_of_every_seed(load, table):
+    """Its rows test; of the others a fourth validates, the same for every seed."""
+    data = load(table, test=table[:15].assign(visits=lambda rows: rows["visits"] + 1).to_csv(index=False))
+    train, validation, test = split_rows(data, THREE_SETS, 0)
+    assert test.tolist() == list(range(60, 75))
+    assert (len(train), len(validation)) == (45, 15)
+    assert row_counts(data, THREE_SETS) == (45, 15, 15)
+    assert np.array_equal(split_rows(data, THREE_SETS, 7)[1], validation)
+    with pytest.raises(InputError, match=r"^--split 5x2: expected shares such as 60/20/20 with a fixed test set"):
+        split_rows(data, parse_split("5x2"), 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="age"), r"^--test: expected the columns of --data; got no age$"),
+        (lambda t: t.assign(more=1), r"^--test: expected the columns of --data; got also more$"),
+        (lambda t: t.assign(churned="perhaps"), r"^--test: expected the classes of --data; got perhaps$"),
+        (lambda t: t[:0], r"^--test: expected rows with a target; got none$"),
+    ],
+)
+def test_a_test_file_that_does_not_match_is_refused(load, table, change, message):
+    """Columns and classes are those of the training file."""
+    with pytest.raises(InputError, match=message):
+        load(table, test=change(table).to_csv(index=False))
+
+
+def test_rows_in_both_files_are_counted(load, table):
+    """A model that has seen a test row is not tested by it."""
+    notes = load(table, test=table[:7].to_csv(index=False)).notes
+    assert "7 rows of the test file have the same input as a row of --data." in notes
+
+
+def test_a_test_file_whose_groups_are_known_is_refused(load, table):
+    """A group never straddles, not even two files."""
+    table["shop"] = [f"shop {row // 6}" for row in range(60)]
+    with pytest.raises(InputError, match=r"^--test: expected groups that --data does not have; got 'shop 0' of shop"):
+        load(table, test=table[:7].to_csv(index=False), group="shop")
+
+
+@pytest.mark.parametrize(
+    ("target", "stratified"), [([0] * 57 + [1] * 3, True), ([0] * 58 + [1] * 2, False), (np.linspace(0, 1, 60), False)]
+)
+def test_classes_are_kept_in_proportion_where_that_is_possible(target, stratified):
+    """Three rows of a class are the least for three sets; a quantity has no classes."""
+    data = dataset(target=target)
+    assert stratifies(data, THREE_SETS) == stratified
+    for seed in range(20):
+        parts = split_rows(data, THREE_SETS, seed)
+        assert sorted(np.concatenate(parts)) == list(range(60))
+
+
+def test_a_data_set_too_small_for_three_sets_is_refused_in_a_line():
+    """Ten rows have no 1 % for a set once the others have theirs."""
+    with pytest.raises(InputError, match=r"^--split 1/1/98: expected a row or more in each set; got 10 rows in t$"):
+        split_rows(dataset(10), parse_split("1/1/98"), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "words"),
+    [
+        ("60/20/20", {}, ("36 rows train, 12 validate and 12 test", "in their shares", "r = n_test / n_train = 0.33")),
+        ("article", {}, ("45 rows train, and the same 15 validate and test", "r = n_test / n_train = 0.33")),
+        ("5x2", {}, ("5 × 2-fold", "seeds 0 to 9", "r = n_test / n_train = 1.25")),
+        ("60/20/20", {"group": "group"}, ("about new groups",)),
+        (
+            "60/20/20",
+            {"time": "day"},
+            ("the latest rows", "Seeds vary the weights only (r = 0)", "not about other rows"),
+        ),
+        ("60/20/20", {"target": [0] * 58 + [1] * 2}, ("too rare", "not stratified")),
+    ],
+)
+def test_the_meaning_of_a_split_is_said(text, source, words):
+    """The counts, what seeds vary and what the interval is about."""
+    meaning = split_meaning(parse_split(text), dataset(**source))
+    assert all(word in meaning for word in words), meaning
 
 
 def test_an_unknown_data_set_names_the_nearest():
     """A slip of the pen is answered with the name that was meant."""
     with pytest.raises(InputError, match=r"^--data: .*got 'irs' \(did you mean iris\?\)$"):
-        load_builtin("irs")
+        check_source(DataSource("irs"))

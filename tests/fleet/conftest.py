@@ -1,18 +1,55 @@
-"""A small plan for the fleet to run, and workers that can import this folder."""
+"""Chunks for the fleet to run, and workers that can import this folder."""
 
+import os
 import sys
+from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from regfleet.datasets import SPLITS
-from regfleet.plan import Schedule, make_plan
-from regfleet.records import Dataset
-from regfleet.study import read_study
+from regfleet.records import Chunk, Dataset, ModelSpec, SplitSpec, Training, Trial, Variant
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "x")}
-VARIANTS = [{"technique": "l1"}, {"technique": "l2"}]
+VARIANTS = [Variant(name, name, (), Training(350, 128, "sgd")) for name in ("none", "l1", "l2")]
+MODEL = ModelSpec((512, 256), ("relu", "relu"))
+SPLIT = SplitSpec("60/20/20", 0.6, 0.2, 0.2)
+
+
+class Source:
+    """Hands out every trial of three variants, ``size`` of a variant at once; each should take ``seconds``."""
+
+    def __init__(self, seeds, size, seconds):
+        self._size, self._seconds, self.learnt = size, seconds, 0
+        self._groups = deque(
+            Chunk(
+                "iris", v, MODEL, SPLIT, "test", tuple(Trial(f"{v.name} {s}", "iris", v.name, s) for s in range(seeds))
+            )
+            for v in VARIANTS
+        )
+
+    @property
+    def measured(self):
+        """Nothing is known before something came."""
+        return self.learnt > 0
+
+    def next(self):
+        """The next trials of the variant whose turn it is."""
+        if not self._groups:
+            return None
+        group = self._groups.popleft()
+        if len(group.trials) > self._size:
+            self._groups.append(replace(group, trials=group.trials[self._size :]))
+        return replace(group, trials=group.trials[: self._size])
+
+    def learn(self, outcomes):
+        """Count."""
+        self.learnt += len(outcomes)
+
+    def seconds_of(self, _group):
+        """What was said of a trial, once one came."""
+        return self._seconds if self.measured else None
 
 
 @pytest.fixture(scope="session")
@@ -22,14 +59,33 @@ def data():
 
 
 @pytest.fixture(scope="session")
-def schedule():
-    """A function from seeds and known seconds per trial to a schedule of three variants."""
+def chunk():
+    """A chunk of one trial."""
+    return Source(1, 1, 1.0).next()
 
-    def make(seeds, seconds=1.0):
-        plan = make_plan(read_study({"seeds": str(seeds), "variant": VARIANTS}), SPLITS["60/20/20"], DATA)
-        return Schedule(plan.groups, 2, {("iris", variant.name): seconds for variant in plan.variants})
+
+@pytest.fixture(scope="session")
+def schedule():
+    """A function from seeds, trials in a chunk and seconds for each to a source of three variants."""
+
+    def make(seeds, size=1, seconds=1.0):
+        return Source(seeds, size, seconds)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def names():
+    """The function that gives variant, seed and status of every outcome, sorted."""
+    return lambda batches: sorted((o.trial.variant, o.trial.seed, o.status) for batch in batches for o in batch)
+
+
+@pytest.fixture(scope="session")
+def every():
+    """The same for a run of so many seeds in which all trials are done, but for l1's ``bad`` seed, which failed."""
+    return lambda seeds, bad=None: sorted(
+        (v.name, s, "failed" if (v.name, s) == ("l1", bad) else "done") for v in VARIANTS for s in range(seeds)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +99,30 @@ def worker_environment(tmp_path_factory):
         "TF_NUM_INTRAOP_THREADS": "1",
     }
     sys.path.remove(folder)
+
+
+@pytest.fixture
+def marks(worker_environment):
+    """The folder where workers leave their marks, empty."""
+    folder = Path(worker_environment["REGFLEET_TEST_MARKS"])
+    for mark in folder.iterdir():
+        mark.unlink()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def processes(worker_environment):
+    """The function that lists the processes of our workers that are left."""
+    ours = worker_environment["REGFLEET_TEST_MARKS"].encode()
+
+    def left():
+        return [p.name for p in Path("/proc").glob("[0-9]*") if p.name != str(os.getpid()) and ours in _environ(p)]
+
+    return left
+
+
+def _environ(process):
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""

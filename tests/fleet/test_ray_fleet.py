@@ -1,55 +1,98 @@
 """The fleet on a Ray of this machine: every trial exactly once, whatever happens to workers."""
 
+import functools
 import os
 import sys
-from pathlib import Path
+import time
 
+import numpy as np
 import pytest
 
-from regfleet.errors import InputError
-from regfleet.fleet import FleetSettings, InProcess, check_address, ray_fleet
+from regfleet.fleet import FleetSettings, InProcess, ray_fleet
 
 
 @pytest.fixture(scope="module")
 def fleet(worker_environment):
-    """A local Ray of two workers."""
-    with ray_fleet(FleetSettings(workers=2, environment=worker_environment), warm_up=os.getpid) as running:
+    """A local Ray of two workers that gives a trial three seconds."""
+    settings = FleetSettings(workers=2, environment=worker_environment, trial_timeout=3)
+    with ray_fleet(settings, warm_up=os.getpid) as running:
         yield running
 
 
-def names(batches) -> list[tuple[str, int, str]]:
-    """Variant, seed and status of every outcome, sorted."""
-    return sorted((o.trial.variant, o.trial.seed, o.status) for batch in batches for o in batch)
-
-
-def every(seeds: int) -> list[tuple[str, int, str]]:
-    """The same for a run in which every trial of the plan is done."""
-    return sorted((v, s, "done") for v in ("none", "l1(0.01)@all", "l2(0.01)@all") for s in range(seeds))
-
-
-def test_every_trial_comes_back_once_from_kept_workers(fleet, schedule, data):
+def test_every_trial_comes_back_once_from_kept_workers(fleet, schedule, data, names, every):
     """Thirty chunks on two workers: each outcome once, and no process more than the two."""
     import work
 
-    found = list(fleet.run(schedule(10, seconds=10), work.outcomes, data))
+    found = list(fleet.run(schedule(10), work.outcomes, data))
     assert names(found) == every(10)
     assert len({o.host for batch in found for o in batch}) <= 2
 
 
-def test_a_killed_worker_costs_no_trial(fleet, worker_environment, schedule, data):
+def test_work_may_carry_a_large_load(fleet, schedule, data, names, every):
+    """A callable that holds 50 MB, a model say, goes to the workers once and not with each of 60 chunks."""
+    import work
+
+    def loaded(chunk, dataset, load):
+        assert load.sum() == 0
+        return work.outcomes(chunk, dataset)
+
+    started = time.monotonic()
+    load = functools.partial(loaded, load=np.zeros(50_000_000, dtype="uint8"))
+    assert names(fleet.run(schedule(20), load, data)) == every(20)
+    # Sixty times 50 MB would be 3 GB through an object store of 200 MB.
+    assert time.monotonic() - started < 30
+
+
+def test_a_killed_worker_costs_no_trial(fleet, marks, schedule, data, names, every):
     """Each variant's first worker is killed -9; every trial still comes back once."""
     import work
 
     assert names(fleet.run(schedule(4), work.die_once, data)) == every(4)
-    assert len(list(Path(worker_environment["REGFLEET_TEST_MARKS"]).iterdir())) == 3
+    assert len(list(marks.iterdir())) == 3
 
 
-def test_a_poison_trial_fails_alone(fleet, schedule, data):
+def test_a_poison_trial_fails_alone(fleet, schedule, data, names, every):
     """A trial that kills every worker is a failed outcome after three; its chunk's others are done."""
     import work
 
-    found = names(fleet.run(schedule(5), work.die_on_poison, data))
-    assert found == sorted((v, s, "failed" if s == 3 else "done") for v, s, _ in every(5))
+    assert names(fleet.run(schedule(5, size=5), work.die_on_poison, data)) == every(5, bad=3)
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("raise_odd", "OddError: this and that"),
+        ("leave", "SystemExit: 3"),
+        ("exhaust", "MemoryError"),
+        ("hang", "did not finish within 3 s; --trial-timeout sets the limit"),
+    ],
+)
+def test_what_user_code_does_is_its_own_failure(fleet, schedule, data, names, every, how, error):
+    """What no pickle brings back, `sys.exit`, no memory left, a hang: the trial fails, says why, and no other does."""
+    import work
+
+    found = list(fleet.run(schedule(4), getattr(work, how), data))
+    assert names(found) == every(4, bad=3)
+    errors = [o.error for batch in found for o in batch if o.status == "failed"]
+    assert [text[: len(error)] for text in errors] == [error]
+    assert all(o.traceback for batch in found for o in batch if o.status == "failed")
+
+
+def test_a_hang_among_good_trials_is_found(fleet, schedule, data, names, every):
+    """A chunk that hangs is ended and its trials run one by one, so that only the one that hangs fails."""
+    import work
+
+    assert names(fleet.run(schedule(4, size=2), work.hang, data)) == every(4, bad=3)
+
+
+def test_a_frozen_worker_is_ended(fleet, marks, schedule, data, names, every):
+    """A stopped process hears nothing but a kill: its trial is over its time, all others are done."""
+    import work
+
+    found = names(fleet.run(schedule(4), work.freeze_once, data))
+    assert len(list(marks.iterdir())) == 1
+    assert [status for *_, status in found].count("failed") == 1
+    assert [one[:2] for one in found] == [one[:2] for one in every(4)]
 
 
 def test_workers_see_no_gpu_and_the_given_environment(fleet, schedule, data):
@@ -60,35 +103,19 @@ def test_workers_see_no_gpu_and_the_given_environment(fleet, schedule, data):
     assert found == ["|1|iris"] * 3
 
 
-def test_stopping_early_cancels_what_is_running(fleet, schedule, data):
-    """A caller that stops listening leaves no task behind in the fleet, which can be used again."""
+def test_stopping_early_leaves_a_fleet_that_can_be_used_again(fleet, schedule, data, names, every):
+    """A caller that stops listening gets nothing of that run into the next one."""
     import work
 
-    running = fleet.run(schedule(10, seconds=10), work.slow, data)
+    running = fleet.run(schedule(10), work.slow, data)
     next(running)
     running.close()
     assert names(fleet.run(schedule(1), work.outcomes, data)) == every(1)
 
 
-def test_the_twin_in_process_gives_the_same(schedule, data, worker_environment):
+def test_the_twin_in_process_gives_the_same(schedule, data, worker_environment, names, every):
     """In process the same contract holds without Ray."""
     assert worker_environment["PYTHONPATH"] in sys.path
     import work
 
     assert names(InProcess().run(schedule(3), work.outcomes, data)) == every(3)
-
-
-@pytest.mark.parametrize(
-    ("address", "complaint"),
-    [
-        ("ray://localhost:10001", "as Ray Client loses results"),
-        ("localhost", "expected HOST:PORT; got 'localhost'"),
-        ("localhost:x", "expected HOST:PORT; got 'localhost:x'"),
-        ("127.0.0.1:1", "expected a Ray head that answers within 5 s"),
-    ],
-)
-def test_an_address_that_cannot_be_a_head_is_refused(address, complaint):
-    """The wrong form and a port nobody listens on are told in a line, at once."""
-    with pytest.raises(InputError) as caught:
-        check_address(address)
-    assert complaint in str(caught.value)

@@ -1,11 +1,17 @@
 """The cluster descriptions: Ray accepts them, they grow from nothing, and only a token lets anyone in."""
 
+import shlex
 import subprocess
+from importlib import metadata
 
 import pytest
+import typer
 import yaml
 from jsonschema import ValidationError
 from ray.autoscaler._private.util import prepare_config, validate_config
+from ray.runtime_env import RuntimeEnv
+
+from regfleet.cli.comparing import compare
 
 FILES = ("cluster.yaml", "examples/cluster-on-premises.yaml")
 
@@ -67,3 +73,54 @@ def test_cloud_workers_start_from_zero(root):
     assert all(worker["min_workers"] == 0 < worker["max_workers"] for worker in types.values())
     assert sorted("GPU" in worker["resources"] for worker in types.values()) == [False, True]
     assert sum(worker["max_workers"] for worker in types.values()) == described["max_workers"]
+
+
+@pytest.fixture
+def job(root):
+    """The RayJob for Kubernetes as it is written."""
+    return yaml.safe_load((root / "examples" / "rayjob.yaml").read_text())
+
+
+def test_the_rayjob_has_the_fields_of_its_kind(job):
+    """What KubeRay's RayJob requires is there, under the names that it knows."""
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    assert set(job["spec"]) == {
+        "entrypoint",
+        "runtimeEnvYAML",
+        "backoffLimit",
+        "shutdownAfterJobFinishes",
+        "ttlSecondsAfterFinished",
+        "rayClusterSpec",
+    }
+    groups = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    assert all(group["minReplicas"] == group["replicas"] == 0 < group["maxReplicas"] for group in groups)
+    pods = [group["template"]["spec"] for group in (job["spec"]["rayClusterSpec"]["headGroupSpec"], *groups)]
+    containers = [container for pod in pods for container in pod["containers"]]
+    assert [container["name"] for container in containers] == ["ray-head", "ray-worker"]
+    assert len({container["image"] for container in containers}) == 1
+    assert all("memory" in container["resources"]["requests"] for container in containers)
+
+
+def test_the_rayjob_runs_a_command_that_exists(job):
+    """Its entrypoint is a compare that this command line accepts, with results in storage."""
+    program, command, *arguments = shlex.split(job["spec"]["entrypoint"])
+    app = typer.Typer()
+    app.command()(compare)
+    given = typer.main.get_command(app).make_context(command, arguments).params
+    assert (program, command) == ("regfleet", "compare")
+    assert str(given["out"]).startswith("s3:/")
+
+
+def test_the_rayjob_takes_the_ray_that_is_installed_and_its_environment_is_valid(job):
+    """Its Ray is the version that continuous integration pins, and Ray accepts its runtime environment."""
+    assert job["spec"]["rayClusterSpec"]["rayVersion"] == metadata.version("ray")
+    environment = RuntimeEnv(**yaml.safe_load(job["spec"]["runtimeEnvYAML"]))
+    assert environment.env_vars() == {"RAY_JOB_STOP_WAIT_TIME_S": "60"}
+
+
+def test_the_rayjob_holds_no_secret(job):
+    """The token and the storage's keys are named, not written; without the token nobody gets in."""
+    assert job["spec"]["rayClusterSpec"]["authOptions"] == {"mode": "token", "secretName": "regfleet-token"}
+    (head,) = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    assert head["envFrom"] == [{"secretRef": {"name": "regfleet-storage"}}]
+    assert "env" not in head

@@ -1,206 +1,23 @@
-"""Synthetic studies for the report's tests: invented trials, judged by the real analysis, the same on every run."""
+"""The studies and the parser that the report's tests share."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from html.parser import HTMLParser
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from regfleet import analysis
-from regfleet.records import AnalysisSettings, Failure, StudyFacts, Summary, Technique, Training, Variant
+from regfleet import analyze
+from regfleet.records import Look
 
-CONTROL, CONTROL_32 = "none", "none[batch_size=32]"
-HOSTILE = (
-    "</script><script>window.hacked=1</script>",
-    '"><img src=x onerror="window.hacked=1">',
-    "{{7*7}}",
-    r"$\frac{1}{0}$",
-    "_leading",
-    '=HYPERLINK("http://evil.example")',
-    "javascript:alert(1)",
-    "正則化なし",
-    "🔥 dropout",
-    "تنظيم \u202eمعكوس",
-    "long " * 40,
-)
-Entry = tuple[Variant, float]
+sys.path.insert(0, str(Path(__file__).parent))
 
-
-@dataclass(frozen=True)
-class Material:
-    """What `render` takes."""
-
-    summary: Summary
-    facts: StudyFacts
-    failures: tuple[Failure, ...]
-    trials: pd.DataFrame
-    headlines: dict[str, tuple[str, ...]]
-
-    @property
-    def all(self) -> tuple[Any, ...]:
-        """The arguments in order."""
-        return self.summary, self.facts, self.failures, self.trials, self.headlines
-
-
-def variant(name: str, label: str, control: str | None = CONTROL, *, family: str | None = None) -> Variant:
-    """A variant; the numbers in the brackets of its name are its technique's values."""
-    inside = name.partition("(")[2].partition(")")[0]
-    values = tuple(float(part) for part in inside.split(",")) if family else ()
-    size = 32 if "32" in name else 128
-    techniques = (Technique("l2", values, "all"),) if control else ()
-    return Variant(name, label, techniques, Training(350, size, "sgd"), control, family)
-
-
-def article() -> tuple[Entry, ...]:
-    """The article's nine variants with their second control, and what each adds to accuracy here."""
-    return (
-        (variant(CONTROL, "No regularization", None), 0.0),
-        (variant("l1(0.01)@first", "L1, first layer (λ = 0.01)"), 0.002),
-        (variant("l1(0.01)@all", "L1, all layers (λ = 0.01)"), -0.012),
-        (variant("l2(0.01)@first", "L2, first layer (λ = 0.01)"), 0.004),
-        (variant("l2(0.01)@all", "L2, all layers (λ = 0.01)"), 0.001),
-        (variant("dropout(0.5)@first", "Dropout, first layer (rate 0.5)"), 0.02),
-        (variant("dropout(0.5,0.5,0.5,0.3)@1,2,3,4", "Dropout, layers 1–4 (rate 0.5/0.5/0.5/0.3)"), 0.045),
-        (variant("batchnorm(0.99)@2[batch_size=32]", "Batch norm, layer 2", CONTROL_32), -0.01),
-        (variant("batchnorm(0.99)@all[batch_size=32]", "Batch norm, all layers", CONTROL_32), -0.12),
-        (variant(CONTROL_32, "No regularization, batch 32", None), 0.005),
-    )
-
-
-def many(number: int) -> tuple[Entry, ...]:
-    """``number`` variants besides the control, six of them a sweep."""
-    family = "l2(1e-05|0.0001|0.001|0.01|0.1|1)@all"
-    sweep = tuple(
-        (variant(f"l2({10.0**power:g})@all", f"L2, all layers (λ = {10.0**power:g})", family=family), effect)
-        for power, effect in zip(range(-5, 1), (0.0, 0.004, 0.01, 0.02, 0.004, -0.2), strict=True)
-    )
-    rates = [n / (number - 5) for n in range(1, number - 5)]
-    rest = tuple(
-        (variant(f"dropout({rate:g})@all", f"Dropout, all layers (rate {rate:.3g})"), 0.03 - 0.1 * rate)
-        for rate in rates
-    )
-    return (article()[0], *sweep, *rest)
-
-
-def _trials(
-    dataset: str, entries: tuple[Entry, ...], seeds: int, lost: dict[str, int], draw: np.random.Generator
-) -> pd.DataFrame:
-    rows = 300
-    base = draw.normal(0.90, 0.02, seeds)
-    frames = []
-    for entry, effect in entries:
-        score = np.round(rows * np.clip(base + effect + draw.normal(0, 0.012, seeds), 0, 1)) / rows
-        train = np.clip(0.995 - 0.5 * abs(effect) + draw.normal(0, 0.004, seeds), 0, 1)
-        gone = np.arange(seeds) < lost.get(entry.name, 0)
-        status = np.where(gone, np.where(np.arange(seeds) % 2, "diverged", "failed"), "done")
-        frames.append(
-            pd.DataFrame(
-                {
-                    "key": [f"{dataset}-{entry.name}-{seed}" for seed in range(seeds)],
-                    "dataset": dataset,
-                    "variant": entry.name,
-                    "seed": np.arange(seeds),
-                    "status": status,
-                    "n_train": 3 * rows,
-                    "n_val": rows,
-                    "n_test": rows,
-                    "best_epoch": 100 + 10 * (np.arange(seeds) % 9),
-                    "seconds": 3.5,
-                    **{f"{when}_train_accuracy": train for when in ("last", "best")},
-                    **{f"{when}_val_accuracy": score - 0.004 for when in ("last", "best")},
-                    **{f"{when}_test_accuracy": score for when in ("last", "best")},
-                    **{
-                        f"{when}_{rows_}_cross_entropy": 1.2 - score
-                        for when in ("last", "best")
-                        for rows_ in ("train", "val", "test")
-                    },
-                    "error": np.where(gone, "MemoryError: cannot <allocate>", ""),
-                    "traceback": np.where(gone, 'Traceback (most recent call last):\n  File "<x>"\nMemoryError', ""),
-                }
-            )
-        )
-    frame = pd.concat(frames, ignore_index=True)
-    scores = [column for column in frame if str(column).startswith(("last_", "best_"))]
-    frame[scores] = frame[scores].where(frame["status"] == "done")
-    return frame
-
-
-def _histories(trials: pd.DataFrame, epochs: int, draw: np.random.Generator) -> pd.DataFrame:
-    """Curves that rise to each trial's scores, of at most eight seeds; deep batch norm lags in inference mode."""
-    epoch = np.arange(1, epochs + 1)
-    rise = 1 - np.exp(-epoch / max(epochs / 12, 1))
-    lagging = rise / (1 + np.exp(-(epoch - epochs / 3) / (epochs / 15)))
-    frames = []
-    done = trials[(trials["status"] == "done") & (trials["seed"] < 8)]
-    for row in done.itertuples():
-        columns: dict[str, Any] = {"dataset": row.dataset, "variant": row.variant, "seed": row.seed, "epoch": epoch}
-        for prefix, level in (
-            ("", row.last_train_accuracy),
-            ("train_", row.last_train_accuracy),
-            ("val_", row.last_val_accuracy),
-        ):
-            shape = lagging if prefix and row.variant.startswith("batchnorm(0.99)@all") else rise
-            columns[f"{prefix}accuracy"] = np.clip(0.33 + (level - 0.33) * shape + draw.normal(0, 0.008, epochs), 0, 1)
-            columns[f"{prefix}cross_entropy"] = 1.1 - (0.1 + 0.9 * level) * shape + draw.normal(0, 0.01, epochs) ** 2
-            columns[f"{prefix}mse"] = 0.22 * (1 - 0.95 * level * shape)
-            columns[f"{prefix}loss"] = columns[f"{prefix}cross_entropy"] + 0.4
-        frames.append(pd.DataFrame(columns))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def build(
-    *,
-    entries: tuple[Entry, ...] | None = None,
-    datasets: tuple[str, ...] = ("iris",),
-    seeds: int = 10,
-    epochs: int = 350,
-    lost: dict[str, int] | None = None,
-    missing: int = 0,
-    settings: AnalysisSettings = AnalysisSettings(),  # noqa: B008 - frozen
-) -> Material:
-    """A study: ``lost`` counts the first seeds of a variant that did not finish, ``missing`` trials that never ran."""
-    entries, lost = entries or article(), lost or {}
-    draw = np.random.default_rng([seeds, epochs, len(entries)])
-    trials = pd.concat([_trials(name, entries, seeds, lost, draw) for name in datasets], ignore_index=True)
-    histories = _histories(trials, epochs, draw)
-    variants = tuple(entry for entry, _ in entries)
-    summary = analysis.summarize(trials, histories, variants, settings)
-    bad = trials[trials["status"] != "done"]
-    columns = ["dataset", "variant", "seed", "status", "error", "traceback"]
-    facts = StudyFacts(
-        datasets=datasets,
-        model="512 tanh → 256 tanh → 128 tanh → 64 tanh → 32 relu",
-        weights=177_219,
-        seeds=tuple(range(seeds)),
-        epochs=epochs,
-        split="60/20/20, stratified, redrawn per seed",
-        engine="fused",
-        planned=len(trials) + missing,
-        finished=int((trials["status"] == "done").sum()),
-        command=f"regfleet compare --seeds {seeds}",
-        study_toml=f'data = ["iris"]\nseeds = "{seeds}"\n\n[training]\nepochs = {epochs}\n',
-        notes=("batch size 128 is more than the 90 training rows of iris: each epoch is a single update",),
-        article=entries == article(),
-        provenance={
-            "versions": {"python": "3.11.9", "regfleet": "0.1.0", "tensorflow": "2.21.0", "keras": "3.15.1"},
-            "data": {name: {"sha256": "9d1d77e2" * 8, "rows": 1500} for name in datasets},
-            "runs": [
-                {
-                    "command": f"regfleet compare --seeds {seeds}",
-                    "finished": "2026-11-22T14:05:09Z",
-                    "trials": len(trials),
-                }
-            ],
-        },
-    )
-    failures = tuple(Failure(*row) for row in bad[columns].itertuples(index=False))
-    headlines = {data.dataset: analysis.headline(data, settings) for data in summary.datasets}
-    return Material(summary, facts, failures, trials, headlines)
+from parsed import Page
+from synthetic import HOSTILE, Entry, Material, article, build, many, variant
 
 
 @pytest.fixture(scope="session")
@@ -259,41 +76,37 @@ def many_entries() -> Callable[..., tuple[Entry, ...]]:
     return many
 
 
-class Page(HTMLParser):
-    """What a test asks of a page: tags with attributes, ids, links, scripts, text."""
+@pytest.fixture(scope="session")
+def foreign() -> Material:
+    """Twelve seeds of four techniques from elsewhere, as `analyze` reads them."""
+    draw = np.random.default_rng(1)
+    base = 0.8 + draw.normal(0, 0.02, 12)
+    effects = {"none": 0.0, "dropout": 0.03, "mixup": 0.005, "noise": -0.02}
+    rows = [
+        {"technique": name, "seed": seed, "accuracy": base[seed] + effect + draw.normal(0, 0.006)}
+        for name, effect in effects.items()
+        for seed in range(12)
+    ]
+    scores = pd.DataFrame(rows).assign(n_train=400, n_test=100)
+    found = analyze(scores)
+    return Material(found.summary, found.facts, found.failures, scores, found.headlines)
 
-    def __init__(self, source):
-        super().__init__()
-        self.tags, self.scripts, self.texts, self._inside = [], [], [], []
-        self.feed(source)
 
-    def handle_starttag(self, tag, attrs):
-        """Keep a tag."""
-        self.tags.append((tag, dict(attrs)))
-        if tag in {"script", "style"}:
-            self._inside.append(tag)
-            self.scripts.append([tag, dict(attrs), ""])
-
-    def handle_endtag(self, tag):
-        """Leave a script or a style sheet."""
-        if self._inside and tag == self._inside[-1]:
-            self._inside.pop()
-
-    def handle_data(self, data):
-        """Keep a text where it belongs."""
-        if self._inside:
-            self.scripts[-1][2] += data
-        else:
-            self.texts.append(data)
-
-    def values(self, name):
-        """All values of an attribute."""
-        return [attrs[name] for _, attrs in self.tags if name in attrs]
-
-    @property
-    def text(self):
-        """The visible text with single spaces."""
-        return " ".join("".join(self.texts).split())
+@pytest.fixture(scope="session")
+def with_looks(nine: Material) -> Material:
+    """The article's study as if it had added seeds in two looks of three."""
+    going = Look("iris", 1, 3, 5, 0.05 / 7, ("l1(0.01)@all",), ("l2(0.01)@all",), (), 10, "On to 10 seeds on iris.", ())
+    ended = replace(
+        going,
+        number=2,
+        seeds=10,
+        alpha=0.1 / 7,
+        undecided=(),
+        hopeless=("l2(0.01)@all", "l1(0.01)@first", "l2(0.01)@first", "dropout(0.5)@first", "unknown"),
+        next_seeds=None,
+        reason="Stopped on iris after 10 seeds.",
+    )
+    return replace(nine, summary=replace(nine.summary, looks=(going, ended)))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import math
 import re
 from html.parser import HTMLParser
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
 
@@ -83,6 +84,9 @@ def test_latex_is_balanced_and_escaped(with_hostile_names):
     for row in rows:
         assert row.endswith(r" \\")
         assert len(re.findall(r"(?<!\\)&", row)) == 6
+    assert text.startswith("% \\usepackage{booktabs,graphicx}\n")
+    for opened in ("table", "tabular"):
+        assert text.count(rf"\begin{{{opened}}}") == text.count(rf"\end{{{opened}}}") == 1
     bare = re.sub(r"\\[\\{}&%$#_]", "", text)
     assert bare.count("{") == bare.count("}")
     assert "#" not in bare
@@ -142,9 +146,13 @@ def test_figures_are_exported_as_svg_and_pdf(make_study, article, tmp_path):
 
 
 def test_figures_are_matplotlib_figures(nine):
-    """From Python each figure comes by name."""
+    """From Python each figure comes by name, outside pyplot and without a changed setting."""
     from matplotlib.figure import Figure
 
+    settings = ("font.size", "svg.hashsalt", "text.parse_math", "figure.facecolor")
+    before = [mpl.rcParams[key] for key in settings]
     name, figure = next(matplotlib_figures(nine.summary))
     assert name == "iris-forest"
     assert isinstance(figure, Figure)
+    assert [mpl.rcParams[key] for key in settings] == before
+    assert figure.canvas.manager is None

@@ -3,36 +3,16 @@
 import re
 from dataclasses import replace
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from regfleet import analyze
-from regfleet.records import Look
 from regfleet.report import render
 from regfleet.report.page import fragment
 
 
 @pytest.fixture(scope="module")
-def foreign():
-    """Twelve seeds of four techniques from elsewhere, as `analyze` reads them."""
-    draw = np.random.default_rng(1)
-    base = 0.8 + draw.normal(0, 0.02, 12)
-    effects = {"none": 0.0, "dropout": 0.03, "mixup": 0.005, "noise": -0.02}
-    rows = [
-        {"technique": name, "seed": seed, "accuracy": base[seed] + effect + draw.normal(0, 0.006)}
-        for name, effect in effects.items()
-        for seed in range(12)
-    ]
-    scores = pd.DataFrame(rows).assign(n_train=400, n_test=100)
-    found = analyze(scores)
-    return found.summary, found.facts, found.failures, scores, found.headlines
-
-
-@pytest.fixture(scope="module")
 def foreign_page(parse, foreign):
     """Its report, parsed."""
-    return parse(render(*foreign))
+    return parse(render(*foreign.all))
 
 
 def test_a_foreign_report_leaves_out_what_is_unknown(foreign_page, page):
@@ -49,7 +29,7 @@ def test_a_foreign_report_leaves_out_what_is_unknown(foreign_page, page):
 
 def test_a_foreign_report_asks_its_own_question(foreign_page, foreign):
     """The title speaks of techniques, and the sections that are left have their links."""
-    name = foreign[0].datasets[0].dataset
+    name = foreign.summary.datasets[0].dataset
     assert foreign_page.text.count(f"Which technique works best on {name}?") == 2
     sections = [attrs["id"] for tag, attrs in foreign_page.tags if tag == "section"]
     assert sections == ["verdict", "leaderboard", "differences", "failures", "method", "reproduce"]
@@ -60,15 +40,15 @@ def test_a_foreign_report_asks_its_own_question(foreign_page, foreign):
 
 def test_a_foreign_leaderboard_has_a_cell_for_each_header(foreign, nine):
     """Header and rows lose the same columns: eight are left of a study's eleven."""
-    for material, columns in ((foreign, 8), (nine.all, 11)):
-        table = re.search(r'<table class="sortable">.*?</table>', render(*material), re.DOTALL)[0]
+    for material, columns in ((foreign, 8), (nine, 11)):
+        table = re.search(r'<table class="sortable">.*?</table>', render(*material.all), re.DOTALL)[0]
         head, *rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
         assert {len(re.findall(r"<t[dh]\b", row)) for row in (head, *rows)} == {columns}
 
 
 def test_foreign_failures_have_no_training_to_repeat(parse, foreign, nine):
     """A lost score is listed, without the promise that the command trains it again."""
-    lost = parse(render(foreign[0], foreign[1], nine.failures, *foreign[3:]))
+    lost = parse(render(*replace(foreign, failures=nine.failures).all))
     assert "7 trials of" in lost.text
     assert "The same command again" not in lost.text
     assert "The same command again" in parse(render(*nine.all)).text
@@ -76,7 +56,7 @@ def test_foreign_failures_have_no_training_to_repeat(parse, foreign, nine):
 
 def test_a_notebook_shows_the_gap_only_where_there_is_one(foreign, nine):
     """The column of dashes is left out."""
-    assert "<th>Gap" not in fragment(foreign[0], foreign[4])
+    assert "<th>Gap" not in fragment(foreign.summary, foreign.headlines)
     assert "<th>Gap" in fragment(nine.summary, nine.headlines)
 
 
@@ -87,20 +67,9 @@ def page(parse, nine):
 
 
 @pytest.fixture(scope="module")
-def looked(parse, nine):
-    """The same study as if it had added seeds in two looks of three."""
-    going = Look("iris", 1, 3, 5, 0.05 / 7, ("l1(0.01)@all",), ("l2(0.01)@all",), (), 10, "On to 10 seeds on iris.", ())
-    ended = replace(
-        going,
-        number=2,
-        seeds=10,
-        alpha=0.1 / 7,
-        undecided=(),
-        hopeless=("l2(0.01)@all", "l1(0.01)@first", "l2(0.01)@first", "dropout(0.5)@first", "unknown"),
-        next_seeds=None,
-        reason="Stopped on iris after 10 seeds.",
-    )
-    return parse(render(replace(nine.summary, looks=(going, ended)), *nine.all[1:]))
+def looked(parse, with_looks):
+    """The report of a study that added seeds."""
+    return parse(render(*with_looks.all))
 
 
 def test_a_study_that_adds_seeds_says_up_to(looked, page):

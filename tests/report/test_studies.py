@@ -78,3 +78,19 @@ def test_a_diverging_curve_is_drawn_up_to_its_end(parse, nine):
         if attrs.get("type") == "application/json":
             json.loads(text, parse_constant=pytest.fail)
     assert not [data for data in page.values("d") if "nan" in data.lower()]
+
+
+def test_the_speed_is_that_of_the_trials(parse, make_study):
+    """Ten variants and 5 seeds, 3.5 s each but one of 9 s, in a run of 100 s: 0.5 trials a second, 1.80 at work."""
+    study = make_study(seeds=5, epochs=5)
+    trials = study.trials.assign(host="node-1", device="/CPU:0")
+    slow = (trials["variant"] == "l2(0.01)@all") & (trials["seed"] == 3)
+    trials.loc[slow, "seconds"] = 9.0
+    runs = {"runs": [{"seconds": 40.0, "trials": 20}, {"seconds": 60.0, "trials": 30}]}
+    facts = replace(study.facts, provenance=runs)
+    text = parse(render(*replace(study, trials=trials, facts=facts).all)).text.replace("\u00a0", " ")
+    assert "0.50 trials a second over 2 runs" in text
+    assert "1.80 trials at work" in text  # (49 x 3.5 s + 9 s) / 100 s
+    assert re.search(r"Node and processor ?L2, all layers \(λ = 0\.01\) ?3 ?9\.00 ?node-1, /CPU:0", text)
+    partly = replace(study.facts, provenance={"runs": runs["runs"][:1]})
+    assert "at work" not in parse(render(*replace(study, trials=trials, facts=partly).all)).text

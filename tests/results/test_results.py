@@ -1,53 +1,17 @@
 """The results directory: atomic, resumable, honest about what it cannot read."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from regfleet.errors import InputError, ResultsError
-from regfleet.records import HISTORY_COLUMNS, Outcome, Training, Trial, Variant
-from regfleet.results import (
-    CORRECT_COLUMNS,
-    HISTORY_FIELDS,
-    METRIC_COLUMNS,
-    TRIAL_FIELDS,
-    Store,
-    claim,
-    load,
-    write_text,
-)
-
-TRAINING = Training(3, 8, "sgd")
-VARIANTS = {
-    "none": Variant("none", "No regularization", (), TRAINING),
-    "l2(0.01)@all": Variant("l2(0.01)@all", "L2", (), TRAINING, "none"),
-}
+from regfleet.results import HISTORY_FIELDS, TRIAL_FIELDS, claim, load
 
 
-def outcome(variant: str, seed: int, status: str = "done") -> Outcome:
-    """An outcome as a worker would return it."""
-    trial = Trial(f"{variant}-{seed}", "iris", variant, seed)
-    if status == "failed":
-        return Outcome(trial, "failed", "fused", error="ValueError: no", traceback="Traceback …")
-    history = {name: np.full(3, seed, dtype="float32") for name in HISTORY_COLUMNS}
-    metrics = dict.fromkeys(METRIC_COLUMNS, 0.5) | dict.fromkeys(CORRECT_COLUMNS, 15)
-    return Outcome(trial, status, "fused", "graph", history, metrics, best_epoch=2, n_train=90, n_val=30, n_test=30)
-
-
-@pytest.fixture
-def store(tmp_path):
-    """The writer of a new results directory."""
-    path = tmp_path / "out"
-    with claim(path):
-        write_text(path / "study.toml", "")
-        yield Store(path, VARIANTS)
-
-
-def test_what_was_appended_is_loaded_in_order(store):
+def test_what_was_appended_is_loaded_in_order(store, outcome):
     """Rows come back sorted by variant and seed, whatever the order in which they came."""
     store.append([outcome("none", 1), outcome("none", 0)])
     store.append([outcome("l2(0.01)@all", 1)])
-    results = load(store.path)
+    results = load(store.place.local)
     assert list(zip(results.trials["variant"], results.trials["seed"], strict=True)) == [
         ("l2(0.01)@all", 1),
         ("none", 0),
@@ -59,80 +23,80 @@ def test_what_was_appended_is_loaded_in_order(store):
     assert results.problems == ()
 
 
-def test_pandas_alone_reads_the_parts(store):
+def test_pandas_alone_reads_the_parts(store, outcome):
     """The documented columns are there for someone who has only pandas."""
     store.append([outcome("none", 0)])
-    trials = pd.read_parquet(store.path / "trials")
-    histories = pd.read_parquet(store.path / "histories")
+    trials = pd.read_parquet(store.place.local / "trials")
+    histories = pd.read_parquet(store.place.local / "histories")
     assert trials.columns.tolist() == list(TRIAL_FIELDS)
     assert histories.columns.tolist() == list(HISTORY_FIELDS)
     assert trials["last_test_correct"].tolist() == [15]
     assert histories["loss"].dtype == "float32"
 
 
-def test_a_failed_trial_is_a_row_and_runs_again(store):
+def test_a_failed_trial_is_a_row_and_runs_again(store, outcome):
     """A failure keeps its traceback, is not finished, and gives way to a later success."""
     store.append([outcome("none", 0, "failed"), outcome("none", 1, "diverged")])
-    first = load(store.path)
+    first = load(store.place.local)
     assert first.trials["status"].tolist() == ["failed", "diverged"]
     assert first.trials["traceback"].tolist()[0] == "Traceback …"
     assert first.finished == {"none-1"}
     store.append([outcome("none", 0)])
-    assert load(store.path).trials["status"].tolist() == ["done", "diverged"]
+    assert load(store.place.local).trials["status"].tolist() == ["done", "diverged"]
 
 
 @pytest.mark.parametrize("folder", ["trials", "histories"])
-def test_a_torn_part_is_named_and_its_trials_are_missing(store, folder):
+def test_a_torn_part_is_named_and_its_trials_are_missing(store, outcome, folder):
     """Half a file costs its own trials, nobody else's, and is set aside under its name."""
     store.append([outcome("none", 0)])
     store.append([outcome("none", 1)])
-    part = min((store.path / folder).iterdir())
+    part = min((store.place.local / folder).iterdir())
     part.write_bytes(part.read_bytes()[:200])
-    results = load(store.path)
+    results = load(store.place.local)
     assert len(results.trials) == len(results.finished) == 1
     (problem,) = results.problems
     assert problem.startswith(f"{folder}/{part.name} is torn")
     (said,) = store.set_aside(results.problems)
     assert said.endswith(f"set aside as {part.stem}.torn")
-    assert load(store.path).problems == ()
+    assert load(store.place.local).problems == ()
     store.append([outcome("none", 0), outcome("none", 1)])
-    assert load(store.path).finished == {"none-0", "none-1"}
+    assert load(store.place.local).finished == {"none-0", "none-1"}
 
 
-def test_a_foreign_file_is_named_and_left_alone(store):
+def test_a_foreign_file_is_named_and_left_alone(store, outcome):
     """Somebody's own Parquet file in the directory is reported and stays where it is."""
     store.append([outcome("none", 0)])
-    foreign = store.path / "trials" / "mine.parquet"
+    foreign = store.place.local / "trials" / "mine.parquet"
     pd.DataFrame({"a": [1]}).to_parquet(foreign)
-    results = load(store.path)
+    results = load(store.place.local)
     assert len(results.trials) == 1
     assert results.problems[0].startswith("trials/mine.parquet is torn or not a part of results")
     assert store.set_aside(results.problems) == [f"{results.problems[0]}; left where it is"]
     assert foreign.exists()
 
 
-def test_a_write_cut_short_leaves_nothing_readers_see(store):
+def test_a_write_cut_short_leaves_nothing_readers_see(store, outcome):
     """A file that was being written when the driver died is ignored, and removed by the next driver."""
     store.append([outcome("none", 0)])
-    (store.path / "trials" / "part-x.parquet.tmp").write_bytes(b"PAR1")
-    assert load(store.path).problems == ()
-    assert len(load(store.path).trials) == 1
+    (store.place.local / "trials" / "part-x.parquet.tmp").write_bytes(b"PAR1")
+    assert load(store.place.local).problems == ()
+    assert len(load(store.place.local).trials) == 1
 
 
-def test_a_history_without_its_trial_is_not_a_result(store):
+def test_a_history_without_its_trial_is_not_a_result(store, outcome):
     """The part of trials is the commit: a driver that died between the two parts lost that chunk only."""
     store.append([outcome("none", 0)])
     store.append([outcome("none", 1)])
-    parts = {p.name: p for p in (store.path / "trials").iterdir()}
+    parts = {p.name: p for p in (store.place.local / "trials").iterdir()}
     next(iter(parts.values())).unlink()
-    results = load(store.path)
+    results = load(store.place.local)
     assert len(results.trials) == 1
     assert set(results.histories["key"]) == set(results.trials["key"])
 
 
 def test_a_directory_is_claimed_by_one_driver(store):
     """A second driver on the same directory is refused while the first lives."""
-    with pytest.raises(InputError, match="which is in use"), claim(store.path):
+    with pytest.raises(InputError, match="which is in use"), claim(store.place.local):
         pass
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from regfleet.datasets import SPLITS
 from regfleet.errors import InputError
-from regfleet.plan import Schedule, make_plan, resolve_variants
-from regfleet.records import Dataset, Outcome
+from regfleet.plan import Schedule, looks_of, make_plan, resolve_variants
+from regfleet.records import Dataset, ModelSpec, Outcome
 from regfleet.study import read_study
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "fingerprint")}
@@ -135,3 +135,54 @@ def test_a_study_that_adds_seeds_is_planned_to_its_last_look():
     assert [len(group.trials) for group in wide.groups] == [160, 160]
     limited = plan.limited({"iris": {"none": 20, "l2(0.01)@all": 10}})
     assert [[trial.seed for trial in group.trials][-1] for group in limited.groups] == [19, 9]
+
+
+def test_a_variant_with_training_settings_of_its_own_has_a_control_with_them():
+    """Its name says in which settings it differs, and so does its control, whose label may be given."""
+    fields = {
+        "training": {"epochs": 9, "optimizer": "adam"},
+        "variant": [
+            {"technique": "l2@all", "epochs": 50, "batch_size": 32, "learning_rate": 0.001},
+            {"technique": "dropout(0.5)", "class_weight": "balanced"},
+            {"technique": "none", "class_weight": "balanced", "label": "weighed"},
+            {"technique": "l1@all", "epochs": 9},
+        ],
+    }
+    own = "[batch_size=32,epochs=50,learning_rate=0.001]"
+    assert [(v.name, v.label, v.control) for v in resolve_variants(read_study(fields))] == [
+        ("none", "No regularization", None),
+        (f"none{own}", "No regularization, batch 32, 50 epochs, learning rate 0.001", None),
+        (
+            f"l2(0.01)@all{own}",
+            "L2, all layers (λ = 0.01), batch 32, 50 epochs, learning rate 0.001",
+            f"none{own}",
+        ),
+        ("none[class_weight=balanced]", "weighed", None),
+        (
+            "dropout(0.5)@all[class_weight=balanced]",
+            "Dropout, all layers (rate 0.5), balanced classes",
+            "none[class_weight=balanced]",
+        ),
+        ("l1(0.01)@all", "L1, all layers (λ = 0.01)", "none"),
+    ]
+
+
+def test_a_fixed_test_set_needs_no_more_looks_for_its_size():
+    """Seeds of a study on a fixed test set are independent: looks go on as for these rows alone."""
+    study = read_study({"seeds": "auto"})
+    assert looks_of(study, 90, 30)[-1] == 30
+    assert looks_of(study, 90, 30, fixed_test=True)[-1] == 160
+
+
+def test_models_of_ones_own_are_part_of_a_key():
+    """Two models with the same layers and another fingerprint share no trial."""
+    study = read_study({"model": {"source": "net:build", "layers": ["a", "b"]}, "variant": [{"technique": "l2@a"}]})
+    keys = [
+        {trial.key for trial in make_plan(study, SPLIT, DATA, {"iris": model}).trials}
+        for model in (
+            ModelSpec((), (), "net:build", ("a", "b"), "one"),
+            ModelSpec((), (), "net:build", ("a", "b"), "two"),
+            ModelSpec((), (), "net:build", ("a", "b"), "two", keep_weights=True),
+        )
+    ]
+    assert len(set.union(*keys)) == 3 * len(keys[0]) == 60

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from regfleet import training
-from regfleet.records import HISTORY_COLUMNS, Recipe, Rows, Sets, Training
+from regfleet.records import Recipe, Rows, Sets, Training, history_columns
 
 
 def noisy(small):
@@ -24,11 +24,11 @@ def noisy(small):
 def digest(fit):
     """A hash of all numbers of a fit."""
     found = hashlib.sha256()
-    for name in HISTORY_COLUMNS:
+    for name in history_columns("classification"):
         found.update(fit.history[name].tobytes())
     for when in ("last", "best"):
         for rows in ("train", "val", "test"):
-            found.update(fit.probabilities[when][rows].tobytes())
+            found.update(fit.predictions[when][rows].tobytes())
     for weight in fit.weights:
         found.update(weight.tobytes())
     return found.hexdigest()

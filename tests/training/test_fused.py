@@ -6,13 +6,14 @@ import pytest
 import tensorflow as tf
 
 from regfleet import models, training
-from regfleet.records import HISTORY_COLUMNS, Recipe, Rows, Training
+from regfleet.records import Recipe, Rows, Training, history_columns
 from regfleet.training import keras_fit
 from regfleet.training.contract import Settings, Start, row_metrics
 from regfleet.training.fused import Program
 
-LOSSES = [index for index, name in enumerate(HISTORY_COLUMNS) if not name.endswith("accuracy")]
-ACCURACIES = [index for index, name in enumerate(HISTORY_COLUMNS) if name.endswith("accuracy")]
+COLUMNS = history_columns("classification")
+LOSSES = [index for index, name in enumerate(COLUMNS) if not name.endswith("accuracy")]
+ACCURACIES = [index for index, name in enumerate(COLUMNS) if name.endswith("accuracy")]
 
 
 def assert_same_course(fused, reference, *, rtol):
@@ -47,7 +48,7 @@ def test_the_articles_variants_train_as_in_keras(variant, article, iris):
     fused = training.fit(recipe, iris, 1, "fused", variant)
     reference = training.fit(recipe, iris, 1, "keras", variant)
     assert (fused.execution, reference.execution) == ("graph", "keras")
-    for name in HISTORY_COLUMNS:
+    for name in COLUMNS:
         tolerance = {"rtol": 0, "atol": 1e-6} if name.endswith("accuracy") else {"rtol": 1e-5, "atol": 1e-6}
         np.testing.assert_allclose(fused.history[name], reference.history[name], err_msg=name, **tolerance)
     for weight, other in zip(fused.weights, reference.weights, strict=True):
@@ -56,7 +57,7 @@ def test_the_articles_variants_train_as_in_keras(variant, article, iris):
     for when in ("last", "best"):
         assert fused.penalty[when] == pytest.approx(reference.penalty[when], rel=1e-5)
         for rows in ("train", "val", "test"):
-            found, expected = fused.probabilities[when][rows], reference.probabilities[when][rows]
+            found, expected = fused.predictions[when][rows], reference.predictions[when][rows]
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
 
 
@@ -101,7 +102,7 @@ def both_courses(settings, start_of, optimizer, build=image_model, xla=False):
         model.compile(optimizer(), "categorical_crossentropy", metrics=keras_metrics())
         start = start_of(model)
         if engine == "fused":
-            program = Program(model, row_metrics(), settings, xla=xla)
+            program = Program(model, row_metrics("classification"), settings, xla=xla)
             program.trace(start)
             courses.append(program.run(start))
         else:
@@ -142,7 +143,7 @@ def test_without_shuffling(small, iris):
         return Start(models.initial_weights(model, 0), iris.train, iris.validation, order_key=5)
 
     def build():
-        return models.build(small, 4, 3)
+        return models.build(small, (4,), 3)
 
     fused, reference = both_courses(Settings(5, 25, shuffle=False), start_of, keras.optimizers.SGD, build)
     assert_same_course(fused, reference, rtol=1e-6)
@@ -160,7 +161,7 @@ def test_any_number_of_rows(small, iris, rows, batch_size):
 
     parts = (iris.train, iris.validation)
     fused, reference = both_courses(
-        Settings(3, batch_size), start_of, keras.optimizers.SGD, lambda: models.build(small, 4, 3)
+        Settings(3, batch_size), start_of, keras.optimizers.SGD, lambda: models.build(small, (4,), 3)
     )
     assert_same_course(fused, reference, rtol=1e-6)
 
@@ -174,7 +175,7 @@ def test_xla_trains_as_keras_does(small, iris, batch_size):
         return Start(models.initial_weights(model, 0), iris.train, iris.validation, order_key=5)
 
     fused, reference = both_courses(
-        Settings(10, batch_size), start_of, keras.optimizers.Adam, lambda: models.build(recipe, 4, 3), xla=True
+        Settings(10, batch_size), start_of, keras.optimizers.Adam, lambda: models.build(recipe, (4,), 3), xla=True
     )
     assert_same_course(fused, reference, rtol=1e-4)
 
@@ -188,7 +189,11 @@ def test_early_stopping_in_the_graph(small, iris, patience, xla):
         return Start(models.initial_weights(model, 0), iris.train, iris.validation, order_key=5)
 
     fused, reference = both_courses(
-        Settings(80, 25, patience), start_of, lambda: keras.optimizers.SGD(0.8), lambda: models.build(small, 4, 3), xla
+        Settings(80, 25, patience),
+        start_of,
+        lambda: keras.optimizers.SGD(0.8),
+        lambda: models.build(small, (4,), 3),
+        xla,
     )
     assert 2 < len(fused.history) < 80
     assert_same_course(fused, reference, rtol=1e-4)
@@ -242,5 +247,5 @@ def test_what_cannot_be_traced_is_left_to_keras(small, iris):
     for _ in range(2):
         fallen = training.fit(recipe, iris, 0, "fused", "numbers")
         assert fallen.execution.startswith("keras (not traceable: AttributeError: ")
-        for name in HISTORY_COLUMNS:
+        for name in COLUMNS:
             np.testing.assert_allclose(fallen.history[name], plain.history[name], rtol=1e-4, atol=1e-5)

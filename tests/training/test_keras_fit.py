@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from regfleet import models
-from regfleet.records import HISTORY_METRICS
+from regfleet.records import HISTORY_OF
 from regfleet.training import keras_fit
 from regfleet.training.contract import Settings, Start, assign, compile_model
 
 
 def compiled(recipe):
     """A compiled model of ``recipe``."""
-    model = models.build(recipe, 4, 3)
-    compile_model(model, recipe.training)
+    model = models.build(recipe, (4,), 3)
+    compile_model(model, recipe.training, "classification")
     return model
 
 
@@ -48,7 +48,7 @@ def test_without_shuffling_it_is_a_plain_fit(small, iris):
     start = started(model, iris)
     course = keras_fit.train(model, Settings(6, 25, shuffle=False), start)
     history, plain = plain_fit(recipe, start, 6)
-    for index, name in enumerate(HISTORY_METRICS):
+    for index, name in enumerate(HISTORY_OF["classification"]):
         np.testing.assert_array_equal(course.history[:, index], np.float32(history[name]))
         np.testing.assert_allclose(course.history[:, 8 + index], np.float32(history[f"val_{name}"]), rtol=1e-6)
     for value, variable in zip(course.last, plain.variables, strict=True):
@@ -62,7 +62,9 @@ def test_training_rows_are_judged_after_the_epoch_in_inference_mode(small, iris)
     course = keras_fit.train(model, Settings(3, 25), started(model, iris))
     assign(model.variables, course.last)
     found = model.evaluate(iris.train.x, iris.train.y, verbose=0, return_dict=True)
-    assert list(course.history[-1, 4:8]) == pytest.approx([found[name] for name in HISTORY_METRICS], rel=1e-6)
+    assert list(course.history[-1, 4:8]) == pytest.approx(
+        [found[name] for name in HISTORY_OF["classification"]], rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("patience", [0, 1, 3])

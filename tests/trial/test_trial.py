@@ -6,18 +6,28 @@ import sys
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.datasets import load_diabetes
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    f1_score,
+    mean_absolute_error,
+    mean_squared_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
 from regfleet import models, techniques
 from regfleet.datasets import SPLITS, cut, load_builtin, split_rows
 from regfleet.plan import make_plan
-from regfleet.records import Recipe
+from regfleet.records import Dataset, ModelSpec, Recipe, Training
 from regfleet.study import read_study
 from regfleet.techniques import TECHNIQUES, Definition
 from regfleet.training import fit
 from regfleet.trial import run_chunk
 
 IRIS = load_builtin("iris")
+DIABETES = Dataset("diabetes", *load_diabetes(return_X_y=True), classes=(), fingerprint="diabetes")
 SPLIT = SPLITS["60/20/20"]
 ARTICLE = {
     # As the article's code builds them: layers in order, numbers in weights (batch norm has 4 per unit).
@@ -47,7 +57,7 @@ def built(label):
     """The Keras model of one of the article's variants."""
     study = make_plan(read_study({}), SPLIT, {"iris": IRIS})
     variant = next(variant for variant in study.variants if variant.label == label)
-    return models.build(techniques.recipe(study.model, variant.training, variant.techniques), 4, 3)
+    return models.build(techniques.recipe(study.model, variant.training, variant.techniques), (4,), 3)
 
 
 @pytest.mark.parametrize("label", ARTICLE)
@@ -115,7 +125,7 @@ def test_test_rows_appear_only_at_the_end(engine):
     assert all(np.array_equal(clean.history[name], dirty.history[name]) for name in clean.history)
     assert all(np.array_equal(a, b) for a, b in zip(clean.weights, dirty.weights, strict=True))
     assert clean.best_epoch == dirty.best_epoch
-    assert not np.array_equal(clean.probabilities["last"]["test"], dirty.probabilities["last"]["test"])
+    assert not np.array_equal(clean.predictions["last"]["test"], dirty.predictions["last"]["test"])
 
 
 @pytest.mark.parametrize("engine", ["keras", "fused"])
@@ -127,17 +137,45 @@ def test_scores_are_those_of_scikit_learn_and_keras(engine):
     variant = study.variants[0]
     recipe = techniques.recipe(study.model, variant.training, variant.techniques)
     sets = cut(IRIS, SPLIT, 0)
-    predicted = fit(recipe, sets, 0, engine, cache_key="scores").probabilities["last"]["test"]
+    predicted = fit(recipe, sets, 0, engine, cache_key="scores").predictions["last"]["test"]
     truth = sets.test.y.argmax(1)
     correct = int((predicted.argmax(1) == truth).sum())
     assert outcome.metrics["last_test_correct"] == correct
     assert outcome.metrics["last_test_accuracy"] == pytest.approx(correct / 30)
     macro = f1_score(truth, predicted.argmax(1), average="macro")
     assert outcome.metrics["last_test_macro_f1"] == pytest.approx(macro)
+    balanced = balanced_accuracy_score(truth, predicted.argmax(1))
+    assert outcome.metrics["last_test_balanced_accuracy"] == pytest.approx(balanced)
+    area = roc_auc_score(sets.test.y, predicted, average="macro")  # the classes as columns: each against the rest
+    assert outcome.metrics["last_test_auc"] == pytest.approx(area)
     entropy = float(np.mean(keras.losses.categorical_crossentropy(sets.test.y, predicted)))
     assert outcome.metrics["last_test_cross_entropy"] == pytest.approx(entropy, rel=1e-5)
     assert outcome.metrics["last_train_accuracy"] == pytest.approx(outcome.history["train_accuracy"][-1])
     assert outcome.metrics["last_val_loss"] == pytest.approx(outcome.history["val_loss"][-1], rel=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["keras", "fused"])
+def test_scores_of_a_regression_are_in_units_of_the_target(engine):
+    """R², MAE, RMSE and MSE are scikit-learn's on the target as it was given; the loss is that of the history."""
+    study = plan(engine, variant=[{"technique": "l2"}])
+    chunk = study.groups[-1]
+    (outcome,) = run_chunk(chunk, DIABETES)
+    assert outcome.status == "done", outcome.traceback
+    recipe = techniques.recipe(study.model, chunk.variant.training, chunk.variant.techniques)
+    sets = cut(DIABETES, SPLIT, 0)
+    _, _, test = split_rows(DIABETES, SPLIT, 0)
+    predicted = fit(recipe, sets, 0, engine, cache_key="numbers").predictions["last"]["test"][:, 0]
+    predicted = sets.target_mean + sets.target_scale * predicted
+    oracles = {"r2": r2_score, "mae": mean_absolute_error, "mse": mean_squared_error, "rmse": root_mean_squared_error}
+    for name, oracle in oracles.items():
+        assert outcome.metrics[f"last_test_{name}"] == pytest.approx(oracle(DIABETES.target[test], predicted), rel=1e-4)
+    for rows in ("train", "val"):
+        mse, loss = (outcome.history[f"{rows}_{name}"][-1] for name in ("mse", "loss"))
+        assert outcome.metrics[f"last_{rows}_mse"] == pytest.approx(mse * sets.target_scale**2, rel=1e-4)
+        assert outcome.metrics[f"last_{rows}_loss"] == pytest.approx(loss, rel=1e-4)
+        assert loss > mse
+    assert outcome.metrics["last_train_r2"] == pytest.approx(1 - outcome.history["train_mse"][-1], rel=1e-4)
+    assert not [name for name in outcome.metrics if name.endswith(("correct", "accuracy", "entropy"))]
 
 
 def test_a_failing_trial_fails_alone(monkeypatch):
@@ -169,5 +207,80 @@ def test_recipes_compose_in_the_order_written():
     variant = study.variants[-1]
     recipe = techniques.recipe(study.model, variant.training, variant.techniques)
     assert isinstance(recipe, Recipe)
-    names = [layer.name for layer in models.build(recipe, 4, 3).layers]
+    names = [layer.name for layer in models.build(recipe, (4,), 3).layers]
     assert names[1:] == ["dense_1", "dropout_after_dense_1", "batchnorm_after_dense_1", "dense_2", "output"]
+
+
+def own_model(input_shape, outputs):
+    """A model of the user's own, whose weights are told apart from any that a seed draws."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input(input_shape), layers.Dense(5, "tanh", name="mine"), layers.Dense(outputs, "softmax", name="out")]
+    )
+    for number, weight in enumerate(model.weights):
+        weight.assign(np.full(weight.shape, 0.1 * (number + 1), "float32"))
+    return model
+
+
+class AtRest(keras.Model):
+    """A model of a class of its own, which drops what its layers do not show, in training alone."""
+
+    def __init__(self, units, outputs):
+        super().__init__()
+        self.first = keras.layers.Dense(units, "tanh", name="first")
+        self.last = keras.layers.Dense(outputs, "softmax", name="last")
+
+    def call(self, x, training=False):
+        """Half of the hidden activations while training, all of them otherwise."""
+        return self.last(self.first(x) * (0.5 if training else 1.0))
+
+
+def with_techniques(input_shape, outputs, techniques):
+    """A builder that puts the techniques in itself."""
+    del input_shape, techniques
+    return AtRest(5, outputs)
+
+
+OWN = ModelSpec((), (), source="own:model", layers=("mine",))
+
+
+@pytest.mark.parametrize("engine", ["keras", "fused"])
+def test_a_model_of_ones_own_is_trained(engine):
+    """The chunk's model is the one that ``base`` makes, with the technique at its own layer."""
+    study = plan(engine, variant=[{"technique": "l2"}])
+    variant = study.variants[-1]
+    own = dataclasses.replace(variant, techniques=(dataclasses.replace(variant.techniques[0], place="mine"),))
+    chunk = dataclasses.replace(study.groups[-1], variant=own, model=OWN)
+    (outcome,) = run_chunk(chunk, IRIS, base=own_model)
+    assert outcome.status == "done", outcome.traceback
+    assert outcome.weights == 4 * 5 + 5 + 5 * 3 + 3
+    assert outcome.metrics["last_val_loss"] > outcome.metrics["last_val_cross_entropy"]
+
+
+@pytest.mark.parametrize("engine", ["keras", "fused"])
+def test_kept_weights_are_where_every_seed_starts(engine):
+    """Fine-tuning starts each seed from the model's own weights, whatever was trained before; else seeds draw them."""
+    still = Training(1, 30, "sgd", learning_rate=1e-30)
+    moving = Training(3, 30, "sgd", learning_rate=0.5)
+    kept = dataclasses.replace(OWN, keep_weights=True)
+    sets = cut(IRIS, SPLIT, 0)
+    for training in (moving, still):
+        for seed in (0, 1):
+            found = fit(Recipe(kept, training, base=own_model), sets, seed, engine, cache_key="kept").weights
+            own = [weight.numpy() for weight in own_model((4,), 3).weights]
+            same = [np.allclose(one, other, rtol=1e-6) for one, other in zip(found, own, strict=True)]
+            assert same == [training is still] * 4
+    drawn = [fit(Recipe(OWN, still, base=own_model), sets, seed, engine, cache_key="drawn").weights for seed in (0, 1)]
+    assert not np.allclose(drawn[0][0], drawn[1][0])
+
+
+@pytest.mark.parametrize("batch_size", [30, 90])
+def test_a_class_of_ones_own_trains_as_in_keras(batch_size):
+    """Both engines agree on a model whose call nobody can see into, one batch an epoch included."""
+    recipe = Recipe(OWN, Training(4, batch_size, "sgd", learning_rate=0.3), base=with_techniques)
+    sets = cut(IRIS, SPLIT, 0)
+    fused, reference = (fit(recipe, sets, 0, engine, cache_key="class") for engine in ("fused", "keras"))
+    assert fused.execution == "graph"
+    for name, values in reference.history.items():
+        np.testing.assert_allclose(fused.history[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+    assert abs(reference.history["loss"][1] - reference.history["train_loss"][0]) > 1e-3

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.metrics import METRICS as KNOWN
-from regfleet.records import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.metrics import Metric
+from regfleet.records import Curve, DatasetSummary, Summary, Task, VariantSummary
 from regfleet.report.figures.style import BAND, GHOST, LINE, Plate, canvas, grid, spread_apart, styled, thin, write
 from regfleet.report.shown import curve
 from regfleet.report.text import Scale, number, scale_of
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 350, 196
-METRICS = ("accuracy", "cross_entropy", "mse")
+TITLES = {"accuracy": "Accuracy", "cross_entropy": "Loss", "mse": "MSE", "mae": "MAE", "loss": "Loss"}
+"""What the switch calls each metric of a history."""
+METRICS: Mapping[Task, tuple[str, ...]] = {
+    "classification": ("accuracy", "cross_entropy", "mse"),
+    "regression": ("mse", "mae", "loss"),
+}
+"""What is drawn of each task, the first at first."""
 TRAINING_MODE_DIFFERS = 0.03
 CROWD = 15
 
@@ -39,7 +46,7 @@ def curves(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
     """A card per variant and metric; none for a variant without a finished trial."""
     by_name = {row.name: row for row in dataset.variants}
     points = resolution(summary)
-    for metric in METRICS:
+    for metric in METRICS[dataset.task]:
         frame = _frame(dataset.variants, metric, points)
         for place, row in enumerate(dataset.variants):
             if curve(row, f"val_{metric}"):
@@ -84,7 +91,8 @@ def _frame(rows: Sequence[VariantSummary], metric: str, points: int) -> Frame:
     margin = 0.06 * (high - low) or 0.05
     # Room above 100 %, or half of a line that lies there is cut off.
     top = min(high + margin, 1 + margin / 4) if metric == "accuracy" else high + margin
-    return Frame(metric, scale_of(KNOWN[metric]), epochs, max(low - margin, 0.0), top, points)
+    known = KNOWN.get(metric) or Metric(metric, metric, higher_is_better=False, rope=0.0)
+    return Frame(metric, scale_of(known), epochs, max(low - margin, 0.0), top, points)
 
 
 @styled
@@ -98,7 +106,7 @@ def card(name: str, row: VariantSummary, ghost: Curve | None, frame: Frame) -> P
     factor, percent = frame.unit.factor, "\u202f%" if frame.unit.unit else ""
     axes.yaxis.set_major_formatter(lambda value, _: f"{value * factor:.4g}{percent}")
     grid(axes, "y")
-    write(axes, 1, frame.low - 9 * _pixel(frame), "epochs", colour=LIGHT["muted"], shift=5)
+    write(axes, 1, frame.low - 9 * _pixel(frame), "epochs", colour=LIGHT["muted"], shift=12)
     ends: list[tuple[float, str, str]] = []
     if ghost:
         _line(axes, ghost, frame, LIGHT["ghost"], "-", GHOST)
@@ -158,13 +166,13 @@ def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], frame: Frame
         write(axes, 1, place, word, colour=colour, shift=5)
 
 
-def caption(row: VariantSummary, unit: Scale) -> str:
+def caption(row: VariantSummary, unit: Scale, gap: Scale) -> str:
     """The line under a card: test score, difference, gap, best epoch."""
     parts = [f"test {unit.full(row.score.mean)}"]
     if row.comparison:
         parts[0] += f" ({unit.difference(row.comparison.difference.mean)})"
     if math.isfinite(row.gap.mean):
-        parts.append(f"gap {number(100 * row.gap.mean)} points")
+        parts.append(f"gap {gap.score(row.gap.mean)} {gap.points}".rstrip())
     if math.isfinite(row.best_epoch):
         parts.append(f"best epoch {number(row.best_epoch, 0)}")
     return " · ".join(parts)

@@ -1,4 +1,4 @@
-"""Who memorizes: training beside validation accuracy on equal weights, sorted by the gap between them."""
+"""Who memorizes: training beside validation score on equal weights, sorted by the gap between them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from regfleet.records import DatasetSummary, Summary, VariantSummary
+from regfleet.records import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.report.figures.rows import rows
 from regfleet.report.figures.style import NARROW, WIDE, Plate, styled
 from regfleet.report.shown import curve, shown
-from regfleet.report.text import number
+from regfleet.report.text import Scale, gap_scale
 from regfleet.report.tokens import LIGHT
 
 if TYPE_CHECKING:
@@ -21,40 +21,49 @@ Ends = tuple[VariantSummary, float, float]
 
 def gap(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
     """The dumbbells, once for a wide page and once for a phone; nothing without a gap to show."""
-    with_test = summary.settings.metric == "accuracy"
-    ends = [(row, *_ends(row, with_test=with_test)) for row in shown(dataset) if row.finished]
+    unit = gap_scale(dataset.task)
+    with_test = summary.settings.metric == unit.metric.name
+    ends = [(row, *_ends(row, unit, with_test=with_test)) for row in shown(dataset) if row.finished]
     ends = [end for end in ends if all(math.isfinite(value) for value in (end[0].gap.mean, end[1]))]
     ends.sort(key=lambda end: end[0].gap.mean)
     for width in (WIDE, NARROW) if ends else ():
-        yield draw(ends, width, with_test=with_test)
+        yield draw(ends, unit, width, with_test=with_test)
 
 
-def _ends(row: VariantSummary, *, with_test: bool) -> tuple[float, float]:
-    """Training and validation accuracy; their difference is the gap that the tables print."""
-    one = curve(row, "train_accuracy")
-    train = row.train_score if with_test else one.mean[-1] if one else math.nan
+def _ends(row: VariantSummary, unit: Scale, *, with_test: bool) -> tuple[float, float]:
+    """Training and validation score; their difference is the gap that the tables print."""
+    if with_test:
+        train = row.train_score
+    elif unit.metric.name == "accuracy":
+        train = _last(curve(row, "train_accuracy"))
+    else:  # R² of the training rows, whose standardised target has a variance of 1
+        train = 1 - _last(curve(row, "train_mse"))
     return train, train - row.gap.mean
 
 
+def _last(one: Curve | None) -> float:
+    return one.mean[-1] if one else math.nan
+
+
 @styled
-def draw(ends: Sequence[Ends], width: int, *, with_test: bool) -> Plate:
+def draw(ends: Sequence[Ends], unit: Scale, width: int, *, with_test: bool) -> Plate:
     """One dumbbell figure, ``width`` CSS pixels wide."""
     plot = rows(len(ends), width, 13)
     for index, (row, train, validation) in enumerate(ends):
         y = plot.middle(index)
-        _dumbbell(plot.axes, y, 100 * train, 100 * validation)
+        _dumbbell(plot.axes, y, unit.factor * train, unit.factor * validation)
         if with_test:
             reach = 0.26 if plot.wide else 0.2
-            test = [100 * row.score.mean] * 2
+            test = [unit.factor * row.score.mean] * 2
             plot.axes.plot(test, [y - reach, y + reach], color=LIGHT["fg"], linewidth=2, zorder=4)
-        plot.words(index, row.label, f"{number(100 * row.gap.mean, signed=True)} points", LIGHT["muted"])
-    plot.describe_axis("accuracy, %")
+        plot.words(index, row.label, f"{unit.difference(row.gap.mean)} {unit.points}".rstrip(), LIGHT["muted"])
+    plot.describe_axis(f"{unit.metric.title}{', %' if unit.unit else ''}")
     told = (
-        f"{row.label}: training {number(100 * train)}, validation {number(100 * validation)}, "
-        f"gap {number(100 * row.gap.mean)} points"
+        f"{row.label}: training {unit.score(train)}, validation {unit.score(validation)}, "
+        f"gap {unit.score(row.gap.mean)} {unit.points}".rstrip()
         for row, train, validation in ends
     )
-    title = "Training and validation accuracy per variant, sorted by the gap between them"
+    title = f"Training and validation {unit.metric.title} per variant, sorted by the gap between them"
     return Plate(f"gap-{width}", title, "; ".join(told), plot.figure)
 
 

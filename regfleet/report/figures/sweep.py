@@ -57,11 +57,16 @@ def draw(
         level = unit.factor * control.score.mean
         axes.axhline(level, color=LIGHT["ghost"], linewidth=1.2, zorder=1)
         write(axes, 1, level, "control", colour=LIGHT["muted"], shift=5)
-    axes.set_xlabel(elide(family.family, 60 if width == WIDE else 34), fontsize=SMALL, color=LIGHT["muted"], labelpad=6)
+    axes.set_xlabel(
+        elide(family.tuned.label.replace(", tuned", ""), 60 if width == WIDE else 34),
+        fontsize=SMALL,
+        color=LIGHT["muted"],
+        labelpad=6,
+    )
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.4g}{unit.unit}")
     return Plate(
         name,
-        f"Test {unit.metric.title} along the sweep {family.family}",
+        f"Test {unit.metric.title} along the sweep {family.tuned.label.replace(', tuned', '')}",
         "; ".join(
             f"{value:g}: {unit.full(row.score.mean)} over {count(row.finished, 'seed')}" for value, row in points
         ),

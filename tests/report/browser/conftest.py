@@ -34,10 +34,11 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def files(nine, forty, with_hostile_names, two, tmp_path_factory):
+def files(nine, forty, with_hostile_names, two, foreign, with_looks, tmp_path_factory):
     """The reports that are opened, by name."""
     folder = tmp_path_factory.mktemp("reports")
-    for name, study in (("nine", nine), ("forty", forty), ("hostile", with_hostile_names), ("two", two)):
+    studies = {"nine": nine, "forty": forty, "two": two, "foreign": foreign, "looks": with_looks}
+    for name, study in (studies | {"hostile": with_hostile_names}).items():
         (folder / f"{name}.html").write_text(render(*study.all), encoding="utf-8")
     return folder
 

@@ -1,0 +1,147 @@
+"""Starting Ray on this machine, or joining a cluster: its address, its token, its environment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regfleet.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from regfleet.fleet.contract import FleetSettings
+
+log = logging.getLogger("regfleet.fleet")
+
+CONNECT_SECONDS = 5.0
+OBJECT_STORE_BYTES = 200_000_000
+DRIVER_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # A cut network is noticed in about ten seconds; Ray's own defaults let the driver wait for seven minutes.
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
+}
+
+JOINING_ENVIRONMENT = {"RAY_NUM_REDIS_GET_RETRIES": "4"}
+"""Seconds to wait for the head of a cluster, which should be up; Ray's own default is 20."""
+
+OPEN_CLUSTER = "the cluster at %s asks for no token: whoever reaches its ports can run code there. See cluster.yaml"
+
+
+def start(settings: FleetSettings, note: Callable[[str], object]) -> None:
+    """Start Ray here, for this user alone, or join the cluster of ``settings``; ``note`` hears of one without token.
+
+    Raises InputError for a cluster that does not let us in.
+    """
+    for name, value in (DRIVER_ENVIRONMENT | (JOINING_ENVIRONMENT if settings.address else {})).items():
+        os.environ.setdefault(name, value)
+    # Ray asks for a token by default, and without this would keep one that others may read in the user's home.
+    if not settings.address and not _token():
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    named = settings.address if settings.address != "auto" else None
+    is_open = named is not None and _answer(named, None) == "OK"
+    # Ray reads its mode when it is imported. A driver that asks for tokens where workers have none is dead to them.
+    if "ray" not in sys.modules and (is_open or _token()):
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled" if is_open else "token")
+    import ray
+
+    environment: dict[str, Any] = {"env_vars": dict(settings.environment)}
+    common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "runtime_env": environment}
+    if settings.address:
+        if is_open:
+            log.warning(OPEN_CLUSTER, settings.address)
+            note(OPEN_CLUSTER % settings.address)
+        # The workers of a cluster run this very code, whatever is installed there.
+        environment["py_modules"] = [str(Path(__file__).parents[1])]
+        try:
+            ray.init(address=settings.address, **common)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
+            first = str(problem).strip().splitlines()[0]
+            msg = f"--address: expected a Ray cluster that lets us in; got {settings.address} ({first})"
+            raise InputError(msg) from None
+        return
+    common |= {
+        "address": "local",
+        "num_cpus": settings.workers or len(os.sched_getaffinity(0)),
+        "include_dashboard": False,
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
+    try:
+        ray.init(**common)
+    # On a machine under load the first start can time out; the second finds warm files.
+    except (RuntimeError, TimeoutError, OSError) as problem:
+        log.warning("Ray did not start (%s); trying once more", problem)
+        ray.shutdown()
+        ray.init(**common)
+
+
+def check_address(address: str) -> None:
+    """Raise InputError unless ``address`` is HOST:PORT (or ``auto``), and a head answers there that takes our token."""
+    if address.startswith("ray://"):
+        msg = f"--address: expected HOST:PORT of the head, as Ray Client loses results when it drops; got {address}"
+        raise InputError(msg)
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        msg = f"--address: expected HOST:PORT; got {address!r}"
+        raise InputError(msg)
+    token = _token()
+    answer = _answer(address, token)
+    if answer == "no head":
+        msg = f"--address: expected a Ray head that answers within {CONNECT_SECONDS:g} s; got {address}"
+        raise InputError(msg)
+    if answer == "UNAUTHENTICATED":
+        given = "another token" if token else "no token"
+        msg = (
+            f"--address: expected the token of the cluster at {address} in RAY_AUTH_TOKEN, the file that "
+            f"RAY_AUTH_TOKEN_PATH names or ~/.ray/auth_token; got {given}"
+        )
+        raise InputError(msg)
+
+
+def answers(address: str) -> bool:
+    """Whether anything listens at HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _token() -> str | None:
+    """The user's token for clusters, looked for where Ray looks."""
+    if "RAY_AUTH_TOKEN" in os.environ:
+        return os.environ["RAY_AUTH_TOKEN"]
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    try:
+        return file.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def _answer(address: str, token: str | None) -> str:
+    """What a head answers to its simplest question: a gRPC status by name, or ``no head``."""
+    import grpc
+
+    # A head speaks gRPC; to anything else that listens there, Ray itself would talk for minutes.
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
+        except grpc.FutureTimeoutError:
+            return "no head"
+        ask = channel.unary_unary("/ray.rpc.NodeInfoGcsService/GetClusterId")
+        metadata = [("authorization", f"Bearer {token}")] if token else None
+        try:
+            ask(b"", timeout=CONNECT_SECONDS, metadata=metadata)
+        except grpc.RpcError as refusal:
+            return str(refusal.code().name)
+    return "OK"

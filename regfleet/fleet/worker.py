@@ -1,0 +1,74 @@
+"""What runs on a node: a chunk in its worker, and the tasks that look after workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regfleet.fleet.attempts import failures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from regfleet.fleet.contract import Work
+    from regfleet.records import Chunk, Dataset, Outcome
+
+_process: dict[str, Any] = {}
+"""What this worker process was made ready for: its GPUs, which TensorFlow keeps for good once it has seen them."""
+
+
+def prepare(warm_up: Callable[[], object]) -> None:
+    """Make this process ready for chunks, once; one that Ray moved to other GPUs ends, for a new one."""
+    import ray
+
+    gpus = sorted(map(str, ray.get_gpu_ids()))
+    if _process.setdefault("gpus", gpus) != gpus:
+        os._exit(0)
+    # Ray leaves every GPU visible to a task that asked for none.
+    if not gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    if "ready" not in _process:
+        warm_up()
+        _process["ready"] = True
+
+
+def run(
+    warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset
+) -> Iterator[tuple[int, str] | tuple[Outcome, ...]]:
+    """Yield this process' id and its node's when the chunk begins, then the outcomes of the chunk."""
+    import ray
+
+    prepare(warm_up)
+    yield os.getpid(), ray.get_runtime_context().get_node_id()
+    try:
+        outcomes = work(chunk, dataset)
+    # As text whatever was raised survives any serialiser.
+    except (Exception, SystemExit) as problem:  # noqa: BLE001
+        outcomes = failures(chunk, f"{type(problem).__name__}: {problem}", traceback.format_exc())
+    yield outcomes
+
+
+def end(pid: int) -> bool:
+    """End a worker of this node that hangs; False when it is gone."""
+    try:
+        # Another process may have the number by now.
+        if not Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::"):
+            return False
+        os.kill(pid, signal.SIGKILL)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return True
+
+
+def gpu_memory() -> int | None:
+    """Bytes of memory of this node's smallest GPU; None when its driver does not say."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+        return min(int(line) for line in done.stdout.split()) * 2**20
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None

@@ -1,0 +1,25 @@
+"""Studies as jobs of a Ray cluster: packed, started once, followed, and their results brought back."""
+
+from regfleet.jobs.archive import unpack
+from regfleet.jobs.connecting import Answer, ask, connect, find_token
+from regfleet.jobs.parcel import CODE, Parcel, fingerprint
+from regfleet.jobs.running import Started, details, entrypoint, every, exit_code, follow, start, stop
+
+__all__ = [
+    "CODE",
+    "Answer",
+    "Parcel",
+    "Started",
+    "ask",
+    "connect",
+    "details",
+    "entrypoint",
+    "every",
+    "exit_code",
+    "find_token",
+    "fingerprint",
+    "follow",
+    "start",
+    "stop",
+    "unpack",
+]

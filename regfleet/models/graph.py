@@ -1,0 +1,169 @@
+"""How the layers of a Functional model hang together, read from its configuration."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from regfleet.models.penalties import has_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import keras
+
+Call = tuple[str, int]
+"""A layer's name and the number of its call in the model."""
+
+# Class names in lower case, the same for a layer (ReLU) and a function of `keras.ops` (Relu).
+ACTIVATIONS = frozenset(
+    {
+        *("activation", "celu", "elu", "gelu", "glu", "hardsigmoid", "hardshrink", "hardsilu", "hardtanh", "leakyrelu"),
+        *(
+            "logsigmoid",
+            "logsoftmax",
+            "mish",
+            "prelu",
+            "relu",
+            "relu6",
+            "selu",
+            "sigmoid",
+            "silu",
+            "softmax",
+            "softplus",
+        ),
+        *("softshrink", "softsign", "sparsemax", "tanh", "threshold"),
+    }
+)
+NORMALIZATIONS = frozenset(f"{kind}normalization" for kind in ("batch", "group", "layer", "rms", "unit"))
+
+
+class Graph:
+    """The calls of a Functional model's layers."""
+
+    def __init__(self, model: keras.Model) -> None:
+        config = model.get_config()
+        self.layers = {operation.name: operation for operation in model.operations}
+        self.outputs = list(_output_calls(config["output_layers"]))
+        self.sources: dict[Call, list[Call]] = {}
+        self.consumers: dict[Call, list[Call]] = defaultdict(list)
+        for layer in config["layers"]:
+            for number, arguments in enumerate(layer["inbound_nodes"]):
+                call = (layer["name"], number)
+                self.sources[call] = list(_argument_calls(arguments))
+                for source in self.sources[call]:
+                    self.consumers[source].append(call)
+
+    def settles_in_activation(self, name: str) -> bool:
+        """Whether every call of a layer without activation leads to an activation layer of its own.
+
+        Between the two there may be normalizations, and nothing else may use what goes from one to the other.
+        """
+        if has_activation(self.layers[name]):
+            return False
+        return all(self._settles(call) for call in self.sources if call[0] == name)
+
+    def _settles(self, call: Call) -> bool:
+        while len(self.consumers[call]) == 1 and call not in self.outputs:
+            call = self.consumers[call][0]
+            if is_kind(self.layers[call[0]], ACTIVATIONS):
+                return True
+            if not is_kind(self.layers[call[0]], NORMALIZATIONS):
+                return False
+        return False
+
+
+def is_kind(layer: object, kinds: frozenset[str]) -> bool:
+    """Whether the layer or operation is of one of the ``kinds``."""
+    return type(layer).__name__.lower() in kinds
+
+
+def has_activation(layer: keras.layers.Layer) -> bool:
+    """Whether the layer, or the layer it wraps, applies an activation itself."""
+    import keras
+
+    activation = getattr(getattr(layer, "layer", layer), "activation", None)
+    return activation not in {None, keras.activations.linear}
+
+
+def is_model(layer: object) -> bool:
+    """Whether the layer is a model whose layers can be seen: Functional or Sequential."""
+    import keras
+
+    return isinstance(layer, keras.Model) and isinstance(layer, keras.Function | keras.Sequential)
+
+
+def functional(model: keras.Model) -> keras.Model:
+    """The same layers as a plain Functional model of the same name, not compiled."""
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return keras.Model(model.input, model.output, name=model.name)
+
+
+def hidden_layers(model: keras.Model) -> tuple[str, ...]:
+    """The names of the layers with a kernel that do not make the output; ``inner/dense`` in a model inside the model.
+
+    Layers that make the output are the last ones with a kernel on each way to it.
+    """
+    last, _ = _output_layers(model, "")
+    kernels = (name for name, layer in named_parts(model) if has_kernel(layer.get_config()))
+    return tuple(dict.fromkeys(name for name in kernels if name not in last))
+
+
+def named_parts(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    """The model's layers in order, with their names; a model inside the model gives its own layers instead."""
+    for layer in model.layers:
+        if is_model(layer):
+            yield from named_parts(layer, f"{prefix}{layer.name}/")
+        else:
+            yield prefix + layer.name, layer
+
+
+def _output_layers(model: keras.Model, prefix: str) -> tuple[set[str], bool]:
+    """The layers that make the output, and whether a way from the output to the input meets none of them."""
+    graph = Graph(functional(model))
+    found: set[str] = set()
+    through = False
+    waiting, seen = list(graph.outputs), set(graph.outputs)
+    while waiting:
+        call = waiting.pop()
+        layer = graph.layers[call[0]]
+        if call not in graph.sources:
+            through = True
+            continue
+        if is_model(layer):
+            inside, open_way = _output_layers(layer, f"{prefix}{layer.name}/")
+            found |= inside
+        else:
+            open_way = not has_kernel(layer.get_config())
+            found |= set() if open_way else {prefix + layer.name}
+        if open_way:
+            waiting += [source for source in graph.sources[call] if source not in seen]
+            seen.update(graph.sources[call])
+    return found, through
+
+
+def _argument_calls(node: Any) -> Iterator[Call]:
+    """The calls whose results stand among the serialized arguments of a call."""
+    if isinstance(node, dict):
+        if node.get("class_name") == "__keras_tensor__":
+            name, number, _ = node["config"]["keras_history"]
+            yield name, number
+        else:
+            for value in node.values():
+                yield from _argument_calls(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _argument_calls(value)
+
+
+def _output_calls(node: Any) -> Iterator[Call]:
+    if isinstance(node, dict):
+        node = list(node.values())
+    if node and isinstance(node[0], str):
+        yield node[0], node[1]
+    else:
+        for value in node:
+            yield from _output_calls(value)

@@ -1,0 +1,121 @@
+"""Parquet parts: written whole, read by columns and by row groups, and checked against their schema."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from regfleet.records import HISTORY_COLUMNS
+from regfleet.results.place import reason
+from regfleet.results.schema import CORRECT_COLUMNS, METRIC_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from regfleet.results.place import Place
+
+GROUPED = ("dataset", "variant")
+REPEATED = ("key", *GROUPED)
+"""Columns with few values: read as dictionaries, so that a value is held once."""
+THREADS = 8
+SKIPPED = (".tmp", ".torn")
+
+
+def part_name(keys: Iterable[str]) -> str:
+    """The name of the part that holds the trials of these keys."""
+    return f"part-{hashlib.sha256(''.join(sorted(keys)).encode()).hexdigest()[:16]}.parquet"
+
+
+def write_part(place: Place, name: str, tables: Sequence[pa.Table]) -> None:
+    """Write a Parquet file with a row group for each table; readers see a whole one or none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    schema = tables[0].schema
+    texts = [field.name for field in schema if not pa.types.is_primitive(field.type)]
+    settings = {"compression": "zstd", "use_dictionary": texts, "write_statistics": list(GROUPED)}
+    # Without Arrow's own schema, dictionaries of ours are plain strings to whoever reads the file.
+    with pq.ParquetWriter(sink, schema, store_schema=False, **settings) as writer:
+        for table in tables:
+            writer.write_table(table)
+    place.write(name, sink.getvalue())
+
+
+@contextmanager
+def open_part(place: Place, name: str, schema: pa.Schema) -> Iterator[pq.ParquetFile]:
+    """Open a part of results; raises OSError or ValueError for any other file.
+
+    A part that was written before a metric was added lacks its columns, and is one nevertheless.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(place.path(name), filesystem=place.filesystem, read_dictionary=list(REPEATED)) as part:
+        own = (field for field in schema.names if field not in {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS})
+        missing = next((field for field in own if field not in part.schema_arrow.names), None)
+        if missing:
+            raise ValueError(f"it has no column {missing}")
+        yield part
+
+
+def read_groups(part: pq.ParquetFile, schema: pa.Schema, groups: Sequence[int] | None = None) -> pa.Table:
+    """The rows of some row groups, or all, with the columns of ``schema``; what the part lacks is missing."""
+    import pyarrow as pa
+
+    there = set(part.schema_arrow.names)
+    numbers = range(part.num_row_groups) if groups is None else groups
+    table = part.read_row_groups(list(numbers), [name for name in schema.names if name in there])
+    for number, field in enumerate(schema):
+        if field.name not in there:
+            table = table.add_column(number, field, pa.nulls(len(table), field.type))
+    return table.select(schema.names).cast(schema)
+
+
+def dictionaries(schema: pa.Schema) -> pa.Schema:
+    """The schema with the repeated columns as dictionaries."""
+    import pyarrow as pa
+
+    coded = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([field.with_type(coded) if field.name in REPEATED else field for field in schema])
+
+
+def each_part(
+    place: Place, folder: str, read: Callable[[str], Any], problems: list[str], names: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Name → what ``read`` makes of each part of a folder, in order of names; one that cannot be read is a problem.
+
+    Raises FileNotFoundError when a part has gone meanwhile: a driver at work has merged it into another.
+    """
+    found: dict[str, Any] = {}
+    sizes = place.sizes(folder) if names is None else dict.fromkeys(names, 0)
+    wanted = []
+    for part, size in sizes.items():
+        if part.endswith(SKIPPED):
+            continue
+        if size is None:
+            problems.append(f"{folder}/{part} is a symbolic link or a folder, which is not followed")
+        else:
+            wanted.append(part)
+
+    def attempt(part: str) -> Any:
+        try:
+            return read(f"{folder}/{part}")
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, KeyError) as problem:
+            return problem
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for part, got in zip(wanted, pool.map(attempt, wanted), strict=True):
+            if isinstance(got, Exception):
+                problems.append(
+                    f"{folder}/{part} is torn or not a part of results; its trials count as missing ({reason(got)})"
+                )
+            else:
+                found[part] = got
+    return found

@@ -1,0 +1,116 @@
+"""Where results live: a directory or a prefix of an object store, under one contract."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from regfleet.errors import InputError, ResultsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+FOLDERS = ("trials", "histories")
+LOCK = ".lock"
+
+
+class Place(ABC):
+    """Holds the files of one study; names are relative, with ``/`` behind a folder.
+
+    A file appears whole or not at all. ``shown`` is what the user called the place, without credentials; ``local`` is
+    its directory, None for an object store. ``filesystem`` is pyarrow's, with ``root`` as the place's path in it.
+    """
+
+    shown: str
+    local: Path | None = None
+    filesystem: Any
+    root: str
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """The content of a file; raises FileNotFoundError, and OSError for what cannot or must not be read."""
+
+    @abstractmethod
+    def write(self, name: str, content: bytes) -> None:
+        """Put ``content`` in the place of whatever has that name; raises ResultsError when it cannot."""
+
+    @abstractmethod
+    def sizes(self, folder: str) -> Mapping[str, int | None]:
+        """Name → bytes of the files in a folder, in order of names; None for what is not read: links, folders."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Delete a file if it is there."""
+
+    @abstractmethod
+    def move(self, name: str, to: str) -> None:
+        """Give a file another name."""
+
+    @abstractmethod
+    def claim(self) -> AbstractContextManager[None]:
+        """Hold the place, made if it is not there, against a second driver.
+
+        Raises InputError when it cannot be written, holds something else, or is in use.
+        """
+
+    @abstractmethod
+    def in_use(self) -> bool:
+        """Whether a driver holds the place now."""
+
+    @abstractmethod
+    @contextmanager
+    def appending(self, name: str) -> Iterator[Path]:
+        """A path to append to; what was written is in the file ``name`` at the end of the block, or sooner."""
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name; a symbolic link is none."""
+
+    def text(self, name: str) -> str:
+        """The content of a text file; raises FileNotFoundError or ResultsError."""
+        try:
+            return self.read(name).decode("utf-8")
+        except FileNotFoundError:
+            raise
+        except (OSError, UnicodeDecodeError) as problem:
+            raise ResultsError(f"{self.at(name)}: expected a text file; got {reason(problem)}") from None
+
+    def at(self, name: str) -> str:
+        """A file's whole name, for people."""
+        return f"{self.shown.rstrip('/')}/{name}"
+
+    def path(self, name: str) -> str:
+        """A file's path in ``filesystem``."""
+        return f"{self.root}/{name}"
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+def place_of(out: str | Path | Place) -> Place:
+    """The place that a path or a URL names; raises InputError for a URL of another kind."""
+    from regfleet.results.local import LocalPlace
+    from regfleet.results.objects import object_place
+
+    if isinstance(out, Place):
+        return out
+    scheme, separator, _ = str(out).partition("://")
+    if str(out).startswith(("s3:/", "gs:/", "file:/")) and not separator:
+        raise InputError(f"--out: expected a URL as text; got {out} as a path, which has lost a slash")
+    if not separator:
+        return LocalPlace(Path(out))
+    if scheme == "file":
+        return LocalPlace(Path(unquote(urlsplit(str(out)).path)))
+    if scheme in ("s3", "gs"):
+        return object_place(str(out))
+    raise InputError(f"--out: expected a path, or a URL with s3://, gs:// or file://; got one with {scheme}://")
+
+
+def reason(problem: Exception) -> str:
+    """Why a file could not be read or written, in a line."""
+    words = (problem.strerror if isinstance(problem, OSError) else None) or str(problem) or type(problem).__name__
+    return words.strip().splitlines()[0][:300]

@@ -1,0 +1,47 @@
+"""Seeds as people write them."""
+
+import re
+from collections.abc import Sequence
+
+MAX_SEEDS = 1_000_000
+
+
+def parse_seeds(value: object) -> object:
+    """Seeds from ``10`` (0 to 9), ``A-B`` (both ends), ``a,b,c`` or a list of numbers; sorted, each once.
+
+    ``auto`` gives none: the study adds seeds from 0 on until the answer is clear.
+    """
+    if isinstance(value, list | tuple | range):
+        if not value:
+            msg = "expected at least one"
+            raise ValueError(msg)
+        return tuple(sorted(set(value)))
+    text = str(value).replace(" ", "")
+    if text == "auto":
+        return ()
+    if text.isdecimal():
+        spans = [(0, int(text) - 1)]
+    else:
+        found = [re.fullmatch(r"(\d+)(?:-(\d+))?", part) for part in text.split(",")]
+        spans = [(int(span[1]), int(span[2] or span[1])) if span else (0, -1) for span in found]
+    if any(low > high for low, high in spans):
+        msg = "expected a number of seeds from 1, a range A-B, a list a,b,c, or auto"
+        raise ValueError(msg)
+    if sum(high - low + 1 for low, high in spans) > MAX_SEEDS:
+        msg = f"expected at most {MAX_SEEDS:,} seeds"
+        raise ValueError(msg)
+    return tuple(sorted({seed for low, high in spans for seed in range(low, high + 1)}))
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """The shortest text that `parse_seeds` reads back, e.g. ``0-9,20``; ``auto`` for none."""
+    if not seeds:
+        return "auto"
+    spans: list[list[int]] = []
+    for seed in sorted(seeds):
+        if spans and seed == spans[-1][1] + 1:
+            spans[-1][1] = seed
+        else:
+            spans.append([seed, seed])
+    # A lone number would be read as a count, so a single seed is written as a range.
+    return ",".join(f"{low}-{high}" if high > low or len(spans) == 1 else str(low) for low, high in spans)

@@ -1,0 +1,90 @@
+"""An S3 server on this machine, and results to put there."""
+
+import logging
+import os
+import socket
+
+import numpy as np
+import pytest
+from moto.server import ThreadedMotoServer
+from pyarrow.fs import S3FileSystem
+
+from regfleet.datasets import SPLITS
+from regfleet.datasets.builtin import load_builtin
+from regfleet.plan import make_plan
+from regfleet.records import HISTORY_COLUMNS, Outcome
+from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, Store
+from regfleet.study import read_study
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@pytest.fixture(scope="session")
+def server():
+    """HOST:PORT of an S3 server with an empty bucket called ``bucket``."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request tells nothing
+        running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        running.start()
+        address = ":".join(map(str, running.get_host_and_port()))
+        S3FileSystem(endpoint_override=address, scheme="http", allow_bucket_creation=True).create_dir("bucket")
+        yield address
+        running.stop()
+
+
+@pytest.fixture
+def url(server, request):
+    """A prefix of the bucket that no other test uses."""
+    return f"s3://bucket/studies/{request.node.name}?endpoint_override={server}&scheme=http"
+
+
+@pytest.fixture
+def environment(server):
+    """What a process needs to reach the server by s3://bucket/… alone."""
+    return os.environ | CREDENTIALS | {"AWS_ENDPOINT_URL": f"http://{server}"}
+
+
+@pytest.fixture
+def silent():
+    """HOST:PORT of something that takes connections and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield ":".join(map(str, listening.getsockname()))
+
+
+@pytest.fixture(scope="session")
+def planned():
+    """A study of two variants and four seeds of Iris, and the outcome of each of its trials; nothing is trained."""
+    study = read_study({"seeds": [0, 1, 2, 3], "variant": [{"technique": "l2"}], "model": {"hidden": [8]}})
+    plan = make_plan(study, SPLITS[study.split], {"iris": load_builtin("iris")})
+    return study, plan, [pretended(trial) for trial in plan.trials]
+
+
+@pytest.fixture
+def write(planned):
+    """The function that puts that study's results into a place."""
+    study, plan, outcomes = planned
+
+    def into(place):
+        with place.claim():
+            place.write("study.toml", study.toml().encode())
+            store = Store(place, {variant.name: variant for variant in plan.variants})
+            for outcome in outcomes:
+                store.append([outcome])
+        return store
+
+    return into
+
+
+def pretended(trial):
+    """An outcome of three epochs; how many of 30 test rows were right depends on the seed and the variant."""
+    rows = 20 + trial.seed + 3 * (trial.variant != "none")
+    history = {name: np.full(3, 0.5, dtype="float32") for name in HISTORY_COLUMNS}
+    metrics = dict.fromkeys(METRIC_COLUMNS, rows / 30) | dict.fromkeys(CORRECT_COLUMNS, rows)
+    metrics |= {f"{when}_train_cross_entropy": int(trial.key[:6], 16) for when in ("last", "best")}
+    sizes = {"n_train": 90, "n_val": 30, "n_test": 30}
+    return Outcome(trial, "done", "fused", "graph", history, metrics, best_epoch=1, seconds=0.5, **sizes)
