@@ -2,7 +2,8 @@
 
 RegfleetError            exit code 2 unless said: something a person can mend
 ├── InputError           a flag, field or file is not what was expected
-├── ResultsError         a results directory cannot be read, written or reused
+├── ResultsError         a results directory cannot be read or reused
+│   └── StorageError     exit code 3: it cannot be written any more; what was finished is kept
 └── FleetError           exit code 3: the cluster cannot be reached or was lost; results are kept
 
 The message of each is one line: the flag or field, what was expected, what was given.
@@ -20,7 +21,13 @@ class InputError(RegfleetError):
 
 
 class ResultsError(RegfleetError):
-    """A results directory cannot be read, written or reused."""
+    """A results directory cannot be read or reused."""
+
+
+class StorageError(ResultsError):
+    """Results cannot be written any more: the disk is full, the bucket refuses; what was finished is kept."""
+
+    exit_code = 3
 
 
 class FleetError(RegfleetError):

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from regfleet.metrics import METRICS
 from regfleet.report.shown import ordered, shown
-from regfleet.report.text import DASH, number, scale, scale_of
+from regfleet.report.text import DASH, gap_scale, number, scale
 from regfleet.report.words import VERDICTS, chip
 from regfleet.terminal import duration
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from regfleet.forecast import Forecast
     from regfleet.records import DatasetSummary, Summary, VariantSummary
 
-POINTS = scale_of(METRICS["accuracy"])
 STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 
 
@@ -64,7 +62,7 @@ def _say(screen: Console, sentences: Sequence[str]) -> None:
 
 def _leaderboard(data: DatasetSummary, analysis: Analysis) -> Table:
     """Two lines a row, the second with the intervals: it fits 80 columns."""
-    unit = scale(analysis.summary.settings)
+    unit, gap = scale(analysis.summary.settings), gap_scale(data.task)
     title = f"\n{data.dataset}: {unit.metric.title}" + (f" on {data.n_test} test rows" if data.n_test else "")
     table = _table(title, caption(data, analysis))
     controls = {
@@ -74,7 +72,7 @@ def _leaderboard(data: DatasetSummary, analysis: Analysis) -> Table:
         table.add_column(name, justify="left" if name == "Variant" else "right", max_width=22)
     table.add_column(f"vs control\n{unit.points}".strip(), justify="right")
     table.add_column("Verdict")
-    table.add_column("Gap\npoints", justify="right")
+    table.add_column(f"Gap\n{gap.points}".strip(), justify="right")
     for _, row in ordered(data, higher_is_better=unit.metric.higher_is_better):
         difference = row.comparison.difference if row.comparison else None
         table.add_row(
@@ -85,7 +83,7 @@ def _leaderboard(data: DatasetSummary, analysis: Analysis) -> Table:
             if difference
             else DASH,
             _verdict(row, controls),
-            _two_lines(number(100 * row.gap.mean, signed=True), POINTS.from_to(row.gap.low, row.gap.high)),
+            _two_lines(gap.difference(row.gap.mean), gap.from_to(row.gap.low, row.gap.high)),
         )
     return table
 

@@ -117,7 +117,10 @@ class Progressing(Watch):
         elif not self._quiet and (time.monotonic() - self._said > PLAIN_SECONDS or self._done == self._total):
             self._said = time.monotonic()
             counted = f"{self._done}/{self._total} trials" + (f", {self._failed} failed" if self._failed else "")
-            self._screen.print(counted + (f", {left}" if left and self._done < self._total else ""), markup=False)
+            ahead = max(self._labels, key=self._mean)
+            best = f"; best mean so far {self._score(ahead)}, {self._labels[ahead]}" if self._counts[ahead] else ""
+            left = f", {left}" if left and self._done < self._total else ""
+            self._screen.print(counted + left + best, markup=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Take the live picture away; the final table follows."""
@@ -137,13 +140,20 @@ class Progressing(Watch):
             (f"Mean test {METRICS[self._scored].title} so far", "right"),
         ):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
-        means = {name: self._sums[name] / count if count else math.nan for name, count in self._counts.items()}
         room = max(3, self._screen.height - 4)
-        for name in sorted(means, key=lambda name: -means[name] if self._counts[name] else math.inf)[:room]:
-            score = f"{means[name]:.1%}" if self._scored == "accuracy" else f"{means[name]:.3f}"
-            score = score if self._counts[name] else "–"
-            table.add_row(escape(self._labels[name]), f"{self._counts[name]}/{self._planned.get(name, 0)}", score)
+        for name in sorted(self._labels, key=self._mean, reverse=True)[:room]:
+            counted = f"{self._counts[name]}/{self._planned.get(name, 0)}"
+            table.add_row(escape(self._labels[name]), counted, self._score(name))
         return Group(self._bar, table)
+
+    def _mean(self, variant: str) -> float:
+        """The mean score so far; below any other while there is none."""
+        return self._sums[variant] / self._counts[variant] if self._counts[variant] else -math.inf
+
+    def _score(self, variant: str) -> str:
+        if not self._counts[variant]:
+            return "–"
+        return f"{self._mean(variant):.1%}" if self._scored == "accuracy" else f"{self._mean(variant):.3f}"
 
 
 def duration(seconds: float) -> str:

@@ -87,10 +87,10 @@ def _study(file: Path, place: str, parcel: Parcel) -> dict[str, str]:
 
 def _default_name(given: dict[str, Any]) -> str:
     """The name that compare gives a results directory: that of its data sets."""
-    from regfleet.study import merge, read_study, read_study_file
+    from regfleet.study import read_study_file, results_name
 
     fields = read_study_file(given["study"]) if given["study"] else {}
-    return "-".join(read_study(merge(fields, {"data": given["data"] or None})).names)
+    return results_name(given["data"] or fields.get("data"))
 
 
 def _add_results(out: Path, place: str, parcel: Parcel) -> None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet.errors import InputError, ResultsError
+from regfleet.errors import InputError, ResultsError, StorageError
 from regfleet.results.place import FOLDERS, LOCK, Place, reason
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class LocalPlace(Place):
         except OSError as problem:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
-            raise ResultsError(
+            raise StorageError(
                 f"--out: expected room to write; got {self.at(name)} ({reason(problem)}). What is there is kept"
             ) from None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from regfleet.errors import InputError, ResultsError
+from regfleet.errors import InputError, ResultsError, StorageError
 from regfleet.masking import masked
 from regfleet.results.place import LOCK, Place, reason
 
@@ -99,7 +99,7 @@ class ObjectPlace(Place):
             with self.filesystem.open_output_stream(self.path(name)) as sink:
                 sink.write(content)
         except OSError as problem:
-            raise ResultsError(
+            raise StorageError(
                 f"--out: expected a bucket that can be written; got {self.at(name)} ({masked(reason(problem))})"
             ) from None
 

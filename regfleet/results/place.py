@@ -36,7 +36,7 @@ class Place(ABC):
 
     @abstractmethod
     def write(self, name: str, content: bytes) -> None:
-        """Put ``content`` in the place of whatever has that name; raises ResultsError when it cannot."""
+        """Put ``content`` in the place of whatever has that name; raises StorageError when it cannot."""
 
     @abstractmethod
     def sizes(self, folder: str) -> Mapping[str, int | None]:

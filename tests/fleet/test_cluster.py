@@ -94,8 +94,8 @@ def test_cpus_beside_gpus_work_too(cluster, join, schedule, data):
         cluster.remove_node(beside)
     assert len(seen) == 36
     assert set(seen) == {"0", "1", ""}
-    # Six workers, two of them without GPU.
-    assert 6 <= seen.count("") <= 18
+    # Six workers, two of them without GPU; whichever are faster, both kinds have their part.
+    assert 6 <= seen.count("") <= 30
 
 
 def test_leaving_a_cluster_leaves_no_worker_of_ours(join, processes):

@@ -11,7 +11,7 @@ from ray.cluster_utils import Cluster
 from regfleet.fleet import FleetSettings, ray_fleet
 
 # A hung node is noticed in seconds; Ray's own defaults take about half a minute.
-QUICK = {"health_check_period_ms": 500, "health_check_timeout_ms": 1000, "health_check_failure_threshold": 3}
+QUICK = {"health_check_period_ms": 1000, "health_check_timeout_ms": 4000, "health_check_failure_threshold": 3}
 
 
 class Nodes:
