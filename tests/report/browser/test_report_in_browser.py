@@ -89,7 +89,7 @@ def test_the_filter_narrows_rows_and_cards(opened, report):
         page.keyboard.type("L2, ALL")
         assert page.locator(".sortable tbody tr:visible").count() == 7  # six of the sweep, and its tuned row
         assert page.locator(".card:visible").count() == 6
-        assert page.locator(".filter output").inner_text() == "6 of 41"
+        assert page.locator(".filter output").inner_text() == "7 of 41"
     with opened(report()) as page:
         assert page.locator(".filter").count() == 0
 
