@@ -9,12 +9,17 @@ from regfleet.datasets.openml import PREFIX, load_openml
 from regfleet.datasets.readers import check_file, is_file, nearest, read_table, suffix
 from regfleet.datasets.tables import build_dataset
 from regfleet.errors import InputError
+from regfleet.masking import masked
 from regfleet.records import Dataset, DataSource
 
 
 def check_source(source: DataSource) -> None:
     """Raise InputError for what can be seen to be wrong without reading any row."""
     place = source.location
+    for flag, given in (("--data", place), ("--test", source.test or "")):
+        if masked(given) != given:
+            said = "a URL without credentials, which would be in the report; give them in the environment"
+            raise InputError(f"{flag}: expected {said}; got {masked(given)}")
     _check_flags(source)
     if place in BUILTIN:
         given = {"--target": source.target, "--drop": source.drop, "--categorical": source.categorical}

@@ -43,6 +43,16 @@ def test_what_is_no_source_is_refused(location):
         load_dataset(DataSource(location))
 
 
+@pytest.mark.parametrize(
+    "flags", [{"location": "s3://key:hunter2@bucket/t.csv"}, {"test": "s3://b/t.csv?secret_key=hunter2"}]
+)
+def test_a_url_with_credentials_is_refused(flags):
+    """The location of the data is published with a report; a secret in it is neither kept nor repeated."""
+    with pytest.raises(InputError, match="expected a URL without credentials") as caught:
+        check_source(DataSource(**{"location": "table.csv", "target": "y"} | flags))
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_table_needs_a_target(tmp_path):
     """The columns are not guessed."""
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
