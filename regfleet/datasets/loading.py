@@ -16,10 +16,6 @@ from regfleet.records import Dataset, DataSource
 def check_source(source: DataSource) -> None:
     """Raise InputError for what can be seen to be wrong without reading any row."""
     place = source.location
-    for flag, given in (("--data", place), ("--test", source.test or "")):
-        if masked(given) != given:
-            said = "a URL without credentials, which would be in the report; give them in the environment"
-            raise InputError(f"{flag}: expected {said}; got {masked(given)}")
     _check_flags(source)
     if place in BUILTIN:
         given = {"--target": source.target, "--drop": source.drop, "--categorical": source.categorical}
@@ -67,6 +63,10 @@ def data_name(location: str) -> str:
 
 
 def _check_flags(source: DataSource) -> None:
+    for flag, given in (("--data", source.location), ("--test", source.test or "")):
+        if masked(given) != given:
+            said = "a URL without credentials, which would be in the report; give them in the environment"
+            raise InputError(f"{flag}: expected {said}; got {masked(given)}")
     if source.time and (source.group or source.test):
         other = "--group" if source.group else "--test"
         raise InputError(f"--time: expected neither --group nor --test beside it; got {other}")
