@@ -37,12 +37,17 @@ class Cluster:
         self._looked = self._answered = self._sign = time.monotonic()
         self._said = ""
         self._nodes: dict[str, Mapping[str, float]] = {}
+        self._lost: dict[str, float] = {}
         self._refresh()
 
     @property
     def nodes(self) -> tuple[Mapping[str, float], ...]:
         """The resources of each living node."""
         return tuple(self._nodes.values())
+
+    def lost_at(self, node: str) -> float | None:
+        """When a node was seen to be gone, for "" the last that is; None while it is there."""
+        return self._lost.get(node) if node else max(self._lost.values(), default=None)
 
     def heard(self) -> None:
         """Something runs."""
@@ -107,6 +112,7 @@ class Cluster:
         nodes = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
         for gone in self._nodes.keys() - nodes.keys():
             log.warning("node %s is gone", gone[:8])
+            self._lost[gone] = time.monotonic()
         for new in nodes.keys() - self._nodes.keys():
             log.info("node %s, %s, is there", new[:8], nodes[new]["NodeManagerHostname"])
         self._nodes = {name: node["Resources"] for name, node in sorted(nodes.items())}

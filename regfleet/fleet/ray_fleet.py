@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import FleetError, InputError
@@ -25,6 +25,8 @@ log = logging.getLogger("regfleet.fleet")
 
 WAIT_SECONDS = 1.0
 AGAIN_SECONDS = 30.0
+LOST_SECONDS = 10.0
+"""What Ray says of a lost node's tasks comes within this time, or never."""
 TIMEOUT_SECONDS, TIMEOUT_TIMES = 600.0, 20.0
 """The default limit for a trial: twenty times what such trials were seen to take, and ten minutes at least."""
 
@@ -65,6 +67,7 @@ class Task:
     node: str = ""
     asked: float = 0.0
     overdue: float | None = None
+    submitted: float = field(default_factory=time.monotonic)
 
 
 class RayFleet:
@@ -140,9 +143,7 @@ class RayFleet:
                 running[stream] = Task(attempt, on_gpu)
             if not running and not retries:
                 return
-            for stream in _ready(list(running)):
-                self._cluster.heard()
-                outcomes = self._hear(stream, running, retries)
+            for outcomes in self._arrivals(running, retries):
                 source.learn(outcomes)
                 if outcomes:
                     yield outcomes
@@ -172,6 +173,25 @@ class RayFleet:
             needed, memory = gpus.trial_bytes(chunk, dataset), self._cluster.gpu_memory()
             self.gpus_per_trial = gpus.share(needed, memory, self._cluster.nodes)
             log.info("a trial needs %s bytes of a GPU's %s; trials run %s", needed, memory, self.description)
+
+    def _arrivals(self, running: dict[Any, Task], retries: Retries) -> Iterator[tuple[Outcome, ...]]:
+        """What tasks say, and what is given up on nodes that are lost.
+
+        Ray tells of workers that died with their node, not of those that live on behind a node that hangs.
+        """
+        for stream in _ready(list(running)):
+            self._cluster.heard()
+            yield self._hear(stream, running, retries)
+        for stream, task in list(running.items()):
+            lost = self._cluster.lost_at(task.node)
+            if lost is None or time.monotonic() - lost < LOST_SECONDS:
+                continue
+            if task.started:
+                del running[stream]
+                yield retries.lost(task.attempt, "its node was lost")
+            elif task.submitted < lost:
+                del running[stream]
+                retries.push(task.attempt)
 
     def _hear(self, stream: Any, running: dict[Any, Task], retries: Retries) -> tuple[Outcome, ...]:
         """Take what a task says: that it has begun, its outcomes, or that its worker is lost."""

@@ -123,9 +123,9 @@ def test_scope_rope_and_alpha_are_taken_and_printed(command, tmp_path):
 
 def test_a_metric_of_ones_own_is_judged_and_ranked_its_way(command, tmp_path):
     """A lower error ranks first; one whose name tells nothing must be told."""
-    frame = long().rename(columns={"accuracy": "rmse"}).assign(rmse=lambda f: 2 - f["rmse"])
+    frame = long().rename(columns={"accuracy": "mape"}).assign(mape=lambda f: 2 - f["mape"])
     frame.to_csv(tmp_path / "scores.csv", index=False)
-    code, out, _ = command("analyze", "scores.csv", "--metric", "rmse", "--json")
+    code, out, _ = command("analyze", "scores.csv", "--metric", "mape", "--json")
     assert code == 0
     assert json.loads(out)["summary"]["settings"]["higher_is_better"] is False
     (data,) = json.loads(out)["summary"]["datasets"]
@@ -133,7 +133,7 @@ def test_a_metric_of_ones_own_is_judged_and_ranked_its_way(command, tmp_path):
     assert data["variants"][0]["name"] == "l2"
     table = pd.read_csv(tmp_path / "reports/scores/leaderboard.csv", keep_default_na=False)
     assert table["variant"].tolist() == ["l2", "dropout", "None", "batchnorm"]
-    frame.rename(columns={"rmse": "quux"}).to_csv(tmp_path / "scores.csv", index=False)
+    frame.rename(columns={"mape": "quux"}).to_csv(tmp_path / "scores.csv", index=False)
     assert command("analyze", "scores.csv")[0] == 2
     _, out, _ = command("analyze", "scores.csv", "--lower-is-better", "--json")
     assert json.loads(out)["summary"]["datasets"][0]["variants"][0]["name"] == "l2"

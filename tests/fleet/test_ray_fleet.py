@@ -86,12 +86,13 @@ def test_a_hang_among_good_trials_is_found(fleet, schedule, data, names, every):
 
 
 def test_a_frozen_worker_is_ended(fleet, marks, schedule, data, names, every):
-    """A stopped process hears nothing but a kill: its trial is over its time, all others are done."""
+    """A stopped process hears nothing but a kill: at most its own trial fails, all others are done."""
     import work
 
     found = names(fleet.run(schedule(4), work.freeze_once, data))
     assert len(list(marks.iterdir())) == 1
-    assert [status for *_, status in found].count("failed") == 1
+    # Ray may miss its heartbeat first; then the trial is made again, elsewhere.
+    assert [status for *_, status in found].count("failed") <= 1
     assert [one[:2] for one in found] == [one[:2] for one in every(4)]
 
 
