@@ -49,3 +49,16 @@ def test_a_notebook_shows_verdict_and_leaderboard(study, tmp_path):
     shown = conclude(out)._repr_html_()
     for words in ("Four seeds cannot give a verdict", "No regularization", "L2, all layers"):
         assert words in shown
+
+
+def test_a_folder_of_ones_own_replaces_templates(study, run, tmp_path):
+    """What the folder holds is taken from there, the rest stays; names from the study are still escaped."""
+    shutil.copytree(study[0], tmp_path / "out")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "report.html.j2").write_text("<p>ours: {{ title }}</p><i>{{ '<b>' }}</i>")
+    done = run("report", "out", "--templates", "mine", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert text.startswith("<p>ours: ")
+    assert "iris" in text
+    assert text.endswith("<i>&lt;b&gt;</i>")
