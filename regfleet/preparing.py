@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet.analysis import check_metric
 from regfleet.datasets import cut, load_dataset, parse_split, split_rows
 from regfleet.errors import InputError
 from regfleet.logs import log_to
-from regfleet.metrics import default_metric, metrics_of
+from regfleet.metrics import default_metric
 from regfleet.plan import Plan, make_plan, problems
 from regfleet.records import Dataset, ModelSpec, SplitSpec
 from regfleet.study import Study
@@ -102,8 +103,8 @@ def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:
         raise InputError(f"--data: expected classification or regression, one for all data sets; got {got}")
     (task,) = tasks
     metric = study.analysis.metric
-    if metric and metric not in metrics_of(task):
-        raise InputError(f"--metric: expected one of {', '.join(metrics_of(task))} for {task}; got {metric!r}")
+    if metric:
+        check_metric(metric, task)
     weighted = [study.training.class_weight, *(entry.class_weight for entry in study.variant)]
     if task == "regression" and any(weighted):
         raise InputError("--class-weight: expected classes to weigh; got it with a regression")
