@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from regfleet.errors import FleetError
@@ -18,11 +19,15 @@ log = logging.getLogger("regfleet.fleet")
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A chunk on its way, and how many workers it has already lost, once begun and before."""
+    """A chunk on its way, and how many workers it has already lost, once begun and before.
+
+    ``apart``: a worker was lost for want of memory, so that it should run beside no other.
+    """
 
     chunk: Chunk
     lost: int = 0
     unstarted: int = 0
+    apart: bool = False
 
 
 class Retries:
@@ -31,9 +36,10 @@ class Retries:
     def __init__(self) -> None:
         self._waiting: deque[Attempt] = deque()
         self._later: list[tuple[float, Attempt]] = []
+        self._apart: deque[Attempt] = deque()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._later)
+        return len(self._waiting) + len(self._later) + len(self._apart)
 
     def pop(self) -> Attempt | None:
         """The next attempt to make, if it is time for one."""
@@ -41,6 +47,11 @@ class Retries:
         self._waiting.extend(attempt for due, attempt in self._later if due <= now)
         self._later = [(due, attempt) for due, attempt in self._later if due > now]
         return self._waiting.popleft() if self._waiting else None
+
+    def pop_apart(self, beside: Collection[Attempt], nodes: int) -> Attempt | None:
+        """The next attempt that should run apart: when no other is on its way, one for each node."""
+        free = len(beside) < max(1, nodes) and all(attempt.apart for attempt in beside)
+        return self._apart.popleft() if self._apart and free else None
 
     def push(self, attempt: Attempt) -> None:
         """Make this attempt before any other."""
@@ -61,31 +72,35 @@ class Retries:
             (time.monotonic() + min(2.0**attempt.unstarted, MAX_PAUSE), replace(attempt, unstarted=times))
         )
 
-    def lost(self, attempt: Attempt, reason: str) -> tuple[Outcome, ...]:
+    def lost(self, attempt: Attempt, reason: str, *, memory: bool = False) -> tuple[Outcome, ...]:
         """Queue the attempt again, or give its trial up.
 
         A chunk that lost two workers is split, so that one trial that kills its worker takes no other with it; a
-        trial that lost three is a failed outcome, returned here.
+        trial that lost three is a failed outcome, returned here. Ray ends whichever workers began last when a node
+        runs out of ``memory``, so that only what runs apart is known to be at fault.
         """
-        lost = attempt.lost + 1
+        lost, apart = attempt.lost + 1, attempt.apart or memory
         log.warning("lost worker %d of %d with %s: %s", lost, MAX_ATTEMPTS, told(attempt.chunk), reason)
         if lost >= SPLIT_AFTER and len(attempt.chunk.trials) > 1:
-            return self._split(attempt.chunk)
+            return self._split(attempt.chunk, apart=apart)
         if lost < MAX_ATTEMPTS:
-            self._waiting.append(Attempt(attempt.chunk, lost))
+            (self._apart if apart else self._waiting).append(Attempt(attempt.chunk, lost, apart=apart))
             return ()
-        return failures(attempt.chunk, f"its worker was lost {lost} times, last: {reason}", reason)
+        # The first sentence says what happened; the rest differs from trial to trial.
+        first = reason.splitlines()[0].partition(". ")[0]
+        return failures(attempt.chunk, f"its worker was lost {lost} times, last: {first}", reason)
 
     def overdue(self, attempt: Attempt, seconds: float) -> tuple[Outcome, ...]:
         """Give a trial up that was ended at its limit of so many seconds; of several, find out which one hangs."""
         log.warning("ended, as it did not finish within %.0f s: %s", seconds, told(attempt.chunk))
         if len(attempt.chunk.trials) > 1:
-            return self._split(attempt.chunk)
+            return self._split(attempt.chunk, apart=attempt.apart)
         return failures(attempt.chunk, f"did not finish within {seconds:.0f} s; --trial-timeout sets the limit")
 
-    def _split(self, chunk: Chunk) -> tuple[Outcome, ...]:
+    def _split(self, chunk: Chunk, *, apart: bool) -> tuple[Outcome, ...]:
         log.warning("running these trials one by one: %s", told(chunk))
-        self._waiting.extend(Attempt(replace(chunk, trials=(trial,))) for trial in chunk.trials)
+        waiting = self._apart if apart else self._waiting
+        waiting.extend(Attempt(replace(chunk, trials=(trial,)), apart=apart) for trial in chunk.trials)
         return ()
 
 

@@ -136,9 +136,13 @@ class RayFleet:
         while True:
             while (on_gpu := self._next_kind(running, source)) is not None:
                 attempt = retries.pop() or _fresh(source)
+                attempt = attempt or retries.pop_apart([one.attempt for one in running.values()], self._cluster.hosts)
                 if not attempt:
                     break
-                where = task.options(num_gpus=self.gpus_per_trial if on_gpu else 0.0)
+                where = task.options(
+                    num_gpus=self.gpus_per_trial if on_gpu else 0.0,
+                    scheduling_strategy="SPREAD" if attempt.apart else "DEFAULT",
+                )
                 stream = where.remote(self._warm_up, *stored.arguments(attempt))
                 running[stream] = Task(attempt, on_gpu)
             if not running and not retries:
@@ -210,7 +214,7 @@ class RayFleet:
             if task.overdue is not None:
                 return retries.overdue(task.attempt, task.overdue)
             if task.started:
-                return retries.lost(task.attempt, reason)
+                return retries.lost(task.attempt, reason, memory=isinstance(problem, exceptions.OutOfMemoryError))
             retries.unstarted(task.attempt, reason)
             return ()
         if task.started is None:

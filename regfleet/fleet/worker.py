@@ -32,6 +32,8 @@ def prepare(warm_up: Callable[[], object]) -> None:
     if not gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if "ready" not in _process:
+        # Ray's own handler raises SystemExit, and a worker that Ray ends would seem a trial that left.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         warm_up()
         _process["ready"] = True
 
