@@ -43,11 +43,12 @@ def test_work_may_carry_a_large_load(fleet, schedule, data, names, every):
     assert time.monotonic() - started < 30
 
 
-def test_a_killed_worker_costs_no_trial(fleet, marks, schedule, data, names, every):
-    """Each variant's first worker is killed -9; every trial still comes back once."""
+@pytest.mark.parametrize("how", ["die_once", "end_once"])
+def test_a_killed_worker_costs_no_trial(fleet, marks, schedule, data, names, every, how):
+    """Each variant's first worker is ended, by SIGKILL or SIGTERM; every trial still comes back once."""
     import work
 
-    assert names(fleet.run(schedule(4), work.die_once, data)) == every(4)
+    assert names(fleet.run(schedule(4), getattr(work, how), data)) == every(4)
     assert len(list(marks.iterdir())) == 3
 
 

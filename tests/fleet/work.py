@@ -7,9 +7,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import ray
 
-from regfleet.records import Outcome
+from regfleet.records import HISTORY_COLUMNS, Outcome
+from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS
+
+CHUNK = 100 << 20
 
 
 class OddError(Exception):
@@ -42,6 +46,14 @@ def die_once(chunk, dataset):
     """Kill the worker the first time this variant comes to one."""
     if first_time(chunk.variant.name):
         os.kill(os.getpid(), signal.SIGKILL)
+    return outcomes(chunk, dataset)
+
+
+def end_once(chunk, dataset):
+    """Have the worker told to end the first time this variant comes to one, as Ray and `ray stop` do."""
+    if first_time(chunk.variant.name):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
     return outcomes(chunk, dataset)
 
 
@@ -97,13 +109,39 @@ def exhaust(chunk, dataset):
     return outcomes(chunk, dataset)
 
 
-def swell(chunk, dataset):
-    """Hold a gigabyte until the node's memory monitor steps in, when the poison is in the chunk."""
-    if poisoned(chunk):
-        hoard = bytearray(os.urandom(1 << 20)) * 1024
-        time.sleep(60)
-        del hoard
-    return outcomes(chunk, dataset)
+def swell(room):
+    """Take more memory than there is room for, and keep it until something ends the process."""
+    hoard = []
+    while len(hoard) * CHUNK < 2 * room:
+        hoard.append(bytearray(os.urandom(1 << 20)) * (CHUNK >> 20))
+    time.sleep(3600)
+
+
+def pretend(chunk, _dataset, **_):
+    """Finish every trial with a history and scores that no network was trained for."""
+    history = {name: np.full(chunk.variant.training.epochs, 0.5, dtype="float32") for name in HISTORY_COLUMNS}
+    done = []
+    for trial in chunk.trials:
+        metrics = dict.fromkeys(METRIC_COLUMNS, 0.5) | dict.fromkeys(CORRECT_COLUMNS, 15)
+        # No two training losses are the same, or the analysis would say that the technique is not switched on.
+        metrics |= {f"{when}_train_cross_entropy": int(trial.key[:6], 16) for when in ("last", "best")}
+        sizes = {"n_train": 90, "n_val": 30, "n_test": 30}
+        # Half a minute for each makes chunks of one trial.
+        done.append(Outcome(trial, "done", "fused", "graph", history, metrics, best_epoch=1, seconds=30.0, **sizes))
+    return tuple(done)
+
+
+def ruin(chunk, dataset, **_):
+    """Lose every worker with seed 1 of a variant that is no control, hang with seed 2, swell with seed 3."""
+    seeds = {trial.seed for trial in chunk.trials} if chunk.variant.techniques else set()
+    if 1 in seeds:
+        os._exit(1)
+    if 2 in seeds:
+        time.sleep(3600)
+    if 3 in seeds:
+        swell(int(os.environ["REGFLEET_TEST_ROOM"]))
+    time.sleep(0.5)
+    return pretend(chunk, dataset)
 
 
 def see(chunk, dataset):
