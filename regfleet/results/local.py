@@ -104,8 +104,7 @@ class LocalPlace(Place):
             msg = f"--out: expected an empty or a results directory; got {here}, which holds {foreign[0]}"
             raise InputError(msg)
         try:
-            for folder in ("", *FOLDERS):
-                self._path(folder).mkdir(parents=True, exist_ok=True)
+            self._make_folders()
             link = next((name for name in (*FOLDERS, LOCK) if self._path(name).is_symlink()), None)
             if link:
                 raise InputError(f"--out: expected no symbolic link in a results directory; got {self.at(link)}")
@@ -162,6 +161,13 @@ class LocalPlace(Place):
         if "/" in name and folder.is_symlink():
             raise OSError(errno.ELOOP, "a symbolic link, which is not followed")
         folder.mkdir(parents=True, exist_ok=True)
+
+    def _make_folders(self) -> None:
+        """Make the directory and its folders; raises OSError where one cannot be written."""
+        for folder in map(self._path, ("", *FOLDERS)):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(errno.EACCES, f"{folder} is not writable")
 
     def _take_back(self) -> None:
         """Leave nothing behind of a study that was refused before it began."""

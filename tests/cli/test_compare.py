@@ -100,22 +100,31 @@ def test_the_same_bits_from_any_fleet(study, run, small, tmp_path, how):
     assert_same_bits(study[0], tmp_path / "out")
 
 
-def test_a_killed_driver_resumes_to_the_same_bits(study, run, small, tmp_path):
-    """Killed -9 between two chunks, the driver loses nothing finished, and ends where a quiet run ends."""
+@pytest.fixture(scope="module")
+def killed(small, tmp_path_factory):
+    """Where a driver was killed -9 between two chunks, and when."""
+    folder = tmp_path_factory.mktemp("killed")
     command = [sys.executable, "-m", "regfleet", *small, "--seeds", "4", "--out", "out", "--workers", "1"]
-    options = {"cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    driver = subprocess.Popen(command, **options, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
-    trials = tmp_path / "out" / "trials"
+    marked = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "REGFLEET_TEST": str(folder)}
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    driver = subprocess.Popen(command, cwd=folder, env=marked, **pipes)
+    trials = folder / "out" / "trials"
     deadline = time.monotonic() + 120
     while not list(trials.glob("part-*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.02)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    kept = len(regfleet.load(tmp_path / "out").trials)
+    return folder, time.monotonic()
+
+
+def test_a_killed_driver_resumes_to_the_same_bits(study, run, small, killed):
+    """Killed -9 between two chunks, the driver loses nothing finished, and ends where a quiet run ends."""
+    folder, _ = killed
+    kept = len(regfleet.load(folder / "out").trials)
     assert 0 < kept < 12
-    done = run(*small, "--seeds", "4", "--out", "out", cwd=tmp_path)
+    done = run(*small, "--seeds", "4", "--out", "out", cwd=folder)
     assert f"{kept} of them were finished before" in done.stderr
-    assert_same_bits(study[0], tmp_path / "out")
+    assert_same_bits(study[0], folder / "out")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -140,8 +149,12 @@ def test_an_interrupted_study_keeps_what_is_done(small, tmp_path, how):
     assert f"interrupted: {kept} of 600 trials are kept in out; the same command runs the rest" in stderr
     assert "Traceback" not in stdout + stderr
     assert "Partial" in (tmp_path / "out" / "report.html").read_text()
-    deadline = time.monotonic() + 30
-    while left := [p for p in Path("/proc").glob("[0-9]*") if str(tmp_path).encode() in environ(p)]:
+    assert_no_process(tmp_path, time.monotonic() + 30)
+
+
+def assert_no_process(folder, deadline):
+    """Fail unless all processes that were started with the name of ``folder`` are gone by then."""
+    while left := [p for p in Path("/proc").glob("[0-9]*") if str(folder).encode() in environ(p)]:
         assert time.monotonic() < deadline, left
         time.sleep(0.2)
 
@@ -259,6 +272,23 @@ def test_bad_input_is_one_line_and_writes_nothing(run, tmp_path, case):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("folder", ["", "trials"])
+def test_a_read_only_directory_is_refused(study, small, tmp_path, folder):
+    """A results directory that may not be written, or a folder of it, is one line; nothing is trained or touched."""
+    out = copy(study, tmp_path)
+    (out / folder).chmod(0o555)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    # Root writes where it likes, until it has given that up.
+    modest = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] * (os.geteuid() == 0)
+    command = [*modest, sys.executable, "-m", "regfleet", *small, "--seeds", "6", "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert f"--out: expected a directory that can be written; got {out} ({out / folder} is not writable)" in line
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 def test_another_studys_directory_is_refused(study, run, small, tmp_path):
     """The fields that differ are named, and nothing in the directory changes."""
     out = copy(study, tmp_path)
@@ -274,3 +304,10 @@ def test_a_batch_over_the_rows_is_allowed_and_said(study):
     _, done = study
     note = "batch size 128 is more than the 90 training rows of iris: each epoch is a single update"
     assert note in done.stderr
+
+
+# The last test here, as Ray's agents live on for a minute after their driver was killed.
+def test_a_killed_driver_leaves_no_process(killed):
+    """What a driver killed -9 had started, and no other driver ended, is gone a minute and a half later."""
+    folder, when = killed
+    assert_no_process(folder, when + 90)
