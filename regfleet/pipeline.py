@@ -76,7 +76,7 @@ def run(
     Ctrl-C, or the loss of the cluster, ends the training; what is finished is kept, analysed and reported, with
     ``interrupted`` set. Raises InputError, ResultsError or FleetError.
     """
-    place, watch, started = place_of(out), watch or Watch(), time.time()
+    place, watch, started, begun = place_of(out), watch or Watch(), time.time(), time.monotonic()
     settings = replace(fleet or FleetSettings(), environment=ENVIRONMENT)
     check(study, sources=given == NOTHING)
     get_ready = partial(prepare, given=given, note=watch.note, gpu=in_process)
@@ -121,7 +121,13 @@ def run(
         def record(trained: int) -> None:
             fleet_words = opened[0].description if opened else ""
             facts = provenance(
-                results.provenance, command=command, data=data, fleet=fleet_words, started=started, trained=trained
+                results.provenance,
+                command=command,
+                data=data,
+                fleet=fleet_words,
+                started=started,
+                seconds=time.monotonic() - begun,
+                trained=trained,
             )
             place.write("provenance.json", (json.dumps(facts, indent=2) + "\n").encode())
 

@@ -32,20 +32,21 @@ def provenance(
     data: Mapping[str, Mapping[str, Any]],
     fleet: str,
     started: float,
+    seconds: float,
     trained: int,
 ) -> dict[str, Any]:
     """The content of provenance.json: what holds now, and one entry per run that trained something.
 
     ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``started`` is in
-    seconds since the epoch.
+    seconds since the epoch, ``seconds`` is how long the run took by a clock that nobody sets.
     """
     run = {
         "command": masked(command),
         "fleet": masked(fleet),
         "host": platform.node(),
         "started": _utc(started),
-        "finished": _utc(time.time()),
-        "seconds": round(time.time() - started, 1),
+        "finished": _utc(started + seconds),
+        "seconds": round(seconds, 1),
         "trials": trained,
     }
     return {

@@ -54,6 +54,6 @@ def test_the_log_and_the_provenance_hold_no_secret(tmp_path):
             int(command)
         except ValueError:
             logging.getLogger("regfleet.results").exception("it failed")
-    facts = provenance({}, command=command, data={}, fleet="on s3://a:hunter2@b", started=0, trained=1)
+    facts = provenance({}, command=command, data={}, fleet="on s3://a:hunter2@b", started=0, seconds=1, trained=1)
     assert "hunter2" not in (tmp_path / "regfleet.log").read_text() + str(facts)
     assert facts["runs"][0]["command"] == "regfleet compare --out 's3://***@bucket/x?secret_key=***'"
