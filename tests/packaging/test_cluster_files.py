@@ -56,6 +56,12 @@ def test_only_a_token_lets_in(described):
     assert "--disable-usage-stats" in head
 
 
+def test_every_machine_on_premises_is_started(root):
+    """Ray's second autoscaler counts the head as a worker and leaves a machine out: the first one starts them all."""
+    described = yaml.safe_load((root / "examples" / "cluster-on-premises.yaml").read_text())
+    assert "RAY_enable_autoscaler_v2=0" in described["head_start_ray_commands"][-1]
+
+
 def test_setup_installs_this_checkout(described):
     """Every node installs the checkout that is copied to it, with the pins of continuous integration."""
     assert described["file_mounts"]["~/regfleet"] == "."
