@@ -38,9 +38,10 @@ OPEN_CLUSTER = "the cluster at %s asks for no token: whoever reaches its ports c
 
 
 def start(settings: FleetSettings, note: Callable[[str], object]) -> None:
-    """Start Ray here, for this user alone, or join the cluster of ``settings``; ``note`` hears of one without token.
+    """Start Ray here, for this user alone, or join the cluster of ``settings``.
 
-    Raises InputError for a cluster that does not let us in.
+    ``note`` hears where the cluster's dashboard is, and that the cluster asks for no token. Raises InputError for one
+    that does not let us in.
     """
     for name, value in (DRIVER_ENVIRONMENT | (JOINING_ENVIRONMENT if settings.address else {})).items():
         os.environ.setdefault(name, value)
@@ -63,11 +64,17 @@ def start(settings: FleetSettings, note: Callable[[str], object]) -> None:
         # The workers of a cluster run this very code, whatever is installed there.
         environment["py_modules"] = [str(Path(__file__).parents[1])]
         try:
-            ray.init(address=settings.address, **common)
+            joined = ray.init(address=settings.address, **common)
         except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
             first = str(problem).strip().splitlines()[0]
-            msg = f"--address: expected a Ray cluster that lets us in; got {settings.address} ({first})"
+            msg = (
+                "--address: expected a Ray cluster that this machine is part of (from others: regfleet submit); got "
+                f"{settings.address} ({first})"
+            )
             raise InputError(msg) from None
+        if url := joined.dashboard_url:
+            # One that listens to its own machine alone is not reached from here, unless this is the head.
+            note(f"Ray's dashboard: http://{url}" + " on the head" * url.startswith("127."))
         return
     common |= {
         "address": "local",

@@ -41,6 +41,11 @@ def test_the_report_of_a_job_comes_back(head, finished):
     assert list(folder.iterdir()) == []
 
 
+def test_a_driver_that_joins_a_cluster_says_where_its_dashboard_is(head, finished):
+    """Whoever follows the study can look at the cluster in a browser."""
+    assert f"note: Ray's dashboard: {head.url} on the head" in finished[-1].stdout
+
+
 def test_the_token_stays_out_of_what_is_written(head, finished):
     """Neither the log nor a file of the results holds the cluster's token."""
     _, out, _, done = finished
@@ -120,6 +125,7 @@ def test_without_the_token_nobody_gets_in(head, tmp_path, token, words):
         (["submit", "--address", "{url}", "--", "analyze"], "expected compare and its flags after --; got 'analyze'"),
         (["submit", "--address", "{url}", "--", "compare", "--address", "x:1"], "got --address after it"),
         (["submit", "--address", "{url}", "--", "compare", "--no-such-flag"], "No such option: --no-such-flag"),
+        (["submit", "--address", "{url}", "--", "compare", "--out=s3://key:hidden@b/c"], "got s3://***@b/c"),
     ],
 )
 def test_what_cannot_run_is_refused_in_a_line(head, tmp_path, arguments, words):
