@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regfleet.cli.options import say
-from regfleet.errors import FleetError
+from regfleet.errors import FleetError, InputError
 from regfleet.masking import masked
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def submit(
     from regfleet.jobs import CODE, entrypoint, fingerprint, start
 
     order = order_of(command)
+    if masked(order.out) != order.out:
+        msg = f"submit: expected --out without keys, which the head has (docs/clusters.md); got {masked(order.out)}"
+        raise InputError(msg)
     client, url = _reach(address)
     with order.parcel.staged(order.texts) as folder:
         key = fingerprint(folder, order.command)
@@ -60,8 +63,9 @@ def submit(
             {"regfleet": masked(shlex.join(["regfleet", *command]))},
         )
     for ended in started.before:
-        say(f"{ended} has ended; its trials are kept on the head and not run again")
-    say(f"{started.name} {'runs already: following it' if started.attached else 'started'}")
+        say(f"{ended} has ended; what it finished is kept and not run again")
+    follows = "" if detach else ": following it"
+    say(f"{started.name} {'runs already' + follows if started.attached else 'started'}")
     then = _Follow(client, url, started.name, Path(order.out) if order.fetched else None)
     if detach:
         then.say_how()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,7 +57,11 @@ def start(client: JobSubmissionClient, name: str, command: str, folder: Path, me
                     metadata=dict(metadata),
                     runtime_env={
                         "working_dir": str(folder),
-                        "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)},
+                        "env_vars": {
+                            "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS),
+                            # What it prints is read in this terminal.
+                            "COLUMNS": str(shutil.get_terminal_size().columns),
+                        },
                     },
                 )
         except RuntimeError as problem:

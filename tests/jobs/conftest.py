@@ -32,6 +32,7 @@ PORTS = (
     "--runtime-env-agent-port",
     "--metrics-export-port",
 )
+KEYS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def free_ports(count):
 
 @pytest.fixture(scope="session")
 def head():
-    """A head with two CPUs that lets in nobody without its token."""
+    """A head with two CPUs and the keys to storage, that lets in nobody without its token."""
     # Ray's sockets lie in its folder, and their paths may have 107 characters: pytest's own folders are too deep.
     folder = Path(tempfile.mkdtemp(prefix="rf-", dir="/tmp"))
     home = folder / "home"
@@ -119,6 +120,7 @@ def head():
             "HOME": str(home),
             "PATH": os.pathsep.join([binaries, os.environ["PATH"]]),
         }
+        | KEYS
     )
     del environment["PYTHONPATH"]  # a cluster has no checkout: what the job needs has to come with it
     options = ["--dashboard-host", "127.0.0.1", "--node-ip-address", "127.0.0.1", "--temp-dir", str(folder / "ray")]
@@ -144,6 +146,12 @@ def head():
         _end(left)
         log.close()
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def keys():
+    """The keys to storage, which a head has and a test gives to this side when it reads a bucket."""
+    return KEYS
 
 
 class Wire:
