@@ -80,8 +80,9 @@ class ObjectPlace(Place):
     """A prefix in a bucket.
 
     An object store has no lock that ends with its process. Ours is an object with its owner, written every minute; one
-    that is five minutes old, or whose process on this machine is gone, is taken over. Two drivers that start within the
-    same second are told apart by who wrote last. Should two run nevertheless, they train trials twice and lose none.
+    that is five minutes old by the store's own clock, or whose process on this machine is gone, is taken over. Two
+    drivers that start within the same second are told apart by who wrote last. Should two run nevertheless, they train
+    trials twice and lose none.
     """
 
     def __init__(self, filesystem: Any, root: str, shown: str) -> None:
@@ -151,7 +152,8 @@ class ObjectPlace(Place):
 
     def in_use(self) -> bool:
         """Whether a driver keeps the lock fresh."""
-        return self._holder() is not None
+        held = self._lock()
+        return held is not None and self._is_kept(held, time.time)
 
     @contextmanager
     def appending(self, name: str) -> Iterator[Path]:
@@ -184,7 +186,7 @@ class ObjectPlace(Place):
         bucket = self.root.partition("/")[0]
         if self.filesystem.get_file_info(bucket).type == FileType.NotFound:
             raise InputError(f"--out: expected a bucket that exists; got {self.shown}, whose bucket is not there")
-        foreign = sorted(self.sizes("").keys() - {"regfleet.log", LOCK})
+        foreign = sorted(name for name in self.sizes("") if name != "regfleet.log" and not name.startswith(LOCK))
         if foreign:
             raise InputError(f"--out: expected an empty or a results prefix; got {self.shown}, with {foreign[0]}")
         return True
@@ -192,8 +194,7 @@ class ObjectPlace(Place):
     def _take(self) -> str:
         owner = uuid.uuid4().hex
         for step in ("before", "after"):
-            held = self._holder()
-            if held and held["owner"] != owner:
+            if held := self._rival(owner):
                 raise InputError(
                     f"--out: expected a place no other regfleet writes to; got {self.shown}, in use by process "
                     f"{held['process']} on {held['host']}; one that died lets go after {STALE_SECONDS / 60:.0f} minutes"
@@ -204,20 +205,30 @@ class ObjectPlace(Place):
         return owner
 
     def _refresh(self, owner: str) -> None:
-        held = self._holder()
-        if held and held["owner"] != owner:
+        if held := self._rival(owner):
             log.warning("another regfleet writes to %s: process %s on %s", self, held["process"], held["host"])
             return
         lock = {"owner": owner, "host": platform.node(), "process": os.getpid()}
         self.write(LOCK, json.dumps(lock).encode())
 
-    def _holder(self) -> dict[str, Any] | None:
-        """Who holds the lock; None for nobody, or for somebody who is gone."""
+    def _rival(self, owner: str) -> dict[str, Any] | None:
+        """Another driver that keeps the lock; None for nobody, or for one that is gone."""
         held = self._lock()
-        if held is None or (held["host"] == platform.node() and not Path(f"/proc/{held['process']}").exists()):
-            return None
+        return held if held and held["owner"] != owner and self._is_kept(held, self._now) else None
+
+    def _is_kept(self, held: Mapping[str, Any], now: Callable[[], float]) -> bool:
+        if held["host"] == platform.node() and not Path(f"/proc/{held['process']}").exists():
+            return False
         written = self.filesystem.get_file_info(self.path(LOCK)).mtime
-        return held if written and time.time() - written.timestamp() <= STALE_SECONDS else None
+        return bool(written) and now() - written.timestamp() <= STALE_SECONDS
+
+    def _now(self) -> float:
+        """Seconds since the epoch on the store's clock; this machine's may be wrong, or be set while we work."""
+        name = f"{LOCK}.{uuid.uuid4().hex}"
+        self.write(name, b"")
+        written = self.filesystem.get_file_info(self.path(name)).mtime
+        self.remove(name)
+        return float(written.timestamp()) if written else time.time()
 
     def _lock(self) -> dict[str, Any] | None:
         try:

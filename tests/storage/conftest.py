@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +46,34 @@ def url(server, request):
 def environment(server):
     """What a process needs to reach the server by s3://bucket/… alone."""
     return os.environ | CREDENTIALS | {"AWS_ENDPOINT_URL": f"http://{server}"}
+
+
+# libfaketime 0.9.10 refuses the clock_nanosleep of Python's own.
+SLEEP = "import select, time; time.sleep = lambda seconds: [select.select([], [], [], seconds)] and None"
+
+
+@pytest.fixture
+def clock(tmp_path):
+    """The environment of processes whose wall clock is wrong, and the function that sets it, to "+1d" say.
+
+    Time flows for them as for everybody: what counts seconds by the monotonic clock sees nothing.
+    """
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        pytest.fail("faketime is not installed: apt-get install faketime")
+    folder = tmp_path / "clock"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(SLEEP)
+    environment = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(folder / "offset"),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",  # or Python would compile every module again
+        "PYTHONPATH": str(folder),
+    }
+    (folder / "offset").write_text("+0")
+    return environment, (folder / "offset").write_text
 
 
 @pytest.fixture
