@@ -15,6 +15,7 @@ from pathlib import Path
 
 import regfleet
 from regfleet.fleet import FleetSettings
+from regfleet.pipeline import run
 from regfleet.study import read_study
 
 STUDY = {"seeds": "8", "training": {"epochs": 100}, "variant": [{"technique": "l2"}, {"technique": "dropout(0.2)@1"}]}
@@ -32,7 +33,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             started = time.monotonic()
             settings = FleetSettings(address=address, gpus_per_trial=share)
-            regfleet.compare(read_study(STUDY), Path(folder, "out"), fleet=settings)
+            run(read_study(STUDY), Path(folder, "out"), fleet=settings)
             trials = regfleet.load(Path(folder, "out")).trials
         name = "chosen" if share is None else f"{share:g} GPU"
         devices = sorted(set(trials["device"]))

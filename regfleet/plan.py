@@ -13,7 +13,18 @@ from regfleet.analysis import planned_looks
 from regfleet.datasets import check_source, parse_split, row_counts
 from regfleet.errors import InputError
 from regfleet.models import parse_model
-from regfleet.records import Chunk, Dataset, ModelSpec, Outcome, SplitSpec, Technique, Training, Trial, Variant
+from regfleet.records import (
+    STACKED,
+    Chunk,
+    Dataset,
+    ModelSpec,
+    Outcome,
+    SplitSpec,
+    Technique,
+    Training,
+    Trial,
+    Variant,
+)
 from regfleet.study import Study, VariantFields
 from regfleet.techniques import Sweep, describe_techniques, parse_techniques
 
@@ -218,18 +229,19 @@ class Schedule:
         self._queue = deque(groups)
         self._workers = workers
         self._seconds = {name: deque([value], RECENT) for name, value in seconds.items()}
+        self._unstacked: set[tuple[str, str]] = set()
 
     @property
     def measured(self) -> bool:
         """Whether any trial's time is known yet."""
         return bool(self._seconds)
 
-    def next(self) -> Chunk | None:
-        """The next chunk, or None when every trial has been handed out."""
+    def next(self, stack: int = 1) -> Chunk | None:
+        """The next chunk, for a worker that trains ``stack`` trials side by side; None when all are handed out."""
         if not self._queue:
             return None
         group = self._queue.popleft()
-        size = self._size(group)
+        size = self._size(group, stack)
         if len(group.trials) > size:
             self._queue.append(replace(group, trials=group.trials[size:]))
         return replace(group, trials=group.trials[:size])
@@ -242,6 +254,8 @@ class Schedule:
                 seconds = outcome.seconds - outcome.trace_seconds
                 group = (outcome.trial.dataset, outcome.trial.variant)
                 self._seconds.setdefault(group, deque(maxlen=RECENT)).append(seconds)
+                if outcome.device != "cpu" and not outcome.execution.endswith(STACKED):
+                    self._unstacked.add(group)
 
     def seconds_of(self, group: Chunk) -> float | None:
         """The expected seconds for one trial of a group; None while nothing at all was measured."""
@@ -257,12 +271,16 @@ class Schedule:
             return None
         return sum((self.seconds_of(group) or 0.0) * len(group.trials) for group in self._queue) / workers
 
-    def _size(self, group: Chunk) -> int:
+    def _size(self, group: Chunk, stack: int) -> int:
         per_trial = self.seconds_of(group)
+        # A stack takes as long with one trial in it as with all, so that only whole ones are worth their time.
+        if (group.dataset, group.variant.name) in self._unstacked:
+            stack = 1
         if per_trial is None:
-            return 1
+            return stack
         left = (self.seconds_left() or 0.0) + per_trial * len(group.trials)
         low, high = CHUNK_SECONDS
         target = min(high, max(low, left / (CHUNKS_PER_WORKER * self._workers)))
         history_bytes = 4 * 12 * group.variant.training.epochs + 2_000
-        return max(1, min(round(target / max(per_trial, 1e-6)), CHUNK_BYTES // history_bytes))
+        size = max(1, min(round(target / max(per_trial, 1e-6)), CHUNK_BYTES // history_bytes))
+        return max(1, round(size / stack)) * stack

@@ -6,17 +6,18 @@ import os
 import platform
 import time
 import traceback
+from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regfleet import datasets, techniques, training
 from regfleet.metrics import error_of
 from regfleet.records import Outcome
-from regfleet.training import runtime
+from regfleet.training import rules, runtime
 from regfleet.training.evaluation import class_scores, number_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import keras
     import numpy as np
@@ -39,7 +40,15 @@ def run_chunk(
     """
     _prepare()
     recipe = replace(techniques.recipe(chunk.model, chunk.variant.training, chunk.variant.techniques), base=base)
-    return tuple(_run(trial, chunk, recipe, dataset) for trial in chunk.trials)
+    trained: dict[Trial, Trained] = {}
+    reason = ""
+    if chunk.engine == "fused" and runtime.has_gpu():
+        try:
+            trained.update(_side_by_side(chunk, recipe, dataset))
+        # One by one, each trial says for itself what is wrong with it.
+        except Exception as problem:
+            reason = str(problem).partition("\n")[0]
+    return tuple(_run(trial, chunk, recipe, dataset, trained.get(trial), reason) for trial in chunk.trials)
 
 
 def _prepare() -> None:
@@ -47,26 +56,61 @@ def _prepare() -> None:
     runtime.prepare(gpu=os.environ.get("CUDA_VISIBLE_DEVICES") != "")
 
 
-def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Outcome:
+Trained = tuple["Sets", "Fit", float]
+"""The rows of a trial, its fit and the seconds that both took."""
+
+
+def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tuple[Trial, Trained]]:
+    """Train trials of one shape at once; raises whatever stands against it."""
+    by_shape: dict[Any, list[tuple[Trial, Sets]]] = defaultdict(list)
+    started = time.perf_counter()
+    for trial in chunk.trials:
+        sets = datasets.cut(dataset, chunk.split, trial.seed)
+        by_shape[sets.train.x.shape, sets.validation.x.shape, sets.test.x.shape].append((trial, sets))
+    for cut in by_shape.values():
+        for first in range(0, len(cut), rules.STACK):
+            trials, rows = zip(*cut[first : first + rules.STACK], strict=True)
+            fits = training.fit_side_by_side(recipe, rows, [trial.seed for trial in trials], _cache_key(chunk))
+            took = time.perf_counter() - started - fits[0].trace_seconds
+            for trial, sets, fit in zip(trials, rows, fits, strict=True):
+                yield trial, (sets, fit, took / len(trials) + fit.trace_seconds)
+            started = time.perf_counter()
+
+
+def _alone(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, reason: str) -> Trained:
+    started = time.perf_counter()
+    sets = datasets.cut(dataset, chunk.split, trial.seed)
+    fit = training.fit(recipe, sets, trial.seed, chunk.engine, _cache_key(chunk))
+    if reason:
+        fit = replace(fit, execution=f"{fit.execution} (one by one: {reason})")
+    return sets, fit, time.perf_counter() - started
+
+
+def _cache_key(chunk: Chunk) -> str:
+    return f"{chunk.variant.name} {chunk.model}"
+
+
+def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: Trained | None, reason: str) -> Outcome:
     started = time.perf_counter()
     host = platform.node()
     try:
-        sets = datasets.cut(dataset, chunk.split, trial.seed)
-        fit = training.fit(recipe, sets, trial.seed, chunk.engine, cache_key=f"{chunk.variant.name} {chunk.model}")
+        sets, fit, seconds = trained or _alone(trial, chunk, recipe, dataset, reason)
+        judging = time.perf_counter()
+        metrics = _metrics(fit, sets)
         return Outcome(
             trial=trial,
             status="done" if fit.diverged_at is None else "diverged",
             engine=chunk.engine,
             execution=fit.execution,
             history=fit.history,
-            metrics=_metrics(fit, sets),
+            metrics=metrics,
             best_epoch=fit.best_epoch,
             diverged_at=fit.diverged_at,
             n_train=len(sets.train.y),
             n_val=len(sets.validation.y),
             n_test=len(sets.test.y),
             weights=sum(array.size for array in fit.weights),
-            seconds=time.perf_counter() - started,
+            seconds=seconds + time.perf_counter() - judging,
             trace_seconds=fit.trace_seconds,
             host=host,
             device=runtime.device_name(),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONTEXT_BYTES = 1_000_000_000
 """What a process that uses TensorFlow holds on a GPU before its first number."""
 COPIES_OF_WEIGHTS = 6
-"""Values, gradients, the optimizer's two slots, the best epoch's values and one more while they change hands."""
+"""Values, gradients, the optimizer's two slots, the best and the last epoch's values."""
 USABLE = 0.9
 MOST_PER_GPU = 8
 
@@ -30,15 +30,15 @@ class Room:
     cpu: int
 
 
-def trial_bytes(chunk: Chunk, dataset: Dataset) -> int | None:
-    """Bytes on a GPU that a trial of the chunk is expected to need; None for a model of the user's own."""
+def worker_bytes(chunk: Chunk, dataset: Dataset, stack: int) -> int | None:
+    """Bytes on a GPU for ``stack`` trials of the chunk side by side; None for a model of the user's own."""
     if chunk.model.source:
         return None
     rows, features = len(dataset.target), int(math.prod(np.shape(dataset.features)[1:]))
     widths = (features, *chunk.model.hidden, max(1, len(dataset.classes)))
     weights: int = sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
     # A GPU evaluates all rows at once, and keeps them there.
-    return CONTEXT_BYTES + 4 * (COPIES_OF_WEIGHTS * weights + rows * (features + sum(widths)))
+    return CONTEXT_BYTES + stack * 4 * (COPIES_OF_WEIGHTS * weights + rows * (features + sum(widths)))
 
 
 def share(needed: int | None, memory: int | None, nodes: Iterable[Mapping[str, float]]) -> float:

@@ -130,12 +130,12 @@ class RayFleet:
         stored = _Stored(work, datasets)
         running: dict[Any, Task] = {}
         retries = Retries()
-        if first := source.next():
+        if first := source.next(self._settings.stack if self.gpus_per_trial else 1):
             self._fit(first, datasets[first.dataset])
             retries.push(Attempt(first))
         while True:
             while (on_gpu := self._next_kind(running, source)) is not None:
-                attempt = retries.pop() or _fresh(source)
+                attempt = retries.pop() or _fresh(source, self._settings.stack if on_gpu else 1)
                 attempt = attempt or retries.pop_apart([one.attempt for one in running.values()], self._cluster.hosts)
                 if not attempt:
                     break
@@ -174,9 +174,10 @@ class RayFleet:
     def _fit(self, chunk: Chunk, dataset: Dataset) -> None:
         """Choose the share of a GPU by the size of the study's model, as far as that is known."""
         if self._chosen_here:
-            needed, memory = gpus.trial_bytes(chunk, dataset), self._cluster.gpu_memory()
+            needed = gpus.worker_bytes(chunk, dataset, self._settings.stack)
+            memory = self._cluster.gpu_memory()
             self.gpus_per_trial = gpus.share(needed, memory, self._cluster.nodes)
-            log.info("a trial needs %s bytes of a GPU's %s; trials run %s", needed, memory, self.description)
+            log.info("a worker needs %s bytes of a GPU's %s; trials run %s", needed, memory, self.description)
 
     def _arrivals(self, running: dict[Any, Task], retries: Retries) -> Iterator[tuple[Outcome, ...]]:
         """What tasks say, and what is given up on nodes that are lost.
@@ -288,6 +289,6 @@ def _ready(streams: list[Any]) -> list[Any]:
     return list(ready)
 
 
-def _fresh(source: WorkSource) -> Attempt | None:
-    chunk = source.next()
+def _fresh(source: WorkSource, stack: int) -> Attempt | None:
+    chunk = source.next(stack)
     return Attempt(chunk) if chunk else None

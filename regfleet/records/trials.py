@@ -32,6 +32,10 @@ def history_columns(task: Task) -> tuple[str, ...]:
     return tuple(rows + metric for rows in HISTORY_SETS for metric in HISTORY_OF[task])
 
 
+STACKED = ", seeds stacked"
+"""How `Fit.execution` ends where one program trained several seeds of a variant side by side."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """Variant × data set × seed. ``key`` is a hash of everything that determines the result."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from regfleet.errors import InputError
 from regfleet.records import Fit, history_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import keras
     import numpy as np
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from regfleet.records import Recipe, Sets
     from regfleet.training.contract import Course, Settings, Start
     from regfleet.training.fused import Program
+    from regfleet.training.stacked import Stack
 
 ENGINES = ("fused", "keras")
 
-_PROGRAMS: OrderedDict[tuple[object, ...], Program | str] = OrderedDict()
+_PROGRAMS: OrderedDict[tuple[object, ...], Program | Stack | str] = OrderedDict()
 """Traced fits of this process, the least recently used first; a text says why a fit cannot be traced."""
 _KEPT_PROGRAMS = 16
 
@@ -47,20 +48,52 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
         raise InputError("--class-weight: expected classes to balance; got a regression")
     if engine == "keras":
         return _with_keras(recipe, sets, seed, "keras", eagerly=False)
-    shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
-    key = (cache_key, recipe.model, recipe.training, sets.task, shapes)
-    started = time.perf_counter()
-    fresh = key not in _PROGRAMS
-    program = _trace(recipe, sets, seed) if fresh else _PROGRAMS.pop(key)
-    trace_seconds = time.perf_counter() - started if fresh else 0.0
-    _PROGRAMS[key] = program
-    while len(_PROGRAMS) > _KEPT_PROGRAMS:
-        _PROGRAMS.popitem(last=False)
+    program, trace_seconds = _kept(_trace, recipe, sets, seed, cache_key)
     if isinstance(program, str):
         return _with_keras(recipe, sets, seed, f"keras (not traceable: {program})", eagerly=True)
     course = program.run(_start(program.model, recipe, sets, seed))
     done = _fit(program.model, course, sets, program.predict, program.execution)
     return replace(done, trace_seconds=trace_seconds)
+
+
+def fit_side_by_side(recipe: Recipe, rows: Sequence[Sets], seeds: Sequence[int], cache_key: str) -> list[Fit]:
+    """Train ``recipe`` from each of ``seeds`` on its ``rows`` at once.
+
+    All ``rows`` have one shape, and there are at most `rules.STACK` of them. Otherwise as `fit`, with the engine
+    ``fused``.
+
+    Raises:
+        ValueError: why one by one is faster or needed.
+    """
+    program, trace_seconds = _kept(_stack, recipe, rows[0], seeds[0], cache_key)
+    if isinstance(program, str):
+        raise ValueError(program)  # noqa: TRY004 - the reason, not a wrong type
+    starts = [_start(program.model, recipe, sets, seed) for sets, seed in zip(rows, seeds, strict=True)]
+    fits = [
+        _fit(program.model, course, sets, program.predict, program.execution)
+        for course, sets in zip(program.run(starts), rows, strict=True)
+    ]
+    fits[0] = replace(fits[0], trace_seconds=trace_seconds)
+    return fits
+
+
+Traced = TypeVar("Traced", "Program", "Stack")
+
+
+def _kept(
+    trace: Callable[[Recipe, Sets, int], Traced | str], recipe: Recipe, sets: Sets, seed: int, cache_key: str
+) -> tuple[Traced | str, float]:
+    """What ``trace`` makes of the recipe for rows of this shape, made once, and the seconds that took now."""
+    shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
+    key = (trace, cache_key, recipe.model, recipe.training, sets.task, shapes)
+    started = time.perf_counter()
+    fresh = key not in _PROGRAMS
+    program: Any = trace(recipe, sets, seed) if fresh else _PROGRAMS.pop(key)
+    trace_seconds = time.perf_counter() - started if fresh else 0.0
+    _PROGRAMS[key] = program
+    while len(_PROGRAMS) > _KEPT_PROGRAMS:
+        _PROGRAMS.popitem(last=False)
+    return program, trace_seconds
 
 
 def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
@@ -77,6 +110,24 @@ def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
     except Exception as error:  # noqa: BLE001 - tracing runs any layer's code, which may raise anything
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return program
+
+
+def _stack(recipe: Recipe, sets: Sets, seed: int) -> Stack | str:
+    """The traced fit of several seeds, or why there is none."""
+    from regfleet.training.contract import row_metrics
+    from regfleet.training.rules import STACK, pays_to_compile, pays_to_stack
+    from regfleet.training.stacked import Stack
+
+    model, settings = _compiled(recipe, sets), _settings(recipe, sets)
+    rows = len(sets.train.x)
+    if not pays_to_stack(model, rows, settings):
+        return "one network fills the device"
+    stack = Stack(model, row_metrics(sets.task), settings, STACK, xla=pays_to_compile(model, rows, settings))
+    try:
+        stack.trace([_start(model, recipe, sets, seed)])
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return stack
 
 
 def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: str, *, eagerly: bool) -> Fit:
@@ -118,7 +169,7 @@ def _start(model: keras.Model, recipe: Recipe, sets: Sets, seed: int) -> Start:
 def _fit(
     model: keras.Model, course: Course, sets: Sets, predict: Callable[[np.ndarray], np.ndarray], execution: str
 ) -> Fit:
-    """The record of a finished course that left ``model`` with its last weights: predictions and penalties."""
+    """The record of a finished course of ``model``: predictions and penalties."""
     import numpy as np
 
     from regfleet.training.contract import assign
@@ -130,8 +181,7 @@ def _fit(
     kept = {id(weight) for weight in model.weights}
     predictions, penalty = {}, {}
     for when in ("last", "best"):
-        if when == "best":
-            assign(model.variables, course.best)
+        assign(model.variables, getattr(course, when))
         predictions[when] = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
         penalty[when] = sum(float(weight.regularizer(weight)) for weight in regularized)
     return Fit(

@@ -63,6 +63,12 @@ class Start:
     order_key: int
     weight: np.ndarray | None = None
 
+    @property
+    def rows(self) -> tuple[np.ndarray, ...]:
+        """Training rows, validation rows and, where there are any, weights of the training rows."""
+        weight = () if self.weight is None else (self.weight,)
+        return (self.train.x, self.train.y, self.validation.x, self.validation.y, *weight)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from regfleet.training.contract import Course, assign
 from regfleet.training.order import permutation
 from regfleet.training.rules import no_gradients_kept, same_in_training
+from regfleet.training.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,39 @@ class Progress(NamedTuple):
     diverged_at: tf.Tensor
 
 
+def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any], Any], totals: Any, *, static: bool) -> Any:
+    """All updates of one epoch over the rows as they stand in ``order`` (…, rows), ``size`` of them at a time.
+
+    ``update_on`` takes numbers of rows (…, rows of the batch) and returns their measurement times these rows, as of
+    before the update; ``totals`` is where their sum begins. XLA knows ``static`` shapes only, so there the last
+    batch stands apart; a graph is smaller with one update in it.
+
+    Returns:
+        the measurement, averaged over all rows.
+    """
+    import tensorflow as tf
+
+    rows = order.shape[-1]
+    looped = rows // size if static else -(-rows // size)
+
+    def update(index: Any, totals: Any) -> tuple[Any, Any]:
+        first = index * size
+        if static:
+            *lanes, _ = order.shape
+            batch = tf.slice(order, [*(0 for _ in lanes), first], [*lanes, size])
+        else:
+            batch = order[..., first : tf.minimum(first + size, rows)]
+        return index + 1, totals + update_on(batch)
+
+    if looped > 1:
+        _, totals = tf.while_loop(lambda index, _: index < looped, update, (tf.constant(0), totals))
+    elif looped:
+        totals += update_on(order[..., :size])
+    if looped * size < rows:
+        totals += update_on(order[..., looped * size :])
+    return totals / rows
+
+
 class Program:
     """A traced fit of a compiled model: one trace for all seeds whose rows have the same shapes.
 
@@ -45,11 +79,11 @@ class Program:
 
         self.model = model
         self._settings = settings
-        self._metrics = metrics
+        self._steps = Steps(model, metrics)
         model.optimizer.build(model.trainable_variables)
         self._slots = [variable.numpy() for variable in model.optimizer.variables]
         self._best = [tf.Variable(variable.numpy(), trainable=False) for variable in model.variables]
-        self._rows_add_losses = self._lags = False
+        self._lags = False
         self._use(xla=xla)
 
     def _use(self, *, xla: bool) -> None:
@@ -68,7 +102,7 @@ class Program:
         import tensorflow as tf
 
         rows = tf.TensorSpec((None, *start.train.x.shape[1:]), start.train.x.dtype)
-        self._infer = tf.function(self._inference, (rows,), autograph=False)
+        self._infer = tf.function(self._steps.infer, (rows,), autograph=False)
         with no_gradients_kept():
             try:
                 self._run(start, epochs=0)
@@ -99,11 +133,8 @@ class Program:
 
         assign(self.model.variables, start.values)
         assign(self.model.optimizer.variables, self._slots)
-        rows = [start.train.x, start.train.y, start.validation.x, start.validation.y]
-        if start.weight is not None:
-            rows.append(start.weight)
         end: tuple[Progress, Any] = self._fit(
-            tf.constant(epochs), tf.constant(start.order_key), *map(tf.constant, rows)
+            tf.constant(epochs), tf.constant(start.order_key), *map(tf.constant, start.rows)
         )
         return end
 
@@ -122,7 +153,8 @@ class Program:
 
         # With one batch an epoch, in a model that is the same in training, the next epoch's forward pass is this one's
         # evaluation of the training rows: the history is completed with it afterwards. Evaluation does not weigh rows.
-        one_batch = x.shape[0] <= self._settings.batch_size
+        rows = x.shape[0]
+        one_batch = rows <= self._settings.batch_size
         self._lags = one_batch and weight is None and same_in_training(self.model)
 
         def update_on(batch: Any) -> Any:
@@ -132,7 +164,9 @@ class Program:
         both = tf.concat([x, x_val], axis=0)
 
         def epoch(progress: Progress) -> tuple[Progress]:
-            seen = self._epoch(progress.epoch, key, x.shape[0], update_on)
+            order = permutation(key, progress.epoch, rows) if self._settings.shuffle else tf.range(rows)
+            totals = tf.zeros(self._steps.width)
+            seen = epoch_of_updates(order, self._settings.batch_size, update_on, totals, static=self._xla)
             if self._lags:
                 row = [seen, tf.zeros_like(seen), *self._evaluate(x_val, (x_val, y_val))]
             else:
@@ -147,76 +181,19 @@ class Program:
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         return end._replace(history=end.history.stack()), judged
 
-    def _epoch(self, epoch: Any, key: Any, rows: int, update_on: Callable[[Any], Any]) -> Any:
-        """All updates of one epoch; returns loss and metrics averaged over its rows, each as of before its update."""
-        import tensorflow as tf
-
-        size = self._settings.batch_size
-        order = permutation(key, epoch, rows) if self._settings.shuffle else tf.range(rows)
-        # XLA knows static shapes only, so there the last batch stands apart; a graph is smaller with one update in it.
-        looped = rows // size if self._xla else -(-rows // size)
-
-        def update(index: Any, totals: Any) -> tuple[Any, Any]:
-            first = index * size
-            batch = tf.slice(order, [first], [size]) if self._xla else order[first : tf.minimum(first + size, rows)]
-            return index + 1, totals + update_on(batch)
-
-        totals = tf.zeros(1 + len(self._metrics))
-        if looped > 1:
-            _, totals = tf.while_loop(lambda index, _: index < looped, update, (tf.constant(0), totals))
-        elif looped:
-            totals = update_on(order[:size])
-        if looped * size < rows:
-            totals += update_on(order[looped * size :])
-        return totals / rows
-
     def _update(self, x: Any, y: Any, weight: Any) -> Any:
-        """Keras' training step; returns loss and metrics of the batch times its rows."""
+        """Keras' training step; returns the measurement of the batch times its rows."""
         import tensorflow as tf
 
         model, optimizer = self.model, self.model.optimizer
         with tf.GradientTape() as tape:
-            predicted = model(x, training=True)
-            loss = model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=True)
+            loss, measured = self._steps.loss(x, y, weight)
             scaled = optimizer.scale_loss(loss)
         optimizer.apply(tape.gradient(scaled, model.trainable_weights), model.trainable_weights)
-        return tf.stack([loss, *self._means(y, predicted)]) * tf.cast(tf.shape(x)[0], tf.float32)
-
-    def _inference(self, x: Any) -> tuple[Any, Any]:
-        """The model's output and, for a softmax, the logits that Keras keeps beside it for an exact cross-entropy."""
-        predicted = self.model(x, training=False)
-        regularizers = sum(weight.regularizer is not None for weight in self.model.trainable_weights)
-        self._rows_add_losses = len(self.model.losses) > regularizers
-        return predicted, getattr(predicted, "_keras_logits", None)
-
-    def _evaluate(self, both: Any, *parts: tuple[Any, Any]) -> list[Any]:
-        """Loss and metrics in inference mode over each of ``parts``, from one forward pass over ``both``.
-
-        A layer that adds a loss of its inputs, an activity regularizer say, adds it once a pass and so needs two.
-        """
-        outputs, logits = self._infer(both)
-        if self._rows_add_losses:
-            return [self._measure(x, y, self.model(x, training=False)) for x, y in parts]
-        measured, first = [], 0
-        for x, y in parts:
-            rows = slice(first, first + x.shape[0])
-            first = rows.stop
-            predicted = outputs[rows]
-            if logits is not None:
-                predicted._keras_logits = logits[rows]  # noqa: SLF001 - Keras has no public name for it
-            measured.append(self._measure(x, y, predicted))
         return measured
 
-    def _measure(self, x: Any, y: Any, predicted: Any) -> Any:
-        import tensorflow as tf
-
-        loss = self.model.compute_loss(x=x, y=y, y_pred=predicted, training=False)
-        return tf.stack([loss, *self._means(y, predicted)])
-
-    def _means(self, y: Any, predicted: Any) -> list[Any]:
-        import tensorflow as tf
-
-        return [tf.reduce_mean(tf.cast(metric(y, predicted), tf.float32)) for metric in self._metrics]
+    def _evaluate(self, both: Any, *parts: tuple[Any, Any]) -> list[Any]:
+        return self._steps.evaluate(self._infer, both, *parts)
 
     def _judge(self, progress: Progress, row: Any, epochs: Any) -> Progress:
         """Note the epoch's ``row``, keep the weights if they are the best yet, and say whether to go on."""

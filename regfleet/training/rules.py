@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from regfleet.training import runtime
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
 
     from regfleet.training.contract import Settings
 
+STACK = 32
+"""Seeds of a variant that a GPU trains side by side: always as many, so that the same kernels give the same bits."""
+STACK_WORK = 2.5e9
+"""Weights times rows of an update up to which one network leaves a GPU idle."""
 XLA_FROM = 20_000
 """Updates from which a fit is compiled by XLA. Measured on two cores: compiling takes 4 to 10 s and then saves 0.07 to
 0.3 ms an update, so that it pays within five fits of this length; shorter fits are faster as a plain graph."""
@@ -22,11 +28,19 @@ def pays_to_compile(model: keras.Model, rows: int, settings: Settings) -> bool:
 
     XLA draws random numbers tenfold slower than TensorFlow on a CPU, so a model with noise stays a graph there.
     """
-    import tensorflow as tf
-
     noisy = len(model.variables) > len(model.weights)
     updates = settings.epochs * -(-rows // settings.batch_size)
-    return updates >= XLA_FROM and not (noisy and not tf.config.get_visible_devices("GPU"))
+    return updates >= XLA_FROM and not (noisy and not runtime.has_gpu())
+
+
+def pays_to_stack(model: keras.Model, rows: int, settings: Settings) -> bool:
+    """Whether `STACK` seeds of ``model`` side by side are faster on this device than one after the other.
+
+    A GPU that trains one small network waits for its next operation nearly all the time. A network on images, or a
+    large one, keeps it busy; and a CPU has nothing left to fill.
+    """
+    small = model.count_params() * min(rows, settings.batch_size) <= STACK_WORK
+    return small and len(model.input_shape) == 2 and runtime.has_gpu()
 
 
 def same_in_training(model: keras.Model) -> bool:

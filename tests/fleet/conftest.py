@@ -34,14 +34,15 @@ class Source:
         """Nothing is known before something came."""
         return self.learnt > 0
 
-    def next(self):
-        """The next trials of the variant whose turn it is."""
+    def next(self, stack=1):
+        """The next trials of the variant whose turn it is, ``stack`` of them at least."""
+        size = max(self._size, stack)
         if not self._groups:
             return None
         group = self._groups.popleft()
-        if len(group.trials) > self._size:
-            self._groups.append(replace(group, trials=group.trials[self._size :]))
-        return replace(group, trials=group.trials[: self._size])
+        if len(group.trials) > size:
+            self._groups.append(replace(group, trials=group.trials[size:]))
+        return replace(group, trials=group.trials[:size])
 
     def learn(self, outcomes):
         """Count."""

@@ -82,6 +82,15 @@ def test_a_process_that_ray_moves_to_another_gpu_is_replaced(join):
         assert alone[1:] == ([], "")
 
 
+def test_a_gpu_gets_stacks_of_trials(join, schedule, data):
+    """Where a worker with a GPU trains three seeds side by side, it is given three at once."""
+    import work
+
+    with join(stack=3) as fleet:
+        sizes = [len(batch) for batch in fleet.run(schedule(6), work.see, data)]
+    assert sizes == [3] * 6
+
+
 def test_cpus_beside_gpus_work_too(cluster, join, schedule, data):
     """With a node without GPUs, its CPUs run trials as well, which see no GPU; the GPUs keep theirs."""
     beside = cluster.add_node(num_cpus=2)

@@ -10,16 +10,20 @@ GIB = 2**30
 NODE = {"CPU": 16.0, "GPU": 2.0}
 
 
-def test_the_memory_of_a_trial_is_counted(chunk, data):
-    """2 features, 512 and 256 units, 2 classes: 1536 + 131,328 + 514 weights, six times, and 4 rows of 774 numbers."""
-    weights = 3 * 512 + 513 * 256 + 257 * 2
-    assert gpus.trial_bytes(chunk, data["iris"]) == 1_000_000_000 + 4 * (6 * weights + 4 * 774)
+def test_the_memory_of_a_worker_is_counted(chunk, data):
+    """2 features, 512 and 256 units, 2 classes: 1536 + 131,328 + 514 weights, six times, and 4 rows of 774 numbers.
+
+    Trials side by side need that much each.
+    """
+    trial = 4 * (6 * (3 * 512 + 513 * 256 + 257 * 2) + 4 * (2 + 2 + 512 + 256 + 2))
+    assert gpus.worker_bytes(chunk, data["iris"], 1) == 1_000_000_000 + trial
+    assert gpus.worker_bytes(chunk, data["iris"], 32) == 1_000_000_000 + 32 * trial
 
 
 def test_a_model_of_the_users_own_is_not_guessed(chunk, data):
     """Nobody knows what it needs before it runs, so it gets a whole GPU."""
     own = replace(chunk, model=replace(chunk.model, hidden=(), activations=(), source="package.module:build"))
-    assert gpus.trial_bytes(own, data["iris"]) is None
+    assert gpus.worker_bytes(own, data["iris"], 32) is None
     assert gpus.share(None, 80 * GIB, [NODE]) == 1.0
 
 

@@ -1,6 +1,7 @@
 """Plans: variants with their controls, trial keys, chunks."""
 
 import dataclasses
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -8,16 +9,16 @@ import pytest
 from regfleet.datasets import SPLITS
 from regfleet.errors import InputError
 from regfleet.plan import Schedule, looks_of, make_plan, resolve_variants
-from regfleet.records import Dataset, ModelSpec, Outcome
+from regfleet.records import STACKED, Dataset, ModelSpec, Outcome
 from regfleet.study import read_study
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "fingerprint")}
 SPLIT = SPLITS["60/20/20"]
 
 
-def outcomes_of(chunk, seconds, status="done"):
+def outcomes_of(chunk, seconds, status="done", device="cpu", execution="graph"):
     """What a worker returns for the chunk when each trial takes so many seconds."""
-    return [Outcome(trial, status, "fused", seconds=seconds) for trial in chunk.trials]
+    return [Outcome(t, status, "fused", execution, seconds=seconds, device=device) for t in chunk.trials]
 
 
 def test_the_article_has_nine_variants_and_a_second_control():
@@ -115,6 +116,28 @@ def test_chunks_follow_the_measured_seconds():
     assert sizes[0] == 1
     assert set(sizes[1:11]) == {20}
     assert sizes[-1] < 5
+
+
+def test_a_gpu_gets_whole_stacks():
+    """A worker that trains 32 side by side gets 32, 64 and so on, or all that is left; a CPU beside it does not."""
+    plan = make_plan(read_study({"seeds": "100"}), SPLIT, DATA)
+    schedule, sizes = Schedule(plan.groups, 2, {}), defaultdict(list)
+    first = schedule.next(stack=32)
+    assert len(first.trials) == 32
+    schedule.learn(outcomes_of(first, 2.0, device="some GPU", execution=f"graph{STACKED}"))
+    assert len(schedule.next().trials) == 5
+    while chunk := schedule.next(stack=32):
+        sizes[chunk.variant.name].append(len(chunk.trials))
+    assert all(size % 32 == 0 for of_variant in sizes.values() for size in of_variant[:-1])
+    assert sum(map(sum, sizes.values())) == 1000 - 32 - 5
+
+
+def test_trials_that_fill_a_gpu_are_handed_out_by_their_time():
+    """Once trials came from a GPU that did not stack them, chunks of theirs are as on a CPU."""
+    plan = make_plan(read_study({"seeds": "100", "variant": [{"technique": "none"}]}), SPLIT, DATA)
+    schedule = Schedule(plan.groups, 2, {})
+    schedule.learn(outcomes_of(schedule.next(stack=32), 2.0, device="some GPU", execution="graph (one by one: large)"))
+    assert len(schedule.next(stack=32).trials) == 5
 
 
 def test_failed_trials_say_nothing_about_the_time():

@@ -5,6 +5,7 @@ import sys
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.metrics import (
@@ -20,10 +21,10 @@ from sklearn.metrics import (
 from regfleet import models, techniques
 from regfleet.datasets import SPLITS, cut, load_builtin, split_rows
 from regfleet.plan import make_plan
-from regfleet.records import Dataset, ModelSpec, Recipe, Training
+from regfleet.records import STACKED, Dataset, ModelSpec, Recipe, Training
 from regfleet.study import read_study
 from regfleet.techniques import TECHNIQUES, Definition
-from regfleet.training import fit
+from regfleet.training import fit, rules, runtime
 from regfleet.trial import run_chunk
 
 IRIS = load_builtin("iris")
@@ -284,3 +285,54 @@ def test_a_class_of_ones_own_trains_as_in_keras(batch_size):
     for name, values in reference.history.items():
         np.testing.assert_allclose(fused.history[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
     assert abs(reference.history["loss"][1] - reference.history["train_loss"][0]) > 1e-3
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """Take the path of a GPU, in stacks of three."""
+    monkeypatch.setattr(runtime, "has_gpu", lambda: True)
+    monkeypatch.setattr(rules, "STACK", 3)
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_on_a_gpu_seeds_are_trained_side_by_side():
+    """Five seeds in stacks of three and two score as `model.fit` does; the trace is paid for once."""
+    fields = {"seeds": "5", "variant": [{"technique": "dropout(0.3)"}], "training": {"epochs": 4}}
+    (_, chunk), (_, reference) = plan("fused", **fields).groups, plan("keras", **fields).groups
+    outcomes, expected = run_chunk(chunk, IRIS), run_chunk(reference, IRIS)
+    assert {outcome.execution for outcome in outcomes} == {f"graph{STACKED}"}
+    assert [outcome.trial for outcome in outcomes] == list(chunk.trials)
+    assert [outcome.trace_seconds > 0 for outcome in outcomes] == [True, False, False, False, False]
+    assert all(outcome.seconds > outcome.trace_seconds for outcome in outcomes)
+    for outcome, other in zip(outcomes, expected, strict=True):
+        assert outcome.metrics == pytest.approx(other.metrics, rel=1e-4)
+        np.testing.assert_allclose(outcome.history["val_loss"], other.history["val_loss"], rtol=1e-5)
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_rows_of_another_shape_make_another_stack():
+    """Seeds whose training rows hold other categories have inputs of other widths, and are stacked apart."""
+    rare = np.where(np.arange(60) % 20 == 0, np.arange(60).astype(str), "common")
+    table = pd.DataFrame({"size": np.arange(60) % 7 / 7.0, "kind": rare})
+    data = Dataset("table", table, np.arange(60) % 2, ("no", "yes"), "table")
+    (chunk,) = make_plan(
+        read_study(
+            {"model": {"hidden": [4]}, "training": {"epochs": 2}, "seeds": "6", "variant": [{"technique": "none"}]}
+        ),
+        SPLIT,
+        {"table": data},
+    ).groups
+    widths = {cut(data, SPLIT, trial.seed).train.x.shape[1] for trial in chunk.trials}
+    outcomes = run_chunk(chunk, data)
+    assert len(widths) > 1
+    assert {(outcome.status, outcome.execution) for outcome in outcomes} == {("done", f"graph{STACKED}")}
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_what_cannot_be_stacked_runs_one_by_one(monkeypatch):
+    """A network that fills the GPU by itself is trained alone, and every trial says why."""
+    monkeypatch.setattr(rules, "STACK_WORK", 10)
+    (chunk,) = plan("fused", seeds="2", variant=[{"technique": "none"}]).groups
+    assert {outcome.execution for outcome in run_chunk(chunk, IRIS)} == {
+        "graph (one by one: one network fills the device)"
+    }

@@ -1,0 +1,166 @@
+"""Seeds side by side in one program compute what each of them computes alone."""
+
+from dataclasses import replace
+from typing import get_args
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from regfleet import training
+from regfleet.records import Recipe, Rows, Sets, Training, history_columns
+from regfleet.study.fields import Optimizer
+from regfleet.training import rules, runtime
+
+VARIANTS = ["none", "l1 all", "l2 first", "dropout first", "dropout four", "batchnorm one", "batchnorm all"]
+
+
+@pytest.fixture(autouse=True)
+def _as_on_a_gpu(monkeypatch):
+    """Take the path of a GPU, in stacks of four."""
+    monkeypatch.setattr(runtime, "has_gpu", lambda: True)
+    monkeypatch.setattr(rules, "STACK", 4)
+    training._PROGRAMS.clear()
+    yield
+    training._PROGRAMS.clear()
+
+
+def shuffled(sets, seed):
+    """The same rows in other roles."""
+    x, y = (np.concatenate([getattr(part, name) for part in (sets.train, sets.validation, sets.test)]) for name in "xy")
+    order = np.random.default_rng(seed).permutation(len(x))
+    ends = (len(sets.train.x), len(sets.train.x) + len(sets.validation.x))
+    return replace(
+        sets,
+        **dict(
+            zip(("train", "validation", "test"), map(Rows, *(np.split(p[order], ends) for p in (x, y))), strict=True)
+        ),
+    )
+
+
+def side_by_side(recipe, sets, seeds, name="stack"):
+    """Fits of these seeds, each with rows of its own."""
+    return training.fit_side_by_side(recipe, [shuffled(sets, seed) for seed in seeds], seeds, name)
+
+
+def assert_same_fit(found, expected, rtol=1e-5):
+    """Equal histories, weights, predictions and epochs, within float32 rounding."""
+    assert found.history.keys() == expected.history.keys()
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(found.history[name], values, rtol=rtol, atol=2e-6, err_msg=name)
+    for weight, other in zip(found.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(weight, other, rtol=rtol, atol=2e-5)
+    assert (found.best_epoch, found.diverged_at) == (expected.best_epoch, expected.diverged_at)
+    for when in ("last", "best"):
+        assert found.penalty[when] == pytest.approx(expected.penalty[when], rel=1e-4)
+        for rows in ("train", "val", "test"):
+            np.testing.assert_allclose(found.predictions[when][rows], expected.predictions[when][rows], atol=2e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_seed_trains_as_in_keras(variant, article, small, iris):
+    """Three seeds in a stack of four, each with its rows, order, weights and noise: the numbers of `model.fit`."""
+    recipe = article(12, small.model)[variant]
+    fits = side_by_side(recipe, iris, [1, 2, 7])
+    for seed, fit in zip((1, 2, 7), fits, strict=True):
+        assert fit.execution == "graph, seeds stacked"
+        assert_same_fit(fit, training.fit(recipe, shuffled(iris, seed), seed, "keras", variant))
+
+
+@pytest.mark.parametrize("optimizer", get_args(Optimizer))
+def test_every_optimizer_of_a_study_works_number_by_number(optimizer, small, iris):
+    """Each updates a stack as it updates one seed alone, with batches that leave a rest."""
+    recipe = replace(small, training=replace(small.training, optimizer=optimizer, learning_rate=0.01))
+    (_, fit) = side_by_side(recipe, iris, [1, 2])
+    assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "keras", optimizer), rtol=1e-4)
+
+
+def test_company_changes_no_bit(article, small, iris):
+    """A seed has the same history and weights alone in its stack, in a full one, and wherever it stands there."""
+    recipe = article(8, small.model)["batchnorm all"].insert(
+        "dense_1", "dropout", lambda name: keras.layers.Dropout(0.4, name=name)
+    )
+    alone, full = side_by_side(recipe, iris, [5])[0], side_by_side(recipe, iris, [2, 9, 5, 3])[2]
+    for name in history_columns("classification"):
+        np.testing.assert_array_equal(alone.history[name], full.history[name])
+    for weight, other in zip(alone.weights, full.weights, strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+def test_each_seed_stops_for_itself(small, iris):
+    """With early stopping, seeds of a stack end at epochs of their own, with the weights they had there."""
+    recipe = replace(small, training=Training(60, 25, "sgd", learning_rate=0.8, early_stopping=2))
+    fits = side_by_side(recipe, iris, [0, 1, 2])
+    assert len({len(fit.history["loss"]) for fit in fits}) > 1
+    for seed, fit in enumerate(fits):
+        assert_same_fit(fit, training.fit(recipe, shuffled(iris, seed), seed, "fused", "alone"), rtol=1e-3)
+
+
+def test_a_seed_that_diverges_takes_no_other_with_it(small, iris):
+    """A row that is no number ends one seed; its history ends there, the other's is what it is alone."""
+    good = shuffled(iris, 1)
+    x = good.train.x.copy()
+    x[3, 0] = np.nan
+    bad = replace(good, train=Rows(x, good.train.y))
+    first, second = training.fit_side_by_side(small, [bad, good], [0, 1], "diverging")
+    assert first.diverged_at is not None
+    assert len(first.history["loss"]) == first.diverged_at
+    assert_same_fit(second, training.fit(small, good, 1, "keras", "alone"))
+
+
+def test_weighted_classes(small, iris):
+    """The weights of each seed's own rows count in its updates."""
+    recipe = replace(small, training=replace(small.training, class_weight="balanced"))
+    (_, fit) = side_by_side(recipe, iris, [1, 2])
+    assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "keras", "weighted"))
+
+
+def test_a_regression(small, iris):
+    """One number to predict, judged by squared and absolute error."""
+    number = Sets(
+        *(Rows(part.x[:, :3], part.x[:, 3:]) for part in (iris.train, iris.validation, iris.test)), task="regression"
+    )
+    (_, fit) = side_by_side(small, number, [1, 2])
+    assert_same_fit(fit, training.fit(small, shuffled(number, 2), 2, "keras", "regression"))
+
+
+def test_as_many_updates_as_pay_are_compiled(small, iris):
+    """Where XLA pays, a stack is compiled as well, and says so."""
+    recipe = replace(small, training=Training(5000, 25, "sgd", early_stopping=1))
+    (_, fit) = side_by_side(recipe, iris, [1, 2])
+    assert fit.execution == "xla, seeds stacked"
+    assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "fused", "compiled"), rtol=1e-3)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Sorter(keras.layers.Layer):
+    """An operation that works on one seed only."""
+
+    def call(self, x):
+        """Add zero times a number that is drawn in a way that cannot be mapped."""
+        return x + 0 * tf.random.experimental.stateless_shuffle(tf.stop_gradient(x), [1, 2])
+
+
+def constrained(name):
+    """A layer whose kernel is kept within a norm, which a stack of kernels does not have."""
+    return keras.layers.Dense(6, kernel_constraint=keras.constraints.MaxNorm(0.9), name=name)
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"), [(lambda name: Sorter(name=name), "StatelessShuffle"), (constrained, "constraint")]
+)
+def test_what_cannot_be_stacked_is_said(layer, reason, small, iris):
+    """Such a model is refused with the reason, and trains one by one."""
+    recipe = small.insert("dense_2", "odd", layer)
+    with pytest.raises(ValueError, match=reason):
+        side_by_side(recipe, iris, [1, 2])
+    assert training.fit(recipe, iris, 1, "fused", "alone").execution == "graph"
+
+
+def test_a_large_network_or_one_on_images_is_not_stacked(small, iris):
+    """It keeps a GPU busy by itself: 4,500 rows of a batch times 68 thousand weights are over the limit."""
+    large = Recipe(replace(small.model, hidden=(512, 128)), Training(2, 8000, "sgd"))
+    many = replace(iris, train=Rows(np.tile(iris.train.x, (50, 1)), np.tile(iris.train.y, (50, 1))))
+    with pytest.raises(ValueError, match="fills the device"):
+        training.fit_side_by_side(large, [many], [1], "large")
