@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +18,12 @@ from regfleet.errors import FleetError, InputError
 from regfleet.masking import masked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from ray.job_submission import JobSubmissionClient
 
+
+PROGRESS = re.compile(r"\d+/\d+ trials\b")
 
 Address = Annotated[
     str,
@@ -146,7 +153,8 @@ class _Follow:
         from regfleet.jobs import exit_code, follow
 
         try:
-            archive = follow(self.client, self.name, typer.echo)
+            with _showing() as show:
+                archive = follow(self.client, self.name, show)
         except KeyboardInterrupt:
             say(f"no longer following {self.name}, which goes on")
             self.say_how()
@@ -160,6 +168,28 @@ class _Follow:
         if why:
             say(why)
         raise typer.Exit(code)
+
+
+@contextmanager
+def _showing() -> Iterator[Callable[[str], object]]:
+    """A function that prints the lines of a job; on a terminal each line of progress takes the place of the last."""
+    if not sys.stdout.isatty():
+        yield typer.echo
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    from regfleet.terminal import console
+
+    with console(1) as screen, Live(console=screen, transient=True, auto_refresh=False) as live:
+
+        def show(line: str) -> None:
+            is_progress = PROGRESS.match(line)
+            live.update(Text(line) if is_progress else "", refresh=True)
+            if not is_progress:
+                screen.print(line, markup=False, soft_wrap=True)
+
+        yield show
 
 
 def _keep(archive: bytes, out: Path) -> None:

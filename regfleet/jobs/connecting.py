@@ -73,9 +73,9 @@ def connect(answer: Answer) -> JobSubmissionClient:
     os.environ["RAY_API_SERVER_ADDRESS"] = answer.url
     from ray.job_submission import JobSubmissionClient
 
-    # Each upload and each closed connection is news to nobody.
+    # Each upload, each large file and each closed connection is news to nobody.
     for handler in logging.getLogger("ray").handlers:
-        handler.setLevel(logging.WARNING)
+        handler.setLevel(logging.ERROR)
     return JobSubmissionClient(
         answer.url, headers={"Authorization": f"Bearer {answer.token}"} if answer.token else None
     )

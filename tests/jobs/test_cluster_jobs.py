@@ -1,7 +1,10 @@
 """Studies as jobs of a real Ray head: started once, followed, stopped, and their reports brought back."""
 
 import re
+import shlex
+import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -39,6 +42,25 @@ def test_the_report_of_a_job_comes_back(head, finished):
     assert "</html>" in (out / "report.html").read_text()
     assert not list(head.home.rglob("pwned"))
     assert list(folder.iterdir()) == []
+
+
+def test_on_a_terminal_progress_takes_one_line(head, finished):
+    """Progress is drawn and taken away again, and what the study says at its end stands."""
+    folder, _, _, done = finished
+    name = re.search(r"(regfleet-[0-9a-f]{12}) started", done.stderr)[1]
+    command = shlex.join(head.command("jobs", name, "--address", "{url}"))
+    shown = subprocess.run(
+        ["script", "-qec", command, "/dev/null"],
+        cwd=folder,
+        env=head.environment(folder) | {"TERM": "xterm", "COLUMNS": "100"},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    shutil.rmtree(folder / "reports")
+    after = re.split(rb"4/4 trials[^\r]*", shown)[-1]
+    assert after.startswith(b"\r\x1b[2K")  # erases the line
+    assert b"accuracy on 36 test rows" in after
 
 
 def test_a_driver_that_joins_a_cluster_says_where_its_dashboard_is(head, finished):
