@@ -171,7 +171,7 @@ class _Follow:
 
 
 @contextmanager
-def _showing() -> Iterator[Callable[[str], object]]:
+def _showing() -> Iterator[Callable[[str], None]]:
     """A function that prints the lines of a job; on a terminal each line of progress takes the place of the last."""
     if not sys.stdout.isatty():
         yield typer.echo
