@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from ray.cluster_utils import Cluster
@@ -53,10 +54,24 @@ def _nodes():
 
 
 @pytest.fixture
-def nodes(_nodes):
-    """A cluster with a head alone; what a test adds goes after it."""
+def none_left(processes):
+    """A function that fails unless every process of ours is gone within half a minute."""
+
+    def wait():
+        deadline = time.monotonic() + 30
+        while left := processes():
+            assert time.monotonic() < deadline, left
+            time.sleep(0.2)
+
+    return wait
+
+
+@pytest.fixture
+def nodes(_nodes, none_left):
+    """A cluster with a head alone; what a test adds goes after it, and no worker of ours may stay."""
     yield _nodes
     _nodes.clear()
+    none_left()
 
 
 class Notes(list):

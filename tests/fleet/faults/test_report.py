@@ -27,7 +27,7 @@ def failures(out):
     return {seeds: reason for reason, seeds in told}, command
 
 
-def test_lost_trials_are_told_and_come_back(driver, worker_environment, processes, tmp_path):
+def test_lost_trials_are_told_and_come_back(driver, worker_environment, none_left, tmp_path):
     """Trials that lose three workers, hang, or take all memory fail alone, each with its reason, and then run again.
 
     Memory is watched by Ray's own monitor, whose limit is a little above what is in use now.
@@ -49,7 +49,7 @@ def test_lost_trials_are_told_and_come_back(driver, worker_environment, processe
     assert reasons["seed 1"].startswith("its worker was lost 3 times, last: WorkerCrashedError: The worker died")
     assert reasons["seed 2"] == "did not finish within 6 s; --trial-timeout sets the limit"
     assert re.match("its worker was lost 3 times, last: OutOfMemoryError: .* running low on memory$", reasons["seed 3"])
-    assert processes() == []
+    none_left()
     again = driver(*shlex.split(command)[1:], "--in-process", setup=PRETENDED.format("pretend"))
     _, stderr = again.communicate(timeout=60)
     assert again.returncode == 0, stderr
