@@ -18,7 +18,7 @@ from regfleet.results import Place, Results, load
 from regfleet.study import Study, read_study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pandas as pd
 
@@ -160,10 +160,10 @@ def write_report(
     from regfleet.report import exports, render
 
     headlines = {data.dataset: data.headline for data in summary.datasets}
-    files = {
+    files: dict[str, bytes | Iterator[bytes]] = {
         "report.html": render(summary, facts, failures, trials, headlines, templates).encode(),
         "leaderboard.csv": exports.leaderboard_csv(summary).encode(),
-        "trials.csv": b"".join(block.encode() for block in exports.trials_csv_blocks(trials)),
+        "trials.csv": (block.encode() for block in exports.trials_csv_blocks(trials)),
     }
     for name, content in files.items():
         place.write(name, content)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError, ResultsError, StorageError
-from regfleet.results.place import FOLDERS, LOCK, Place, reason
+from regfleet.results.place import FOLDERS, LOCK, Place, blocks, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,14 +51,15 @@ class LocalPlace(Place):
         with os.fdopen(self._open(name, os.O_RDONLY), "rb") as file:
             return file.read()
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes | Iterator[bytes]) -> None:
         """Write beside, flush to disk, rename: readers see the old file or the new one."""
         beside = self._path(f"{name}.tmp")
         try:
             self._folder_of(name)
             beside.unlink(missing_ok=True)
             with os.fdopen(self._open(f"{name}.tmp", os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-                file.write(content)
+                for block in blocks(content):
+                    file.write(block)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._path(name))

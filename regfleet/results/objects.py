@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from regfleet.errors import InputError, ResultsError, StorageError
 from regfleet.masking import masked
-from regfleet.results.place import LOCK, Place, reason
+from regfleet.results.place import LOCK, Place, blocks, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -94,11 +94,12 @@ class ObjectPlace(Place):
             content: bytes = source.read()
         return content
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes | Iterator[bytes]) -> None:
         """Put the object; it is there when its upload is complete."""
         try:
             with self.filesystem.open_output_stream(self.path(name)) as sink:
-                sink.write(content)
+                for block in blocks(content):
+                    sink.write(block)
         except OSError as problem:
             raise StorageError(
                 f"--out: expected a bucket that can be written; got {self.at(name)} ({masked(reason(problem))})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from regfleet.errors import InputError, ResultsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
 FOLDERS = ("trials", "histories")
@@ -35,8 +36,8 @@ class Place(ABC):
         """The content of a file; raises FileNotFoundError, and OSError for what cannot or must not be read."""
 
     @abstractmethod
-    def write(self, name: str, content: bytes) -> None:
-        """Put ``content`` in the place of whatever has that name; raises StorageError when it cannot."""
+    def write(self, name: str, content: bytes | Iterator[bytes]) -> None:
+        """Put ``content`` or its blocks in the place of whatever has that name; raises StorageError when it cannot."""
 
     @abstractmethod
     def sizes(self, folder: str) -> Mapping[str, int | None]:
@@ -108,6 +109,11 @@ def place_of(out: str | Path | Place) -> Place:
     if scheme in ("s3", "gs"):
         return object_place(str(out))
     raise InputError(f"--out: expected a path, or a URL with s3://, gs:// or file://; got one with {scheme}://")
+
+
+def blocks(content: bytes | Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks of what is to be written."""
+    return content if isinstance(content, Iterator) else iter((content,))
 
 
 def reason(problem: Exception) -> str:

@@ -156,13 +156,17 @@ def _load(place: Place) -> Results:
     # Trials first: the histories of what they hold were written before them.
     tables = each_part(place, "trials", rows, problems)
     kept = each_part(place, "histories", keys, problems)
-    trials = pa.concat_tables([schema.empty_table(), *tables.values()]).to_pandas()
+    table = pa.concat_tables([schema.empty_table(), *tables.values()])
+    # Rows are chosen by a few columns, so that all the others are held once.
+    trials = table.select(["key", "status", "dataset", "variant", "seed"]).to_pandas()
     trials = trials.sort_values("status", key=lambda status: status.map(RANK), kind="stable")
     # A finished trial counts only with its history; a failed one has none.
     known = {key for found in kept.values() for key in found.to_pylist()}
     whole = trials["key"].isin(known) | (trials["status"] == "failed")
-    trials = trials[whole].drop_duplicates("key").sort_values(["dataset", "variant", "seed"], ignore_index=True)
-    return Results(place, pd.DataFrame(trials), tuple(problems))
+    chosen = trials[whole].drop_duplicates("key").sort_values(["dataset", "variant", "seed"]).index
+    tables.clear()
+    table = table.take(pa.array(chosen))
+    return Results(place, pd.DataFrame(table.to_pandas(self_destruct=True, split_blocks=True)), tuple(problems))
 
 
 def _groups(part: pq.ParquetFile, dataset: str, variants: Collection[str]) -> list[int]:
