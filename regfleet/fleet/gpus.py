@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from regfleet.records import Chunk, Dataset
 
-CONTEXT_BYTES = 1_000_000_000
-"""What a process that uses TensorFlow holds on a GPU before its first number."""
+CONTEXT_BYTES = 2_000_000_000
+"""What a process that uses TensorFlow holds on a GPU before its first number, and the programs that it keeps."""
 COPIES_OF_WEIGHTS = 6
 """Values, gradients, the optimizer's two slots, the best and the last epoch's values."""
 USABLE = 0.9

@@ -25,7 +25,8 @@ ENGINES = ("fused", "keras")
 
 _PROGRAMS: OrderedDict[tuple[object, ...], Program | Stack | str] = OrderedDict()
 """Traced fits of this process, the least recently used first; a text says why a fit cannot be traced."""
-_KEPT_PROGRAMS = 16
+_KEPT_PROGRAMS, _KEPT_BYTES = 16, 1_000_000_000
+"""How many are kept, and for how many bytes of variables, which stay on a GPU: the last one in any case."""
 
 
 def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> Fit:
@@ -91,9 +92,13 @@ def _kept(
     program: Any = trace(recipe, sets, seed) if fresh else _PROGRAMS.pop(key)
     trace_seconds = time.perf_counter() - started if fresh else 0.0
     _PROGRAMS[key] = program
-    while len(_PROGRAMS) > _KEPT_PROGRAMS:
+    while len(_PROGRAMS) > 1 and (len(_PROGRAMS) > _KEPT_PROGRAMS or sum(map(_held, _PROGRAMS.values())) > _KEPT_BYTES):
         _PROGRAMS.popitem(last=False)
     return program, trace_seconds
+
+
+def _held(program: Program | Stack | str) -> int:
+    return 0 if isinstance(program, str) else program.held_bytes
 
 
 def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:

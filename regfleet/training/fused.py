@@ -82,7 +82,9 @@ class Program:
         self._steps = Steps(model, metrics)
         model.optimizer.build(model.trainable_variables)
         self._slots = [variable.numpy() for variable in model.optimizer.variables]
-        self._best = [tf.Variable(variable.numpy(), trainable=False) for variable in model.variables]
+        values = [variable.numpy() for variable in model.variables]
+        self._best = [tf.Variable(value, trainable=False) for value in values]
+        self.held_bytes = sum(array.nbytes for array in (*values, *values, *self._slots))
         self._lags = False
         self._use(xla=xla)
 

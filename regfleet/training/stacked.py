@@ -75,6 +75,8 @@ class Stack:
         self._optimizer.build(self._trainable)
         self._slots = [variable.numpy() for variable in self._optimizer.variables]
         self._last, self._best = ([tf.Variable(v.value, trainable=False) for v in self._values] for _ in range(2))
+        held = [*self._optimizer.variables, *self._values, *self._last, *self._best]
+        self.held_bytes = sum(variable.numpy().nbytes for variable in held)
 
     def trace(self, starts: Sequence[Start]) -> None:
         """Trace the fit for rows of the shapes in ``starts``: what cannot be traced or mapped fails here.

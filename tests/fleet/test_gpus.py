@@ -16,8 +16,8 @@ def test_the_memory_of_a_worker_is_counted(chunk, data):
     Trials side by side need that much each.
     """
     trial = 4 * (6 * (3 * 512 + 513 * 256 + 257 * 2) + 4 * (2 + 2 + 512 + 256 + 2))
-    assert gpus.worker_bytes(chunk, data["iris"], 1) == 1_000_000_000 + trial
-    assert gpus.worker_bytes(chunk, data["iris"], 32) == 1_000_000_000 + 32 * trial
+    assert gpus.worker_bytes(chunk, data["iris"], 1) == 2_000_000_000 + trial
+    assert gpus.worker_bytes(chunk, data["iris"], 32) == 2_000_000_000 + 32 * trial
 
 
 def test_a_model_of_the_users_own_is_not_guessed(chunk, data):

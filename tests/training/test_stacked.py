@@ -1,5 +1,7 @@
 """Seeds side by side in one program compute what each of them computes alone."""
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import get_args
 
@@ -86,6 +88,21 @@ def test_company_changes_no_bit(article, small, iris):
         np.testing.assert_array_equal(alone.history[name], full.history[name])
     for weight, other in zip(alone.weights, full.weights, strict=True):
         np.testing.assert_array_equal(weight, other)
+
+
+def test_programs_are_kept_for_so_many_bytes(small, iris, monkeypatch):
+    """A stack that is used no more goes, with its variables, when others need its room; the newest stays."""
+    side_by_side(small, iris, [1], "first")
+    (first,) = training._PROGRAMS.values()
+    # Values, last and best weights of four seeds of 4·8+8 + 8·6+6 + 6·3+3 numbers; slots of SGD: step and rate.
+    assert first.held_bytes == 4 * (3 * 4 * 115) + 8 + 4
+    gone = weakref.ref(first)
+    del first
+    monkeypatch.setattr(training, "_KEPT_BYTES", 6000)
+    side_by_side(small, iris, [1], "second")
+    gc.collect()
+    assert [key[1] for key in training._PROGRAMS] == ["second"]
+    assert gone() is None
 
 
 def test_each_seed_stops_for_itself(small, iris):
