@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from regfleet.records import Outcome, Variant
 
 PLAIN_SECONDS = 5.0
+FOLLOWED = "REGFLEET_FOLLOWED"
+"""In the environment of a job whose lines another terminal follows: they hold the leaderboard as well."""
+FOLLOWS = "│ "
+"""How the leaderboard's lines begin there; they belong to the line of progress before them."""
 
 
 @contextmanager
@@ -121,6 +125,11 @@ class Progressing(Watch):
             best = f"; best mean so far {self._score(ahead)}, {self._labels[ahead]}" if self._counts[ahead] else ""
             left = f", {left}" if left and self._done < self._total else ""
             self._screen.print(counted + left + best, markup=False, soft_wrap=True)
+            if os.environ.get(FOLLOWED):
+                with self._screen.capture() as drawn:
+                    self._screen.print(self._table())
+                for line in drawn.get().splitlines():
+                    self._screen.print(FOLLOWS + line, markup=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Take the live picture away; the final table follows."""
@@ -133,6 +142,10 @@ class Progressing(Watch):
         self._sums[variant] += score
 
     def _picture(self) -> Group:
+        return Group(self._bar, self._table())
+
+    def _table(self) -> Table:
+        """The leaderboard so far, as much of it as there is room for."""
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name, justify in (
             ("Variant", "left"),
@@ -144,7 +157,7 @@ class Progressing(Watch):
         for name in sorted(self._labels, key=self._mean, reverse=True)[:room]:
             counted = f"{self._counts[name]}/{self._planned.get(name, 0)}"
             table.add_row(escape(self._labels[name]), counted, self._score(name))
-        return Group(self._bar, table)
+        return table
 
     def _mean(self, variant: str) -> float:
         """The mean score so far; below any other while there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import sys
 import time
 from contextlib import contextmanager
@@ -53,12 +54,14 @@ def submit(
     """
     from regfleet.cli.ordering import order_of
     from regfleet.jobs import CODE, entrypoint, fingerprint, start
+    from regfleet.terminal import FOLLOWED
 
     order = order_of(command)
     if masked(order.out) != order.out:
         msg = f"submit: expected --out without keys, which the head has (docs/clusters.md); got {masked(order.out)}"
         raise InputError(msg)
     client, url = _reach(address)
+    terminal = shutil.get_terminal_size()
     with order.parcel.staged(order.texts) as folder:
         key = fingerprint(folder, order.command)
         remote = ["regfleet.jobs.remote", key, order.fetched, *order.command]
@@ -68,6 +71,8 @@ def submit(
             entrypoint(remote, CODE),
             folder,
             {"regfleet": masked(shlex.join(["regfleet", *command]))},
+            # What the job prints is read in this terminal.
+            {FOLLOWED: "1", "COLUMNS": str(terminal.columns), "LINES": str(terminal.lines)},
         )
     for ended in started.before:
         say(f"{ended} has ended; what it finished is kept and not run again")
@@ -172,21 +177,26 @@ class _Follow:
 
 @contextmanager
 def _showing() -> Iterator[Callable[[str], None]]:
-    """A function that prints the lines of a job; on a terminal each line of progress takes the place of the last."""
-    if not sys.stdout.isatty():
-        yield typer.echo
-        return
+    """A function that prints the lines of a job; on a terminal progress and leaderboard take the place of the last."""
     from rich.live import Live
     from rich.text import Text
 
-    from regfleet.terminal import console
+    from regfleet.terminal import FOLLOWS, console
 
+    if not sys.stdout.isatty():
+        yield lambda line: None if line.startswith(FOLLOWS) else typer.echo(line)
+        return
     with console(1) as screen, Live(console=screen, transient=True, auto_refresh=False) as live:
+        picture: list[str] = []
 
         def show(line: str) -> None:
-            is_progress = PROGRESS.match(line)
-            live.update(Text(line) if is_progress else "", refresh=True)
-            if not is_progress:
+            if not line.startswith(FOLLOWS):
+                picture.clear()
+            is_drawn = line.startswith(FOLLOWS) or PROGRESS.match(line)
+            if is_drawn:
+                picture.append(line.removeprefix(FOLLOWS))
+            live.update(Text("\n".join(picture)), refresh=True)
+            if not is_drawn:
                 screen.print(line, markup=False, soft_wrap=True)
 
         yield show

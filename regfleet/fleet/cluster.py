@@ -18,7 +18,7 @@ log = logging.getLogger("regfleet.fleet")
 LOOK_SECONDS = 5.0
 ASK_SECONDS = 15.0
 SILENCE_SECONDS = 60.0
-HEAD_SECONDS = 40.0
+HEAD_SECONDS = 35.0
 """Ray ends the process of a driver whose head was lost for 60 s, whatever the driver does; we leave before."""
 
 

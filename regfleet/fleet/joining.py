@@ -34,7 +34,7 @@ JOINING_ENVIRONMENT = {
     "RAY_grpc_client_keepalive_timeout_ms": "10000",
 }
 
-OPEN_CLUSTER = "the cluster at %s asks for no token: whoever reaches its ports can run code there. See cluster.yaml"
+OPEN_CLUSTER = "the cluster at %s asks for no token, and whoever reaches its ports can run code there. See cluster.yaml"
 
 
 def start(settings: FleetSettings, note: Callable[[str], object]) -> None:

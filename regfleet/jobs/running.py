@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
-import shutil
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +40,14 @@ def entrypoint(arguments: Sequence[str], code: str) -> str:
     return f'PYTHONPATH="$PWD/{code}${{PYTHONPATH:+:$PYTHONPATH}}" exec python -m {shlex.join(arguments)}'
 
 
-def start(client: JobSubmissionClient, name: str, command: str, folder: Path, metadata: dict[str, str]) -> Started:
+def start(
+    client: JobSubmissionClient,
+    name: str,
+    command: str,
+    folder: Path,
+    metadata: dict[str, str],
+    environment: dict[str, str],
+) -> Started:
     """Start a job unless one of this name runs; after one that has ended its successor gets a number."""
     if not NAME.fullmatch(name):
         msg = f"--id: expected letters, digits, dots and dashes; got {name!r}"
@@ -57,11 +63,7 @@ def start(client: JobSubmissionClient, name: str, command: str, folder: Path, me
                     metadata=dict(metadata),
                     runtime_env={
                         "working_dir": str(folder),
-                        "env_vars": {
-                            "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS),
-                            # What it prints is read in this terminal.
-                            "COLUMNS": str(shutil.get_terminal_size().columns),
-                        },
+                        "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), **environment},
                     },
                 )
         except RuntimeError as problem:

@@ -12,7 +12,7 @@ from regfleet.report.shown import controls, curve, ordered, shown
 from regfleet.report.text import DASH, Scale, clean, gap_scale, number, scale, slug
 from regfleet.report.words import Chip, chip
 
-_VERDICT_ORDER = ("Better", "Equivalent", "Undecided", "Control", "Worse", "Failed")
+_VERDICT_ORDER = ("Better", "Equivalent", "Undecided", "Control", "Worse", "Failed", "No trial yet")
 
 
 @dataclass(frozen=True, slots=True)

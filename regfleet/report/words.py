@@ -33,12 +33,13 @@ VERDICTS = MappingProxyType(
 )
 CONTROL = Chip("◆", "Control", "neutral")
 FAILED = Chip("!", "Failed", "warn")
+WAITING = Chip("○", "No trial yet", "neutral")
 
 
 def chip(row: VariantSummary) -> Chip:
-    """The verdict on a variant: a control is one, and a variant without a finished trial has failed."""
+    """The verdict on a variant; one without a finished trial has failed, or waits for its first."""
     if not row.finished:
-        return FAILED
+        return FAILED if row.failed or row.diverged else WAITING
     return (
         VERDICTS[row.comparison.verdict]
         if row.comparison

@@ -71,7 +71,7 @@ def test_a_token_opens_what_asks_for_one(head, tmp_path):
     mode, address = head
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
-    warning = f"the cluster at {address} asks for no token: whoever reaches its ports can run code there. "
+    warning = f"the cluster at {address} asks for no token, and whoever reaches its ports can run code there. "
     warning += "See cluster.yaml"
     warned = [] if mode == "token" else [warning]
     assert python(JOIN, address, home=tmp_path, RAY_AUTH_TOKEN_PATH=str(file)) == f"joined 1 {warned}"

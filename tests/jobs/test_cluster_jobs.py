@@ -36,6 +36,7 @@ def test_the_report_of_a_job_comes_back(head, finished):
     """The log is followed, all trials and the report are here, and no shell has run what a name holds."""
     folder, out, _, done = finished
     assert "4/4 trials" in done.stdout
+    assert "Mean test accuracy so far" not in done.stdout  # a pipe gets a line, a terminal the whole leaderboard
     assert "regfleet-results" not in done.stdout
     assert "regfleet-code" not in done.stdout  # the command as the job's shell got it
     assert len(regfleet.load(out).trials) == 4
@@ -44,8 +45,8 @@ def test_the_report_of_a_job_comes_back(head, finished):
     assert list(folder.iterdir()) == []
 
 
-def test_on_a_terminal_progress_takes_one_line(head, finished):
-    """Progress is drawn and taken away again, and what the study says at its end stands."""
+def test_a_terminal_shows_the_leaderboard_of_a_job(head, finished):
+    """Progress and leaderboard are drawn and taken away again, and what the study says at its end stands."""
     folder, _, _, done = finished
     name = re.search(r"(regfleet-[0-9a-f]{12}) started", done.stderr)[1]
     command = shlex.join(head.command("jobs", name, "--address", "{url}"))
@@ -58,8 +59,9 @@ def test_on_a_terminal_progress_takes_one_line(head, finished):
         check=True,
     ).stdout
     shutil.rmtree(folder / "reports")
-    after = re.split(rb"4/4 trials[^\r]*", shown)[-1]
-    assert after.startswith(b"\r\x1b[2K")  # erases the line
+    *_, after = shown.rpartition(b"Mean test accuracy so far")
+    table, _, after = after.partition(b"\r\x1b[2K")  # erases a line
+    assert re.search(rb"No regularization +2/2 +\d\d\.\d%", table)
     assert b"accuracy on 36 test rows" in after
 
 

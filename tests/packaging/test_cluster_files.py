@@ -14,6 +14,12 @@ from ray.runtime_env import RuntimeEnv
 from regfleet.cli.comparing import compare
 
 FILES = ("cluster.yaml", "examples/cluster-on-premises.yaml")
+HEALTH = {
+    "RAY_health_check_period_ms": "3000",
+    "RAY_health_check_timeout_ms": "5000",
+    "RAY_health_check_failure_threshold": "3",
+}
+"""The head gives up a machine that was cut off in seconds; tests/fleet/slow measures it."""
 
 
 @pytest.fixture(params=FILES)
@@ -60,6 +66,12 @@ def test_every_machine_on_premises_is_started(root):
     """Ray's second autoscaler counts the head as a worker and leaves a machine out: the first one starts them all."""
     described = yaml.safe_load((root / "examples" / "cluster-on-premises.yaml").read_text())
     assert "RAY_enable_autoscaler_v2=0" in described["head_start_ray_commands"][-1]
+
+
+def test_a_machine_that_was_cut_off_is_given_up(described):
+    """The head starts in an environment with the health checks that were measured."""
+    exported = " ".join(f"{name}={value}" for name, value in HEALTH.items())
+    assert f"echo 'export {exported}' >> ~/.regfleet-env" in described["setup_commands"]
 
 
 def test_setup_installs_this_checkout(described):
@@ -129,4 +141,4 @@ def test_the_rayjob_holds_no_secret(job):
     assert job["spec"]["rayClusterSpec"]["authOptions"] == {"mode": "token", "secretName": "regfleet-token"}
     (head,) = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
     assert head["envFrom"] == [{"secretRef": {"name": "regfleet-storage"}}]
-    assert "env" not in head
+    assert {one["name"]: one["value"] for one in head["env"]} == HEALTH

@@ -85,7 +85,7 @@ def many(number: int) -> tuple[Entry, ...]:
 
 
 def _trials(
-    dataset: str, entries: tuple[Entry, ...], seeds: int, lost: dict[str, int], draw: np.random.Generator
+    dataset: str, entries: tuple[Entry, ...], seeds: int, lost: dict[str, int | None], draw: np.random.Generator
 ) -> pd.DataFrame:
     rows = 300
     base = draw.normal(0.90, 0.02, seeds)
@@ -93,7 +93,7 @@ def _trials(
     for entry, effect in entries:
         score = np.round(rows * np.clip(base + effect + draw.normal(0, 0.012, seeds), 0, 1)) / rows
         train = np.clip(0.995 - 0.5 * abs(effect) + draw.normal(0, 0.004, seeds), 0, 1)
-        gone = np.arange(seeds) < lost.get(entry.name, 0)
+        gone = np.arange(seeds) < (lost.get(entry.name) or 0)
         status = np.where(gone, np.where(np.arange(seeds) % 2, "diverged", "failed"), "done")
         frames.append(
             pd.DataFrame(
@@ -156,14 +156,18 @@ def build(
     datasets: tuple[str, ...] = ("iris",),
     seeds: int = 10,
     epochs: int = 350,
-    lost: dict[str, int] | None = None,
+    lost: dict[str, int | None] | None = None,
     missing: int = 0,
     settings: AnalysisSettings = AnalysisSettings(),  # noqa: B008 - frozen
 ) -> Material:
-    """A study: ``lost`` counts the first seeds of a variant that did not finish, ``missing`` trials that never ran."""
+    """A study: ``lost`` counts the first seeds of a variant that did not finish, ``missing`` trials that never ran.
+
+    A variant that lost None has no trial yet.
+    """
     entries, lost = entries or article(), lost or {}
     draw = np.random.default_rng([seeds, epochs, len(entries)])
     trials = pd.concat([_trials(name, entries, seeds, lost, draw) for name in datasets], ignore_index=True)
+    trials = trials[[lost.get(name, 0) is not None for name in trials["variant"]]].reset_index(drop=True)
     histories = _histories(trials, epochs, draw)
     variants = tuple(entry for entry, _ in entries)
     summary = analysis.summarize(trials, histories, variants, settings)

@@ -37,6 +37,13 @@ def test_one_lost_variant_keeps_its_row(parse, make_study):
     assert "10 of 10" in page.text
 
 
+def test_a_variant_without_a_trial_yet_has_not_failed(parse, make_study):
+    """A study that was stopped early says of what it did not come to that there is no trial yet."""
+    page = parse(render(*make_study(epochs=5, lost={"l2(0.01)@all": None}, missing=10).all))
+    assert "○ No trial yet" in page.text
+    assert "! Failed" not in page.text
+
+
 def test_partial_studies_say_how_much_is_there(parse, make_study):
     """An interrupted study says how many of its trials it has."""
     assert "Partial: 100 of 130 trials" in parse(render(*make_study(epochs=5, missing=30).all)).text

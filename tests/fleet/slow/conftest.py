@@ -63,7 +63,7 @@ class Network:
 
     address = "10.77.0.1:6379"
 
-    def __init__(self, home):
+    def __init__(self, home, environment):
         self._home = home
         # Sockets lie in it, and their paths may not be long.
         self._folder = Path(tempfile.mkdtemp(prefix="rf", dir="/tmp"))
@@ -75,6 +75,7 @@ class Network:
             "HOME": str(home),
             "PYTHONPATH": os.pathsep.join(filter(None, [*sys.path, str(FLEET_TESTS)])),
             "RAY_USAGE_STATS_ENABLED": "0",
+            **environment,
         }
 
     def start(self):
@@ -139,9 +140,9 @@ class Network:
 
 
 @pytest.fixture
-def network(tmp_path):
-    """A network with a head alone; nothing of it is left after the test."""
-    network = Network(tmp_path)
+def network(tmp_path, request):
+    """A network with a head alone, in the environment of the parameter; nothing of it is left after the test."""
+    network = Network(tmp_path, getattr(request, "param", {}))
     try:
         network.start()
         yield network
