@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from regfleet import techniques, training
 from regfleet.records import ModelSpec, Recipe, Rows, Sets, Training
 from regfleet.training import runtime
+from regfleet.training.rules import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +105,7 @@ def measure(name: str, epochs: int) -> dict[str, float]:
             started = time.perf_counter()
             stack = Stack(model, row_metrics(sets.task), settings, seeds, xla=xla)
             starts = [training._start(model, recipe, sets, seed) for seed in range(seeds)]  # noqa: SLF001
-            stack.trace(starts)
+            stack.trace(starts[0])
             found[f"trace {seeds}{how}"] = time.perf_counter() - started
             try:
                 found[f"{seeds}{how}"] = timed(lambda stack=stack, starts=starts: stack.run(starts)) / seeds
@@ -119,7 +120,7 @@ def check(name: str, epochs: int) -> str:
     sets = {seed: rows(shape, seed) for seed in (1, 2, 3)}
 
     def stack(*seeds: int) -> dict[int, Any]:
-        fits = training.fit_side_by_side(recipe, [sets[seed] for seed in seeds], seeds, name)
+        fits = training.fit_side_by_side(recipe, [sets[seed] for seed in seeds], seeds, STACK, name)
         return dict(zip(seeds, fits, strict=True))
 
     together, again, alone = stack(1, 2, 3), stack(3, 1, 2), stack(2)

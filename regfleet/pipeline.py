@@ -24,8 +24,7 @@ from regfleet.preparing import NOTHING, Given, Prepared, check, prepare
 from regfleet.provenance import provenance
 from regfleet.results import Place, Results, Store, load, place_of
 from regfleet.study import Study
-from regfleet.training.rules import STACK
-from regfleet.training.runtime import ENVIRONMENT
+from regfleet.training import runtime
 from regfleet.trial import run_chunk, warm_up
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def run(
     ``interrupted`` set. Raises InputError, ResultsError or FleetError.
     """
     place, watch, started, begun = place_of(out), watch or Watch(), time.time(), time.monotonic()
-    settings = replace(fleet or FleetSettings(), environment=ENVIRONMENT, stack=STACK if study.engine == "fused" else 1)
+    settings = replace(fleet or FleetSettings(), environment=runtime.ENVIRONMENT)
     check(study, sources=given == NOTHING)
     get_ready = partial(prepare, given=given, note=watch.note, gpu=in_process)
     # Nothing is written before data and model of the user's own were seen to be right.
@@ -202,7 +201,8 @@ def _stages(
 
 def _open(settings: FleetSettings, note: Callable[[str], None], *, in_process: bool) -> AbstractContextManager[Fleet]:
     if in_process:
-        return nullcontext(InProcess())
+        runtime.prepare(gpu=True)
+        return nullcontext(InProcess(on_gpu=runtime.has_gpu()))
     return ray_fleet(settings, warm_up=warm_up, note=note)
 
 

@@ -3,11 +3,14 @@
 import dataclasses
 import hashlib
 import json
+import math
 import statistics
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+
+import numpy as np
 
 from regfleet.analysis import planned_looks
 from regfleet.datasets import check_source, parse_split, row_counts
@@ -27,6 +30,7 @@ from regfleet.records import (
 )
 from regfleet.study import Study, VariantFields
 from regfleet.techniques import Sweep, describe_techniques, parse_techniques
+from regfleet.training.rules import STACK, pays_to_stack
 
 RESULT_FORMAT = 1
 """Part of every trial's key: raised when the same trial would give another result."""
@@ -36,7 +40,7 @@ CHUNKS_PER_WORKER = 4
 RECENT = 99
 """Trials of a group whose median time sizes the next chunk; all of them would cost more with every trial."""
 CHUNK_BYTES = 1_000_000
-"""Of results per chunk. A lost one is made again, bit for bit, so it need not fit what Ray keeps in the driver."""
+"""Of results per chunk, but for a stack. A lost one is made again, bit for bit, so it need not fit what Ray keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,16 @@ def make_plan(
                 Trial(trial_key(dataset, variant, model, split, study.engine, seed), name, variant.name, seed)
                 for seed in seeds
             )
-            groups.append(Chunk(name, variant, model, split, study.engine, tuple(trials)))
+            stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
+            groups.append(Chunk(name, variant, model, split, study.engine, tuple(trials), stack))
     return Plan(study.model.spec(), split, variants, tuple(groups))
+
+
+def _stack(model: ModelSpec, training: Training, dataset: Dataset) -> int:
+    """How many seeds a GPU may train side by side; of a model of the user's own the worker sees whether it can."""
+    rows, *shape = np.shape(dataset.features)
+    weights = 0 if model.source else model.weights(math.prod(shape), max(1, len(dataset.classes)))
+    return STACK if pays_to_stack(weights, min(rows, training.batch_size), 1 + len(shape)) else 1
 
 
 def looks_of(study: Study, n_train: int, n_test: int, *, fixed_test: bool = False) -> tuple[int, ...]:
@@ -221,27 +233,28 @@ class Schedule:
     """Hands out chunks, each made when it is asked for and sized by the seconds its trials were seen to take.
 
     A chunk should take 1 to 10 s, and a quarter of a worker's share of what is left at most, so that the tail is
-    short. Groups take turns, so that a leaderboard of the first results covers every variant.
+    short; for a GPU that trains seeds side by side it holds whole stacks, whatever they take. Groups take turns, so
+    that a leaderboard of the first results covers every variant.
     """
 
     def __init__(self, groups: Iterable[Chunk], workers: int, seconds: Mapping[tuple[str, str], float]) -> None:
         """``seconds`` per trial by data set and variant, as far as earlier runs measured them."""
         self._queue = deque(groups)
         self._workers = workers
-        self._seconds = {name: deque([value], RECENT) for name, value in seconds.items()}
-        self._unstacked: set[tuple[str, str]] = set()
+        self._seconds = {(*name, False): deque([value], RECENT) for name, value in seconds.items()}
+        self._is_stacked: dict[tuple[str, str], bool] = {}
 
     @property
     def measured(self) -> bool:
         """Whether any trial's time is known yet."""
         return bool(self._seconds)
 
-    def next(self, stack: int = 1) -> Chunk | None:
-        """The next chunk, for a worker that trains ``stack`` trials side by side; None when all are handed out."""
+    def next(self, *, on_gpu: bool = False) -> Chunk | None:
+        """The next chunk, for a worker with a GPU or without, or None when every trial has been handed out."""
         if not self._queue:
             return None
         group = self._queue.popleft()
-        size = self._size(group, stack)
+        size = self._size(group, on_gpu=on_gpu)
         if len(group.trials) > size:
             self._queue.append(replace(group, trials=group.trials[size:]))
         return replace(group, trials=group.trials[:size])
@@ -252,30 +265,33 @@ class Schedule:
             # A failed trial stops early and says nothing about the others.
             if outcome.status == "done":
                 seconds = outcome.seconds - outcome.trace_seconds
-                group = (outcome.trial.dataset, outcome.trial.variant)
-                self._seconds.setdefault(group, deque(maxlen=RECENT)).append(seconds)
-                if outcome.device != "cpu" and not outcome.execution.endswith(STACKED):
-                    self._unstacked.add(group)
+                group, on_gpu = (outcome.trial.dataset, outcome.trial.variant), outcome.device != "cpu"
+                self._seconds.setdefault((*group, on_gpu), deque(maxlen=RECENT)).append(seconds)
+                if on_gpu:
+                    self._is_stacked[group] = outcome.execution.endswith(STACKED)
 
-    def seconds_of(self, group: Chunk) -> float | None:
-        """The expected seconds for one trial of a group; None while nothing at all was measured."""
-        own = self._seconds.get((group.dataset, group.variant.name))
-        if own:
-            return statistics.median(own)
-        others = [statistics.median(values) for values in self._seconds.values()]
-        return statistics.mean(others) if others else None
+    def seconds_of(self, group: Chunk, *, on_gpu: bool = False) -> float | None:
+        """The expected seconds for one trial of a group there; None while nothing at all was measured."""
+        for place in (on_gpu, not on_gpu):
+            own = self._seconds.get((group.dataset, group.variant.name, place))
+            if own:
+                return statistics.median(own)
+            others = [statistics.median(values) for (*_, where), values in self._seconds.items() if where == place]
+            if others:
+                return statistics.mean(others)
+        return None
 
     def seconds_left(self, workers: int = 1) -> float | None:
         """The expected seconds that ``workers`` need for the trials without an outcome; None while nothing is known."""
         if not self.measured:
             return None
-        return sum((self.seconds_of(group) or 0.0) * len(group.trials) for group in self._queue) / workers
+        on_gpu = any(place for *_, place in self._seconds)
+        seconds = ((self.seconds_of(group, on_gpu=on_gpu) or 0.0) * len(group.trials) for group in self._queue)
+        return sum(seconds) / workers
 
-    def _size(self, group: Chunk, stack: int) -> int:
-        per_trial = self.seconds_of(group)
-        # A stack takes as long with one trial in it as with all, so that only whole ones are worth their time.
-        if (group.dataset, group.variant.name) in self._unstacked:
-            stack = 1
+    def _size(self, group: Chunk, *, on_gpu: bool) -> int:
+        stack = self._stack_of(group) if on_gpu else 1
+        per_trial = self.seconds_of(group, on_gpu=on_gpu)
         if per_trial is None:
             return stack
         left = (self.seconds_left() or 0.0) + per_trial * len(group.trials)
@@ -283,4 +299,11 @@ class Schedule:
         target = min(high, max(low, left / (CHUNKS_PER_WORKER * self._workers)))
         history_bytes = 4 * 12 * group.variant.training.epochs + 2_000
         size = max(1, min(round(target / max(per_trial, 1e-6)), CHUNK_BYTES // history_bytes))
+        # A stack takes as long with one trial in it as with all, so that only whole ones are worth their time.
         return max(1, round(size / stack)) * stack
+
+    def _stack_of(self, group: Chunk) -> int:
+        """How many trials of a group a GPU trains at once, as far as that is known."""
+        # A model of the user's own may be too large, which its first trial shows.
+        expected = not group.model.source
+        return group.stack if self._is_stacked.get((group.dataset, group.variant.name), expected) else 1

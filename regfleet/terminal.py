@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ FOLLOWED = "REGFLEET_FOLLOWED"
 """In the environment of a job whose lines another terminal follows: they hold the leaderboard as well."""
 FOLLOWS = "│ "
 """How the leaderboard's lines begin there; they belong to the line of progress before them."""
+PROGRESS = re.compile(r"\d+/\d+ trials\b")
+"""How a line of progress begins in a pipe."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The life of a chunk of trials in a worker: cut the data, train, judge, one seed after the other."""
+"""The life of a chunk of trials in a worker: cut the data, train, judge; on a GPU many seeds are trained at once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import platform
 import time
 import traceback
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from regfleet import datasets, techniques, training
 from regfleet.metrics import error_of
 from regfleet.records import Outcome
-from regfleet.training import rules, runtime
+from regfleet.training import runtime
 from regfleet.training.evaluation import class_scores, number_scores
 
 if TYPE_CHECKING:
@@ -42,12 +43,12 @@ def run_chunk(
     recipe = replace(techniques.recipe(chunk.model, chunk.variant.training, chunk.variant.techniques), base=base)
     trained: dict[Trial, Trained] = {}
     reason = ""
-    if chunk.engine == "fused" and runtime.has_gpu():
+    if chunk.stack > 1 and runtime.has_gpu():
         try:
             trained.update(_side_by_side(chunk, recipe, dataset))
         # One by one, each trial says for itself what is wrong with it.
-        except Exception as problem:
-            reason = str(problem).partition("\n")[0]
+        except (Exception, SystemExit) as problem:
+            reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
     return tuple(_run(trial, chunk, recipe, dataset, trained.get(trial), reason) for trial in chunk.trials)
 
 
@@ -61,16 +62,19 @@ Trained = tuple["Sets", "Fit", float]
 
 
 def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tuple[Trial, Trained]]:
-    """Train trials of one shape at once; raises whatever stands against it."""
+    """Train trials of one shape at once; raises what stands against it."""
     by_shape: dict[Any, list[tuple[Trial, Sets]]] = defaultdict(list)
     started = time.perf_counter()
     for trial in chunk.trials:
-        sets = datasets.cut(dataset, chunk.split, trial.seed)
-        by_shape[sets.train.x.shape, sets.validation.x.shape, sets.test.x.shape].append((trial, sets))
+        # Data that cannot be cut for a seed is that seed's own failure.
+        with suppress(Exception):
+            sets = datasets.cut(dataset, chunk.split, trial.seed)
+            by_shape[sets.train.x.shape, sets.validation.x.shape].append((trial, sets))
     for cut in by_shape.values():
-        for first in range(0, len(cut), rules.STACK):
-            trials, rows = zip(*cut[first : first + rules.STACK], strict=True)
-            fits = training.fit_side_by_side(recipe, rows, [trial.seed for trial in trials], _cache_key(chunk))
+        for first in range(0, len(cut), chunk.stack):
+            trials, rows = zip(*cut[first : first + chunk.stack], strict=True)
+            seeds = [trial.seed for trial in trials]
+            fits = training.fit_side_by_side(recipe, rows, seeds, chunk.stack, _cache_key(chunk))
             took = time.perf_counter() - started - fits[0].trace_seconds
             for trial, sets, fit in zip(trials, rows, fits, strict=True):
                 yield trial, (sets, fit, took / len(trials) + fit.trace_seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import sys
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     from ray.job_submission import JobSubmissionClient
 
-
-PROGRESS = re.compile(r"\d+/\d+ trials\b")
 
 Address = Annotated[
     str,
@@ -181,7 +178,7 @@ def _showing() -> Iterator[Callable[[str], None]]:
     from rich.live import Live
     from rich.text import Text
 
-    from regfleet.terminal import FOLLOWS, console
+    from regfleet.terminal import FOLLOWS, PROGRESS, console
 
     if not sys.stdout.isatty():
         yield lambda line: None if line.startswith(FOLLOWS) else typer.echo(line)

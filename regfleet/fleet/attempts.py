@@ -21,7 +21,7 @@ log = logging.getLogger("regfleet.fleet")
 class Attempt:
     """A chunk on its way, and how many workers it has already lost, once begun and before.
 
-    ``apart``: a worker was lost for want of memory, so that it should run beside no other.
+    ``apart``: a worker was lost for want of memory, so that it should run beside no other on its node.
     """
 
     chunk: Chunk
@@ -41,12 +41,14 @@ class Retries:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._later) + len(self._apart)
 
-    def pop(self) -> Attempt | None:
-        """The next attempt to make, if it is time for one."""
+    def pop(self, beside: Collection[Attempt] = ()) -> Attempt | None:
+        """The next attempt to make, if it is time for one and all ``beside`` which it would run may have company."""
         now = time.monotonic()
-        self._waiting.extend(attempt for due, attempt in self._later if due <= now)
+        for due, attempt in self._later:
+            if due <= now:
+                self._queue(attempt).append(attempt)
         self._later = [(due, attempt) for due, attempt in self._later if due > now]
-        return self._waiting.popleft() if self._waiting else None
+        return self._waiting.popleft() if self._waiting and not any(attempt.apart for attempt in beside) else None
 
     def pop_apart(self, beside: Collection[Attempt], nodes: int) -> Attempt | None:
         """The next attempt that should run apart: when no other is on its way, one for each node."""
@@ -54,10 +56,13 @@ class Retries:
         return self._apart.popleft() if self._apart and free else None
 
     def push(self, attempt: Attempt) -> None:
-        """Make this attempt before any other."""
-        self._waiting.appendleft(attempt)
+        """Make this attempt before any other of its kind."""
+        self._queue(attempt).appendleft(attempt)
 
-    def unstarted(self, attempt: Attempt, reason: str) -> None:
+    def _queue(self, attempt: Attempt) -> deque[Attempt]:
+        return self._apart if attempt.apart else self._waiting
+
+    def unstarted(self, attempt: Attempt, reason: str, *, memory: bool = False) -> None:
         """Queue an attempt again, for later, whose worker went before it began: that says nothing about its trials.
 
         Raises FleetError when that happened so often that no trial could run at all.
@@ -68,9 +73,8 @@ class Retries:
             msg = f"{times} workers were lost before they began, the last: {reason.splitlines()[0]}"
             raise FleetError(msg)
         # A worker that fails at once would otherwise eat up every attempt of the study in a second.
-        self._later.append(
-            (time.monotonic() + min(2.0**attempt.unstarted, MAX_PAUSE), replace(attempt, unstarted=times))
-        )
+        again = replace(attempt, unstarted=times, apart=attempt.apart or memory)
+        self._later.append((time.monotonic() + min(2.0**attempt.unstarted, MAX_PAUSE), again))
 
     def lost(self, attempt: Attempt, reason: str, *, memory: bool = False) -> tuple[Outcome, ...]:
         """Queue the attempt again, or give its trial up.
@@ -84,7 +88,8 @@ class Retries:
         if lost >= SPLIT_AFTER and len(attempt.chunk.trials) > 1:
             return self._split(attempt.chunk, apart=apart)
         if lost < MAX_ATTEMPTS:
-            (self._apart if apart else self._waiting).append(Attempt(attempt.chunk, lost, apart=apart))
+            again = Attempt(attempt.chunk, lost, apart=apart)
+            self._queue(again).append(again)
             return ()
         # The first sentence says what happened; the rest differs from trial to trial.
         first = reason.splitlines()[0].partition(". ")[0]
@@ -99,8 +104,8 @@ class Retries:
 
     def _split(self, chunk: Chunk, *, apart: bool) -> tuple[Outcome, ...]:
         log.warning("running these trials one by one: %s", told(chunk))
-        waiting = self._apart if apart else self._waiting
-        waiting.extend(Attempt(replace(chunk, trials=(trial,)), apart=apart) for trial in chunk.trials)
+        single = [Attempt(replace(chunk, trials=(trial,)), apart=apart) for trial in chunk.trials]
+        self._queue(single[0]).extend(single)
         return ()
 
 

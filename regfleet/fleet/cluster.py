@@ -45,11 +45,6 @@ class Cluster:
         """The resources of each living node."""
         return tuple(self._nodes.values())
 
-    @property
-    def hosts(self) -> int:
-        """The living nodes that run trials."""
-        return sum(node.get("CPU", 0.0) >= 1 for node in self._nodes.values())
-
     def lost_at(self, node: str) -> float | None:
         """When a node was seen to be gone, for "" the last that is; None while it is there."""
         return self._lost.get(node) if node else max(self._lost.values(), default=None)

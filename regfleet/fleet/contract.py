@@ -18,7 +18,6 @@ class FleetSettings:
     ``gpus_per_trial`` None gives each trial a share where there are GPUs. ``environment`` is set in every worker
     before it imports anything. A trial that takes longer than ``trial_timeout`` seconds fails; None takes the limit
     from the trials that were measured. With no node to run on, the fleet gives up after ``wait`` seconds; None: never.
-    A worker with a GPU trains ``stack`` trials of a chunk side by side.
     """
 
     address: str | None = None
@@ -27,7 +26,6 @@ class FleetSettings:
     environment: Mapping[str, str] = field(default_factory=dict)
     trial_timeout: float | None = None
     wait: float | None = None
-    stack: int = 1
 
 
 class WorkSource(Protocol):
@@ -37,14 +35,14 @@ class WorkSource(Protocol):
     def measured(self) -> bool:
         """Whether sizes rest on a measurement yet; until then one chunk per worker is enough."""
 
-    def next(self, stack: int = 1) -> Chunk | None:
-        """The next chunk, for a worker that trains ``stack`` trials side by side, or None when there is none left."""
+    def next(self, *, on_gpu: bool = False) -> Chunk | None:
+        """The next chunk, for a worker with a GPU or without, or None when there is none left."""
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Take finished outcomes into account."""
 
-    def seconds_of(self, group: Chunk) -> float | None:
-        """The expected seconds for one trial of a chunk; None while nothing at all was measured."""
+    def seconds_of(self, group: Chunk, *, on_gpu: bool = False) -> float | None:
+        """The expected seconds for one trial of a chunk there; None while nothing at all was measured."""
 
 
 class Fleet(Protocol):

@@ -1,10 +1,9 @@
-"""How much of a GPU a trial gets, and how many trials the nodes of a cluster have room for."""
+"""How much of a GPU a worker gets, and how many workers the nodes of a cluster have room for."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,27 +23,27 @@ MOST_PER_GPU = 8
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Trials that the living nodes can run at once: on a share of a GPU, and on CPUs of nodes without one."""
+    """Chunks that the living nodes can run at once: on a share of a GPU, and on CPUs of nodes without one."""
 
     gpu: int
     cpu: int
 
 
-def worker_bytes(chunk: Chunk, dataset: Dataset, stack: int) -> int | None:
-    """Bytes on a GPU for ``stack`` trials of the chunk side by side; None for a model of the user's own."""
+def worker_bytes(chunk: Chunk, dataset: Dataset) -> int | None:
+    """Bytes on a GPU for the trials of the chunk that run side by side; None for a model of the user's own."""
     if chunk.model.source:
         return None
-    rows, features = len(dataset.target), int(math.prod(np.shape(dataset.features)[1:]))
-    widths = (features, *chunk.model.hidden, max(1, len(dataset.classes)))
-    weights: int = sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
+    features, outputs = int(math.prod(np.shape(dataset.features)[1:])), max(1, len(dataset.classes))
+    weights, units = chunk.model.weights(features, outputs), features + sum(chunk.model.hidden) + outputs
     # A GPU evaluates all rows at once, and keeps them there.
-    return CONTEXT_BYTES + stack * 4 * (COPIES_OF_WEIGHTS * weights + rows * (features + sum(widths)))
+    numbers = COPIES_OF_WEIGHTS * weights + len(dataset.target) * (features + units)
+    return CONTEXT_BYTES + 4 * chunk.stack * numbers
 
 
 def share(needed: int | None, memory: int | None, nodes: Iterable[Mapping[str, float]]) -> float:
-    """The share of a GPU for a trial that needs so many bytes of its memory, 1 / n or 1.
+    """The share of a GPU for a worker that needs so many bytes of its memory, 1 / n or 1.
 
-    As many trials on a GPU as fit in its memory and as there are CPUs to feed it, eight at most. What needs an unknown
+    As many workers on a GPU as fit in its memory and as there are CPUs to feed it, eight at most. What needs an unknown
     amount gets a whole GPU. ``nodes``: their resources.
     """
     if needed is None:

@@ -7,14 +7,17 @@ from regfleet.records import Dataset, Outcome
 
 
 class InProcess:
-    """Runs one chunk after the other, here."""
+    """Runs one chunk after the other, here, on a GPU or not."""
 
     workers = 1
     description = "in this process"
 
+    def __init__(self, *, on_gpu: bool = False) -> None:
+        self._on_gpu = on_gpu
+
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks of ``source`` in the order in which they come."""
-        while chunk := source.next():
+        while chunk := source.next(on_gpu=self._on_gpu):
             outcomes = work(chunk, datasets[chunk.dataset])
             source.learn(outcomes)
             yield outcomes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -97,6 +98,12 @@ class RayFleet:
         return joined or max(1, self.room.gpu + self.room.cpu)
 
     @property
+    def _hosts(self) -> int:
+        """Nodes with room for a trial."""
+        rooms = (gpus.room([node], self.gpus_per_trial, mixed=self._chosen_here) for node in self._cluster.nodes)
+        return sum(bool(room.gpu or room.cpu) for room in rooms)
+
+    @property
     def description(self) -> str:
         """Where trials run, in a few words."""
         import ray
@@ -130,13 +137,13 @@ class RayFleet:
         stored = _Stored(work, datasets)
         running: dict[Any, Task] = {}
         retries = Retries()
-        if first := source.next(self._settings.stack if self.gpus_per_trial else 1):
+        if first := source.next(on_gpu=bool(self.gpus_per_trial)):
             self._fit(first, datasets[first.dataset])
             retries.push(Attempt(first))
         while True:
             while (on_gpu := self._next_kind(running, source)) is not None:
-                attempt = retries.pop() or _fresh(source, self._settings.stack if on_gpu else 1)
-                attempt = attempt or retries.pop_apart([one.attempt for one in running.values()], self._cluster.hosts)
+                beside = [one.attempt for one in running.values()]
+                attempt = retries.pop(beside) or _fresh(source, on_gpu=on_gpu) or retries.pop_apart(beside, self._hosts)
                 if not attempt:
                     break
                 where = task.options(
@@ -174,8 +181,7 @@ class RayFleet:
     def _fit(self, chunk: Chunk, dataset: Dataset) -> None:
         """Choose the share of a GPU by the size of the study's model, as far as that is known."""
         if self._chosen_here:
-            needed = gpus.worker_bytes(chunk, dataset, self._settings.stack)
-            memory = self._cluster.gpu_memory()
+            needed, memory = gpus.worker_bytes(chunk, dataset), self._cluster.gpu_memory()
             self.gpus_per_trial = gpus.share(needed, memory, self._cluster.nodes)
             log.info("a worker needs %s bytes of a GPU's %s; trials run %s", needed, memory, self.description)
 
@@ -214,9 +220,10 @@ class RayFleet:
             reason = f"{type(problem).__name__}: {str(problem).strip()}"
             if task.overdue is not None:
                 return retries.overdue(task.attempt, task.overdue)
+            memory = isinstance(problem, exceptions.OutOfMemoryError)
             if task.started:
-                return retries.lost(task.attempt, reason, memory=isinstance(problem, exceptions.OutOfMemoryError))
-            retries.unstarted(task.attempt, reason)
+                return retries.lost(task.attempt, reason, memory=memory)
+            retries.unstarted(task.attempt, reason, memory=memory)
             return ()
         if task.started is None:
             task.started, (task.pid, task.node) = time.monotonic(), said
@@ -230,7 +237,7 @@ class RayFleet:
     def _end_overdue(self, tasks: Iterable[Task], source: WorkSource) -> None:
         """End the workers of chunks that take longer than they may; the loss arrives as an error of the task."""
         for task in tasks:
-            limit = self._limit(task.attempt.chunk, source)
+            limit = self._limit(task, source)
             now = time.monotonic()
             if task.started is None or limit is None or now - task.started < limit or now - task.asked < AGAIN_SECONDS:
                 continue
@@ -238,11 +245,15 @@ class RayFleet:
             if self._cluster.end(task.pid, task.node):
                 task.overdue = limit
 
-    def _limit(self, chunk: Chunk, source: WorkSource) -> float | None:
-        given, expected = self._settings.trial_timeout, source.seconds_of(chunk)
+    def _limit(self, task: Task, source: WorkSource) -> float | None:
+        chunk = task.attempt.chunk
+        given, expected = self._settings.trial_timeout, source.seconds_of(chunk, on_gpu=task.on_gpu)
+        # A stack takes as long with one trial in it as with all.
+        stack = chunk.stack if task.on_gpu else 1
+        trials = math.ceil(len(chunk.trials) / stack) * stack
         if given is not None:
-            return given * len(chunk.trials)
-        return None if expected is None else max(TIMEOUT_SECONDS, TIMEOUT_TIMES * expected * len(chunk.trials))
+            return given * trials
+        return None if expected is None else max(TIMEOUT_SECONDS, TIMEOUT_TIMES * expected * trials)
 
     def _missing(self) -> str:
         room = self.room
@@ -289,6 +300,6 @@ def _ready(streams: list[Any]) -> list[Any]:
     return list(ready)
 
 
-def _fresh(source: WorkSource, stack: int) -> Attempt | None:
-    chunk = source.next(stack)
+def _fresh(source: WorkSource, *, on_gpu: bool) -> Attempt | None:
+    chunk = source.next(on_gpu=on_gpu)
     return Attempt(chunk) if chunk else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 
@@ -74,6 +75,11 @@ class ModelSpec:
         if self.source:
             return self.layers
         return tuple(f"dense_{number}" for number in range(1, len(self.hidden) + 1))
+
+    def weights(self, features: int, outputs: int) -> int:
+        """Numbers in the weights of the perceptron, for so many inputs and outputs."""
+        widths = (features, *self.hidden, outputs)
+        return sum((inputs + 1) * units for inputs, units in pairwise(widths))
 
     def __str__(self) -> str:
         if self.source:

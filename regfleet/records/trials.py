@@ -48,7 +48,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Trials of one variant on one data set that run as one task."""
+    """Trials of one variant on one data set that run as one task; a GPU trains ``stack`` of them side by side."""
 
     dataset: str
     variant: Variant
@@ -56,6 +56,7 @@ class Chunk:
     split: SplitSpec
     engine: str
     trials: tuple[Trial, ...]
+    stack: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -58,14 +58,15 @@ class LocalPlace(Place):
             self._folder_of(name)
             beside.unlink(missing_ok=True)
             with os.fdopen(self._open(f"{name}.tmp", os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-                for block in blocks(content):
-                    file.write(block)
+                file.writelines(blocks(content))
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._path(name))
-        except OSError as problem:
+        except BaseException as problem:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
+            if not isinstance(problem, OSError):
+                raise
             raise StorageError(
                 f"--out: expected room to write; got {self.at(name)} ({reason(problem)}). What is there is kept"
             ) from None

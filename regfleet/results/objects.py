@@ -97,9 +97,12 @@ class ObjectPlace(Place):
     def write(self, name: str, content: bytes | Iterator[bytes]) -> None:
         """Put the object; it is there when its upload is complete."""
         try:
-            with self.filesystem.open_output_stream(self.path(name)) as sink:
-                for block in blocks(content):
-                    sink.write(block)
+            # An upload cannot be called off: it begins when every block is there.
+            with tempfile.TemporaryFile() as spool:
+                spool.writelines(blocks(content))
+                spool.seek(0)
+                with self.filesystem.open_output_stream(self.path(name)) as sink:
+                    sink.upload(spool)
         except OSError as problem:
             raise StorageError(
                 f"--out: expected a bucket that can be written; got {self.at(name)} ({masked(reason(problem))})"
@@ -152,7 +155,7 @@ class ObjectPlace(Place):
                     self.remove(LOCK)
 
     def in_use(self) -> bool:
-        """Whether a driver keeps the lock fresh."""
+        """Whether a driver keeps the lock fresh, by this machine's clock: to ask the store's needs a write."""
         held = self._lock()
         return held is not None and self._is_kept(held, time.time)
 

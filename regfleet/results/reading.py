@@ -166,7 +166,7 @@ def _load(place: Place) -> Results:
     chosen = trials[whole].drop_duplicates("key").sort_values(["dataset", "variant", "seed"]).index
     tables.clear()
     table = table.take(pa.array(chosen))
-    return Results(place, pd.DataFrame(table.to_pandas(self_destruct=True, split_blocks=True)), tuple(problems))
+    return Results(place, pd.DataFrame(table.to_pandas(self_destruct=True)), tuple(problems))
 
 
 def _groups(part: pq.ParquetFile, dataset: str, variants: Collection[str]) -> list[int]:

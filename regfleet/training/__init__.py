@@ -1,11 +1,12 @@
-"""Training one variant from one seed, by the fast engine or by Keras' own `fit`."""
+"""Training one variant from one seed or many, by the fast engine or by Keras' own `fit`."""
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
 from regfleet.records import Fit, history_columns
@@ -49,7 +50,8 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
         raise InputError("--class-weight: expected classes to balance; got a regression")
     if engine == "keras":
         return _with_keras(recipe, sets, seed, "keras", eagerly=False)
-    program, trace_seconds = _kept(_trace, recipe, sets, seed, cache_key)
+    program: Program | str
+    program, trace_seconds = _kept(recipe, sets, seed, cache_key)
     if isinstance(program, str):
         return _with_keras(recipe, sets, seed, f"keras (not traceable: {program})", eagerly=True)
     course = program.run(_start(program.model, recipe, sets, seed))
@@ -57,16 +59,19 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
     return replace(done, trace_seconds=trace_seconds)
 
 
-def fit_side_by_side(recipe: Recipe, rows: Sequence[Sets], seeds: Sequence[int], cache_key: str) -> list[Fit]:
-    """Train ``recipe`` from each of ``seeds`` on its ``rows`` at once.
+def fit_side_by_side(
+    recipe: Recipe, rows: Sequence[Sets], seeds: Sequence[int], stack: int, cache_key: str
+) -> list[Fit]:
+    """Train ``recipe`` from each of ``seeds`` on its ``rows`` at once, on a GPU, with the engine ``fused``.
 
-    All ``rows`` have one shape, and there are at most `rules.STACK` of them. Otherwise as `fit`, with the engine
-    ``fused``.
+    All ``rows`` have one shape. There are ``stack`` seeds at most; what a seed gives depends on ``stack`` in its last
+    bits, and not on the other seeds or their number. Otherwise as `fit`.
 
     Raises:
         ValueError: why one by one is faster or needed.
     """
-    program, trace_seconds = _kept(_stack, recipe, rows[0], seeds[0], cache_key)
+    program: Stack | str
+    program, trace_seconds = _kept(recipe, rows[0], seeds[0], cache_key, stack)
     if isinstance(program, str):
         raise ValueError(program)  # noqa: TRY004 - the reason, not a wrong type
     starts = [_start(program.model, recipe, sets, seed) for sets, seed in zip(rows, seeds, strict=True)]
@@ -78,61 +83,50 @@ def fit_side_by_side(recipe: Recipe, rows: Sequence[Sets], seeds: Sequence[int],
     return fits
 
 
-Traced = TypeVar("Traced", "Program", "Stack")
-
-
-def _kept(
-    trace: Callable[[Recipe, Sets, int], Traced | str], recipe: Recipe, sets: Sets, seed: int, cache_key: str
-) -> tuple[Traced | str, float]:
-    """What ``trace`` makes of the recipe for rows of this shape, made once, and the seconds that took now."""
+def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1) -> tuple[Any, float]:
+    """What `_trace` makes of the recipe for rows of this shape, made once, and the seconds that took now."""
     shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
-    key = (trace, cache_key, recipe.model, recipe.training, sets.task, shapes)
+    key = (stack, cache_key, recipe.model, recipe.training, sets.task, shapes)
     started = time.perf_counter()
     fresh = key not in _PROGRAMS
-    program: Any = trace(recipe, sets, seed) if fresh else _PROGRAMS.pop(key)
+    program = _trace(recipe, sets, seed, stack) if fresh else _PROGRAMS.pop(key)
     trace_seconds = time.perf_counter() - started if fresh else 0.0
     _PROGRAMS[key] = program
-    while len(_PROGRAMS) > 1 and (len(_PROGRAMS) > _KEPT_PROGRAMS or sum(map(_held, _PROGRAMS.values())) > _KEPT_BYTES):
-        _PROGRAMS.popitem(last=False)
+    held = {key: program.held_bytes for key, program in _PROGRAMS.items() if not isinstance(program, str)}
+    outdated = False
+    while len(held) > 1 and (len(held) > _KEPT_PROGRAMS or sum(held.values()) > _KEPT_BYTES):
+        oldest = next(iter(held))
+        del held[oldest], _PROGRAMS[oldest]
+        outdated = True
+    if outdated:
+        gc.collect()  # a traced function holds itself, and with it the variables
     return program, trace_seconds
 
 
-def _held(program: Program | Stack | str) -> int:
-    return 0 if isinstance(program, str) else program.held_bytes
+def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack | str:
+    """The traced fit of one seed, or of a ``stack`` of them, or why there is none.
 
-
-def _trace(recipe: Recipe, sets: Sets, seed: int) -> Program | str:
-    """The traced fit, or why there is none; what is wrong with the model itself, the engine ``keras`` will raise."""
+    What is wrong with the model itself, the engine ``keras`` will raise.
+    """
     from regfleet.training.contract import row_metrics
     from regfleet.training.fused import Program
-    from regfleet.training.rules import pays_to_compile
+    from regfleet.training.rules import pays_to_compile, pays_to_stack
+    from regfleet.training.stacked import Stack
 
-    model, settings = _compiled(recipe, sets), _settings(recipe, sets)
-    xla = pays_to_compile(model, len(sets.train.x), settings)
-    program = Program(model, row_metrics(sets.task), settings, xla=xla)
+    model, settings, rows = _compiled(recipe, sets), _settings(recipe, sets), len(sets.train.x)
+    if stack > 1 and not pays_to_stack(model.count_params(), min(rows, settings.batch_size), sets.train.x.ndim):
+        return "one network fills the device"
+    metrics, xla = row_metrics(sets.task), pays_to_compile(model, rows, settings)
+    program: Program | Stack
+    if stack > 1:
+        program = Stack(model, metrics, settings, stack, xla=xla)
+    else:
+        program = Program(model, metrics, settings, xla=xla)
     try:
         program.trace(_start(model, recipe, sets, seed))
     except Exception as error:  # noqa: BLE001 - tracing runs any layer's code, which may raise anything
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return program
-
-
-def _stack(recipe: Recipe, sets: Sets, seed: int) -> Stack | str:
-    """The traced fit of several seeds, or why there is none."""
-    from regfleet.training.contract import row_metrics
-    from regfleet.training.rules import STACK, pays_to_compile, pays_to_stack
-    from regfleet.training.stacked import Stack
-
-    model, settings = _compiled(recipe, sets), _settings(recipe, sets)
-    rows = len(sets.train.x)
-    if not pays_to_stack(model, rows, settings):
-        return "one network fills the device"
-    stack = Stack(model, row_metrics(sets.task), settings, STACK, xla=pays_to_compile(model, rows, settings))
-    try:
-        stack.trace([_start(model, recipe, sets, seed)])
-    except Exception as error:  # noqa: BLE001 - as above
-        return f"{type(error).__name__}: {error}".splitlines()[0]
-    return stack
 
 
 def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: str, *, eagerly: bool) -> Fit:

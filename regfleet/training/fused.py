@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from regfleet.training.contract import Course, assign
 from regfleet.training.order import permutation
 from regfleet.training.rules import no_gradients_kept, same_in_training
-from regfleet.training.steps import Steps
+from regfleet.training.steps import Steps, epoch_of_updates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import keras
     import numpy as np
     import tensorflow as tf
@@ -32,39 +30,6 @@ class Progress(NamedTuple):
     lowest: tf.Tensor
     best_epoch: tf.Tensor
     diverged_at: tf.Tensor
-
-
-def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any], Any], totals: Any, *, static: bool) -> Any:
-    """All updates of one epoch over the rows as they stand in ``order`` (…, rows), ``size`` of them at a time.
-
-    ``update_on`` takes numbers of rows (…, rows of the batch) and returns their measurement times these rows, as of
-    before the update; ``totals`` is where their sum begins. XLA knows ``static`` shapes only, so there the last
-    batch stands apart; a graph is smaller with one update in it.
-
-    Returns:
-        the measurement, averaged over all rows.
-    """
-    import tensorflow as tf
-
-    rows = order.shape[-1]
-    looped = rows // size if static else -(-rows // size)
-
-    def update(index: Any, totals: Any) -> tuple[Any, Any]:
-        first = index * size
-        if static:
-            *lanes, _ = order.shape
-            batch = tf.slice(order, [*(0 for _ in lanes), first], [*lanes, size])
-        else:
-            batch = order[..., first : tf.minimum(first + size, rows)]
-        return index + 1, totals + update_on(batch)
-
-    if looped > 1:
-        _, totals = tf.while_loop(lambda index, _: index < looped, update, (tf.constant(0), totals))
-    elif looped:
-        totals += update_on(order[..., :size])
-    if looped * size < rows:
-        totals += update_on(order[..., looped * size :])
-    return totals / rows
 
 
 class Program:

@@ -18,6 +18,8 @@ STACK = 32
 """Seeds of a variant that a GPU trains side by side: always as many, so that the same kernels give the same bits."""
 STACK_WORK = 2.5e9
 """Weights times rows of an update up to which one network leaves a GPU idle."""
+STACK_WEIGHTS = 4_000_000
+"""Weights up to which a stack has room: with its start, end and best it takes about 3 GB of the node's memory too."""
 XLA_FROM = 20_000
 """Updates from which a fit is compiled by XLA. Measured on two cores: compiling takes 4 to 10 s and then saves 0.07 to
 0.3 ms an update, so that it pays within five fits of this length; shorter fits are faster as a plain graph."""
@@ -33,14 +35,18 @@ def pays_to_compile(model: keras.Model, rows: int, settings: Settings) -> bool:
     return updates >= XLA_FROM and not (noisy and not runtime.has_gpu())
 
 
-def pays_to_stack(model: keras.Model, rows: int, settings: Settings) -> bool:
-    """Whether `STACK` seeds of ``model`` side by side are faster on this device than one after the other.
+def pays_to_stack(weights: int, rows: int, dimensions: int) -> bool:
+    """Whether a GPU trains `STACK` seeds of a model side by side faster than one after the other.
 
-    A GPU that trains one small network waits for its next operation nearly all the time. A network on images, or a
-    large one, keeps it busy; and a CPU has nothing left to fill.
+    With one small network it waits for its next operation nearly all the time. A network on images, or a large one,
+    keeps it busy.
+
+    Args:
+        weights: of the model; 0 while they are unknown.
+        rows: of an update.
+        dimensions: of the training rows as an array; a table has 2.
     """
-    small = model.count_params() * min(rows, settings.batch_size) <= STACK_WORK
-    return small and len(model.input_shape) == 2 and runtime.has_gpu()
+    return weights * rows <= STACK_WORK and weights <= STACK_WEIGHTS and dimensions == 2
 
 
 def same_in_training(model: keras.Model) -> bool:

@@ -27,6 +27,8 @@ def prepare(*, gpu: bool) -> None:
     import tensorflow as tf
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # A GPU would round the factors of its products to ten bits, which no CPU does.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     # Too late in a process that has used TensorFlow, a notebook say: it keeps its devices and threads.
     with suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -36,8 +38,6 @@ def prepare(*, gpu: bool) -> None:
         for device in tf.config.get_visible_devices("GPU"):
             tf.config.experimental.set_memory_growth(device, enable=True)
             tf.config.experimental.enable_op_determinism()
-            # Ten bits of a product's factors are not what a CPU computes with, and small networks gain nothing.
-            tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def device_name() -> str:

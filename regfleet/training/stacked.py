@@ -12,11 +12,10 @@ import numpy as np
 
 from regfleet.records import STACKED
 from regfleet.training.contract import Course, assign
-from regfleet.training.fused import epoch_of_updates
 from regfleet.training.mapping import add_rules
 from regfleet.training.order import permutation
 from regfleet.training.rules import no_gradients_kept
-from regfleet.training.steps import Steps
+from regfleet.training.steps import Steps, epoch_of_updates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,8 +77,8 @@ class Stack:
         held = [*self._optimizer.variables, *self._values, *self._last, *self._best]
         self.held_bytes = sum(variable.numpy().nbytes for variable in held)
 
-    def trace(self, starts: Sequence[Start]) -> None:
-        """Trace the fit for rows of the shapes in ``starts``: what cannot be traced or mapped fails here.
+    def trace(self, start: Start) -> None:
+        """Trace the fit for rows of the shapes in ``start``: what cannot be traced or mapped fails here.
 
         Raises:
             Exception: whatever the model's layers raise, and ValueError for an operation that cannot be mapped.
@@ -90,10 +89,10 @@ class Stack:
         if constrained:
             msg = f"the constraint of {constrained[0]} is for one seed"
             raise ValueError(msg)
-        rows = tf.TensorSpec((None, *starts[0].train.x.shape[1:]), starts[0].train.x.dtype)
+        rows = tf.TensorSpec((None, *start.train.x.shape[1:]), start.train.x.dtype)
         self._infer = tf.function(self._steps.infer, (rows,), autograph=False)
         with no_gradients_kept():
-            self._run(starts, epochs=0)
+            self._run([start], epochs=0)
 
     def run(self, starts: Sequence[Start]) -> list[Course]:
         """Train from each of ``starts``, at most `seeds` of them."""
@@ -139,7 +138,7 @@ class Stack:
 
         def one(inputs: tuple[Any, Any]) -> Any:
             values, mine = inputs
-            with keras.StatelessScope(list(zip(self._of_model, values, strict=True))) as scope:
+            with keras.StatelessScope(list(zip(self._of_model, values, strict=True)), collect_losses=True) as scope:
                 return function(values[: len(self._trainable)], scope.get_current_value, *mine)
 
         values = [variable.value for variable in self._values]

@@ -1,4 +1,4 @@
-"""Keras' own training and evaluation steps for a compiled model, as operations that trace into a graph."""
+"""Keras' own training and evaluation steps for a compiled model, and an epoch of them, as operations of a graph."""
 
 from __future__ import annotations
 
@@ -68,3 +68,36 @@ class Steps:
         import tensorflow as tf
 
         return [tf.reduce_mean(tf.cast(metric(y, predicted), tf.float32)) for metric in self._metrics]
+
+
+def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any], Any], totals: Any, *, static: bool) -> Any:
+    """All updates of one epoch over the rows as they stand in ``order`` (…, rows), ``size`` of them at a time.
+
+    ``update_on`` takes numbers of rows (…, rows of the batch) and returns their measurement times these rows, as of
+    before the update; ``totals`` is where their sum begins. XLA knows ``static`` shapes only, so there the last
+    batch stands apart; a graph is smaller with one update in it.
+
+    Returns:
+        the measurement, averaged over all rows.
+    """
+    import tensorflow as tf
+
+    rows = order.shape[-1]
+    looped = rows // size if static else -(-rows // size)
+
+    def update(index: Any, totals: Any) -> tuple[Any, Any]:
+        first = index * size
+        if static:
+            *lanes, _ = order.shape
+            batch = tf.slice(order, [*(0 for _ in lanes), first], [*lanes, size])
+        else:
+            batch = order[..., first : tf.minimum(first + size, rows)]
+        return index + 1, totals + update_on(batch)
+
+    if looped > 1:
+        _, totals = tf.while_loop(lambda index, _: index < looped, update, (tf.constant(0), totals))
+    elif looped:
+        totals += update_on(order[..., :size])
+    if looped * size < rows:
+        totals += update_on(order[..., looped * size :])
+    return totals / rows

@@ -18,13 +18,22 @@ SPLIT = SplitSpec("60/20/20", 0.6, 0.2, 0.2)
 
 
 class Source:
-    """Hands out every trial of three variants, ``size`` of a variant at once; each should take ``seconds``."""
+    """Hands out every trial of three variants, ``size`` of a variant at once, or to a GPU ``stack``.
 
-    def __init__(self, seeds, size, seconds):
+    Each should take ``seconds``.
+    """
+
+    def __init__(self, seeds, size, seconds, stack=1):
         self._size, self._seconds, self.learnt = size, seconds, 0
         self._groups = deque(
             Chunk(
-                "iris", v, MODEL, SPLIT, "test", tuple(Trial(f"{v.name} {s}", "iris", v.name, s) for s in range(seeds))
+                "iris",
+                v,
+                MODEL,
+                SPLIT,
+                "test",
+                tuple(Trial(f"{v.name} {s}", "iris", v.name, s) for s in range(seeds)),
+                stack,
             )
             for v in VARIANTS
         )
@@ -34,12 +43,12 @@ class Source:
         """Nothing is known before something came."""
         return self.learnt > 0
 
-    def next(self, stack=1):
-        """The next trials of the variant whose turn it is, ``stack`` of them at least."""
-        size = max(self._size, stack)
+    def next(self, *, on_gpu=False):
+        """The next trials of the variant whose turn it is."""
         if not self._groups:
             return None
         group = self._groups.popleft()
+        size = max(self._size, group.stack) if on_gpu else self._size
         if len(group.trials) > size:
             self._groups.append(replace(group, trials=group.trials[size:]))
         return replace(group, trials=group.trials[:size])
@@ -48,7 +57,7 @@ class Source:
         """Count."""
         self.learnt += len(outcomes)
 
-    def seconds_of(self, _group):
+    def seconds_of(self, _group, *, on_gpu=False):  # noqa: ARG002 - it takes as long there
         """What was said of a trial, once one came."""
         return self._seconds if self.measured else None
 
@@ -67,10 +76,10 @@ def chunk():
 
 @pytest.fixture(scope="session")
 def schedule():
-    """A function from seeds, trials in a chunk and seconds for each to a source of three variants."""
+    """A function from seeds, trials in a chunk, seconds for each and a stack to a source of three variants."""
 
-    def make(seeds, size=1, seconds=1.0):
-        return Source(seeds, size, seconds)
+    def make(seeds, size=1, seconds=1.0, stack=1):
+        return Source(seeds, size, seconds, stack)
 
     return make
 

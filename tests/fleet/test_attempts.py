@@ -1,5 +1,6 @@
 """What is tried again beside what: a trial that takes all memory of a node should take no other with it."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -30,6 +31,32 @@ def test_what_ran_out_of_memory_runs_apart(chunk):
     assert len(retries) == 1
     assert retries.pop_apart([], nodes=0).apart
     assert len(retries) == 0
+
+
+def test_nothing_starts_beside_what_runs_apart(chunk):
+    """Neither what comes back from a lost node nor what waited for a pause: it has its turn when that is done."""
+    retries, apart = Retries(), replace(Attempt(chunk), apart=True)
+    retries.push(Attempt(chunk))
+    assert retries.pop([apart]) is None
+    assert retries.pop_apart([apart], nodes=1) is None
+    assert retries.pop([]) == Attempt(chunk)
+
+
+def test_what_runs_apart_does_so_whatever_happens_to_it(chunk):
+    """Back from a lost node, or never begun, it waits for the others again; so does what had no memory to begin."""
+    retries, apart = Retries(), replace(Attempt(chunk), apart=True)
+    retries.push(apart)
+    assert retries.pop() is None
+    assert retries.pop_apart([], nodes=1) == apart
+    for attempt, memory in ((apart, False), (Attempt(chunk), True)):
+        retries.unstarted(attempt, REASON, memory=memory)
+        deadline = time.monotonic() + 10
+        again = None
+        while again is None:
+            assert time.monotonic() < deadline
+            assert retries.pop() is None
+            again = retries.pop_apart([], nodes=1)
+        assert (again.apart, again.unstarted) == (True, 1)
 
 
 def test_a_chunk_that_ran_out_of_memory_twice_is_split_and_stays_apart(several):

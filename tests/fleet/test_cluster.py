@@ -86,8 +86,8 @@ def test_a_gpu_gets_stacks_of_trials(join, schedule, data):
     """Where a worker with a GPU trains three seeds side by side, it is given three at once."""
     import work
 
-    with join(stack=3) as fleet:
-        sizes = [len(batch) for batch in fleet.run(schedule(6), work.see, data)]
+    with join() as fleet:
+        sizes = [len(batch) for batch in fleet.run(schedule(6, stack=3), work.see, data)]
     assert sizes == [3] * 6
 
 

@@ -16,14 +16,14 @@ def test_the_memory_of_a_worker_is_counted(chunk, data):
     Trials side by side need that much each.
     """
     trial = 4 * (6 * (3 * 512 + 513 * 256 + 257 * 2) + 4 * (2 + 2 + 512 + 256 + 2))
-    assert gpus.worker_bytes(chunk, data["iris"], 1) == 2_000_000_000 + trial
-    assert gpus.worker_bytes(chunk, data["iris"], 32) == 2_000_000_000 + 32 * trial
+    assert gpus.worker_bytes(chunk, data["iris"]) == 2_000_000_000 + trial
+    assert gpus.worker_bytes(replace(chunk, stack=32), data["iris"]) == 2_000_000_000 + 32 * trial
 
 
 def test_a_model_of_the_users_own_is_not_guessed(chunk, data):
     """Nobody knows what it needs before it runs, so it gets a whole GPU."""
     own = replace(chunk, model=replace(chunk.model, hidden=(), activations=(), source="package.module:build"))
-    assert gpus.worker_bytes(own, data["iris"], 32) is None
+    assert gpus.worker_bytes(own, data["iris"]) is None
     assert gpus.share(None, 80 * GIB, [NODE]) == 1.0
 
 

@@ -1,5 +1,6 @@
 """The cluster descriptions: Ray accepts them, they grow from nothing, and only a token lets anyone in."""
 
+import os
 import shlex
 import subprocess
 from importlib import metadata
@@ -68,10 +69,14 @@ def test_every_machine_on_premises_is_started(root):
     assert "RAY_enable_autoscaler_v2=0" in described["head_start_ray_commands"][-1]
 
 
-def test_a_machine_that_was_cut_off_is_given_up(described):
-    """The head starts in an environment with the health checks that were measured."""
-    exported = " ".join(f"{name}={value}" for name, value in HEALTH.items())
-    assert f"echo 'export {exported}' >> ~/.regfleet-env" in described["setup_commands"]
+def test_a_machine_that_was_cut_off_is_given_up(described, tmp_path):
+    """The shell that starts the head has the health checks that were measured, after setting up once or again."""
+    writing = [command for command in described["setup_commands"] if "regfleet-env" in command]
+    script = "\n".join([*writing, *writing, ". ~/.bashrc", "env"])
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    seen = subprocess.run(["bash", "-c", script], env=home, capture_output=True, text=True, check=True).stdout
+    assert dict(line.split("=") for line in seen.splitlines() if line.startswith("RAY_health")) == HEALTH
+    assert (tmp_path / ".regfleet-env").read_text().count("RAY_health_check_period_ms") == 1
 
 
 def test_setup_installs_this_checkout(described):

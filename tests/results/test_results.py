@@ -34,6 +34,15 @@ def test_pandas_alone_reads_the_parts(store, outcome):
     assert histories["loss"].dtype == "float32"
 
 
+def test_a_frame_of_trials_is_its_readers_own(store, outcome):
+    """Its cells can be set, numbers too."""
+    store.append([outcome("none", 0)])
+    trials = load(store.place.local).trials
+    for name in ("seconds", "seed", "best_epoch", "last_test_accuracy"):
+        trials.loc[0, name] = 7
+    assert trials.loc[0, ["seconds", "seed", "best_epoch", "last_test_accuracy"]].tolist() == [7, 7, 7, 7]
+
+
 def test_a_failed_trial_is_a_row_and_runs_again(store, outcome):
     """A failure keeps its traceback, is not finished, and gives way to a later success."""
     store.append([outcome("none", 0, "failed"), outcome("none", 1, "diverged")])

@@ -33,6 +33,22 @@ def test_a_bucket_holds_what_a_directory_holds(write, url, tmp_path):
     assert len(there.place.sizes("trials")) == 1
 
 
+@pytest.mark.parametrize("where", ["here", "bucket"])
+def test_a_file_is_replaced_whole_or_not_at_all(where, url, tmp_path):
+    """What ends in the middle of its blocks, by Ctrl-C say, leaves the old file as it was and nothing beside it."""
+
+    def cut_short():
+        yield b"new"
+        raise KeyboardInterrupt
+
+    place = place_of(tmp_path if where == "here" else url)
+    place.write("trials.csv", iter([b"old ", b"and whole"]))
+    with pytest.raises(KeyboardInterrupt):
+        place.write("trials.csv", cut_short())
+    assert place.read("trials.csv") == b"old and whole"
+    assert list(place.sizes("")) == ["trials.csv"]
+
+
 def test_a_file_url_is_a_directory(write, tmp_path):
     """file:// names the same place as its path, spaces and all."""
     write(place_of(f"file://{tmp_path}/my%20study"))

@@ -118,26 +118,76 @@ def test_chunks_follow_the_measured_seconds():
     assert sizes[-1] < 5
 
 
+def on_gpu(execution):
+    """How outcomes from a GPU look."""
+    return {"device": "some GPU", "execution": execution}
+
+
 def test_a_gpu_gets_whole_stacks():
     """A worker that trains 32 side by side gets 32, 64 and so on, or all that is left; a CPU beside it does not."""
     plan = make_plan(read_study({"seeds": "100"}), SPLIT, DATA)
     schedule, sizes = Schedule(plan.groups, 2, {}), defaultdict(list)
-    first = schedule.next(stack=32)
-    assert len(first.trials) == 32
-    schedule.learn(outcomes_of(first, 2.0, device="some GPU", execution=f"graph{STACKED}"))
+    first = schedule.next(on_gpu=True)
+    assert len(first.trials) == first.stack == 32
+    schedule.learn(outcomes_of(first, 0.03, **on_gpu(f"graph{STACKED}")))
+    beside = schedule.next()
+    schedule.learn(outcomes_of(beside, 2.0))
     assert len(schedule.next().trials) == 5
-    while chunk := schedule.next(stack=32):
+    while chunk := schedule.next(on_gpu=True):
         sizes[chunk.variant.name].append(len(chunk.trials))
     assert all(size % 32 == 0 for of_variant in sizes.values() for size in of_variant[:-1])
-    assert sum(map(sum, sizes.values())) == 1000 - 32 - 5
+    assert sum(map(sum, sizes.values())) == 1000 - 32 - len(beside.trials) - 5
 
 
-def test_trials_that_fill_a_gpu_are_handed_out_by_their_time():
-    """Once trials came from a GPU that did not stack them, chunks of theirs are as on a CPU."""
-    plan = make_plan(read_study({"seeds": "100", "variant": [{"technique": "none"}]}), SPLIT, DATA)
+def test_times_on_a_gpu_do_not_size_the_chunks_of_a_cpu():
+    """Three hundredths of a second there and two seconds here are two expectations."""
+    plan = make_plan(read_study({"seeds": "400", "variant": [{"technique": "none"}]}), SPLIT, DATA)
     schedule = Schedule(plan.groups, 2, {})
-    schedule.learn(outcomes_of(schedule.next(stack=32), 2.0, device="some GPU", execution="graph (one by one: large)"))
-    assert len(schedule.next(stack=32).trials) == 5
+    schedule.learn(outcomes_of(schedule.next(on_gpu=True), 0.03, **on_gpu(f"graph{STACKED}")))
+    schedule.learn(outcomes_of(schedule.next(), 2.0))
+    (group,) = plan.groups
+    assert (schedule.seconds_of(group, on_gpu=True), schedule.seconds_of(group)) == (0.03, 2.0)
+    assert len(schedule.next().trials) == 5
+
+
+def test_whether_a_gpu_stacks_is_seen():
+    """A failure of memory shrinks one group's chunks until its seeds are stacked again."""
+    plan = make_plan(read_study({"seeds": "400", "variant": [{"technique": "none"}]}), SPLIT, DATA)
+    schedule = Schedule(plan.groups, 2, {})
+    schedule.learn(outcomes_of(schedule.next(on_gpu=True), 2.0, **on_gpu("graph (one by one: no room)")))
+    alone = schedule.next(on_gpu=True)
+    assert len(alone.trials) == 5
+    schedule.learn(outcomes_of(alone, 2.0, **on_gpu(f"graph{STACKED}")))
+    assert len(schedule.next(on_gpu=True).trials) == 32
+
+
+@pytest.mark.parametrize(
+    ("fields", "rows", "features", "stack"),
+    [
+        ({}, 150, (4,), 32),
+        ({"engine": "keras"}, 150, (4,), 1),
+        ({"model": {"hidden": [2048, 2048]}}, 10_000, (30,), 1),  # 4.3 million weights
+        ({"model": {"hidden": [1024, 1024]}, "training": {"batch_size": 4096}}, 10_000, (30,), 1),  # 4.4e9 a batch
+        ({"model": {"hidden": [1024, 1024]}, "training": {"batch_size": 4096}}, 500, (30,), 32),  # of 500 rows
+        ({}, 150, (8, 8, 1), 1),  # images
+    ],
+)
+def test_what_a_gpu_may_stack(fields, rows, features, stack):
+    """Networks on tables that are small, by weights and by weights times rows of an update, with the fast engine."""
+    data = Dataset("made up", np.zeros((rows, *features)), np.arange(rows) % 2, ("a", "b"), "f")
+    plan = make_plan(read_study({"variant": [{"technique": "none"}]} | fields), SPLIT, {"made up": data})
+    assert {group.stack for group in plan.groups} == {stack}
+
+
+def test_a_model_of_ones_own_shows_whether_it_is_stacked():
+    """Its size is not known before it runs: a GPU gets one trial, and stacks once that was in one."""
+    study = read_study({"model": {"source": "net:build", "layers": ["a"]}, "variant": [{"technique": "none"}]})
+    plan = make_plan(study, SPLIT, DATA, {"iris": ModelSpec((), (), "net:build", ("a",), "one")})
+    schedule = Schedule(plan.groups, 2, {})
+    first = schedule.next(on_gpu=True)
+    assert (len(first.trials), first.stack) == (1, 32)
+    schedule.learn(outcomes_of(first, 2.0, **on_gpu(f"graph{STACKED}")))
+    assert len(schedule.next(on_gpu=True).trials) == 9  # all that is left of ten
 
 
 def test_failed_trials_say_nothing_about_the_time():

@@ -13,16 +13,13 @@ import tensorflow as tf
 from regfleet import training
 from regfleet.records import Recipe, Rows, Sets, Training, history_columns
 from regfleet.study.fields import Optimizer
-from regfleet.training import rules, runtime
 
 VARIANTS = ["none", "l1 all", "l2 first", "dropout first", "dropout four", "batchnorm one", "batchnorm all"]
 
 
 @pytest.fixture(autouse=True)
-def _as_on_a_gpu(monkeypatch):
-    """Take the path of a GPU, in stacks of four."""
-    monkeypatch.setattr(runtime, "has_gpu", lambda: True)
-    monkeypatch.setattr(rules, "STACK", 4)
+def _no_program_of_others():
+    """Each test begins with nothing traced."""
     training._PROGRAMS.clear()
     yield
     training._PROGRAMS.clear()
@@ -42,8 +39,8 @@ def shuffled(sets, seed):
 
 
 def side_by_side(recipe, sets, seeds, name="stack"):
-    """Fits of these seeds, each with rows of its own."""
-    return training.fit_side_by_side(recipe, [shuffled(sets, seed) for seed in seeds], seeds, name)
+    """Fits of these seeds in a stack of four, each with rows of its own."""
+    return training.fit_side_by_side(recipe, [shuffled(sets, seed) for seed in seeds], seeds, 4, name)
 
 
 def assert_same_fit(found, expected, rtol=1e-5):
@@ -120,7 +117,7 @@ def test_a_seed_that_diverges_takes_no_other_with_it(small, iris):
     x = good.train.x.copy()
     x[3, 0] = np.nan
     bad = replace(good, train=Rows(x, good.train.y))
-    first, second = training.fit_side_by_side(small, [bad, good], [0, 1], "diverging")
+    first, second = training.fit_side_by_side(small, [bad, good], [0, 1], 4, "diverging")
     assert first.diverged_at is not None
     assert len(first.history["loss"]) == first.diverged_at
     assert_same_fit(second, training.fit(small, good, 1, "keras", "alone"))
@@ -131,6 +128,19 @@ def test_weighted_classes(small, iris):
     recipe = replace(small, training=replace(small.training, class_weight="balanced"))
     (_, fit) = side_by_side(recipe, iris, [1, 2])
     assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "keras", "weighted"))
+
+
+def test_losses_that_layers_add_count(small, iris):
+    """A penalty on what a layer puts out is part of every seed's objective and of its history's loss."""
+
+    def penalized(name):
+        return keras.layers.Dense(6, "relu", activity_regularizer=keras.regularizers.L2(0.5), name=name)
+
+    recipe = small.insert("dense_2", "penalized", penalized)
+    (_, fit) = side_by_side(recipe, iris, [1, 2])
+    reference = training.fit(recipe, shuffled(iris, 2), 2, "keras", "penalized")
+    assert reference.history["loss"][0] > reference.history["cross_entropy"][0] + 0.05
+    assert_same_fit(fit, reference)
 
 
 def test_a_regression(small, iris):
@@ -175,9 +185,9 @@ def test_what_cannot_be_stacked_is_said(layer, reason, small, iris):
     assert training.fit(recipe, iris, 1, "fused", "alone").execution == "graph"
 
 
-def test_a_large_network_or_one_on_images_is_not_stacked(small, iris):
-    """It keeps a GPU busy by itself: 4,500 rows of a batch times 68 thousand weights are over the limit."""
-    large = Recipe(replace(small.model, hidden=(512, 128)), Training(2, 8000, "sgd"))
-    many = replace(iris, train=Rows(np.tile(iris.train.x, (50, 1)), np.tile(iris.train.y, (50, 1))))
+def test_a_large_network_is_not_stacked(small, iris):
+    """It keeps a GPU busy by itself: 45,000 rows of a batch times 68 thousand weights are over the limit."""
+    large = Recipe(replace(small.model, hidden=(512, 128)), Training(2, 80_000, "sgd"))
+    many = replace(iris, train=Rows(np.tile(iris.train.x, (500, 1)), np.tile(iris.train.y, (500, 1))))
     with pytest.raises(ValueError, match="fills the device"):
-        training.fit_side_by_side(large, [many], [1], "large")
+        training.fit_side_by_side(large, [many], [1], 4, "large")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections import OrderedDict
 
 import keras
 import numpy as np
@@ -24,7 +25,7 @@ from regfleet.plan import make_plan
 from regfleet.records import STACKED, Dataset, ModelSpec, Recipe, Training
 from regfleet.study import read_study
 from regfleet.techniques import TECHNIQUES, Definition
-from regfleet.training import fit, rules, runtime
+from regfleet.training import fit, fit_side_by_side, rules, runtime
 from regfleet.trial import run_chunk
 
 IRIS = load_builtin("iris")
@@ -288,51 +289,83 @@ def test_a_class_of_ones_own_trains_as_in_keras(batch_size):
 
 
 @pytest.fixture
-def as_on_a_gpu(monkeypatch):
-    """Take the path of a GPU, in stacks of three."""
+def on_gpu(monkeypatch):
+    """A function that runs a chunk as on a GPU, in stacks of three."""
     monkeypatch.setattr(runtime, "has_gpu", lambda: True)
-    monkeypatch.setattr(rules, "STACK", 3)
+    monkeypatch.setattr("regfleet.training._PROGRAMS", OrderedDict())
+    return lambda chunk, data: run_chunk(dataclasses.replace(chunk, stack=3), data)
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
-def test_on_a_gpu_seeds_are_trained_side_by_side():
-    """Five seeds in stacks of three and two score as `model.fit` does; the trace is paid for once."""
-    fields = {"seeds": "5", "variant": [{"technique": "dropout(0.3)"}], "training": {"epochs": 4}}
-    (_, chunk), (_, reference) = plan("fused", **fields).groups, plan("keras", **fields).groups
-    outcomes, expected = run_chunk(chunk, IRIS), run_chunk(reference, IRIS)
-    assert {outcome.execution for outcome in outcomes} == {f"graph{STACKED}"}
+def assert_as_by_keras(outcomes, chunk, data):
+    """Every outcome has the scores and the history that `model.fit` gives for its trial."""
     assert [outcome.trial for outcome in outcomes] == list(chunk.trials)
-    assert [outcome.trace_seconds > 0 for outcome in outcomes] == [True, False, False, False, False]
-    assert all(outcome.seconds > outcome.trace_seconds for outcome in outcomes)
-    for outcome, other in zip(outcomes, expected, strict=True):
-        assert outcome.metrics == pytest.approx(other.metrics, rel=1e-4)
+    for outcome, other in zip(outcomes, run_chunk(dataclasses.replace(chunk, engine="keras"), data), strict=True):
+        assert outcome.metrics == pytest.approx(other.metrics, rel=1e-4, abs=1e-6)
         np.testing.assert_allclose(outcome.history["val_loss"], other.history["val_loss"], rtol=1e-5)
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
-def test_rows_of_another_shape_make_another_stack():
+def test_on_a_gpu_seeds_are_trained_side_by_side(on_gpu):
+    """Five seeds in stacks of three and two score as `model.fit` does; the trace is paid for once."""
+    fields = {"seeds": "5", "variant": [{"technique": "dropout(0.3)"}], "training": {"epochs": 4}}
+    (_, chunk) = plan("fused", **fields).groups
+    outcomes = on_gpu(chunk, IRIS)
+    assert {outcome.execution for outcome in outcomes} == {f"graph{STACKED}"}
+    assert [outcome.trace_seconds > 0 for outcome in outcomes] == [True, False, False, False, False]
+    assert all(outcome.seconds > outcome.trace_seconds for outcome in outcomes)
+    assert_as_by_keras(outcomes, chunk, IRIS)
+
+
+def test_rows_of_another_shape_make_another_stack(on_gpu):
     """Seeds whose training rows hold other categories have inputs of other widths, and are stacked apart."""
     rare = np.where(np.arange(60) % 20 == 0, np.arange(60).astype(str), "common")
     table = pd.DataFrame({"size": np.arange(60) % 7 / 7.0, "kind": rare})
     data = Dataset("table", table, np.arange(60) % 2, ("no", "yes"), "table")
-    (chunk,) = make_plan(
-        read_study(
-            {"model": {"hidden": [4]}, "training": {"epochs": 2}, "seeds": "6", "variant": [{"technique": "none"}]}
-        ),
-        SPLIT,
-        {"table": data},
-    ).groups
-    widths = {cut(data, SPLIT, trial.seed).train.x.shape[1] for trial in chunk.trials}
-    outcomes = run_chunk(chunk, data)
-    assert len(widths) > 1
-    assert {(outcome.status, outcome.execution) for outcome in outcomes} == {("done", f"graph{STACKED}")}
+    fields = {"model": {"hidden": [4]}, "training": {"epochs": 2}, "seeds": "6", "variant": [{"technique": "none"}]}
+    (chunk,) = make_plan(read_study(fields), SPLIT, {"table": data}).groups
+    outcomes = on_gpu(chunk, data)
+    assert len({cut(data, SPLIT, trial.seed).train.x.shape[1] for trial in chunk.trials}) > 1
+    assert {outcome.execution for outcome in outcomes} == {f"graph{STACKED}"}
+    assert_as_by_keras(outcomes, chunk, data)
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
-def test_what_cannot_be_stacked_runs_one_by_one(monkeypatch):
+def test_what_cannot_be_stacked_runs_one_by_one(on_gpu, monkeypatch):
     """A network that fills the GPU by itself is trained alone, and every trial says why."""
     monkeypatch.setattr(rules, "STACK_WORK", 10)
     (chunk,) = plan("fused", seeds="2", variant=[{"technique": "none"}]).groups
-    assert {outcome.execution for outcome in run_chunk(chunk, IRIS)} == {
-        "graph (one by one: one network fills the device)"
-    }
+    said = "graph (one by one: ValueError: one network fills the device)"
+    assert {outcome.execution for outcome in on_gpu(chunk, IRIS)} == {said}
+
+
+def test_a_seed_that_cannot_be_cut_fails_alone(on_gpu, monkeypatch):
+    """The others stay in their stack."""
+
+    def refuse_one(dataset, split, seed):
+        if seed == 1:
+            raise ValueError("no such rows")
+        return cut(dataset, split, seed)
+
+    monkeypatch.setattr("regfleet.trial.datasets.cut", refuse_one)
+    (chunk,) = plan("fused", seeds="3", variant=[{"technique": "none"}]).groups
+    outcomes = on_gpu(chunk, IRIS)
+    assert [outcome.status for outcome in outcomes] == ["done", "failed", "done"]
+    assert outcomes[1].error == "ValueError: no such rows"
+    assert outcomes[0].execution == outcomes[2].execution == f"graph{STACKED}"
+
+
+def test_a_model_that_leaves_takes_no_finished_stack_with_it(on_gpu, monkeypatch):
+    """`sys.exit` in a second stack: the first one's trials are done, the others are tried one by one and fail."""
+
+    def leave_from_three(recipe, rows, seeds, *rest):
+        if 3 in seeds:
+            sys.exit(4)
+        return fit_side_by_side(recipe, rows, seeds, *rest)
+
+    def leave(*_):
+        sys.exit(4)
+
+    monkeypatch.setattr("regfleet.training.fit_side_by_side", leave_from_three)
+    monkeypatch.setattr("regfleet.training.fit", leave)
+    (chunk,) = plan("fused", seeds="5", variant=[{"technique": "none"}]).groups
+    outcomes = on_gpu(chunk, IRIS)
+    assert [outcome.status for outcome in outcomes] == ["done"] * 3 + ["failed"] * 2
+    assert outcomes[-1].error == "SystemExit: 4"
