@@ -13,10 +13,11 @@ from pathlib import Path
 from regfleet.conclusion import analyse, read_results
 from regfleet.datasets import load_dataset, parse_split
 from regfleet.errors import InputError
-from regfleet.plan import Schedule, make_plan
+from regfleet.plan import make_plan
 from regfleet.records import Detection
 from regfleet.report.shown import shown
 from regfleet.results import Results
+from regfleet.schedule import Schedule
 from regfleet.study import Study
 
 

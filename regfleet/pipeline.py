@@ -19,10 +19,11 @@ from regfleet.errors import FleetError, InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.logs import log_to
 from regfleet.metrics import metrics_of
-from regfleet.plan import Plan, Schedule, resolve_variants
+from regfleet.plan import Plan, resolve_variants
 from regfleet.preparing import NOTHING, Given, Prepared, check, prepare
 from regfleet.provenance import provenance
 from regfleet.results import Place, Results, Store, load, place_of
+from regfleet.schedule import Schedule
 from regfleet.study import Study
 from regfleet.training import runtime
 from regfleet.trial import run_chunk, warm_up

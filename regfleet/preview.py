@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.datasets import cut, split_meaning
-from regfleet.plan import Schedule, looks_of
+from regfleet.plan import looks_of
 from regfleet.preparing import Prepared, check, prepare
 from regfleet.records import Recipe
 from regfleet.results import load, place_of
+from regfleet.schedule import Schedule
 
 if TYPE_CHECKING:
     from regfleet.records import Chunk, Dataset, Sets

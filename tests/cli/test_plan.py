@@ -8,7 +8,7 @@ from scipy import stats
 
 import regfleet
 from regfleet import pipeline
-from regfleet.plan import Schedule
+from regfleet.schedule import Schedule
 
 NONE = [27, 28, 26, 29, 27, 28, 25, 28, 27, 29]
 L2 = [28, 28, 27, 29, 28, 28, 27, 29, 27, 29]
