@@ -113,7 +113,8 @@ def driver(tmp_path):
     def start(*arguments, setup="", **environment):
         code = f"{setup}\nfrom regfleet.cli import main\nmain()"
         command = [sys.executable, "-c", code, *map(str, arguments)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        # A cluster that this process starts asks for the token that this process may have by now.
+        kept = {n: value for n, value in os.environ.items() if not n.startswith("RAY_") or n.startswith("RAY_AUTH_")}
         environment = kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes))
