@@ -25,6 +25,12 @@ DRIVER_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+STARTING_ENVIRONMENT = {
+    # A process that was stopped, or is out of memory to run in, is noticed in twenty seconds; Ray's workers here, which
+    # inherit this, let themselves be asked as often.
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
+}
 JOINING_ENVIRONMENT = {
     # Seconds to wait for the head of a cluster, which should be up; Ray's own default is 20.
     "RAY_NUM_REDIS_GET_RETRIES": "4",
@@ -43,7 +49,7 @@ def start(settings: FleetSettings, note: Callable[[str], object]) -> None:
     ``note`` hears where the cluster's dashboard is, and that the cluster asks for no token. Raises InputError for one
     that does not let us in.
     """
-    for name, value in (DRIVER_ENVIRONMENT | (JOINING_ENVIRONMENT if settings.address else {})).items():
+    for name, value in (DRIVER_ENVIRONMENT | (JOINING_ENVIRONMENT if settings.address else STARTING_ENVIRONMENT)).items():
         os.environ.setdefault(name, value)
     # Ray asks for a token by default, and without this would keep one that others may read in the user's home.
     if not settings.address and not _token():
