@@ -49,7 +49,8 @@ def start(settings: FleetSettings, note: Callable[[str], object]) -> None:
     ``note`` hears where the cluster's dashboard is, and that the cluster asks for no token. Raises InputError for one
     that does not let us in.
     """
-    for name, value in (DRIVER_ENVIRONMENT | (JOINING_ENVIRONMENT if settings.address else STARTING_ENVIRONMENT)).items():
+    own = JOINING_ENVIRONMENT if settings.address else STARTING_ENVIRONMENT
+    for name, value in (DRIVER_ENVIRONMENT | own).items():
         os.environ.setdefault(name, value)
     # Ray asks for a token by default, and without this would keep one that others may read in the user's home.
     if not settings.address and not _token():
