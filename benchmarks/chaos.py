@@ -118,10 +118,10 @@ def main() -> None:
     """Run both studies and print what was killed, what was lost and what differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seeds", type=int, default=0, help="default: 60 for each minute")
+    parser.add_argument("--seeds", type=int, default=0, help="default: 300 for each minute")
     parser.add_argument("--seed", type=int, default=0, help="of the kills")
     options = parser.parse_args()
-    seeds = options.seeds or max(5, round(60 * options.minutes))
+    seeds = options.seeds or max(5, round(300 * options.minutes))
     with tempfile.TemporaryDirectory() as name:
         rough, quiet = Path(name, "rough"), Path(name, "quiet")
         rough.mkdir(), quiet.mkdir()
