@@ -31,10 +31,9 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from regfleet.analysis.intervals import estimate, interval, sd_floor
+from regfleet.analysis.intervals import decide, estimate, interval, sd_floor
 from regfleet.analysis.power import resolution_floor
 from regfleet.analysis.sequential import planned_looks, spent
-from regfleet.analysis.verdicts import decide
 
 ALPHA, ROPE = 0.05, 0.01
 SEEDS = (10, 30, 100)

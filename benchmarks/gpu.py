@@ -20,7 +20,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from regfleet import techniques, training
-from regfleet.records import ModelSpec, Recipe, Rows, Sets, Training
+from regfleet.data.dataset import Rows, Sets
+from regfleet.settings.values import ModelSpec, Training
+from regfleet.techniques.recipe import Recipe
 from regfleet.training import runtime
 from regfleet.training.rules import STACK
 

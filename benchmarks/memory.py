@@ -14,10 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from regfleet import datasets
-from regfleet.plan import make_plan
-from regfleet.study import read_study
-from regfleet.trial import run_chunk, warm_up
+from regfleet import data as datasets
+from regfleet.planning.plan import make_plan
+from regfleet.running.trial import run_chunk, warm_up
+from regfleet.settings import read_study
 
 MEGABYTE = 2**20
 

@@ -23,10 +23,13 @@ import tensorflow as tf
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from regfleet import datasets, techniques, training
-from regfleet.plan import resolve_variants
-from regfleet.records import ModelSpec, Recipe, Rows, Sets, Training
-from regfleet.study import read_study
+from regfleet import data as datasets
+from regfleet import techniques, training
+from regfleet.data.dataset import Rows, Sets
+from regfleet.planning.plan import resolve_variants
+from regfleet.settings import read_study
+from regfleet.settings.values import ModelSpec, Training
+from regfleet.techniques.recipe import Recipe
 from regfleet.training import runtime
 
 if TYPE_CHECKING:

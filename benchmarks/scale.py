@@ -26,12 +26,13 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from regfleet import pipeline
+from regfleet.data.dataset import Dataset
 from regfleet.fleet import FleetSettings
-from regfleet.records import HISTORY_OF, HISTORY_SETS, Chunk, Dataset, Outcome
 from regfleet.results import load
-from regfleet.study import read_study
-from regfleet.terminal import Progressing
+from regfleet.running import run as pipeline
+from regfleet.running.progress import Progressing
+from regfleet.settings import read_study
+from regfleet.trials import HISTORY_OF, HISTORY_SETS, Chunk, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +144,7 @@ def again(out: Path) -> dict[str, Any]:
 
 def report(out: Path) -> dict[str, Any]:
     """Analysis and report alone, from the command that makes them again."""
-    from regfleet.conclusion import conclude
+    from regfleet.concluding.judge import conclude
 
     began = time.perf_counter()
     conclude(out)

@@ -84,7 +84,7 @@ def startup(out: Path, epochs: int, seeds: int) -> dict[str, Rows]:
         "log_to_driver=False, logging_level='ERROR'); ray.get(ray.remote(lambda: 1).remote())",
         "TensorFlow: import and warm-up of a worker": "from regfleet.training import runtime; "
         "runtime.prepare(gpu=False); runtime.warm_up()",
-        "analysis and report of the study": f"from regfleet.conclusion import conclude; conclude({str(out)!r})",
+        "analysis and report of the study": f"from regfleet.concluding.judge import conclude; conclude({str(out)!r})",
     }
     path = {"PYTHONPATH": str(HERE.parent)}
     found = [{"what": "regfleet --help", "wall s": regfleet("--help").wall}]

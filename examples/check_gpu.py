@@ -15,8 +15,8 @@ from pathlib import Path
 
 import regfleet
 from regfleet.fleet import FleetSettings
-from regfleet.pipeline import run
-from regfleet.study import read_study
+from regfleet.running.run import run
+from regfleet.settings import read_study
 
 STUDY = {"seeds": "8", "training": {"epochs": 100}, "variant": [{"technique": "l2"}, {"technique": "dropout(0.2)@1"}]}
 ROUNDING = 0.05

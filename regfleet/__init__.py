@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from regfleet.api import Results as Results
-    from regfleet.api import compare as compare
-    from regfleet.api import load as load
-    from regfleet.foreign import analyze as analyze
-    from regfleet.results import HISTORY_FIELDS as HISTORY_FIELDS
-    from regfleet.results import TRIAL_FIELDS as TRIAL_FIELDS
-    from regfleet.study import Study as Study
+    from regfleet.api import Results, compare, load
+    from regfleet.concluding.scores import analyze
+    from regfleet.results import HISTORY_FIELDS, TRIAL_FIELDS
+    from regfleet.settings import Study
 
 _HOME = {
     "analyze": "foreign",

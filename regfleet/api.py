@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from regfleet import results
 from regfleet.errors import InputError
-from regfleet.study import model_fields
+from regfleet.settings import model_fields
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-    from regfleet.conclusion import Conclusion
+    from regfleet.analysis.summary import Summary
+    from regfleet.concluding.judge import StudyConclusion
+    from regfleet.data.dataset import Dataset
     from regfleet.models import Base
-    from regfleet.records import Dataset, Summary
 
     Data: TypeAlias = str | Path | Sequence[str] | pd.DataFrame | tuple[Any, Any]
     Model: TypeAlias = str | Sequence[int] | Callable[[tuple[int, ...], int], keras.Model] | keras.Model
@@ -45,8 +46,8 @@ class Results(results.Results):
     interrupted: bool = False
 
     @cached_property
-    def _conclusion(self) -> Conclusion:
-        from regfleet.conclusion import judge, kept_study
+    def _conclusion(self) -> StudyConclusion:
+        from regfleet.concluding.judge import judge, kept_study
 
         # Not of this object itself: a cycle would keep its temporary directory.
         return judge(kept_study(self.place), results.Results(self.place, self.trials, self.problems))
@@ -60,7 +61,7 @@ class Results(results.Results):
         from regfleet.report import render
 
         found, file = self._conclusion, Path(path)
-        text = render(found.summary, found.facts, found.failures, found.trials, found.headlines)
+        text = render(found)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
@@ -81,7 +82,7 @@ class Results(results.Results):
     def __repr__(self) -> str:
         found = self._conclusion
         lines = [f"Results: {found.facts.finished} of {found.facts.planned} trials are done"]
-        return "\n".join([*lines, *(sentence for said in found.headlines.values() for sentence in said)])
+        return "\n".join([*lines, *(sentence for data in found.summary.datasets for sentence in data.headline)])
 
 
 def load(path: str | Path) -> Results:
@@ -159,10 +160,10 @@ def compare(
     Raises:
         InputError: a line for each argument that is wrong, by the name of its flag.
     """
-    from regfleet import pipeline
     from regfleet.fleet import FleetSettings
-    from regfleet.preparing import Given
-    from regfleet.study import merge, read_study
+    from regfleet.running import run as pipeline
+    from regfleet.running.prepare import Given
+    from regfleet.settings import merge, read_study
 
     columns = {"drop": tuple(drop), "categorical": tuple(categorical), "group": group, "time": time, "task": task}
     locations, datasets = _located(data, name, target, test, columns)
@@ -191,7 +192,7 @@ def compare(
     }
     study = read_study(merge({}, fields))
     settings = FleetSettings(address=address, workers=workers, gpus_per_trial=gpus_per_trial)
-    from regfleet.terminal import Progressing
+    from regfleet.running.progress import Progressing
 
     place = tempfile.mkdtemp(prefix="regfleet-") if out is None else out
     try:
@@ -226,9 +227,9 @@ def _located(
         return [str(data)], None
     if isinstance(data, list) and all(isinstance(one, str | Path) for one in data):
         return [str(one) for one in data], None
-    from regfleet.datasets import from_arrays
-    from regfleet.records import DataSource
-    from regfleet.study import DataFields
+    from regfleet.data import from_arrays
+    from regfleet.settings import DataFields
+    from regfleet.settings.values import DataSource
 
     features, y = data if isinstance(data, tuple) and len(data) == 2 else (data, target)
     source = DataSource(name, target if isinstance(target, str) else None, **columns)
@@ -261,7 +262,7 @@ def _screen() -> AbstractContextManager[Console]:
     """Where progress goes: the notebook's cell, or standard error, also while others' output is logged."""
     from rich.console import Console
 
-    from regfleet.terminal import console
+    from regfleet.running.progress import console
 
     notebook = Console()
     if not notebook.is_jupyter:

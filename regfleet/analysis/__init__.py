@@ -1,11 +1,10 @@
 """The analysis: frames in, Summary out. Pure functions on arrays, one idea per file."""
 
+from regfleet.analysis.detection import detection, detections
 from regfleet.analysis.headline import headline
 from regfleet.analysis.metric import check_metric
-from regfleet.analysis.planning import detection, detections
-from regfleet.analysis.scores import read_scores
 from regfleet.analysis.sequential import planned_looks, take_look
-from regfleet.analysis.summary import Histories, summarize
+from regfleet.analysis.summarize import Histories, summarize
 
 __all__ = [
     "Histories",
@@ -14,7 +13,6 @@ __all__ = [
     "detections",
     "headline",
     "planned_looks",
-    "read_scores",
     "summarize",
     "take_look",
 ]

@@ -8,13 +8,22 @@ from dataclasses import replace
 import numpy as np
 
 from regfleet.analysis.headline import across_headline
-from regfleet.analysis.intervals import Array, estimate, interval, p_value
+from regfleet.analysis.intervals import (
+    TOO_FEW,
+    TOO_FEW_DATASETS,
+    Array,
+    decide,
+    estimate,
+    excludes_zero,
+    interval,
+    p_value,
+)
 from regfleet.analysis.metric import metric_of, oriented
 from regfleet.analysis.ranks import rank_test
+from regfleet.analysis.sentences import across_sentence
 from regfleet.analysis.sequential import spent
-from regfleet.analysis.verdicts import TOO_FEW, TOO_FEW_DATASETS, decide, excludes_zero
-from regfleet.analysis.words import across_sentence
-from regfleet.records import Across, AcrossComparison, AnalysisSettings, DatasetSummary, RankTest, VariantSummary
+from regfleet.analysis.summary import Across, AcrossComparison, DatasetSummary, RankTest, VariantSummary
+from regfleet.settings.values import AnalysisSettings
 
 MINIMUM_DATASETS = 5
 

@@ -8,14 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from regfleet.analysis.effects import effects
-from regfleet.analysis.failures import ignorant_score, scored
-from regfleet.analysis.intervals import Array, estimate, interval, p_value, rope_probabilities, sd_floor
+from regfleet.analysis.intervals import (
+    MINIMUM_PAIRS,
+    Array,
+    decide,
+    estimate,
+    interval,
+    p_value,
+    rope_probabilities,
+    sd_floor,
+)
 from regfleet.analysis.metric import oriented, rope_of
 from regfleet.analysis.power import resolution_floor
-from regfleet.analysis.runs import Runs, differences, shared
-from regfleet.analysis.verdicts import MINIMUM_PAIRS, decide
+from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
+from regfleet.analysis.summary import Comparison, Interval, Lead
 from regfleet.metrics import METRICS, Metric, default_metric
-from regfleet.records import AnalysisSettings, Comparison, Interval, Lead, Task
+from regfleet.settings.values import AnalysisSettings, Task
 from regfleet.streams import stream
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regfleet.analysis.intervals import Array
-from regfleet.records import HISTORY_COLUMNS, Curve
+from regfleet.analysis.summary import Curve
+from regfleet.trials import HISTORY_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ import numpy as np
 
 from regfleet.analysis.intervals import Array
 from regfleet.analysis.power import noether
-from regfleet.records import Effects, Interval
+from regfleet.analysis.summary import Effects, Interval
 
 RESAMPLES = 2000
 DRAWS = 2_000_000

@@ -11,7 +11,7 @@ from regfleet.analysis.intervals import Array
 from regfleet.analysis.metric import oriented
 from regfleet.analysis.runs import PER_SEED, Runs, Seeds
 from regfleet.metrics import Metric
-from regfleet.records import Variant
+from regfleet.settings.values import Variant
 
 
 def swept_values(members: Sequence[Variant]) -> tuple[float, ...]:

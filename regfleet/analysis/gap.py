@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regfleet.analysis.intervals import Array, estimate, interval, sd_floor
-from regfleet.records import Interval
+from regfleet.analysis.summary import Interval
 
 
 def gap_interval(train: Array, validation: Array, ratio: float, alpha: float, n_val: int = 0) -> Interval:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.metric import metric_of
-from regfleet.analysis.verdicts import MINIMUM_PAIRS
-from regfleet.analysis.words import amount, capital, change, counted, listed, number_word, reached
+from regfleet.analysis.sentences import amount, capital, change, counted, listed, number_word, reached
+from regfleet.analysis.summary import AcrossComparison, DatasetSummary, VariantSummary
 from regfleet.metrics import Metric
-from regfleet.records import AcrossComparison, AnalysisSettings, DatasetSummary, Variant, VariantSummary
+from regfleet.settings.values import AnalysisSettings, Variant
 
 
 def verdict_counts(variants: Sequence[VariantSummary]) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from regfleet.records import Interval
+from regfleet.analysis.summary import Interval, Word
 
 Array = NDArray[np.float64]
 
@@ -106,3 +106,36 @@ def rope_probabilities(of: Estimate, rope: float) -> tuple[float, float, float]:
     worse = float(t.cdf((-rope - of.mean) / of.se, of.df))
     better = float(t.sf((rope - of.mean) / of.se, of.df))
     return worse, max(0.0, 1 - worse - better), better
+
+
+MINIMUM_PAIRS = 5
+TOO_FEW = "too few seeds"
+TOO_FEW_DATASETS = "too few data sets"
+TINY = "tiny but real"
+BEYOND_ROPE = "by enough to matter"
+
+
+def excludes_zero(interval: Interval) -> bool:
+    """Whether zero lies outside; False for NaN bounds."""
+    return interval.low > 0 or interval.high < 0
+
+
+def decide(interval: Interval, rope: float, pairs: int) -> tuple[Word, str]:
+    """The verdict and its note.
+
+    Args:
+        interval: the simultaneous interval of the difference, larger is better.
+        rope: half-width of the region of practical equivalence, in units of the metric.
+        pairs: seeds that both sides finished.
+
+    Returns:
+        better, worse, equivalent or undecided; and the note that qualifies it, or "".
+    """
+    if pairs < MINIMUM_PAIRS or math.isnan(interval.low):
+        return "undecided", TOO_FEW
+    if -rope <= interval.low and interval.high <= rope:
+        return "equivalent", TINY if excludes_zero(interval) else ""
+    if excludes_zero(interval):
+        beyond = interval.low > rope or interval.high < -rope
+        return "better" if interval.low > 0 else "worse", BEYOND_ROPE if beyond else ""
+    return "undecided", ""

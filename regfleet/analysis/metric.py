@@ -8,7 +8,7 @@ from dataclasses import replace
 from regfleet.analysis.intervals import Array
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric, metrics_of
-from regfleet.records import AnalysisSettings, Task
+from regfleet.settings.values import AnalysisSettings, Task
 
 LOWER = {"brier", "ece", "entropy", "err", "error", "loss", "mae", "mape", "mse", "nll", "perplexity", "rmse", "wer"}
 HIGHER = {"acc", "accuracy", "ap", "auc", "bleu", "dice", "f1", "iou", "map", "precision", "r2", "recall", "score"}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from regfleet.analysis.intervals import Array
-from regfleet.records import RankTest
+from regfleet.analysis.summary import RankTest
 
 DIAGRAM_DATASETS = 10
 

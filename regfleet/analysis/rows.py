@@ -14,8 +14,9 @@ from regfleet.analysis.families import swept_values, tuned, tuned_label
 from regfleet.analysis.gap import gap_change_interval, gap_interval
 from regfleet.analysis.intervals import Array
 from regfleet.analysis.runs import Runs, shared
-from regfleet.analysis.words import sentence
-from regfleet.records import Comparison, Curve, FamilySummary, Interval, Spread, Variant, VariantSummary
+from regfleet.analysis.sentences import sentence
+from regfleet.analysis.summary import Comparison, Curve, FamilySummary, Interval, Spread, VariantSummary
+from regfleet.settings.values import Variant
 from regfleet.streams import stream
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from regfleet.analysis.intervals import Array
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric, error_of
-from regfleet.records import Task
+from regfleet.settings.values import Task
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 Seeds = NDArray[np.int64]
 PER_SEED = (
@@ -134,3 +136,42 @@ def _floats(trials: pd.DataFrame, column: str) -> Array:
 
 def _name(trials: pd.DataFrame) -> str:
     return " on ".join(str(trials[column].iloc[0]) for column in ("variant", "dataset") if column in trials)
+
+
+def ignorant_score(metric: Metric, shares: Sequence[float] | None, observed: Array) -> float:
+    """The score of a model that has learned nothing.
+
+    Args:
+        metric: what is measured.
+        shares: of the classes; None where they are not known or there are none.
+        observed: finished scores on the data set, (runs,); their worst stands in where the score cannot be worked out.
+
+    Returns:
+        accuracies, macro-F1 and AUC of always saying the largest class; cross-entropy and MSE of always saying the
+        shares; R² of always saying the mean.
+    """
+    if metric.name == "r2":
+        return 0.0
+    if shares is not None and len(shares):
+        p = np.asarray(shares, dtype=np.float64)
+        known = {
+            "accuracy": float(p.max()),
+            "balanced_accuracy": 1 / int(np.sum(p > 0)),
+            "auc": 0.5,
+            "macro_f1": float(2 * p.max() / (1 + p.max()) / len(p)),
+            "cross_entropy": float(-np.sum(p[p > 0] * np.log(p[p > 0]))),
+            "mse": float(np.mean(p * (1 - p))),
+        }
+        if metric.name in known:
+            return known[metric.name]
+    if not len(observed):
+        return np.nan
+    return float(observed.min() if metric.higher_is_better else observed.max())
+
+
+def scored(runs: Runs, score: float) -> tuple[Array, Array]:
+    """Seeds and scores (attempted seeds,) with ``score`` in place of each lost run, ascending by seed."""
+    seeds = np.concatenate([runs.seeds, runs.lost])
+    scores = np.concatenate([runs.scores, np.full(len(runs.lost), score)])
+    order = np.argsort(seeds)
+    return seeds[order], scores[order]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from regfleet.analysis.power import resolution_floor, useful_seeds
-from regfleet.records import AnalysisSettings, Comparison, DatasetSummary, Look
+from regfleet.analysis.summary import Comparison, DatasetSummary, Look
+from regfleet.settings.values import AnalysisSettings
 
 LOOKS = (10, 20, 40, 80, 160)
 

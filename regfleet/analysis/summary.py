@@ -1,194 +1,287 @@
-"""From frames to the Summary: the one place where the parts of the analysis meet."""
+"""What the analysis is asked, and what it says of one variant against its control."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
+from regfleet.settings.values import AnalysisSettings, Task
 
-from regfleet.analysis.across import over_datasets
-from regfleet.analysis.comparing import Terms, lead
-from regfleet.analysis.curves import variant_curves
-from regfleet.analysis.headline import headline, warnings
-from regfleet.analysis.metric import metric_of
-from regfleet.analysis.power import useful_seeds
-from regfleet.analysis.ranks import shared_ranks
-from regfleet.analysis.rows import family_row, sweeps, variant_row
-from regfleet.analysis.runs import Runs, runs_of
-from regfleet.analysis.sequential import spent
-from regfleet.analysis.words import about, lead_sentence
-from regfleet.errors import InputError
-from regfleet.metrics import Metric, default_metric
-from regfleet.records import AnalysisSettings, Curve, DatasetSummary, Summary, Task, Variant, VariantSummary
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-Histories: TypeAlias = "pd.DataFrame | Callable[[str], Iterable[pd.DataFrame]] | None"
+Word = Literal["better", "worse", "equivalent", "undecided"]
 
 
-def summarize(
-    trials: pd.DataFrame,
-    histories: Histories,
-    variants: Sequence[Variant],
-    settings: AnalysisSettings,
-    class_shares: Mapping[str, Sequence[float]] | None = None,
-) -> Summary:
-    """The whole analysis of a study.
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean and its interval, in units of the metric. NaN bounds: too few values for one."""
 
-    Args:
-        trials: one row per trial: dataset, variant, seed, status, n_train, n_val, n_test, best_epoch, seconds, the
-            metrics of `records.Outcome` (R² tells a regression), and ``fixed_test`` where the test rows are the same
-            for every seed.
-        histories: one row per trial and epoch: dataset, variant, seed, epoch (from 1), HISTORY_COLUMNS; a frame, or a
-            function that yields those of a data set, some whole variants at a time; None without any.
-        variants: of the study, in its order; one without a finished seed is still a row.
-        settings: metric, scope, alpha, ROPE and which weights.
-        class_shares: data set → shares of its classes, for scoring failed runs as the majority class; without it, and
-            for regression judged by its errors, the worst finished score stands in.
+    mean: float
+    low: float
+    high: float
 
-    Returns:
-        the Summary; data sets in alphabetical order.
 
-    Raises:
-        InputError: the metric is unknown, a seed occurs twice, or the row counts that the scope needs are missing.
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How the seeds of a variant scatter. ``iqm`` is the mean of the middle half."""
+
+    sd: float
+    median: float
+    minimum: float
+    maximum: float
+    iqm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Effect sizes of paired differences, all about these rows (scope ``this_dataset``); NaN where undefined.
+
+    ``superiority`` is the chance that the variant beats its control on one seed, ties counting half, with its
+    bootstrap interval. ``d_z`` is mean / sd of the differences and ``g_z`` the same without its small-sample bias;
+    ``a12`` and ``cliff_delta`` ignore the pairing. ``seeds_needed`` tells such a ``superiority`` from a coin (Noether);
+    None: no number does.
     """
-    metric = metric_of(settings)
-    shares = class_shares or {}
-    datasets = tuple(
-        _dataset(str(name), rows, histories, variants, settings, shares.get(str(name)))
-        for name, rows in trials.groupby("dataset", sort=True)
-    )
-    order = [variant.name for variant in variants] + list(sweeps(variants))
-    rope = metric.rope if settings.rope is None else settings.rope
-    return Summary(settings, rope, datasets, across=over_datasets(datasets, order, settings))
+
+    superiority: Interval
+    d_z: float
+    g_z: float
+    a12: float
+    cliff_delta: float
+    seeds_needed: int | None
 
 
-def _dataset(
-    name: str,
-    trials: pd.DataFrame,
-    histories: Histories,
-    variants: Sequence[Variant],
-    settings: AnalysisSettings,
-    shares: Sequence[float] | None,
-) -> DatasetSummary:
-    terms, n_train, fixed = _terms(name, trials, variants, settings, shares)
-    groups = {str(key): rows for key, rows in trials.groupby("variant")}
-    runs = {
-        one.name: runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, settings.at, terms.task)
-        for one in variants
-    }
-    curves = _curves(name, histories, runs)
-    dataset = DatasetSummary(
-        dataset=name,
-        n_train=n_train,
-        n_val=terms.n_val,
-        n_test=terms.n_test,
-        ratio=terms.ratio,
-        comparisons=terms.comparisons,
-        variants=_ranked([variant_row(one, runs, terms, curves.get(one.name)) for one in variants], terms),
-        lead=None,
-        families=tuple(family_row(family, members, runs, terms) for family, members in sweeps(variants).items()),
-        fixed_test=fixed,
-        about=terms.where,
-        useful_seeds=useful_seeds(terms.ratio),
-        task=terms.task,
-    )
-    return _told(dataset, runs, terms, variants)
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A variant against its control over the seeds that both finished; differences are oriented: larger is better.
+
+    ``difference`` is the interval that decides, simultaneous over the comparisons shown. ``floor`` is the half-width
+    below which no number of seeds brings it. ``note`` qualifies the verdict ("tiny but real", "too few seeds", …).
+    ``sentence`` says it all in plain words. ``dropped`` counts seeds lost to a failure of either side.
+    ``withdrawn`` is the verdict that did not survive scoring failures as the majority class. ``identical`` warns that
+    the variant trained exactly as its control. ``this_dataset`` is the same interval for random splits of these rows.
+    """
+
+    control: str
+    seeds: tuple[int, ...]
+    differences: tuple[float, ...]
+    difference: Interval
+    sd: float
+    p: float
+    p_worse: float
+    p_equivalent: float
+    p_better: float
+    wins: int
+    ties: int
+    losses: int
+    rope: float
+    floor: float
+    verdict: Word
+    note: str
+    sentence: str = ""
+    dropped: int = 0
+    withdrawn: Word | None = None
+    identical: bool = False
+    this_dataset: Interval | None = None
+    effects: Effects | None = None
 
 
-def _terms(
-    name: str,
-    trials: pd.DataFrame,
-    variants: Sequence[Variant],
-    settings: AnalysisSettings,
-    shares: Sequence[float] | None,
-) -> tuple[Terms, int, bool]:
-    """What the comparisons share; the number of training rows; whether the test rows are fixed."""
-    n_train, n_val, n_test = (_rows(trials, column) for column in ("n_train", "n_val", "n_test"))
-    fixed = bool("fixed_test" in trials and trials["fixed_test"].any())
-    new_data, metric = settings.scope == "new_data", metric_of(settings)
-    terms = Terms(
-        dataset=name,
-        settings=settings,
-        metric=metric,
-        ratio=_ratio(name, n_test, n_train, trials) if new_data and not fixed else 0.0,
-        gap_ratio=n_val / n_train if new_data and n_train else 0.0,
-        alpha=spent(settings.alpha, settings.look, settings.looks),
-        comparisons=max(1, sum(variant.control is not None for variant in variants) + len(sweeps(variants))),
-        n_test=n_test,
-        n_val=n_val,
-        shares=shares,
-        where=about(settings.scope, fixed_test=fixed),
-        labels={variant.name: variant.label for variant in variants},
-        task=_task(trials, metric, settings.at),
-    )
-    return terms, n_train, fixed
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Mean over seeds per epoch with the band that holds 90 % of them; ``epochs`` from 1, all of equal length."""
+
+    epochs: tuple[int, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
 
-def _told(
-    dataset: DatasetSummary, runs: Mapping[str, Runs], terms: Terms, variants: Sequence[Variant]
-) -> DatasetSummary:
-    """``dataset`` with what is said about all of its rows together: floor, lead, headline, warnings."""
-    shown = [*dataset.variants, *(family.tuned for family in dataset.families)]
-    floors = [row.comparison.floor for row in shown if row.comparison and not math.isnan(row.comparison.floor)]
-    first = lead([(row.name, runs[row.name]) for row in dataset.variants if row.rank is not None], terms)
-    if first is not None:
-        labels = terms.labels[first.best], terms.labels[first.runner_up]
-        score = next(row.score.mean for row in dataset.variants if row.name == first.best)
-        first = replace(first, sentence=lead_sentence(*labels, first, terms.settings, terms.where, score))
-    dataset = replace(dataset, lead=first, floor=float(np.median(floors)) if floors else math.nan)
-    return replace(
-        dataset,
-        headline=headline(dataset, terms.settings),
-        warnings=warnings(dataset, terms.settings, variants),
-    )
+@dataclass(frozen=True, slots=True)
+class VariantSummary:
+    """One row of the leaderboard. Ranks are shared by ties; scores are means on the test set.
+
+    ``gap`` is training minus validation accuracy, or R² of regression, in inference mode on the same weights;
+    ``gap_change`` its paired difference from the control's. ``curves`` is keyed by history column. ``scores`` are those
+    of ``seeds``; ``iqm`` is `Spread.iqm` with a bootstrap interval over the seeds; ``binomial_sd`` is what chance alone
+    makes of one test set.
+    """
+
+    name: str
+    label: str
+    control: str | None
+    family: str | None
+    rank: int | None
+    finished: int
+    failed: int
+    diverged: int
+    score: Interval
+    spread: Spread
+    train_score: float
+    comparison: Comparison | None
+    gap: Interval
+    gap_change: Interval | None
+    best_epoch: float
+    seconds: float
+    curves: Mapping[str, Curve]
+    seeds: tuple[int, ...] = ()
+    scores: tuple[float, ...] = ()
+    iqm: Interval | None = None
+    binomial_sd: float = float("nan")
 
 
-def _ranked(rows: Sequence[VariantSummary], terms: Terms) -> tuple[VariantSummary, ...]:
-    """``rows`` with their places, best first; those without one last, equals in the order of the study."""
-    sign = 1 if terms.metric.higher_is_better else -1
-    ranks = shared_ranks([sign * row.score.mean for row in rows])
-    placed = [replace(row, rank=rank) for row, rank in zip(rows, ranks, strict=True)]
-    return tuple(sorted(placed, key=lambda row: math.inf if row.rank is None else row.rank))
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The best mean against the runner-up's, paired by seed; ``clear`` when the interval excludes zero.
+
+    The interval is simultaneous over all rivals of the best, because the data chose which of them is shown.
+    """
+
+    best: str
+    runner_up: str
+    difference: Interval
+    clear: bool
+    seeds: tuple[int, ...] = ()
+    sentence: str = ""
 
 
-def _curves(dataset: str, histories: Histories, runs: Mapping[str, Runs]) -> dict[str, Mapping[str, Curve]]:
-    if histories is None or (not callable(histories) and histories.empty):
-        return {}
-    frames = histories(dataset) if callable(histories) else [histories[histories["dataset"] == dataset]]
-    return {
-        str(name): variant_curves(rows[rows["seed"].isin(runs[str(name)].seeds)])
-        for frame in frames
-        for name, rows in frame.groupby("variant", observed=True)
-        if str(name) in runs
-    }
+@dataclass(frozen=True, slots=True)
+class FamilySummary:
+    """A sweep: its members, the swept ``values`` (NaN where several parameters vary), and the tuned variant.
+
+    ``tuned`` takes on each seed the member with the best validation score and is judged on test; ``picks`` counts how
+    often each member was taken.
+    """
+
+    family: str
+    members: tuple[str, ...]
+    values: tuple[float, ...]
+    picks: tuple[int, ...]
+    tuned: VariantSummary
 
 
-def _rows(trials: pd.DataFrame, column: str) -> int:
-    """The typical number of rows over the finished trials; 0 if unknown."""
-    if column not in trials:
-        return 0
-    counts = trials.loc[trials["status"] == "done", column].dropna()
-    return int(counts.median()) if len(counts) else 0
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """The analysis of one data set; ``variants`` are in order of rank, those without one last.
+
+    ``comparisons`` is the number of simultaneous intervals; ``ratio`` n_test/n_train as it entered them (0 for scope
+    this_dataset and for a fixed test set). ``about`` says in words what the intervals are about; ``floor`` is the
+    typical resolution floor of a comparison (0: none) and ``useful_seeds`` the number beyond which seeds add next to
+    nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report.
+    """
+
+    dataset: str
+    n_train: int
+    n_val: int
+    n_test: int
+    ratio: float
+    comparisons: int
+    variants: tuple[VariantSummary, ...]
+    lead: Lead | None
+    families: tuple[FamilySummary, ...] = ()
+    fixed_test: bool = False
+    about: str = ""
+    floor: float = float("nan")
+    useful_seeds: int | None = None
+    headline: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    task: Task = "classification"
 
 
-def _task(trials: pd.DataFrame, metric: Metric, at: str) -> Task:
-    """What was to be predicted: the one thing that ``metric`` can judge, or what there are scores of."""
-    columns = {task: f"{at}_val_{default_metric(task)}" for task in metric.tasks}
-    scored = [task for task, column in columns.items() if column in trials and trials[column].notna().any()]
-    return (scored or list(metric.tasks))[0]
+@dataclass(frozen=True, slots=True)
+class AcrossComparison:
+    """A variant against its control over data sets: one mean difference per data set is one observation.
+
+    ``wilcoxon_p`` is the signed-rank test beside the interval that decides; ``agrees`` is False where the two differ.
+    """
+
+    name: str
+    label: str
+    control: str
+    datasets: tuple[str, ...]
+    differences: tuple[float, ...]
+    difference: Interval
+    sd: float
+    p: float
+    wilcoxon_p: float
+    agrees: bool
+    rope: float
+    verdict: Word
+    note: str
+    sentence: str
 
 
-def _ratio(name: str, n_test: int, n_train: int, trials: pd.DataFrame) -> float:
-    if n_test > 0 and n_train > 0:
-        return n_test / n_train
-    if not (trials["status"] == "done").any():
-        return 0.0
-    raise InputError(
-        f"n_train and n_test must be given for scope new_data, or the scope be this_dataset. "
-        f"Got n_train {n_train}, n_test {n_test} for {name}"
-    )
+@dataclass(frozen=True, slots=True)
+class RankTest:
+    """Ranks over data sets (1 is best): Friedman's test, Iman and Davenport's, and the critical difference.
+
+    ``diagram`` says whether there is enough to draw one: ten data sets or more and Friedman's p below .05.
+    """
+
+    variants: tuple[str, ...]
+    mean_ranks: tuple[float, ...]
+    datasets: int
+    chi2: float
+    p: float
+    f: float
+    f_p: float
+    critical_difference: float
+    diagram: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """The analysis over data sets, from five up."""
+
+    datasets: tuple[str, ...]
+    comparisons: tuple[AcrossComparison, ...]
+    ranks: RankTest | None
+    headline: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look of a study that adds seeds until the answer is clear: what was settled, and what to do next.
+
+    ``alpha`` is the share spent at this look. ``hopeless`` ones are undecided, and no number of seeds will decide them.
+    ``next_seeds`` is the number of seeds to go on to, None to stop; ``reason`` says why in a sentence. ``running`` are
+    the variants to train on them: the undecided ones, the members of undecided sweeps, and their controls.
+    """
+
+    dataset: str
+    number: int
+    looks: int
+    seeds: int
+    alpha: float
+    settled: tuple[str, ...]
+    undecided: tuple[str, ...]
+    hopeless: tuple[str, ...]
+    next_seeds: int | None
+    reason: str
+    running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Whether a study can see a difference of ``effect``: the seeds it takes, or how many times the rows.
+
+    ``seeds`` None: no number of seeds does, and ``rows_factor`` times the rows would. ``smallest`` is the difference
+    that unlimited seeds show with the same ``power``.
+    """
+
+    effect: float
+    sd: float
+    ratio: float
+    power: float
+    seeds: int | None
+    rows_factor: float | None
+    smallest: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that the terminal, the report and the exports say; none of them computes."""
+
+    settings: AnalysisSettings
+    rope: float
+    datasets: tuple[DatasetSummary, ...]
+    across: Across | None = None
+    looks: tuple[Look, ...] = ()

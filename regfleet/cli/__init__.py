@@ -10,18 +10,18 @@ import typer
 from typer.exceptions import TyperException
 
 import regfleet
-from regfleet.cli.analyzing import analyze
-from regfleet.cli.comparing import compare
-from regfleet.cli.doctoring import doctor
+from regfleet.cli.analyze import analyze
+from regfleet.cli.compare import compare
+from regfleet.cli.doctor import doctor
+from regfleet.cli.init import init, schema
 from regfleet.cli.listing import datasets, techniques
 from regfleet.cli.options import say
-from regfleet.cli.planning import plan
-from regfleet.cli.publishing import publish
-from regfleet.cli.reporting import report
-from regfleet.cli.showing import show_model
-from regfleet.cli.starting import init, schema
-from regfleet.cli.submitting import jobs, stop, submit
-from regfleet.cli.watching import status
+from regfleet.cli.plan import plan
+from regfleet.cli.publish import publish
+from regfleet.cli.report import report
+from regfleet.cli.show_model import show_model
+from regfleet.cli.status import status
+from regfleet.cli.submit import jobs, stop, submit
 from regfleet.errors import RegfleetError
 
 app = typer.Typer(

@@ -17,8 +17,8 @@ def techniques(name: Annotated[str | None, typer.Argument(help="Only this one.",
     """List the techniques with their parameters, places and sources."""
     from rich.table import Table
 
+    from regfleet.running.progress import console
     from regfleet.techniques import TECHNIQUES, technique_named
-    from regfleet.terminal import console
 
     chosen = [technique_named(name)] if name else TECHNIQUES.values()
     table = Table("Technique", "What it does", "Parameters", "Source", show_lines=True)
@@ -48,7 +48,7 @@ def datasets(
     task: Annotated[Text, flag("classification or regression", DATA, "TASK")] = None,
 ) -> None:
     """List what --data takes; with DATA, show what is inferred of its columns."""
-    from regfleet.terminal import console
+    from regfleet.running.progress import console
 
     columns = {"target": target, "drop": drop, "categorical": categorical, "group": group, "time": time}
     with console(1) as screen:
@@ -61,7 +61,7 @@ def datasets(
 def _kinds(screen: Console) -> None:
     from rich.table import Table
 
-    from regfleet.datasets import BUILTIN
+    from regfleet.data import BUILTIN
 
     table = Table("--data", "What it is")
     for name, words in BUILTIN.items():
@@ -81,8 +81,8 @@ def _columns(screen: Console, data: str, columns: Mapping[str, object]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from regfleet.datasets import describe_columns, load_dataset
-    from regfleet.study import merge, read_study
+    from regfleet.data import describe_columns, load_dataset
+    from regfleet.settings import merge, read_study
 
     (source,) = read_study(merge({"data": [data]}, {"columns": columns})).sources().values()
     dataset = load_dataset(source)

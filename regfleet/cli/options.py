@@ -14,8 +14,8 @@ import typer
 from regfleet.errors import InputError
 
 if TYPE_CHECKING:
-    from regfleet.conclusion import Analysis
-    from regfleet.study import Study
+    from regfleet.report.conclusion import Conclusion
+    from regfleet.settings import Study
 
 DATA, MODEL, TRAINING, JUDGING, FLEET, OUTPUT = "Data", "Model", "Training", "Judging", "Fleet", "Output"
 Texts = list[str] | None
@@ -135,7 +135,7 @@ def _study(
     ] = None,
 ) -> dict[str, Any]:
     """The fields of a study that the flags give, None where one was not given."""
-    from regfleet.study import model_fields
+    from regfleet.settings import model_fields
 
     return {
         "data": data,
@@ -185,8 +185,8 @@ def with_study_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 def read(study: Path | None, flags: dict[str, Any]) -> Study:
     """The study of a file and of flags; raises InputError with a line for each mistake in either."""
-    from regfleet.plan import problems
-    from regfleet.study import merge, open_study_file, read_study
+    from regfleet.planning.plan import problems
+    from regfleet.settings import merge, open_study_file, read_study
 
     file = open_study_file(study) if study else None
     return read_study(merge(file.fields if file else {}, flags), source=file, flags=flags, check=problems)
@@ -228,7 +228,7 @@ def duration(name: str, text: str | None, unit: float) -> float | None:
     return None if number is None else number * unit
 
 
-def finish(result: Analysis, *, show: bool) -> None:
+def finish(result: Conclusion, *, show: bool) -> None:
     """Show the report if asked to; exit code 1 when trials failed."""
     if show and isinstance(result.report, Path):
         typer.launch(result.report.resolve().as_uri())

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from regfleet.records import Chunk, Dataset, Outcome
+from regfleet.data.dataset import Dataset
+from regfleet.trials import Chunk, Outcome
 
 Work = Callable[[Chunk, Dataset], tuple[Outcome, ...]]
 """Runs a chunk in a worker. It must be picklable, and returns what goes wrong in a trial as an outcome."""

@@ -11,7 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from regfleet.records import Chunk, Dataset
+    from regfleet.data.dataset import Dataset
+    from regfleet.trials import Chunk
 
 CONTEXT_BYTES = 2_000_000_000
 """What a process that uses TensorFlow holds on a GPU before its first number, and the programs that it keeps."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from regfleet.data.dataset import Dataset
 from regfleet.fleet.contract import Work, WorkSource
-from regfleet.records import Dataset, Outcome
+from regfleet.trials import Outcome
 
 
 class InProcess:

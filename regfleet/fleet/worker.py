@@ -9,13 +9,14 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet.fleet.attempts import failures
+from regfleet.fleet.retries import failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from regfleet.data.dataset import Dataset
     from regfleet.fleet.contract import Work
-    from regfleet.records import Chunk, Dataset, Outcome
+    from regfleet.trials import Chunk, Outcome
 
 _process: dict[str, Any] = {}
 """What this worker process was made ready for: its GPUs, which TensorFlow keeps for good once it has seen them."""

@@ -2,8 +2,8 @@
 
 from regfleet.jobs.archive import unpack
 from regfleet.jobs.connecting import Answer, ask, connect, find_token
+from regfleet.jobs.jobs import Started, details, entrypoint, every, exit_code, follow, start, stop
 from regfleet.jobs.parcel import CODE, Parcel, fingerprint
-from regfleet.jobs.running import Started, details, entrypoint, every, exit_code, follow, start, stop
 
 __all__ = [
     "CODE",

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import regfleet
 from regfleet.errors import InputError
 
 LIMIT_BYTES = 100_000_000
@@ -102,7 +101,7 @@ class Parcel:
             yield Path(folder)
 
     def _whole(self) -> dict[str, Path]:
-        code, package = Parcel(), Path(regfleet.__file__).parent
+        code, package = Parcel(), Path(__file__).parents[1]
         code.add_tree(package, f"{CODE}/regfleet")
         if not (package / "templates").is_dir():
             code.add_tree(package.parent / "templates", f"{CODE}/templates")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from regfleet.records import Insertion, Penalty
+    from regfleet.techniques.recipe import Insertion, Penalty
 
 
 class Hooks:

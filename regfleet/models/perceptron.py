@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-    from regfleet.records import ModelSpec, Task
+    from regfleet.settings.values import ModelSpec, Task
 
 INPUT = "input"
 """The name that stands for the model's input as a place for insertions."""

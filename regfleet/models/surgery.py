@@ -11,13 +11,14 @@ from regfleet.models.graph import ACTIVATIONS, Graph, functional, hidden_layers,
 from regfleet.models.penalties import penalized
 from regfleet.models.perceptron import INPUT
 from regfleet.models.weights import keep_weights
+from regfleet.text import raised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import keras
 
-    from regfleet.records import Insertion, Penalty
+    from regfleet.techniques.recipe import Insertion, Penalty
 
 
 def with_techniques(
@@ -115,7 +116,7 @@ class _Surgery:
                     config = penalized(config, penalty.make())
             copy = type(layer).from_config(config)
         except Exception as problem:
-            said = " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
+            said = raised(problem, 200)
             raise InputError(
                 f"--model: expected layers that get_config and from_config can copy; got {path}, which raises {said}"
             ) from problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regfleet.records import Summary, VariantSummary
+from regfleet.analysis.summary import Summary, VariantSummary
 from regfleet.report.text import scale
 from regfleet.report.words import Chip, chip
 

@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from regfleet.analysis.summary import DatasetSummary, Look, Summary, VariantSummary
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import error_of
-from regfleet.records import DatasetSummary, Look, Summary, VariantSummary
 from regfleet.report.figures.curves import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.shown import chosen, controls, ordered, shown
 from regfleet.report.templates import sentence
-from regfleet.report.text import Scale, capital, gap_scale, scale
+from regfleet.report.text import Scale, gap_scale, scale
 from regfleet.report.words import Chip, chip, gap_sentence
+from regfleet.text import capital
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -108,7 +109,6 @@ def facts(dataset: DatasetSummary, summary: Summary) -> tuple[Fact, ...]:
 def section(
     dataset: DatasetSummary,
     summary: Summary,
-    headline: tuple[str, ...],
     prefix: str,
     drawn: Mapping[str, Mapping[str, Markup]],
     overlay: Mapping[str, object],
@@ -116,7 +116,7 @@ def section(
     """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name."""
     unit, gap, metrics = scale(summary.settings), gap_scale(dataset.task), METRICS[dataset.task]
     order = ordered(dataset, higher_is_better=unit.metric.higher_is_better)
-    verdict, *points = headline or ("No trial finished, so there is nothing to compare.",)
+    verdict, *points = dataset.headline or ("No trial finished, so there is nothing to compare.",)
     told = gap_sentence(dataset, chosen(dataset, higher_is_better=unit.metric.higher_is_better))
     plates, anchor = drawn.get("curves", {}), anchors(dataset)
     cards = tuple(

@@ -12,11 +12,12 @@ from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
-from regfleet.records import Comparison, DatasetSummary, Summary, VariantSummary
 from regfleet.report.shown import ordered
-from regfleet.report.text import DASH, MINUS, Scale, clean, gap_scale, scale
+from regfleet.report.text import DASH, MINUS, Scale, gap_scale, scale
 from regfleet.report.words import chip
+from regfleet.text import clean
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from regfleet.records import Failure, Summary
+from regfleet.analysis.summary import Summary
+from regfleet.report.conclusion import Failure
 
 
 @dataclass(frozen=True, slots=True)

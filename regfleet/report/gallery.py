@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from regfleet.records import Summary
+from regfleet.analysis.summary import Summary
 from regfleet.report.figures import FIGURES, OVERVIEW
 from regfleet.report.figures.curves import TITLES, card_name
 from regfleet.report.figures.style import NARROW, WIDE, Plate
 from regfleet.report.svg import save
-from regfleet.report.text import slug
+from regfleet.text import slug
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def export(summary: Summary, directory: Path) -> tuple[Path, ...]:
@@ -23,6 +27,12 @@ def export(summary: Summary, directory: Path) -> tuple[Path, ...]:
             file.write_bytes(save(plate, form))
             files.append(file)
     return tuple(sorted(files))
+
+
+def figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
+    """(name, matplotlib figure) of everything that the report draws, one at a time."""
+    for name, plate in plates(summary):
+        yield name, plate.figure
 
 
 def plates(summary: Summary) -> Iterator[tuple[str, Plate]]:

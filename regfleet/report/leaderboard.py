@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from regfleet.records import DatasetSummary, Interval, Summary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, Interval, Summary, VariantSummary
 from regfleet.report.figures.curves import TITLES
 from regfleet.report.shown import controls, curve, ordered, shown
-from regfleet.report.text import DASH, Scale, clean, gap_scale, number, scale, slug
+from regfleet.report.text import DASH, Scale, gap_scale, number, scale
 from regfleet.report.words import Chip, chip
+from regfleet.text import clean, slug
 
 _VERDICT_ORDER = ("Better", "Equivalent", "Undecided", "Control", "Worse", "Failed", "No trial yet")
 

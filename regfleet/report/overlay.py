@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from regfleet.records import Curve, DatasetSummary
+from regfleet.analysis.summary import Curve, DatasetSummary
 from regfleet.report.figures.style import thin
 from regfleet.report.shown import curve, ordered
-from regfleet.report.text import clean
+from regfleet.text import clean
 
 SERIES = (
     ("val_accuracy", "validation accuracy", 1),

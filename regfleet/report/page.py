@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet.records import DatasetSummary, Failure, StudyFacts, Summary
+from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.report import context, exports, overlay, provenance, tokens
 from regfleet.report.claims import claims
+from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
 from regfleet.report.failures import groups
 from regfleet.report.figures import FIGURES, OVERVIEW
 from regfleet.report.figures.curves import resolution
@@ -18,38 +19,43 @@ from regfleet.report.shown import ordered
 from regfleet.report.speed import speed
 from regfleet.report.svg import inline
 from regfleet.report.templates import environment, source
-from regfleet.report.text import clean, scale
+from regfleet.report.text import scale
 from regfleet.report.words import chip
+from regfleet.text import clean
 
 if TYPE_CHECKING:
-    import pandas as pd
     from markupsafe import Markup
+
+    from regfleet.results import Place
 
 EMBED_AT_MOST, EMBED_CELLS = 150_000, 100_000
 """Bytes and cells of a table up to which it is embedded; a larger one only lies beside the report."""
 
 
-def render(
-    summary: Summary,
-    facts: StudyFacts,
-    failures: Sequence[Failure],
-    trials: pd.DataFrame,
-    headlines: Mapping[str, tuple[str, ...]],
-    templates: Path | None = None,
-) -> str:
-    """The report as one HTML file.
+def write(place: Place, found: Conclusion, templates: Path | None = None) -> Path | str:
+    """Write the report and its tables; returns where the report is: a path, or a URL."""
+    files: dict[str, bytes | Iterator[bytes]] = {
+        "report.html": render(found, templates).encode(),
+        "leaderboard.csv": exports.leaderboard_csv(found.summary).encode(),
+        "trials.csv": (block.encode() for block in exports.trials_csv_blocks(found.trials)),
+    }
+    for name, content in files.items():
+        place.write(name, content)
+    return place.local / "report.html" if place.local else place.at("report.html")
 
-    ``headlines`` maps a data set to its sentences, the verdict first; ``trials`` has a row per trial and is embedded as
-    CSV; a file in the folder ``templates`` stands in for ours of the same name.
-    """
+
+def render(found: Conclusion, templates: Path | None = None) -> str:
+    """The report as one HTML file; a file in the folder ``templates`` stands in for ours of the same name."""
     from markupsafe import Markup
+
+    summary, facts, failures, trials = found.summary, found.facts, found.failures, found.trials
 
     made = environment(templates)
     script = "\n".join(line.strip() for line in source(made, "report.js").splitlines())
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     several = len(summary.datasets) > 1
     sections = tuple(
-        _section(dataset, summary, headlines.get(dataset.dataset, ()), f"d{index + 1}-" if several else "")
+        _section(dataset, summary, f"d{index + 1}-" if several else "")
         for index, dataset in enumerate(summary.datasets)
     )
     leaderboard = exports.leaderboard_csv(summary)
@@ -59,7 +65,7 @@ def render(
         summary=summary,
         level=f"{100 * (1 - summary.settings.alpha):g}\u202f%",
         variant_count=max((len(dataset.variants) for dataset in summary.datasets), default=0),
-        entry=entry(summary, facts, failures, headlines),
+        entry=entry(summary, facts, failures),
         settings=summary.settings,
         unit=scale(summary.settings),
         rope=rope_text(summary),
@@ -83,12 +89,9 @@ def render(
     )
 
 
-def fragment(summary: Summary, headlines: Mapping[str, tuple[str, ...]]) -> str:
+def fragment(summary: Summary) -> str:
     """The verdict and the leaderboard as HTML without styles, for a notebook."""
-    sections = tuple(
-        context.section(dataset, summary, headlines.get(dataset.dataset, ()), "", {}, {})
-        for dataset in summary.datasets
-    )
+    sections = tuple(context.section(dataset, summary, "", {}, {}) for dataset in summary.datasets)
     made = environment()
     return made.get_template("fragment.html.j2").render(sections=sections, unit=scale(summary.settings))
 
@@ -100,9 +103,7 @@ def title(summary: Summary, facts: StudyFacts) -> str:
     return f"Which {what} works best on {clean(names[0]) if len(names) == 1 else f'{len(names)} data sets'}?"
 
 
-def entry(
-    summary: Summary, facts: StudyFacts, failures: Sequence[Failure], headlines: Mapping[str, tuple[str, ...]]
-) -> dict[str, Any]:
+def entry(summary: Summary, facts: StudyFacts, failures: Sequence[Failure]) -> dict[str, Any]:
     """What an index of reports shows of this one; embedded, so that a report alone is enough to publish it."""
     unit = scale(summary.settings)
     return {
@@ -113,7 +114,7 @@ def entry(
         "datasets": [
             {
                 "name": dataset.dataset,
-                "verdict": next(iter(headlines.get(dataset.dataset, ())), ""),
+                "verdict": next(iter(dataset.headline), ""),
                 "metric": unit.metric.title,
                 "leaderboard": [
                     {
@@ -131,14 +132,14 @@ def entry(
     }
 
 
-def _section(dataset: DatasetSummary, summary: Summary, headline: tuple[str, ...], prefix: str) -> context.Section:
+def _section(dataset: DatasetSummary, summary: Summary, prefix: str) -> context.Section:
     drawn: dict[str, dict[str, Markup]] = {}
     for drawing in FIGURES:
         for plate in drawing.draw(dataset, summary):
             drawn.setdefault(drawing.section, {})[plate.name] = inline(plate, prefix)
     higher = scale(summary.settings).metric.higher_is_better
     data = overlay.data(dataset, higher_is_better=higher, points=resolution(summary))
-    return context.section(dataset, summary, headline, prefix, drawn, data)
+    return context.section(dataset, summary, prefix, drawn, data)
 
 
 def rope_text(summary: Summary) -> str:

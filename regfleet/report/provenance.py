@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from regfleet.records import Failure, StudyFacts
-from regfleet.report.text import clean, count
+from regfleet.report.conclusion import Failure, StudyFacts
+from regfleet.report.text import count
 from regfleet.report.words import Chip
+from regfleet.text import clean
 
 # strftime would write the month in the language of the machine.
 MONTHS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from regfleet.records import Curve, DatasetSummary, VariantSummary
+from regfleet.analysis.summary import Curve, DatasetSummary, VariantSummary
 
 
 def shown(dataset: DatasetSummary) -> tuple[VariantSummary, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from regfleet.report import tokens
 from regfleet.report.provenance import day
 from regfleet.report.templates import environment, source
-from regfleet.report.text import clean
+from regfleet.text import clean
 
 _ENTRY = re.compile(r'<script type="application/json" id="entry">(.*?)</script>', re.DOTALL)
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from regfleet.records import Summary
-from regfleet.report.text import clean, number
+from regfleet.analysis.summary import Summary
+from regfleet.report.text import number
+from regfleet.text import clean
 
 if TYPE_CHECKING:
     import pandas as pd

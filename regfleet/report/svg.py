@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.report import tokens
 from regfleet.report.figures.style import styled
-from regfleet.report.text import clean
+from regfleet.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

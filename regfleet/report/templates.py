@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.errors import InputError
-from regfleet.report.text import capital, clean, count, number, seed_list
+from regfleet.report.text import count, number, seed_list
+from regfleet.text import capital, clean
 
 if TYPE_CHECKING:
     from jinja2 import Environment

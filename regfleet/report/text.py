@@ -3,48 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, replace
 
 from regfleet.metrics import METRICS, Metric, default_metric
-from regfleet.records import AnalysisSettings, Task
+from regfleet.settings.values import AnalysisSettings, Task
 
 DASH = "–"
 MINUS = "\u2212"
-_CONTROL_CHARACTERS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
-
-
-def clean(text: str) -> str:
-    """``text`` without the characters that reorder what is around them or that no XML may hold."""
-    return _CONTROL_CHARACTERS.sub("", text)
-
-
-def slug(text: str) -> str:
-    """``text`` as part of a file name or an address: letters, digits, dots and dashes, at most 60 of them."""
-    return re.sub(r"[^a-z0-9.]+", "-", clean(text).lower()).strip("-.")[:60] or "unnamed"
-
-
-def capital(text: str) -> str:
-    """``text`` cleaned, as the beginning of a sentence."""
-    text = clean(text)
-    return text[:1].upper() + text[1:]
-
-
-def head_and_detail(label: str, width: int) -> tuple[str, str]:
-    """A label of at most ``width`` characters on one line; a longer one is cut before its bracket, if it has one."""
-    line = " ".join(clean(label).split())
-    head, bracket, detail = line.partition(" (")
-    if len(line) <= width or not bracket:
-        return elide(line, width), ""
-    return elide(head, width), elide(f"({detail}", width + 6)
-
-
-def elide(text: str, width: int) -> str:
-    """``text`` cleaned, on one line, of at most ``width`` characters, the end cut off with an ellipsis."""
-    line = " ".join(clean(text).split())
-    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
 def number(value: float, decimals: int = 1, *, signed: bool = False) -> str:

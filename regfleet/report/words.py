@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from regfleet.records import DatasetSummary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, VariantSummary
 from regfleet.report.shown import controls
 from regfleet.report.text import gap_scale
 

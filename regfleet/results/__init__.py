@@ -9,10 +9,8 @@ disk and renamed; in an object store it is one object. A part of histories lands
 is the commit. Both have the same name, a hash of the keys they hold. Small parts are merged into larger ones.
 """
 
-from contextlib import AbstractContextManager
-from pathlib import Path
-
-from regfleet.results.place import Place, place_of
+from regfleet.results.place import Place
+from regfleet.results.places import claim, place_of
 from regfleet.results.reading import Results, load
 from regfleet.results.schema import CORRECT_COLUMNS, HISTORY_FIELDS, METRIC_COLUMNS, TRIAL_FIELDS
 from regfleet.results.store import Store
@@ -29,8 +27,3 @@ __all__ = [
     "load",
     "place_of",
 ]
-
-
-def claim(path: str | Path | Place) -> AbstractContextManager[None]:
-    """Make the place and hold it against a second driver; see `Place.claim`."""
-    return place_of(path).claim()

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError, ResultsError, StorageError
-from regfleet.results.place import FOLDERS, LOCK, Place, blocks, reason
+from regfleet.results.place import FOLDERS, LOCK, Place, blocks
+from regfleet.text import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from regfleet.errors import InputError, ResultsError, StorageError
-from regfleet.masking import masked
-from regfleet.results.place import LOCK, Place, blocks, reason
+from regfleet.results.place import LOCK, Place, blocks
+from regfleet.text import masked, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

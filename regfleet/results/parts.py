@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from regfleet.records import HISTORY_COLUMNS
-from regfleet.results.place import reason
 from regfleet.results.schema import CORRECT_COLUMNS, METRIC_COLUMNS
+from regfleet.text import reason
+from regfleet.trials import HISTORY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

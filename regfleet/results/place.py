@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
-from regfleet.errors import InputError, ResultsError
+from regfleet.errors import ResultsError
+from regfleet.text import reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,31 +92,6 @@ class Place(ABC):
         return self.shown
 
 
-def place_of(out: str | Path | Place) -> Place:
-    """The place that a path or a URL names; raises InputError for a URL of another kind."""
-    from regfleet.results.local import LocalPlace
-    from regfleet.results.objects import object_place
-
-    if isinstance(out, Place):
-        return out
-    scheme, separator, _ = str(out).partition("://")
-    if str(out).startswith(("s3:/", "gs:/", "file:/")) and not separator:
-        raise InputError(f"--out: expected a URL as text; got {out} as a path, which has lost a slash")
-    if not separator:
-        return LocalPlace(Path(out))
-    if scheme == "file":
-        return LocalPlace(Path(unquote(urlsplit(str(out)).path)))
-    if scheme in ("s3", "gs"):
-        return object_place(str(out))
-    raise InputError(f"--out: expected a path, or a URL with s3://, gs:// or file://; got one with {scheme}://")
-
-
 def blocks(content: bytes | Iterator[bytes]) -> Iterator[bytes]:
     """The blocks of what is to be written."""
     return content if isinstance(content, Iterator) else iter((content,))
-
-
-def reason(problem: Exception) -> str:
-    """Why a file could not be read or written, in a line."""
-    words = (problem.strerror if isinstance(problem, OSError) else None) or str(problem) or type(problem).__name__
-    return words.strip().splitlines()[0][:300]

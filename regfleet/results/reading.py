@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from regfleet.errors import ResultsError
-from regfleet.records import HISTORY_COLUMNS
 from regfleet.results.parts import REPEATED, dictionaries, each_part, open_part, read_groups
-from regfleet.results.place import Place, place_of, reason
+from regfleet.results.place import Place
+from regfleet.results.places import place_of
 from regfleet.results.schema import history_schema, trial_schema
+from regfleet.text import reason
+from regfleet.trials import HISTORY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regfleet.metrics import METRICS
-from regfleet.records import HISTORY_COLUMNS, Outcome, Variant
+from regfleet.settings.values import Variant
+from regfleet.trials import HISTORY_COLUMNS, Outcome
 
 if TYPE_CHECKING:
     import pyarrow as pa

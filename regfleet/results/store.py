@@ -7,11 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import ResultsError
-from regfleet.records import HISTORY_COLUMNS, Outcome, Variant
 from regfleet.results.merging import merge
 from regfleet.results.parts import REPEATED, dictionaries, part_name, write_part
-from regfleet.results.place import Place, place_of
+from regfleet.results.place import Place
+from regfleet.results.places import place_of
 from regfleet.results.schema import history_schema, trial_row, trial_schema
+from regfleet.settings.values import Variant
+from regfleet.trials import HISTORY_COLUMNS, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,18 +1,14 @@
-"""The techniques and the grammar that names them.
+"""The techniques and the grammar that names them."""
 
-A new technique is one file with one `Definition`, and one entry in the list below.
-"""
-
-from regfleet.records import ModelSpec, Recipe, Technique, Training
-from regfleet.techniques.batchnorm import BATCHNORM
+from regfleet.techniques.catalogue import (
+    TECHNIQUES,
+    describe_techniques,
+    parse_techniques,
+    recipe,
+    technique_named,
+)
 from regfleet.techniques.definition import Definition, Parameter
-from regfleet.techniques.dropout import DROPOUT
-from regfleet.techniques.grammar import Sweep, describe, named, parse
-from regfleet.techniques.l1 import L1
-from regfleet.techniques.l2 import L2
-from regfleet.techniques.places import resolve
-
-TECHNIQUES = {definition.name: definition for definition in (L1, L2, DROPOUT, BATCHNORM)}
+from regfleet.techniques.grammar import Sweep
 
 __all__ = [
     "TECHNIQUES",
@@ -24,30 +20,3 @@ __all__ = [
     "recipe",
     "technique_named",
 ]
-
-
-def parse_techniques(text: str, model: ModelSpec) -> Sweep:
-    """Read ``l2(1e-3)@all+dropout(0.3)`` against a model's hidden layers.
-
-    Raises InputError when a name, a parameter or a place does not exist or is out of range.
-    """
-    return parse(text, model.layer_names, TECHNIQUES)
-
-
-def technique_named(name: str) -> Definition:
-    """The definition of a technique; raises InputError with the nearest name when there is none."""
-    return named(name, TECHNIQUES)
-
-
-def describe_techniques(techniques: tuple[Technique, ...], model: ModelSpec) -> str:
-    """The label of a combination, e.g. ``L2, all layers (λ = 0.01)``; ``No regularization`` for none."""
-    return describe(techniques, model.layer_names, TECHNIQUES)
-
-
-def recipe(model: ModelSpec, training: Training, techniques: tuple[Technique, ...]) -> Recipe:
-    """The recipe of a variant: the base model, then each technique in the order in which it is written."""
-    result = Recipe(model, training)
-    for technique in techniques:
-        layers = resolve(technique.place, model.layer_names)
-        result = TECHNIQUES[technique.name].apply(result, technique.values, layers)
-    return result

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from regfleet.records import Recipe
+from regfleet.techniques.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
 """The grammar ``name(value,…)@place+name…``, with sweeps ``l2(1e-4|1e-3|1e-2)``."""
 
-import difflib
 import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from regfleet.errors import InputError
-from regfleet.records import Technique
+from regfleet.settings.values import Technique
 from regfleet.techniques import places
 from regfleet.techniques.definition import Definition
+from regfleet.text import nearest
 
 _TERM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,./\-]+))?")
 
@@ -49,9 +49,7 @@ def parse(text: str, layers: tuple[str, ...], catalogue: Mapping[str, Definition
 def named(name: str, catalogue: Mapping[str, Definition]) -> Definition:
     """The definition called ``name``; raises InputError with the nearest name when there is none."""
     if name not in catalogue:
-        near = difflib.get_close_matches(name, catalogue, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        msg = f"expected one of {', '.join(catalogue)}; got {name!r}{hint}"
+        msg = f"expected one of {', '.join(catalogue)}; got {name!r}{nearest(name, catalogue)}"
         raise InputError(msg)
     return catalogue[name]
 

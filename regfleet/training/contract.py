@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.metrics import error_of
-from regfleet.records import HISTORY_OF, history_columns
+from regfleet.trials import HISTORY_OF, history_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from regfleet.records import Rows, Task, Training
+    from regfleet.data.dataset import Rows
+    from regfleet.settings.values import Task, Training
 
     RowMetric = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

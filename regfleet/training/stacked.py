@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from regfleet.records import STACKED
 from regfleet.training.contract import Course, assign
 from regfleet.training.mapping import add_rules
 from regfleet.training.order import permutation
 from regfleet.training.rules import no_gradients_kept
 from regfleet.training.steps import Steps, epoch_of_updates
+from regfleet.trials import STACKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

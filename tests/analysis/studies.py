@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from regfleet.records import HISTORY_COLUMNS, Training, Variant
+from regfleet.settings.values import Training, Variant
+from regfleet.trials import HISTORY_COLUMNS
 
 ROWS = 30
 CORRECT = {

@@ -7,7 +7,8 @@ from studies import CORRECT, make_histories, make_trials, make_variants
 
 from regfleet.analysis import summarize
 from regfleet.analysis.curves import curve
-from regfleet.records import HISTORY_COLUMNS, AnalysisSettings
+from regfleet.settings.values import AnalysisSettings
+from regfleet.trials import HISTORY_COLUMNS
 
 
 def test_the_curve_is_the_mean_and_the_middle_ninety_percent():

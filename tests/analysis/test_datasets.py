@@ -15,7 +15,7 @@ from regfleet.analysis import summarize
 from regfleet.analysis.across import compare_across, signed_rank_p
 from regfleet.analysis.intervals import estimate, p_value
 from regfleet.analysis.ranks import critical_difference, rank_test, shared_ranks
-from regfleet.records import AnalysisSettings
+from regfleet.settings.values import AnalysisSettings
 
 NAMES = ("base", "l2", "dropout", "bn")
 TWELVE = """.912 .921 .915 .905|.853 .861 .858 .849|.774 .779 .786 .771|.951 .950 .953 .948

@@ -9,7 +9,7 @@ from studies import CORRECT, TRAINING, make_trials
 
 from regfleet.analysis import summarize
 from regfleet.analysis.families import swept_values
-from regfleet.records import AnalysisSettings, Technique, Variant
+from regfleet.settings.values import AnalysisSettings, Technique, Variant
 
 SWEEP = "l2(0.001|0.1)"
 SEEDS = 10

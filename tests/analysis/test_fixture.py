@@ -17,7 +17,7 @@ from regfleet.analysis.power import noether, resolution_floor, useful_seeds
 from regfleet.analysis.runs import differences
 from regfleet.analysis.variance import variance_components
 from regfleet.metrics import METRICS
-from regfleet.records import AnalysisSettings
+from regfleet.settings.values import AnalysisSettings
 
 RATIO = 30 / 90
 TECHNIQUES = ("l2", "dropout", "batchnorm")

@@ -12,7 +12,7 @@ from regfleet.analysis import detection, detections, summarize
 from regfleet.analysis.intervals import estimate, interval
 from regfleet.analysis.power import power, resolution_floor, seeds_for, smallest_effect
 from regfleet.errors import InputError
-from regfleet.records import AnalysisSettings
+from regfleet.settings.values import AnalysisSettings
 
 
 @pytest.mark.parametrize(("effect", "seeds"), [(0.5, 20), (1.0, 10), (0.3, 100)])

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from studies import make_trials, make_variants
 
 from regfleet.analysis import summarize
-from regfleet.analysis.intervals import estimate, interval
-from regfleet.analysis.verdicts import decide
-from regfleet.records import AnalysisSettings
+from regfleet.analysis.intervals import decide, estimate, interval
+from regfleet.settings.values import AnalysisSettings
 
 MIRROR = {"better": "worse", "worse": "better", "equivalent": "equivalent", "undecided": "undecided"}
 pairs = st.integers(5, 12).flatmap(

@@ -9,11 +9,11 @@ from scipy import stats
 from studies import TRAINING, make_variants
 
 from regfleet.analysis import check_metric, read_scores, summarize
-from regfleet.analysis.failures import ignorant_score
 from regfleet.analysis.families import tuned_label
+from regfleet.analysis.runs import ignorant_score
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, default_metric, metrics_of
-from regfleet.records import AnalysisSettings, Technique, Variant
+from regfleet.settings.values import AnalysisSettings, Technique, Variant
 
 R2 = {
     "baseline": (0.41, 0.44, 0.38, 0.47, 0.43, 0.40, 0.45, 0.42),

@@ -6,9 +6,9 @@ import pytest
 from studies import CORRECT, make_trials, make_variants
 
 from regfleet.analysis import summarize
-from regfleet.analysis.scores import read_scores
+from regfleet.concluding.score_table import read_scores
 from regfleet.errors import InputError
-from regfleet.records import AnalysisSettings
+from regfleet.settings.values import AnalysisSettings
 
 
 def wide():

@@ -9,10 +9,9 @@ import pytest
 from studies import make_trials, make_variants
 
 from regfleet.analysis import planned_looks, summarize, take_look
-from regfleet.analysis.intervals import estimate, interval
+from regfleet.analysis.intervals import estimate, excludes_zero, interval
 from regfleet.analysis.sequential import spent
-from regfleet.analysis.verdicts import excludes_zero
-from regfleet.records import AnalysisSettings
+from regfleet.settings.values import AnalysisSettings
 
 LOOKS = (10, 20, 30)
 

@@ -9,10 +9,10 @@ import pytest
 from studies import CORRECT, make_histories, make_trials, make_variants
 
 from regfleet.analysis import summarize
-from regfleet.analysis.failures import ignorant_score
+from regfleet.analysis.runs import ignorant_score
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
-from regfleet.records import AnalysisSettings
+from regfleet.settings.values import AnalysisSettings
 
 NONE = pd.DataFrame()
 

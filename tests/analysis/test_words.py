@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from studies import CORRECT, make_trials, make_variants
 
 from regfleet.analysis import headline, summarize
-from regfleet.analysis.words import amount, listed, number_word
+from regfleet.analysis.sentences import amount, listed, number_word
 from regfleet.metrics import METRICS
-from regfleet.records import AnalysisSettings
+from regfleet.settings.values import AnalysisSettings
 
 JARGON = re.compile(
     r"signific|p-value|\bp ?[=<]|hypothes|null|bonferroni|wilcoxon|confidence|alpha|nan|\binf", re.IGNORECASE

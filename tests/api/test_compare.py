@@ -13,7 +13,7 @@ import pytest
 import regfleet
 from regfleet.api import _located, _model
 from regfleet.errors import InputError
-from regfleet.study.fields import Optimizer
+from regfleet.settings.fields import Optimizer
 
 SCRIPT = """
 import json, os, sys, tempfile
@@ -61,7 +61,7 @@ if __name__ == "__main__":
             raise KeyboardInterrupt
 
     import regfleet.terminal
-    regfleet.terminal.Progressing = lambda *_, **__: Stopped()
+    regfleet.running.progress.Progressing = lambda *_, **__: Stopped()
     stopped = regfleet.compare((X, y), **settings, in_process=True, out="kept")
     found["stopped"] = [stopped.interrupted, len(stopped.trials), len(regfleet.load("kept").trials)]
     print("FOUND" + json.dumps(found))

@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from regfleet.datasets import load_builtin, parse_split
-from regfleet.plan import make_plan
-from regfleet.records import HISTORY_COLUMNS, Outcome
+from regfleet.data import load_builtin, parse_split
+from regfleet.planning.plan import make_plan
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, Store, claim
-from regfleet.study import read_study
+from regfleet.settings import read_study
+from regfleet.trials import HISTORY_COLUMNS, Outcome
 
 SMALL = ["compare", "--model", "16,8", "--epochs", "4", "-t", "l2@all", "-t", "dropout(0.3)@1+batchnorm@2"]
 

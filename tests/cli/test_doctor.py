@@ -13,8 +13,8 @@ from threading import Thread
 
 import pytest
 
-from regfleet import doctor
-from regfleet.doctor import Finding
+from regfleet.running import machine as doctor
+from regfleet.running.machine import Finding
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -83,7 +83,7 @@ def test_a_place_that_cannot_be_written_is_bad():
 
 def test_a_full_disk_is_bad(tmp_path):
     """Where the write itself fails, as on a full disk, that is found: the file's size is limited to 1 kB here."""
-    code = f"from regfleet.doctor import disk; print(disk({str(tmp_path)!r}).state)"
+    code = f"from regfleet.running.machine import disk; print(disk({str(tmp_path)!r}).state)"
 
     def limit():
         import signal

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import regfleet
-from regfleet import pipeline
 from regfleet.errors import InputError
-from regfleet.pipeline import Watch
-from regfleet.study import read_study
+from regfleet.running import run as pipeline
+from regfleet.running.run import Watch
+from regfleet.settings import read_study
 
 FIELDS = {
     "data": ["wine"],
@@ -149,7 +149,7 @@ def test_trials_of_an_unfinished_look_wait(filled, tmp_path):
     (tmp_path / "out/provenance.json").write_text(
         json.dumps({"data": {"iris": {"sha256": "", "rows": 150, "training_rows": 90, "test_rows": 30}}})
     )
-    from regfleet.conclusion import conclude
+    from regfleet.concluding.judge import conclude
 
     found = conclude(tmp_path / "out")
     (look,) = found.summary.looks

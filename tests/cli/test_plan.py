@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 import regfleet
-from regfleet import pipeline
-from regfleet.schedule import Schedule
+from regfleet.planning.schedule import Schedule
+from regfleet.running import run as pipeline
 
 NONE = [27, 28, 26, 29, 27, 28, 25, 28, 27, 29]
 L2 = [28, 28, 27, 29, 28, 28, 27, 29, 27, 29]
@@ -63,10 +63,10 @@ def test_only_more_rows_can_show_a_point_on_iris(command, pilot):
 
 def test_the_planned_chunks_are_those_of_the_run(pilot):
     """The schedule that would run it hands out as many chunks as were planned."""
-    from regfleet.datasets import SPLITS, load_builtin
-    from regfleet.forecast import forecast
-    from regfleet.plan import make_plan
-    from regfleet.study import read_study
+    from regfleet.data import SPLITS, load_builtin
+    from regfleet.planning.plan import make_plan
+    from regfleet.running.forecast import forecast
+    from regfleet.settings import read_study
 
     plan = forecast(pilot, 0.045, workers=2)
     results = regfleet.load(pilot)

@@ -6,7 +6,7 @@ import json
 import shutil
 
 import regfleet
-from regfleet.conclusion import conclude
+from regfleet.concluding.judge import conclude
 
 
 def test_the_leaderboard_is_printed_in_other_forms(study, run):

@@ -5,10 +5,10 @@ import logging
 
 import pytest
 
-from regfleet.logs import log_to
-from regfleet.plan import resolve_variants
-from regfleet.records import Outcome, Trial
+from regfleet.planning.plan import resolve_variants
 from regfleet.results import Store, claim
+from regfleet.running.logs import log_to
+from regfleet.trials import Outcome, Trial
 
 FIELDS = {"seeds": [0, 1, 2, 3], "variant": [{"technique": "l2"}], "model": {"hidden": [8]}}
 L2 = "l2(0.01)@first"

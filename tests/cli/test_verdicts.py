@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from regfleet import pipeline
-from regfleet.study import read_study
+from regfleet.running import run as pipeline
+from regfleet.settings import read_study
 
 REAL = {
     "data": ["wine"],
@@ -65,7 +65,7 @@ def test_a_real_difference_is_called_worse(real):
     assert comparison.note == "by enough to matter"
     assert (comparison.wins, comparison.losses) == (0, 6)
     assert comparison.difference.high < -0.1
-    assert "Dropout, all layers (rate 0.9) is clearly worse" in found.headlines["wine"][0]
+    assert "Dropout, all layers (rate 0.9) is clearly worse" in found.summary.datasets[0].headline[0]
     assert comparison.sentence.startswith("Avoid Dropout, all layers (rate 0.9): it lowers accuracy on new data by")
 
 

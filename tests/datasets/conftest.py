@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regfleet.datasets import load_dataset
-from regfleet.records import DataSource
+from regfleet.data import load_dataset
+from regfleet.settings.values import DataSource
 
 
 def customers(rows=60):

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regfleet.datasets import cut, describe_columns, from_arrays, parse_split, split_rows
+from regfleet.data import cut, describe_columns, from_arrays, parse_split, split_rows
 from regfleet.errors import InputError
-from regfleet.records import DataSource
+from regfleet.settings.values import DataSource
 
 SPLIT = parse_split("60/20/20")
 TWO = "a,churned\n" + "1,x\n2,y\n" * 20

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from regfleet.datasets import BUILTIN, SPLITS, cut, from_arrays, load_builtin, split_rows
-from regfleet.datasets.encoding import encode
+from regfleet.data import BUILTIN, SPLITS, cut, from_arrays, load_builtin, split_rows
+from regfleet.data.encoding import encode
 
 SPLIT = SPLITS["60/20/20"]
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regfleet.datasets import cut, describe_columns, from_arrays, load_dataset, parse_split, split_meaning
+from regfleet.data import cut, describe_columns, from_arrays, load_dataset, parse_split, split_meaning
 from regfleet.errors import InputError
-from regfleet.records import DataSource
+from regfleet.settings.values import DataSource
 
 CELLS = (
     st.floats(),

@@ -6,10 +6,10 @@ import shutil
 import pandas as pd
 import pytest
 
-from regfleet.datasets import check_source, data_name, describe_columns
-from regfleet.datasets.readers import read_table, unique_names
+from regfleet.data import check_source, data_name, describe_columns
+from regfleet.data.files import read_table, unique_names
 from regfleet.errors import InputError
-from regfleet.records import DataSource
+from regfleet.settings.values import DataSource
 
 ROWS = "name,age\nZoë,31\nJürgen,44\n"
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 import sklearn.datasets
 
-from regfleet.datasets import BUILTIN, check_source, cut, describe_columns, from_arrays, load_dataset, parse_split
+from regfleet.data import BUILTIN, check_source, cut, describe_columns, from_arrays, load_dataset, parse_split
 from regfleet.errors import InputError
-from regfleet.records import DataSource
+from regfleet.settings.values import DataSource
 
 X, Y = sklearn.datasets.load_wine(return_X_y=True)
 SPLIT = parse_split("60/20/20")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
 
-from regfleet.datasets import (
+from regfleet.data import (
     BUILTIN,
     SPLITS,
     check_source,
@@ -19,7 +19,7 @@ from regfleet.datasets import (
     stratifies,
 )
 from regfleet.errors import InputError
-from regfleet.records import DataSource
+from regfleet.settings.values import DataSource
 from regfleet.streams import stream_int
 
 IRIS = load_builtin("iris")

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regfleet.records import Chunk, Dataset, ModelSpec, SplitSpec, Training, Trial, Variant
+from regfleet.data.dataset import Dataset
+from regfleet.settings.values import ModelSpec, SplitSpec, Training, Variant
+from regfleet.trials import Chunk, Trial
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "x")}
 VARIANTS = [Variant(name, name, (), Training(350, 128, "sgd")) for name in ("none", "l1", "l2")]

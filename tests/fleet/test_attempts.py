@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from regfleet.fleet.attempts import Attempt, Retries
+from regfleet.fleet.retries import Attempt, Retries
 
 REASON = "OutOfMemoryError: 2 worker(s) were killed due to the node running low on memory. Memory was 7 of 8 GB\nmore"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import ray
 
-from regfleet.records import HISTORY_COLUMNS, Outcome
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS
+from regfleet.trials import HISTORY_COLUMNS, Outcome
 
 CHUNK = 100 << 20
 

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from regfleet.cli.ordering import order_of
+from regfleet.cli.order import order_of
 from regfleet.errors import InputError
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from regfleet import techniques
-from regfleet.records import ModelSpec, Recipe, Training
+from regfleet.settings.values import ModelSpec, Training
+from regfleet.techniques.recipe import Recipe
 from regfleet.training import runtime
 
 ARTICLE_NETWORK = ModelSpec((512, 256, 128, 64, 32), ("tanh", "tanh", "tanh", "tanh", "relu"))

@@ -7,7 +7,8 @@ from keras import layers
 
 from regfleet import models
 from regfleet.errors import InputError
-from regfleet.records import Recipe, Training
+from regfleet.settings.values import Training
+from regfleet.techniques.recipe import Recipe
 
 
 class Net(keras.Model):

@@ -7,7 +7,7 @@ from keras import layers
 
 from regfleet import models
 from regfleet.models.graph import hidden_layers
-from regfleet.records import Insertion, Penalty
+from regfleet.techniques.recipe import Insertion, Penalty
 
 
 def l2(strength=0.1):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from regfleet import models
-from regfleet.records import ModelSpec, Recipe, Training
+from regfleet.settings.values import ModelSpec, Training
+from regfleet.techniques.recipe import Recipe
 
 VARIANTS = {
     # Besides input and six Dense layers: inserted layers, number of penalised kernels, number of weights.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from regfleet.cli.showing import show_model
+from regfleet.cli.show_model import show_model
 from regfleet.errors import InputError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_cnn.py"

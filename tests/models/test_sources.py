@@ -11,7 +11,8 @@ from keras import layers
 
 from regfleet import models
 from regfleet.errors import InputError
-from regfleet.records import Recipe, Training
+from regfleet.settings.values import Training
+from regfleet.techniques.recipe import Recipe
 
 # Keras' own, with NumPy 2, where it saves weights.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

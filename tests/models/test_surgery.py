@@ -6,7 +6,7 @@ import pytest
 
 from regfleet import models
 from regfleet.errors import InputError
-from regfleet.records import Insertion, Penalty
+from regfleet.techniques.recipe import Insertion, Penalty
 
 
 def dropout(rate):

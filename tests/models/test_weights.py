@@ -6,7 +6,8 @@ import pytest
 
 from regfleet import models
 from regfleet.errors import InputError
-from regfleet.records import Recipe, Training
+from regfleet.settings.values import Training
+from regfleet.techniques.recipe import Recipe
 
 
 def by_layer(model, values):

@@ -12,7 +12,7 @@ from jsonschema import ValidationError
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.runtime_env import RuntimeEnv
 
-from regfleet.cli.comparing import compare
+from regfleet.cli.compare import compare
 
 FILES = ("cluster.yaml", "examples/cluster-on-premises.yaml")
 HEALTH = {

@@ -12,40 +12,40 @@ import pandas as pd
 import pytest
 
 from regfleet import analyze
-from regfleet.records import Look
+from regfleet.analysis.summary import Look
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from parsed import Page
-from synthetic import HOSTILE, Entry, Material, article, build, many, variant
+from synthetic import HOSTILE, Conclusion, Entry, article, build, many, variant
 
 
 @pytest.fixture(scope="session")
-def make_study() -> Callable[..., Material]:
+def make_study() -> Callable[..., Conclusion]:
     """The generator of synthetic studies."""
     return build
 
 
 @pytest.fixture(scope="session")
-def nine() -> Material:
+def nine() -> Conclusion:
     """The article's study with two controls and seven lost trials."""
     return build(lost={"l1(0.01)@all": 3, "batchnorm(0.99)@all[batch_size=32]": 4})
 
 
 @pytest.fixture(scope="session")
-def forty() -> Material:
+def forty() -> Conclusion:
     """Forty variants, six of them a sweep, over twenty seeds."""
     return build(entries=many(39), seeds=20)
 
 
 @pytest.fixture(scope="session")
-def two() -> Material:
+def two() -> Conclusion:
     """Two data sets with a verdict each."""
     return build(datasets=("apples", "pears"), epochs=20, entries=article()[:4])
 
 
 @pytest.fixture(scope="session")
-def ten() -> Material:
+def ten() -> Conclusion:
     """Ten data sets of three variants, so that there is something to say over data sets."""
     return build(datasets=tuple(f"set{n}" for n in range(10)), epochs=20, entries=article()[:3])
 
@@ -57,7 +57,7 @@ def hostile_names() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def with_hostile_names() -> Material:
+def with_hostile_names() -> Conclusion:
     """Variants whose names and labels are attacks, one of them with failures."""
     return build(
         entries=(article()[0], *((variant(name, name), 0.01) for name in HOSTILE)), lost={HOSTILE[0]: 3}, epochs=20
@@ -77,7 +77,7 @@ def many_entries() -> Callable[..., tuple[Entry, ...]]:
 
 
 @pytest.fixture(scope="session")
-def foreign() -> Material:
+def foreign() -> Conclusion:
     """Twelve seeds of four techniques from elsewhere, as `analyze` reads them."""
     draw = np.random.default_rng(1)
     base = 0.8 + draw.normal(0, 0.02, 12)
@@ -88,12 +88,11 @@ def foreign() -> Material:
         for seed in range(12)
     ]
     scores = pd.DataFrame(rows).assign(n_train=400, n_test=100)
-    found = analyze(scores)
-    return Material(found.summary, found.facts, found.failures, scores, found.headlines)
+    return replace(analyze(scores), trials=scores)
 
 
 @pytest.fixture(scope="session")
-def with_looks(nine: Material) -> Material:
+def with_looks(nine: Conclusion) -> Conclusion:
     """The article's study as if it had added seeds in two looks of three."""
     going = Look("iris", 1, 3, 5, 0.05 / 7, ("l1(0.01)@all",), ("l2(0.01)@all",), (), 10, "On to 10 seeds on iris.", ())
     ended = replace(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from regfleet import analysis
-from regfleet.records import AnalysisSettings, Failure, StudyFacts, Summary, Technique, Training, Variant
+from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
+from regfleet.settings.values import AnalysisSettings, Technique, Training, Variant
 
 CONTROL, CONTROL_32 = "none", "none[batch_size=32]"
 HOSTILE = (
@@ -26,22 +26,6 @@ HOSTILE = (
     "long " * 40,
 )
 Entry = tuple[Variant, float]
-
-
-@dataclass(frozen=True)
-class Material:
-    """What `render` takes."""
-
-    summary: Summary
-    facts: StudyFacts
-    failures: tuple[Failure, ...]
-    trials: pd.DataFrame
-    headlines: dict[str, tuple[str, ...]]
-
-    @property
-    def all(self) -> tuple[Any, ...]:
-        """The arguments in order."""
-        return self.summary, self.facts, self.failures, self.trials, self.headlines
 
 
 def variant(name: str, label: str, control: str | None = CONTROL, *, family: str | None = None) -> Variant:
@@ -159,7 +143,7 @@ def build(
     lost: dict[str, int | None] | None = None,
     missing: int = 0,
     settings: AnalysisSettings = AnalysisSettings(),  # noqa: B008 - frozen
-) -> Material:
+) -> Conclusion:
     """A study: ``lost`` counts the first seeds of a variant that did not finish, ``missing`` trials that never ran.
 
     A variant that lost None has no trial yet.
@@ -200,5 +184,4 @@ def build(
         },
     )
     failures = tuple(Failure(*row) for row in bad[columns].itertuples(index=False))
-    headlines = {data.dataset: analysis.headline(data, settings) for data in summary.datasets}
-    return Material(summary, facts, failures, trials, headlines)
+    return Conclusion(summary=summary, facts=facts, failures=failures, trials=trials)

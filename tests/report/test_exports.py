@@ -124,10 +124,10 @@ def test_every_format_names_every_variant_and_verdict(nine, form):
 
 def test_notebook_fragment_shows_verdict_and_leaderboard(nine, with_hostile_names):
     """Escaped HTML without script or style."""
-    text = summary_html(nine.summary, nine.headlines)
-    assert nine.headlines["iris"][1] in text
+    text = summary_html(nine.summary)
+    assert nine.summary.datasets[0].headline[1] in text
     assert text.count("<tr>") == 1 + 10
-    hostile = summary_html(with_hostile_names.summary, with_hostile_names.headlines)
+    hostile = summary_html(with_hostile_names.summary)
     assert "<script" not in hostile
     assert "<img" not in hostile
 

@@ -12,7 +12,7 @@ from regfleet.report.page import fragment
 @pytest.fixture(scope="module")
 def foreign_page(parse, foreign):
     """Its report, parsed."""
-    return parse(render(*foreign.all))
+    return parse(render(foreign))
 
 
 def test_a_foreign_report_leaves_out_what_is_unknown(foreign_page, page):
@@ -41,35 +41,35 @@ def test_a_foreign_report_asks_its_own_question(foreign_page, foreign):
 def test_a_foreign_leaderboard_has_a_cell_for_each_header(foreign, nine):
     """Header and rows lose the same columns: eight are left of a study's eleven."""
     for material, columns in ((foreign, 8), (nine, 11)):
-        table = re.search(r'<table class="sortable">.*?</table>', render(*material.all), re.DOTALL)[0]
+        table = re.search(r'<table class="sortable">.*?</table>', render(material), re.DOTALL)[0]
         head, *rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
         assert {len(re.findall(r"<t[dh]\b", row)) for row in (head, *rows)} == {columns}
 
 
 def test_foreign_failures_have_no_training_to_repeat(parse, foreign, nine):
     """A lost score is listed, without the promise that the command trains it again."""
-    lost = parse(render(*replace(foreign, failures=nine.failures).all))
+    lost = parse(render(replace(foreign, failures=nine.failures)))
     assert "7 trials of" in lost.text
     assert "The same command again" not in lost.text
-    assert "The same command again" in parse(render(*nine.all)).text
+    assert "The same command again" in parse(render(nine)).text
 
 
 def test_a_notebook_shows_the_gap_only_where_there_is_one(foreign, nine):
     """The column of dashes is left out."""
-    assert "<th>Gap" not in fragment(foreign.summary, foreign.headlines)
-    assert "<th>Gap" in fragment(nine.summary, nine.headlines)
+    assert "<th>Gap" not in fragment(foreign.summary)
+    assert "<th>Gap" in fragment(nine.summary)
 
 
 @pytest.fixture(scope="module")
 def page(parse, nine):
     """The article's report: a study with a fixed number of seeds."""
-    return parse(render(*nine.all))
+    return parse(render(nine))
 
 
 @pytest.fixture(scope="module")
 def looked(parse, with_looks):
     """The report of a study that added seeds."""
-    return parse(render(*with_looks.all))
+    return parse(render(with_looks))
 
 
 def test_a_study_that_adds_seeds_says_up_to(looked, page):
@@ -119,7 +119,7 @@ def test_every_verdict_is_said_in_plain_words(page, nine):
 
 def test_many_verdicts_in_plain_words_fold_away(parse, forty):
     """Beyond twelve they are in a list that opens, with the sweep's tuned variant among them."""
-    page = parse(render(*forty.all))
+    page = parse(render(forty))
     data = forty.summary.datasets[0]
     assert "In plain words: 40 verdicts" in page.text
     assert ("details", {"class": "plain"}) in page.tags

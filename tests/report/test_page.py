@@ -10,8 +10,8 @@ from html import unescape
 import pytest
 from jinja2 import UndefinedError
 
+from regfleet.analysis.summary import Interval
 from regfleet.errors import InputError
-from regfleet.records import Interval
 from regfleet.report import render
 from regfleet.report.words import gap_sentence
 
@@ -19,7 +19,7 @@ from regfleet.report.words import gap_sentence
 @pytest.fixture(scope="module")
 def source(nine):
     """The article's study as HTML."""
-    return render(*nine.all)
+    return render(nine)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_the_sections_stand_in_order(page):
 
 def test_the_verdict_is_the_analysis(page, nine):
     """The sentences come from the analysis, word for word."""
-    for sentence in nine.headlines["iris"]:
+    for sentence in nine.summary.datasets[0].headline:
         assert sentence in page.text
 
 
@@ -114,7 +114,7 @@ def test_claims_stand_beside_results(parse, page, nine):
     """The article's seven claims are quoted; another study has no such section."""
     assert "jumped from 92 to 94" in page.text
     assert page.text.count("97 %") == 2
-    other = parse(render(nine.summary, replace(nine.facts, article=False), *nine.all[2:]))
+    other = parse(render(replace(nine, facts=replace(nine.facts, article=False))))
     assert "claims" not in other.values("id")
 
 
@@ -129,14 +129,14 @@ def test_failures_are_counted_grouped_and_retried(page, nine):
 
 def test_two_renders_are_the_same_bytes(source, nine):
     """The same records give the same file."""
-    assert render(*nine.all) == source
+    assert render(nine) == source
 
 
 def test_nine_variants_fit_the_budgets(source, nine):
     """600 kB and three seconds of processor time."""
     assert len(source.encode()) <= 600_000
     start = time.process_time()
-    render(*nine.all)
+    render(nine)
     assert time.process_time() - start <= 3.0
 
 
@@ -144,14 +144,14 @@ def test_forty_variants_of_a_thousand_seeds_fit_the_budgets(make_study, many):
     """Two megabytes and twenty seconds of processor time; seeds are thinned, never embedded raw."""
     study = make_study(entries=many(39), seeds=1000)
     start = time.process_time()
-    size = len(render(*study.all).encode())
+    size = len(render(study).encode())
     assert time.process_time() - start <= 20.0
     assert size <= 2_000_000
 
 
 def test_hostile_names_are_shown_literally(parse, with_hostile_names, hostile_names):
     """No name becomes markup, script, template or link; each can be read as it is, without direction controls."""
-    source = render(*with_hostile_names.all)
+    source = render(with_hostile_names)
     page = parse(source)
     assert len(page.values("id")) == len(set(page.values("id")))
     clean = [name.replace("\u202e", "").replace(" = ", "\u00a0=\u00a0") for name in hostile_names]
@@ -175,7 +175,7 @@ def test_embedded_data_is_json_without_nan(page, nine):
     best = max((row for row in nine.summary.datasets[0].variants if row.curves), key=lambda row: row.score.mean)
     assert first["label"] == best.label
     assert first["values"][0][0][-1] == round(1000 * best.curves["val_accuracy"].mean[-1])
-    assert entry["datasets"][0]["verdict"] == nine.headlines["iris"][0]
+    assert entry["datasets"][0]["verdict"] == nine.summary.datasets[0].headline[0]
 
 
 def test_numbers_of_the_table_are_those_of_the_summary(source, nine):
@@ -199,10 +199,10 @@ def test_own_templates_stand_in_for_ours(nine, tmp_path):
     assert len(names) >= 20
     body = "".join(f"<li>{name}={{{{ {name} is defined }}}}</li>" for name in names)
     (tmp_path / "report.html.j2").write_text(f"<ul>{body}</ul>", encoding="utf-8")
-    assert render(*nine.all, tmp_path) == "<ul>" + "".join(f"<li>{name}=True</li>" for name in names) + "</ul>"
+    assert render(nine, tmp_path) == "<ul>" + "".join(f"<li>{name}=True</li>" for name in names) + "</ul>"
     (tmp_path / "report.html.j2").write_text("{{ no_such_name }}", encoding="utf-8")
     with pytest.raises(UndefinedError):
-        render(*nine.all, tmp_path)
+        render(nine, tmp_path)
 
 
 def templates():
@@ -215,4 +215,4 @@ def templates():
 def test_a_missing_templates_folder_is_an_input_error(nine, tmp_path):
     """The message names the flag and what was given."""
     with pytest.raises(InputError, match=r"--templates: expected a folder of templates; got .*nowhere"):
-        render(*nine.all, tmp_path / "nowhere")
+        render(nine, tmp_path / "nowhere")

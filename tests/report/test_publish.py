@@ -6,8 +6,8 @@ import re
 import pytest
 
 from regfleet.errors import InputError, ResultsError
-from regfleet.publish import publish
 from regfleet.report import exports, render
+from regfleet.report.publish import publish
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def results(make_study, tmp_path_factory):
     for name, seeds in (("iris", 5), ("wine", 3)):
         study = make_study(datasets=(name,), seeds=seeds, epochs=5)
         (root / name).mkdir()
-        (root / name / "report.html").write_text(render(*study.all), encoding="utf-8")
+        (root / name / "report.html").write_text(render(study), encoding="utf-8")
         (root / name / "leaderboard.csv").write_text(exports.leaderboard_csv(study.summary), encoding="utf-8")
         (root / name / "study.toml").write_text(study.facts.study_toml, encoding="utf-8")
     return root
@@ -115,7 +115,7 @@ def test_a_torn_manifest_is_an_error(results, tmp_path):
 def test_the_index_escapes_what_reports_say(with_hostile_names, tmp_path):
     """Names from reports become neither markup nor script, and the manifest holds no path of this machine."""
     (tmp_path / "r").mkdir()
-    (tmp_path / "r/report.html").write_text(render(*with_hostile_names.all), encoding="utf-8")
+    (tmp_path / "r/report.html").write_text(render(with_hostile_names), encoding="utf-8")
     made = publish([tmp_path / "r"], tmp_path / "site")
     index = made.index.read_text(encoding="utf-8")
     assert index.count("<script") == 1

@@ -8,10 +8,11 @@ import pytest
 
 from regfleet.analysis import summarize
 from regfleet.metrics import METRICS
-from regfleet.records import AnalysisSettings, StudyFacts, Training, Variant
 from regfleet.report import exports, render
+from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.figures.gap import gap
 from regfleet.report.text import scale_of
+from regfleet.settings.values import AnalysisSettings, Training, Variant
 
 TRAINING = Training(epochs=3, batch_size=32, optimizer="adam")
 VARIANTS = (Variant("none", "No regularization", (), TRAINING), Variant("l2", "L2", (), TRAINING, "none"))
@@ -45,8 +46,7 @@ def studied(metric):
 def test_a_regression_is_told_in_its_own_terms(metric):
     """Gap and best epoch in R² and MSE, the curves of MSE, MAE and loss, and no word of accuracy or of points."""
     summary, trials = studied(metric)
-    (dataset,) = summary.datasets
-    page = render(summary, FACTS, (), trials, {"houses": dataset.headline})
+    page = render(Conclusion(summary=summary, facts=FACTS, failures=(), trials=trials))
     body = re.sub(r"<(style|script)\b.*?</\1>", "", page, flags=re.DOTALL)
     assert "training minus validation R²" in body
     assert "Best epoch: lowest validation mean squared error" in body

@@ -8,14 +8,15 @@ from html import unescape
 
 import pytest
 
-from regfleet.records import AnalysisSettings, Curve
+from regfleet.analysis.summary import Curve
 from regfleet.report import render
+from regfleet.settings.values import AnalysisSettings
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4])
 def test_too_few_seeds_give_a_report_that_says_so(parse, make_study, seeds):
     """Below five seeds there is no verdict, and the page says what is missing."""
-    page = parse(render(*make_study(seeds=seeds, epochs=5).all))
+    page = parse(render(make_study(seeds=seeds, epochs=5)))
     assert "five are the least" in page.text
     assert "▲ Better" not in page.text
 
@@ -23,7 +24,7 @@ def test_too_few_seeds_give_a_report_that_says_so(parse, make_study, seeds):
 def test_nothing_succeeded_is_reported(parse, make_study, article):
     """With every trial lost there is a page, with the reasons and without figures."""
     study = make_study(seeds=3, epochs=5, lost={entry.name: 3 for entry, _ in article()})
-    page = parse(render(*study.all))
+    page = parse(render(study))
     assert "Nothing finished" in page.text
     assert "nothing to compare" in page.text
     assert "30 trials of 30 were lost" in page.text
@@ -32,26 +33,26 @@ def test_nothing_succeeded_is_reported(parse, make_study, article):
 
 def test_one_lost_variant_keeps_its_row(parse, make_study):
     """A variant without a finished seed is a row marked as failed, and the others are judged as before."""
-    page = parse(render(*make_study(epochs=5, lost={"l2(0.01)@all": 10}).all))
+    page = parse(render(make_study(epochs=5, lost={"l2(0.01)@all": 10})))
     assert "Failed" in page.text
     assert "10 of 10" in page.text
 
 
 def test_a_variant_without_a_trial_yet_has_not_failed(parse, make_study):
     """A study that was stopped early says of what it did not come to that there is no trial yet."""
-    page = parse(render(*make_study(epochs=5, lost={"l2(0.01)@all": None}, missing=10).all))
+    page = parse(render(make_study(epochs=5, lost={"l2(0.01)@all": None}, missing=10)))
     assert "○ No trial yet" in page.text
     assert "! Failed" not in page.text
 
 
 def test_partial_studies_say_how_much_is_there(parse, make_study):
     """An interrupted study says how many of its trials it has."""
-    assert "Partial: 100 of 130 trials" in parse(render(*make_study(epochs=5, missing=30).all)).text
+    assert "Partial: 100 of 130 trials" in parse(render(make_study(epochs=5, missing=30))).text
 
 
 def test_several_data_sets_begin_with_an_overview(parse, ten):
     """Ten data sets get an overview first, a section each, and unique anchors throughout."""
-    page = parse(render(*ten.all))
+    page = parse(render(ten))
     ids = page.values("id")
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
     assert sections[0] == "overview"
@@ -64,7 +65,7 @@ def test_losses_are_plain_numbers_and_lower_is_better(parse, make_study):
     """With cross-entropy as the metric the best row is the lowest, and nothing is written in percent points."""
     settings = AnalysisSettings(metric="cross_entropy", scope="this_dataset")
     study = make_study(epochs=5, settings=settings)
-    source = render(*study.all)
+    source = render(study)
     page = parse(source)
     rows = re.findall(r'data-values="([^"]+)"', source)
     scores = [float(json.loads(unescape(row))["score"]) for row in rows]
@@ -80,7 +81,7 @@ def test_a_diverging_curve_is_drawn_up_to_its_end(parse, nine):
     columns = dict.fromkeys(data.variants[0].curves, broken)
     variants = (replace(data.variants[0], curves=columns), *data.variants[1:])
     summary = replace(nine.summary, datasets=(replace(data, variants=variants),))
-    page = parse(render(summary, *nine.all[1:]))
+    page = parse(render(replace(nine, summary=summary)))
     for _, attrs, text in page.scripts:
         if attrs.get("type") == "application/json":
             json.loads(text, parse_constant=pytest.fail)
@@ -95,9 +96,9 @@ def test_the_speed_is_that_of_the_trials(parse, make_study):
     trials.loc[slow, "seconds"] = 9.0
     runs = {"runs": [{"seconds": 40.0, "trials": 20}, {"seconds": 60.0, "trials": 30}]}
     facts = replace(study.facts, provenance=runs)
-    text = parse(render(*replace(study, trials=trials, facts=facts).all)).text.replace("\u00a0", " ")
+    text = parse(render(replace(study, trials=trials, facts=facts))).text.replace("\u00a0", " ")
     assert "0.50 trials a second over 2 runs" in text
     assert "1.80 trials at work" in text  # (49 x 3.5 s + 9 s) / 100 s
     assert re.search(r"Node and processor ?L2, all layers \(λ = 0\.01\) ?3 ?9\.00 ?node-1, /CPU:0", text)
     partly = replace(study.facts, provenance={"runs": runs["runs"][:1]})
-    assert "at work" not in parse(render(*replace(study, trials=trials, facts=partly).all)).text
+    assert "at work" not in parse(render(replace(study, trials=trials, facts=partly))).text

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from regfleet.metrics import METRICS
-from regfleet.report.text import clean, elide, head_and_detail, number, scale_of, seed_list, slug
+from regfleet.report.text import number, scale_of, seed_list
+from regfleet.text import clean, elide, head_and_detail, slug
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from regfleet.records import HISTORY_COLUMNS, Outcome, Training, Trial, Variant
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, Store, claim
+from regfleet.settings.values import Training, Variant
+from regfleet.trials import HISTORY_COLUMNS, Outcome, Trial
 
 TRAINING = Training(3, 8, "sgd")
 VARIANTS = {

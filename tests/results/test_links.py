@@ -3,7 +3,7 @@
 import pytest
 
 from regfleet.errors import InputError, ResultsError
-from regfleet.publish import publish
+from regfleet.report.publish import publish
 from regfleet.results import claim, load
 
 

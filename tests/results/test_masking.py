@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from regfleet.logs import log_to
-from regfleet.masking import masked
-from regfleet.provenance import provenance
+from regfleet.running.logs import log_to
+from regfleet.running.provenance import provenance
+from regfleet.text import masked
 
 
 @pytest.mark.parametrize(

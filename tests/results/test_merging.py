@@ -16,7 +16,7 @@ import os, signal, sys
 from pathlib import Path
 import pyarrow.compute, pyarrow.fs, pyarrow.parquet  # once, not in each child
 from regfleet.results.merging import merge
-from regfleet.results.place import place_of
+from regfleet.results.places import place_of
 
 def dying(function):
     def called(*arguments, **named):

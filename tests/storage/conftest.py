@@ -10,12 +10,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow.fs import S3FileSystem
 
-from regfleet.datasets import SPLITS
-from regfleet.datasets.builtin import load_builtin
-from regfleet.plan import make_plan
-from regfleet.records import HISTORY_COLUMNS, Outcome
+from regfleet.data import SPLITS
+from regfleet.data.sources import load_builtin
+from regfleet.planning.plan import make_plan
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, Store
-from regfleet.study import read_study
+from regfleet.settings import read_study
+from regfleet.trials import HISTORY_COLUMNS, Outcome
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
 

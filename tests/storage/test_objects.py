@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 import regfleet
-from regfleet.conclusion import conclude
+from regfleet.concluding.judge import conclude
+from regfleet.concluding.status import status
 from regfleet.errors import InputError, ResultsError
-from regfleet.logs import log_to
-from regfleet.publish import publish
+from regfleet.report.publish import publish
 from regfleet.results import Store, load, place_of
-from regfleet.status import status
+from regfleet.running.logs import log_to
 
 
 def test_a_bucket_holds_what_a_directory_holds(write, url, tmp_path):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import regfleet
-from regfleet.plan import problems
-from regfleet.study import open_study_file, read_study
+from regfleet.planning.plan import problems
+from regfleet.settings import open_study_file, read_study
 
 FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.toml"))

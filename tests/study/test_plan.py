@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from regfleet.datasets import SPLITS
+from regfleet.data import SPLITS
+from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
-from regfleet.plan import looks_of, make_plan, resolve_variants
-from regfleet.records import Dataset, ModelSpec
-from regfleet.study import read_study
+from regfleet.planning.plan import looks_of, make_plan, resolve_variants
+from regfleet.settings import read_study
+from regfleet.settings.values import ModelSpec
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "fingerprint")}
 SPLIT = SPLITS["60/20/20"]

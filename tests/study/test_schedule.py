@@ -4,11 +4,13 @@ from collections import defaultdict
 
 import numpy as np
 
-from regfleet.datasets import SPLITS
-from regfleet.plan import make_plan
-from regfleet.records import STACKED, Dataset, ModelSpec, Outcome
-from regfleet.schedule import Schedule
-from regfleet.study import read_study
+from regfleet.data import SPLITS
+from regfleet.data.dataset import Dataset
+from regfleet.planning.plan import make_plan
+from regfleet.planning.schedule import Schedule
+from regfleet.settings import read_study
+from regfleet.settings.values import ModelSpec
+from regfleet.trials import STACKED, Outcome
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "fingerprint")}
 SPLIT = SPLITS["60/20/20"]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regfleet.datasets import BUILTIN
+from regfleet.data import BUILTIN
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
-from regfleet.plan import problems
-from regfleet.study import (
+from regfleet.planning.plan import problems
+from regfleet.settings import (
     commented,
     merge,
     model_fields,

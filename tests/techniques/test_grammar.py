@@ -3,7 +3,7 @@
 import pytest
 
 from regfleet.errors import InputError
-from regfleet.records import ModelSpec, Technique
+from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques import TECHNIQUES, describe_techniques, parse_techniques
 
 ARTICLE = ModelSpec((512, 256, 128, 64, 32), ("tanh", "tanh", "tanh", "tanh", "relu"))

@@ -3,7 +3,7 @@
 import pytest
 
 from regfleet.errors import InputError
-from regfleet.records import ModelSpec
+from regfleet.settings.values import ModelSpec
 from regfleet.techniques import parse_techniques
 
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from regfleet.records import ModelSpec, Recipe, Rows, Sets, Training
+from regfleet.data.dataset import Rows, Sets
+from regfleet.settings.values import ModelSpec, Training
+from regfleet.techniques.recipe import Recipe
 from regfleet.training import runtime
 
 ARTICLE_NETWORK = ModelSpec((512, 256, 128, 64, 32), ("tanh", "tanh", "tanh", "tanh", "relu"))

@@ -11,7 +11,10 @@ import pytest
 import tensorflow as tf
 
 from regfleet import training
-from regfleet.records import Recipe, Rows, Sets, Training, history_columns
+from regfleet.data.dataset import Rows, Sets
+from regfleet.settings.values import Training
+from regfleet.techniques.recipe import Recipe
+from regfleet.trials import history_columns
 
 
 def noisy(small):

@@ -6,10 +6,13 @@ import pytest
 import tensorflow as tf
 
 from regfleet import models, training
-from regfleet.records import Recipe, Rows, Training, history_columns
+from regfleet.data.dataset import Rows
+from regfleet.settings.values import Training
+from regfleet.techniques.recipe import Recipe
 from regfleet.training import keras_fit
 from regfleet.training.contract import Settings, Start, row_metrics
 from regfleet.training.fused import Program
+from regfleet.trials import history_columns
 
 COLUMNS = history_columns("classification")
 LOSSES = [index for index, name in enumerate(COLUMNS) if not name.endswith("accuracy")]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from regfleet import models
-from regfleet.records import HISTORY_OF
 from regfleet.training import keras_fit
 from regfleet.training.contract import Settings, Start, assign, compile_model
+from regfleet.trials import HISTORY_OF
 
 
 def compiled(recipe):

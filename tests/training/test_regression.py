@@ -9,12 +9,13 @@ from sklearn.datasets import load_diabetes
 from sklearn.utils.class_weight import compute_class_weight
 
 from regfleet import training
+from regfleet.data.dataset import Rows, Sets
 from regfleet.errors import InputError
 from regfleet.models import initial_weights
-from regfleet.records import HISTORY_OF, Rows, Sets, history_columns
 from regfleet.training import keras_fit
 from regfleet.training.contract import Settings, Start, assign, balanced_weight, compile_model, row_metrics
 from regfleet.training.fused import Program
+from regfleet.trials import HISTORY_OF, history_columns
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,11 @@ import pytest
 import tensorflow as tf
 
 from regfleet import training
-from regfleet.records import Recipe, Rows, Sets, Training, history_columns
-from regfleet.study.fields import Optimizer
+from regfleet.data.dataset import Rows, Sets
+from regfleet.settings.fields import Optimizer
+from regfleet.settings.values import Training
+from regfleet.techniques.recipe import Recipe
+from regfleet.trials import history_columns
 
 VARIANTS = ["none", "l1 all", "l2 first", "dropout first", "dropout four", "batchnorm one", "batchnorm all"]
 

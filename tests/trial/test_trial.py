@@ -20,13 +20,16 @@ from sklearn.metrics import (
 )
 
 from regfleet import models, techniques
-from regfleet.datasets import SPLITS, cut, load_builtin, split_rows
-from regfleet.plan import make_plan
-from regfleet.records import STACKED, Dataset, ModelSpec, Recipe, Training
-from regfleet.study import read_study
+from regfleet.data import SPLITS, cut, load_builtin, split_rows
+from regfleet.data.dataset import Dataset
+from regfleet.planning.plan import make_plan
+from regfleet.running.trial import run_chunk
+from regfleet.settings import read_study
+from regfleet.settings.values import ModelSpec, Training
 from regfleet.techniques import TECHNIQUES, Definition
+from regfleet.techniques.recipe import Recipe
 from regfleet.training import fit, fit_side_by_side, rules, runtime
-from regfleet.trial import run_chunk
+from regfleet.trials import STACKED
 
 IRIS = load_builtin("iris")
 DIABETES = Dataset("diabetes", *load_diabetes(return_X_y=True), classes=(), fingerprint="diabetes")
@@ -344,7 +347,7 @@ def test_a_seed_that_cannot_be_cut_fails_alone(on_gpu, monkeypatch):
             raise ValueError("no such rows")
         return cut(dataset, split, seed)
 
-    monkeypatch.setattr("regfleet.trial.datasets.cut", refuse_one)
+    monkeypatch.setattr("regfleet.running.trial.datasets.cut", refuse_one)
     (chunk,) = plan("fused", seeds="3", variant=[{"technique": "none"}]).groups
     outcomes = on_gpu(chunk, IRIS)
     assert [outcome.status for outcome in outcomes] == ["done", "failed", "done"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from regfleet.records import DatasetSummary, Summary
+from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.report.figures.curves import curves
 from regfleet.report.figures.forest import across, forest
 from regfleet.report.figures.gap import gap

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric
-from regfleet.records import Curve, DatasetSummary, Summary, Task, VariantSummary
 from regfleet.report.figures.style import BAND, GHOST, LINE, Plate, canvas, grid, spread_apart, styled, thin, write
 from regfleet.report.shown import curve
 from regfleet.report.text import Scale, number, scale_of
 from regfleet.report.tokens import LIGHT
+from regfleet.settings.values import Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regfleet.records import AcrossComparison, Comparison, DatasetSummary, Summary, Word
+from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSummary, Summary, Word
 from regfleet.report.figures.rows import rows
 from regfleet.report.figures.style import NARROW, WIDE, Plate, styled, thin
 from regfleet.report.shown import controls, shown

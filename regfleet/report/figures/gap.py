@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from regfleet.records import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.report.figures.rows import rows
 from regfleet.report.figures.style import NARROW, WIDE, Plate, styled
 from regfleet.report.shown import curve, shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from regfleet.records import RankTest, Summary
+from regfleet.analysis.summary import RankTest, Summary
 from regfleet.report.figures.rows import rows
 from regfleet.report.figures.style import NARROW, WIDE, Plate, styled
 from regfleet.report.shown import shown

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.report.figures.style import BODY, SMALL, TINY, WIDE, canvas, grid, write
-from regfleet.report.text import elide, head_and_detail
 from regfleet.report.tokens import LIGHT
+from regfleet.text import elide, head_and_detail
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

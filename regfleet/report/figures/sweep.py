@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from regfleet.records import DatasetSummary, FamilySummary, Summary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, FamilySummary, Summary, VariantSummary
 from regfleet.report.figures.style import BAND, NARROW, SMALL, WIDE, Plate, canvas, grid, styled, write
-from regfleet.report.text import Scale, count, elide, scale
+from regfleet.report.text import Scale, count, scale
 from regfleet.report.tokens import LIGHT
+from regfleet.text import elide
 
 LOG_RATIO = 8
 Point = tuple[float, VariantSummary]

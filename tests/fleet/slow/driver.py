@@ -10,7 +10,7 @@ import conftest
 import ray
 
 from regfleet.fleet import FleetSettings, ray_fleet
-from regfleet.records import Outcome
+from regfleet.trials import Outcome
 
 
 def work(chunk, _dataset):

@@ -39,7 +39,7 @@ def files(nine, forty, with_hostile_names, two, foreign, with_looks, tmp_path_fa
     folder = tmp_path_factory.mktemp("reports")
     studies = {"nine": nine, "forty": forty, "two": two, "foreign": foreign, "looks": with_looks}
     for name, study in (studies | {"hostile": with_hostile_names}).items():
-        (folder / f"{name}.html").write_text(render(*study.all), encoding="utf-8")
+        (folder / f"{name}.html").write_text(render(study), encoding="utf-8")
     return folder
 
 

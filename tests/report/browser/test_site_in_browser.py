@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from regfleet.publish import publish
+from regfleet.report.publish import publish
 
 pytestmark = pytest.mark.browser
 

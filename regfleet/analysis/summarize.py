@@ -1,0 +1,195 @@
+"""From frames to the Summary: the one place where the parts of the analysis meet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from regfleet.analysis.across import over_datasets
+from regfleet.analysis.comparing import Terms, lead
+from regfleet.analysis.curves import variant_curves
+from regfleet.analysis.headline import headline, warnings
+from regfleet.analysis.metric import metric_of
+from regfleet.analysis.power import useful_seeds
+from regfleet.analysis.ranks import shared_ranks
+from regfleet.analysis.rows import family_row, sweeps, variant_row
+from regfleet.analysis.runs import Runs, runs_of
+from regfleet.analysis.sentences import about, lead_sentence
+from regfleet.analysis.sequential import spent
+from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.errors import InputError
+from regfleet.metrics import Metric, default_metric
+from regfleet.settings.values import AnalysisSettings, Task, Variant
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Histories: TypeAlias = "pd.DataFrame | Callable[[str], Iterable[pd.DataFrame]] | None"
+
+
+def summarize(
+    trials: pd.DataFrame,
+    histories: Histories,
+    variants: Sequence[Variant],
+    settings: AnalysisSettings,
+    class_shares: Mapping[str, Sequence[float]] | None = None,
+) -> Summary:
+    """The whole analysis of a study.
+
+    Args:
+        trials: one row per trial: dataset, variant, seed, status, n_train, n_val, n_test, best_epoch, seconds, the
+            metrics of `records.Outcome` (R² tells a regression), and ``fixed_test`` where the test rows are the same
+            for every seed.
+        histories: one row per trial and epoch: dataset, variant, seed, epoch (from 1), HISTORY_COLUMNS; a frame, or a
+            function that yields those of a data set, some whole variants at a time; None without any.
+        variants: of the study, in its order; one without a finished seed is still a row.
+        settings: metric, scope, alpha, ROPE and which weights.
+        class_shares: data set → shares of its classes, for scoring failed runs as the majority class; without it, and
+            for regression judged by its errors, the worst finished score stands in.
+
+    Returns:
+        the Summary; data sets in alphabetical order.
+
+    Raises:
+        InputError: the metric is unknown, a seed occurs twice, or the row counts that the scope needs are missing.
+    """
+    metric = metric_of(settings)
+    shares = class_shares or {}
+    datasets = tuple(
+        _dataset(str(name), rows, histories, variants, settings, shares.get(str(name)))
+        for name, rows in trials.groupby("dataset", sort=True)
+    )
+    order = [variant.name for variant in variants] + list(sweeps(variants))
+    rope = metric.rope if settings.rope is None else settings.rope
+    return Summary(settings, rope, datasets, across=over_datasets(datasets, order, settings))
+
+
+def _dataset(
+    name: str,
+    trials: pd.DataFrame,
+    histories: Histories,
+    variants: Sequence[Variant],
+    settings: AnalysisSettings,
+    shares: Sequence[float] | None,
+) -> DatasetSummary:
+    terms, n_train, fixed = _terms(name, trials, variants, settings, shares)
+    groups = {str(key): rows for key, rows in trials.groupby("variant")}
+    runs = {
+        one.name: runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, settings.at, terms.task)
+        for one in variants
+    }
+    curves = _curves(name, histories, runs)
+    dataset = DatasetSummary(
+        dataset=name,
+        n_train=n_train,
+        n_val=terms.n_val,
+        n_test=terms.n_test,
+        ratio=terms.ratio,
+        comparisons=terms.comparisons,
+        variants=_ranked([variant_row(one, runs, terms, curves.get(one.name)) for one in variants], terms),
+        lead=None,
+        families=tuple(family_row(family, members, runs, terms) for family, members in sweeps(variants).items()),
+        fixed_test=fixed,
+        about=terms.where,
+        useful_seeds=useful_seeds(terms.ratio),
+        task=terms.task,
+    )
+    return _told(dataset, runs, terms, variants)
+
+
+def _terms(
+    name: str,
+    trials: pd.DataFrame,
+    variants: Sequence[Variant],
+    settings: AnalysisSettings,
+    shares: Sequence[float] | None,
+) -> tuple[Terms, int, bool]:
+    """What the comparisons share; the number of training rows; whether the test rows are fixed."""
+    n_train, n_val, n_test = (_rows(trials, column) for column in ("n_train", "n_val", "n_test"))
+    fixed = bool("fixed_test" in trials and trials["fixed_test"].any())
+    new_data, metric = settings.scope == "new_data", metric_of(settings)
+    terms = Terms(
+        dataset=name,
+        settings=settings,
+        metric=metric,
+        ratio=_ratio(name, n_test, n_train, trials) if new_data and not fixed else 0.0,
+        gap_ratio=n_val / n_train if new_data and n_train else 0.0,
+        alpha=spent(settings.alpha, settings.look, settings.looks),
+        comparisons=max(1, sum(variant.control is not None for variant in variants) + len(sweeps(variants))),
+        n_test=n_test,
+        n_val=n_val,
+        shares=shares,
+        where=about(settings.scope, fixed_test=fixed),
+        labels={variant.name: variant.label for variant in variants},
+        task=_task(trials, metric, settings.at),
+    )
+    return terms, n_train, fixed
+
+
+def _told(
+    dataset: DatasetSummary, runs: Mapping[str, Runs], terms: Terms, variants: Sequence[Variant]
+) -> DatasetSummary:
+    """``dataset`` with what is said about all of its rows together: floor, lead, headline, warnings."""
+    shown = [*dataset.variants, *(family.tuned for family in dataset.families)]
+    floors = [row.comparison.floor for row in shown if row.comparison and not math.isnan(row.comparison.floor)]
+    first = lead([(row.name, runs[row.name]) for row in dataset.variants if row.rank is not None], terms)
+    if first is not None:
+        labels = terms.labels[first.best], terms.labels[first.runner_up]
+        score = next(row.score.mean for row in dataset.variants if row.name == first.best)
+        first = replace(first, sentence=lead_sentence(*labels, first, terms.settings, terms.where, score))
+    dataset = replace(dataset, lead=first, floor=float(np.median(floors)) if floors else math.nan)
+    return replace(
+        dataset,
+        headline=headline(dataset, terms.settings),
+        warnings=warnings(dataset, terms.settings, variants),
+    )
+
+
+def _ranked(rows: Sequence[VariantSummary], terms: Terms) -> tuple[VariantSummary, ...]:
+    """``rows`` with their places, best first; those without one last, equals in the order of the study."""
+    sign = 1 if terms.metric.higher_is_better else -1
+    ranks = shared_ranks([sign * row.score.mean for row in rows])
+    placed = [replace(row, rank=rank) for row, rank in zip(rows, ranks, strict=True)]
+    return tuple(sorted(placed, key=lambda row: math.inf if row.rank is None else row.rank))
+
+
+def _curves(dataset: str, histories: Histories, runs: Mapping[str, Runs]) -> dict[str, Mapping[str, Curve]]:
+    if histories is None or (not callable(histories) and histories.empty):
+        return {}
+    frames = histories(dataset) if callable(histories) else [histories[histories["dataset"] == dataset]]
+    return {
+        str(name): variant_curves(rows[rows["seed"].isin(runs[str(name)].seeds)])
+        for frame in frames
+        for name, rows in frame.groupby("variant", observed=True)
+        if str(name) in runs
+    }
+
+
+def _rows(trials: pd.DataFrame, column: str) -> int:
+    """The typical number of rows over the finished trials; 0 if unknown."""
+    if column not in trials:
+        return 0
+    counts = trials.loc[trials["status"] == "done", column].dropna()
+    return int(counts.median()) if len(counts) else 0
+
+
+def _task(trials: pd.DataFrame, metric: Metric, at: str) -> Task:
+    """What was to be predicted: the one thing that ``metric`` can judge, or what there are scores of."""
+    columns = {task: f"{at}_val_{default_metric(task)}" for task in metric.tasks}
+    scored = [task for task, column in columns.items() if column in trials and trials[column].notna().any()]
+    return (scored or list(metric.tasks))[0]
+
+
+def _ratio(name: str, n_test: int, n_train: int, trials: pd.DataFrame) -> float:
+    if n_test > 0 and n_train > 0:
+        return n_test / n_train
+    if not (trials["status"] == "done").any():
+        return 0.0
+    raise InputError(
+        f"n_train and n_test must be given for scope new_data, or the scope be this_dataset. "
+        f"Got n_train {n_train}, n_test {n_test} for {name}"
+    )

@@ -1,0 +1,60 @@
+"""`regfleet analyze`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from regfleet.cli import options
+from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
+
+
+def analyze(
+    scores: Annotated[
+        Path,
+        typer.Argument(help="CSV or Parquet: technique, seed and a metric; or seed and a column for each technique."),
+    ],
+    control: Annotated[
+        Text, flag("what the others are compared with (default: baseline, none or control)", JUDGING, "TECHNIQUE")
+    ] = None,
+    metric: Annotated[Text, flag("the column to judge by (default: accuracy)", JUDGING, "COLUMN")] = None,
+    higher: Annotated[
+        bool | None,
+        switch("which way a metric of your own points", JUDGING, "--higher-is-better/--lower-is-better"),
+    ] = None,
+    scope: Annotated[Text, options.SCOPE] = None,
+    rope: Annotated[Text, options.ROPE] = None,
+    alpha: Annotated[Text, options.ALPHA] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="where the report goes (default: reports/SCORES)", rich_help_panel=OUTPUT)
+    ] = None,
+    as_json: Annotated[bool, switch("print the summary as JSON", OUTPUT, "--json")] = False,
+    show: Annotated[bool, switch("show the report in the browser", OUTPUT, "--open")] = False,
+) -> None:
+    """Judge scores that any other tool produced, with the same rules, and write the same report.
+
+    Scores of random splits need n_train and n_test; without them only --scope this_dataset can be asked.
+    """
+    from regfleet.cli.tables import print_conclusion
+    from regfleet.concluding import scores as foreign
+    from regfleet.running.progress import console
+
+    given: dict[str, Any] = {"metric": metric, "scope": scope, "rope": rope, "alpha": alpha}
+    result = foreign.analyze(
+        scores,
+        control,
+        higher_is_better=higher,
+        out=out or Path("reports") / scores.stem,
+        command=shlex.join(["regfleet", *sys.argv[1:]]),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    if as_json:
+        typer.echo(result.json())
+    else:
+        with console(1) as screen:
+            print_conclusion(screen, result)
+    options.finish(result, show=show)

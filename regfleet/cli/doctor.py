@@ -1,0 +1,45 @@
+"""`regfleet doctor`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
+
+
+def doctor(
+    address: Annotated[
+        Text,
+        flag("a cluster to reach too", FLEET, "HOST:PORT|http://HOST:PORT", envvar="RAY_ADDRESS"),
+    ] = None,
+    out: Annotated[str, flag("where results are to go", OUTPUT, "DIR|URL")] = "reports",
+    as_json: Annotated[bool, switch("print what was found as JSON", OUTPUT, "--json")] = False,
+) -> None:
+    """Say what of this machine works for regfleet, and what to do about what does not.
+
+    Exit code 1 when something that a study needs does not work.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from regfleet.running.machine import examine
+    from regfleet.running.progress import console
+
+    signs = {"good": "[green]✔ works[/]", "note": "[yellow]! mind[/]", "bad": "[red]✘ fails[/]"}
+    with console(2) as messages, messages.status("looking at this machine") as status:
+        findings = list(examine(address, out, lambda name: status.update(f"waiting for {name}")))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+    else:
+        table = Table("", "What", "Found, and what to do")
+        for finding in findings:
+            advice = f"\n→ {finding.advice}" if finding.advice else ""
+            table.add_row(signs[finding.state], finding.name, escape(finding.found + advice))
+        with console(1) as screen:
+            screen.print(table)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,41 @@
+"""`regfleet init` and `regfleet schema`: study files and what an editor needs to help with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from regfleet.cli import options
+from regfleet.cli.options import OUTPUT, switch
+from regfleet.errors import InputError
+
+
+@options.with_study_flags
+def init(
+    flags: dict[str, Any],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="the file to write", metavar="FILE", rich_help_panel=OUTPUT)
+    ] = Path("study.toml"),
+    force: Annotated[bool, switch("overwrite the file", OUTPUT, "--force")] = False,
+) -> None:
+    """Write a commented study file from flags; `regfleet compare study.toml` runs it."""
+    from regfleet.settings import commented
+
+    text = commented(options.read(None, flags))
+    try:
+        with out.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError(f"--out: expected a new file; got {out}, which exists. Overwrite it with --force") from None
+    except OSError as problem:
+        raise InputError(f"--out: expected a file that can be written; got {out} ({problem.strerror})") from None
+    typer.echo(f"Wrote {out}. Run it with: regfleet compare {out}")
+
+
+def schema() -> None:
+    """Print the JSON schema of study files, for completion and checks in an editor."""
+    from regfleet.settings import schema as text
+
+    typer.echo(text(), nl=False)

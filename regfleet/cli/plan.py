@@ -1,0 +1,68 @@
+"""`regfleet plan`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from regfleet.cli import options
+from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
+from regfleet.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from regfleet.running.preview import Preview
+
+
+def plan(
+    detect: Annotated[str, flag("the difference that must not be missed: 0.02 is two points", JUDGING, "SIZE")],
+    directory: Annotated[str, typer.Argument(help="A results directory to plan from, or its URL.")] = "reports/iris",
+    workers: Annotated[Text, options.WORKERS] = None,
+    as_json: Annotated[bool, switch("print the plan as JSON", OUTPUT, "--json")] = False,
+) -> None:
+    """Say how many seeds show a difference, or that only more rows can; trains nothing."""
+    from regfleet.cli.tables import print_forecast
+    from regfleet.running.forecast import forecast
+    from regfleet.running.progress import console
+
+    try:
+        effect = float(detect)
+    except ValueError:
+        raise InputError(f"--detect: expected a number above 0; got {detect!r}") from None
+    found = forecast(directory, effect, options.worker_count(workers))
+    if as_json:
+        typer.echo(found.json())
+    else:
+        with console(1) as screen:
+            print_forecast(screen, found)
+
+
+def print_preview(screen: Console, found: Preview) -> None:
+    """The plan of a study as a table, and what it would take."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from regfleet.running.progress import duration
+
+    for name in dict.fromkeys(row.dataset for row in found.rows):
+        table = Table(title=f"\n{name}", title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="dim")
+        for column in ("Variant", "Control", "Weights", "Trials", "To run", "Chunks", "Time"):
+            table.add_column(column, justify="left" if column in ("Variant", "Control") else "right")
+        for row in found.rows:
+            if row.dataset == name:
+                cells = (f"{row.weights:,}", *map(str, (row.trials, row.left, row.chunks)), duration(row.seconds))
+                table.add_row(escape(row.label), escape(row.control or "–"), *cells)
+        screen.print(table)
+    left, trials, chunks = (sum(getattr(row, name) for row in found.rows) for name in ("left", "trials", "chunks"))
+    counted = f"{trials} trials, {left} of them to run in {chunks} chunks on {found.workers} workers"
+    how = "as earlier trials there took" if found.measured else "rough: from the number of weights, rows and epochs"
+    for line in (
+        f"{found.seeds}, judged by {found.metric}; {counted}",
+        f"Time: about {duration(found.seconds)} and the start of the workers ({how})",
+        f"Memory: about {found.memory / 1e9:.1f} GB, all workers together (rough)",
+        *(f"note: {sentence}" for sentence in found.notes),
+        "Nothing was trained or written.",
+    ):
+        screen.print(line, markup=False, soft_wrap=True)

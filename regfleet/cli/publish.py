@@ -1,0 +1,25 @@
+"""`regfleet publish`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regfleet.cli import options
+
+
+def publish(
+    directories: Annotated[list[str], typer.Argument(help="Results directories, or their URLs.")],
+    site: Annotated[Path, typer.Option(help="The folder of the site; made if it is not there.")],
+    templates: Annotated[Path | None, options.TEMPLATES] = None,
+) -> None:
+    """Put reports into a static site with an index that can be searched; works from disk and from any web server.
+
+    What is already published stays, and nothing is touched that regfleet did not write.
+    """
+    from regfleet.report import publish as publishing
+
+    done = publishing.publish(directories, site, templates)
+    typer.echo(f"{len(done.written)} files written, {done.reports} reports in {done.index}")

@@ -1,0 +1,187 @@
+"""What a command prints at its end: verdicts, leaderboards, looks and plans as tables that fit 80 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from regfleet.report.shown import ordered, shown
+from regfleet.report.text import DASH, gap_scale, number, scale
+from regfleet.report.words import VERDICTS, chip
+from regfleet.running.progress import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from regfleet.analysis.summary import DatasetSummary, Summary, VariantSummary
+    from regfleet.report.conclusion import Conclusion
+    from regfleet.running.forecast import Forecast
+
+STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
+
+
+def print_conclusion(screen: Console, analysis: Conclusion) -> None:
+    """The verdict in words, the leaderboard of each data set, and where the report is."""
+    summary = analysis.summary
+    for data in summary.datasets:
+        _say(screen, data.headline)
+        screen.print(_leaderboard(data, analysis))
+        for sentence in verdicts(data):
+            screen.print(f"• {sentence}", markup=False)
+        for warning in data.warnings:
+            screen.print(f"note: {warning}", markup=False)
+        screen.print()
+    if summary.across:
+        _say(screen, summary.across.headline)
+        screen.print(_across(summary))
+    if summary.looks:
+        screen.print(_looks(summary))
+    for note in analysis.facts.notes:
+        screen.print(f"note: {note}", markup=False)
+    if analysis.failures:
+        screen.print(f"{len(analysis.failures)} trials failed or diverged; the report says why", style="red")
+    if analysis.report:
+        screen.print(f"Report: {analysis.report}", markup=False, soft_wrap=True)
+
+
+def verdicts(data: DatasetSummary) -> list[str]:
+    """What each verdict that was reached, or withdrawn, means: the sentences of the analysis, in order of the table."""
+    compared = [row.comparison for row in shown(data) if row.comparison]
+    reached = [one for one in compared if (one.verdict != "undecided" or one.withdrawn) and not one.identical]
+    return [one.sentence for one in reached]
+
+
+def _say(screen: Console, sentences: Sequence[str]) -> None:
+    for place, sentence in enumerate(sentences):
+        screen.print(sentence if place == 0 else f"• {sentence}", markup=False, style="" if place else "bold")
+
+
+def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
+    """Two lines a row, the second with the intervals: it fits 80 columns."""
+    unit, gap = scale(analysis.summary.settings), gap_scale(data.task)
+    title = f"\n{data.dataset}: {unit.metric.title}" + (f" on {data.n_test} test rows" if data.n_test else "")
+    table = _table(title, caption(data, analysis))
+    controls = {
+        row.name: letter for row, letter in zip((r for r in data.variants if not r.control), "ABCDEFGH", strict=False)
+    }
+    for name in ("#", "Variant", unit.metric.title.capitalize() + (", %" if unit.points else "")):
+        table.add_column(name, justify="left" if name == "Variant" else "right", max_width=22)
+    table.add_column(f"vs control\n{unit.points}".strip(), justify="right")
+    table.add_column("Verdict")
+    table.add_column(f"Gap\n{gap.points}".strip(), justify="right")
+    for _, row in ordered(data, higher_is_better=unit.metric.higher_is_better):
+        difference = row.comparison.difference if row.comparison else None
+        table.add_row(
+            str(row.rank or DASH),
+            escape(row.label),
+            _two_lines(unit.score(row.score.mean), unit.between(row.score.low, row.score.high)),
+            _two_lines(unit.difference(difference.mean), unit.from_to(difference.low, difference.high))
+            if difference
+            else DASH,
+            _verdict(row, controls),
+            _two_lines(gap.difference(row.gap.mean), gap.from_to(row.gap.low, row.gap.high)),
+        )
+    return table
+
+
+def caption(data: DatasetSummary, analysis: Conclusion) -> str:
+    """What the intervals of a leaderboard are about, how sure they are, and what is too small to matter."""
+    summary, settings = analysis.summary, analysis.summary.settings
+    unit, weights = scale(settings), "" if analysis.facts.foreign else f" Weights of the {settings.at} epoch."
+    looks = next((look.looks for look in summary.looks if look.dataset == data.dataset), 1)
+    held = [f"all {many} {what}" for many, what in ((data.comparisons, "comparisons"), (looks, "looks")) if many > 1]
+    at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""
+    rope = f"±{number(unit.factor * summary.rope, unit.decimals)} {unit.points}".rstrip()
+    if unit.metric.relative_rope and settings.rope is None:
+        rope = f"±{100 * summary.rope:g} % of the control's mean"
+    return (
+        f"{100 * (1 - settings.alpha):g} % intervals about {data.about} (scope {settings.scope}){at_once}. "
+        f"Too small to matter: {rope}.{weights}"
+    )
+
+
+def _across(summary: Summary) -> Table:
+    """The verdicts over data sets."""
+    unit, found = scale(summary.settings), summary.across
+    table = _table(f"\nOver {len(summary.datasets)} data sets, each counted once", "")
+    for name in ("Variant", f"vs control\n{unit.points}".strip(), "Verdict"):
+        table.add_column(name, justify="right" if name.startswith("vs") else "left")
+    for one in found.comparisons if found else ():
+        interval = one.difference
+        difference = _two_lines(unit.difference(interval.mean), unit.from_to(interval.low, interval.high))
+        table.add_row(escape(one.label), difference, f"[{STYLES[one.verdict]}]{VERDICTS[one.verdict]}[/]")
+    return table
+
+
+def _looks(summary: Summary) -> Table:
+    """What each look settled, and what then."""
+    below = f"Together they spend {summary.settings.alpha:g}. Open: not settled yet; hopeless: no seeds will settle it."
+    table = _table("\nLooks", below)
+    for name in ("Data set", "Look", "Seeds", "Share", "Settled", "Open", "Hopeless"):
+        table.add_column(name, justify="left" if name == "Data set" else "right")
+    table.add_column("What then")
+    for look in summary.looks:
+        counts = (len(found) for found in (look.settled, look.undecided, look.hopeless))
+        cells = (f"{look.number} of {look.looks}", look.seeds, f"{look.alpha:.3g}", *counts)
+        table.add_row(escape(look.dataset), *map(str, cells), escape(look.reason))
+    return table
+
+
+def _table(title: str, below: str) -> Table:
+    return Table(
+        title=title,
+        caption=below or None,
+        title_justify="left",
+        caption_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+    )
+
+
+def _verdict(row: VariantSummary, controls: Mapping[str, str]) -> str:
+    """The verdict, or that this is a control; below, which control, and what failed."""
+    several = len(controls) > 1
+    lost = row.failed + row.diverged
+    failed = f"[red]{lost} of {row.finished + lost} failed[/]" if lost else ""
+    if row.comparison is None:
+        return f"[dim]{chip(row)}{' ' + controls.get(row.name, '') if several else ''}[/]\n{failed}"
+    against = f"against {controls.get(row.comparison.control, '')} " if several else ""
+    return f"[{STYLES[row.comparison.verdict]}]{chip(row)}[/]\n[dim]{against}[/]{failed}"
+
+
+def _two_lines(value: str, interval: str) -> str:
+    return f"{value}\n[dim]{interval}[/]" if interval else value
+
+
+def print_forecast(screen: Console, forecast: Forecast) -> None:
+    """What each comparison takes, and what running the seeds takes."""
+    for dataset, by_label in forecast.detections.items():
+        if not by_label:
+            continue
+        table = _table(f"\n{dataset}: what it takes to see a difference of {forecast.effect:g}", "")
+        for name in ("Variant", "Scatter", "Seeds", "In words"):
+            table.add_column(name, justify="left" if name in ("Variant", "In words") else "right")
+        for label, one in by_label.items():
+            table.add_row(escape(label), f"{one.sd:.3g}", str(one.seeds or DASH), one.sentence)
+        screen.print(table)
+    screen.print(f"The scatter is that of a pilot of {forecast.pilot_seeds} seeds.", markup=False)
+    if forecast.seeds is None:
+        screen.print("No number of seeds shows it; more rows would.", style="bold")
+        return
+    every = [one for by_label in forecast.detections.values() for one in by_label.values()]
+    seen = sum(one.seeds is not None for one in every)
+    screen.print(f"{forecast.seeds} seeds show it in {seen} of {len(every)} comparisons.", style="bold")
+    if not forecast.trials:
+        screen.print("They have all been run.")
+        return
+    screen.print(
+        f"{forecast.trials} trials are left to run, in {forecast.chunks} chunks, "
+        f"about {duration(forecast.seconds)} on {forecast.workers} workers:",
+        markup=False,
+    )
+    screen.print(f"  {forecast.command}", markup=False, soft_wrap=True)

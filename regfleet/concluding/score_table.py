@@ -1,0 +1,213 @@
+"""Scores that another tool produced, long or wide, as the frame and the variants that the analysis takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regfleet.analysis.metric import metric_of
+from regfleet.errors import InputError
+from regfleet.metrics import METRICS, Metric
+from regfleet.settings.values import AnalysisSettings, Training, Variant
+from regfleet.text import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONTROLS = ("baseline", "none", "control")
+ROWS = ("n_train", "n_val", "n_test")
+NO_TRAINING = Training(epochs=0, batch_size=0, optimizer="")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Foreign scores, ready for `summarize`: the trials frame, the variants, the settings with the metric found.
+
+    ``notes`` are sentences on what was ignored or is missing, by name.
+    """
+
+    trials: pd.DataFrame
+    variants: tuple[Variant, ...]
+    settings: AnalysisSettings
+    notes: tuple[str, ...]
+
+
+def read_scores(frame: pd.DataFrame, settings: AnalysisSettings, control: str | None = None) -> Scores:
+    """Foreign scores as the trials frame of a study.
+
+    Args:
+        frame: long (columns technique, seed and at least one metric) or wide (seed and one column per technique, which
+            holds ``settings.metric``); both with dataset, n_train, n_val, n_test where they are known. A long frame may
+            also hold train_ and val_ columns of the metric, of accuracy and of r2. A missing score is a failed run.
+        settings: metric and scope; a long frame with a single metric column needs no metric named.
+        control: the technique that the others are compared with; by default baseline, none or control.
+
+    Raises:
+        InputError: a column is missing or holds what it must not, a run occurs twice, or the control is unclear.
+    """
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise InputError(f"columns must have names of their own. Got {twice!r} twice")
+    if frame.empty:
+        raise InputError("scores must hold at least one row. Got none")
+    long = (frame if "technique" in frame else _melted(frame, settings)).reset_index(drop=True)
+    settings, ignored = _metric_column(long, settings)
+    trials = _trials(long, settings)
+    names = list(dict.fromkeys(trials["variant"]))
+    chosen = _control(names, control)
+    variants = tuple(
+        Variant(name, name, (), NO_TRAINING, None if name == chosen else chosen)
+        for name in [chosen, *(name for name in names if name != chosen)]
+    )
+    _check_rows(trials, settings)
+    unused = [f"Columns that were not used: {', '.join(ignored)}."] if ignored else []
+    return Scores(trials, variants, settings, (*unused, *_missing(trials, names)))
+
+
+def _melted(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+    """A wide frame made long."""
+    keys = [column for column in ("dataset", "seed", *ROWS) if column in frame]
+    techniques = [column for column in frame if column not in keys]
+    if "seed" not in frame or not techniques:
+        raise InputError(
+            "scores must have the columns technique, seed and a metric, or seed and a column for each technique. "
+            f"Got {_columns(frame)}"
+        )
+    return frame.melt(keys, techniques, var_name="technique", value_name=settings.metric)
+
+
+def _metric_column(frame: pd.DataFrame, settings: AnalysisSettings) -> tuple[AnalysisSettings, list[str]]:
+    """The settings with the metric that the frame holds, and the columns that nothing uses."""
+    from pandas.api.types import is_numeric_dtype
+
+    if "seed" not in frame:
+        raise InputError(f"scores must have a column seed. Got {_columns(frame)}")
+    others = [str(column) for column in frame if column not in ("technique", "seed", "dataset", *ROWS)]
+    extra = {f"{rows}_{metric}" for rows in ("train", "val") for metric in (*others, *METRICS)}
+    metrics = [column for column in others if column not in extra and is_numeric_dtype(frame[column])]
+    if settings.metric not in others:
+        if len(metrics) != 1:
+            raise InputError(
+                f"metric must be a column of the scores. Got {settings.metric!r}; columns {_columns(frame)}"
+            )
+        settings = replace(settings, metric=metrics[0])
+    metric_of(settings)
+    used = {settings.metric, *_companions(settings)}
+    return settings, [column for column in others if column not in used]
+
+
+def _companions(settings: AnalysisSettings) -> tuple[str, ...]:
+    """Columns that are taken along where they are there: metric, accuracy and R² on training and validation rows."""
+    names = dict.fromkeys((settings.metric, "accuracy", "r2"))
+    return tuple(f"{rows}_{name}" for name in names for rows in ("train", "val"))
+
+
+def _columns(frame: pd.DataFrame) -> str:
+    return ", ".join(str(column) for column in frame)
+
+
+def _trials(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+    import pandas as pd
+
+    metric = metric_of(settings)
+    blank = frame["technique"].isna()
+    if blank.any():
+        raise InputError(f"technique must be a name. Got nothing in row {int(np.argmax(blank)) + 1}")
+    scores = _numbers(frame, settings.metric)
+    outside = (scores < metric.lowest) | (scores > metric.highest)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise InputError(f"{settings.metric} must be {_limits(metric)}. Got {scores[row]:g} in row {row + 1}")
+    status = np.where(np.isnan(scores), "failed", np.where(np.isfinite(scores), "done", "diverged"))
+    columns = {
+        "dataset": frame["dataset"].astype(str) if "dataset" in frame else "scores",
+        "variant": frame["technique"].astype(str),
+        "seed": _seeds(frame),
+        "status": status,
+        f"{settings.at}_test_{settings.metric}": scores,
+    }
+    columns |= {name: _numbers(frame, name) for name in ROWS if name in frame}
+    columns |= {f"{settings.at}_{name}": _numbers(frame, name) for name in _companions(settings) if name in frame}
+    trials = pd.DataFrame(columns, index=range(len(frame)))
+    repeated = trials.duplicated(["dataset", "variant", "seed"])
+    if repeated.any():
+        row = int(np.argmax(repeated))
+        where = trials.iloc[row]
+        raise InputError(
+            f"scores must hold each seed of a technique once. Got technique {where['variant']}, seed {where['seed']}, "
+            f"dataset {where['dataset']} again in row {row + 1}"
+        )
+    return trials
+
+
+def _limits(metric: Metric) -> str:
+    """``between 0 and 1``, ``0 or more``, ``1 or less``."""
+    low, high = (f"{limit:g}" if np.isfinite(limit) else "" for limit in (metric.lowest, metric.highest))
+    return f"between {low} and {high}" if low and high else f"{low} or more" if low else f"{high} or less"
+
+
+def _numbers(frame: pd.DataFrame, column: str) -> np.ndarray:
+    import pandas as pd
+
+    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    foreign = np.isnan(values) & frame[column].notna().to_numpy()
+    if foreign.any():
+        row = int(np.argmax(foreign))
+        raise InputError(f"{column} must be a number. Got {str(frame[column].iloc[row])!r} in row {row + 1}")
+    return values
+
+
+def _seeds(frame: pd.DataFrame) -> np.ndarray:
+    seeds = _numbers(frame, "seed")
+    wrong = np.isnan(seeds) | (seeds != np.floor(seeds))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(f"seed must be a whole number. Got {seeds[row]:g} in row {row + 1}")
+    return seeds.astype(np.int64)
+
+
+def _control(names: Sequence[str], control: str | None) -> str:
+    if control is not None:
+        if control in names:
+            return control
+        hint = nearest(control, names)
+        raise InputError(f"control must be one of the techniques {', '.join(names)}. Got {control!r}{hint}")
+    found = [name for name in names if name.strip().lower() in CONTROLS]
+    if len(found) != 1:
+        raise InputError(
+            f"control must be named, as {len(found)} of the techniques are called {', '.join(CONTROLS)}. "
+            f"Got the techniques {', '.join(names)}"
+        )
+    return found[0]
+
+
+def _check_rows(trials: pd.DataFrame, settings: AnalysisSettings) -> None:
+    needed = ("n_train", "n_test") if settings.scope == "new_data" else ()
+    for column in needed:
+        if column not in trials:
+            raise InputError(
+                f"column {column} must be there for scope new_data, for it says how far random splits overlap; "
+                "without it use scope this_dataset. Got none"
+            )
+    for column in ROWS:
+        if column in trials:
+            wrong = ~(trials[column] >= 1) & (trials["status"] == "done")
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise InputError(f"{column} must be 1 or more. Got {trials[column].iloc[row]:g} in row {row + 1}")
+
+
+def _missing(trials: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Which technique lacks which seeds that others on the same data set have."""
+    notes = []
+    for dataset, rows in trials.groupby("dataset"):
+        everywhere = set(rows["seed"])
+        for name in names:
+            lacking = sorted(everywhere - set(rows.loc[rows["variant"] == name, "seed"]))
+            if lacking:
+                shown = ", ".join(str(seed) for seed in lacking[:10]) + (", …" if len(lacking) > 10 else "")
+                notes.append(f"{name} has no score on {dataset} for seeds {shown}: those pairs are left out.")
+    return notes

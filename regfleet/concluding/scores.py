@@ -1,0 +1,176 @@
+"""Scores that any other tool produced: the same analysis, the same report."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regfleet.concluding.judge import failures_of
+from regfleet.errors import InputError
+from regfleet.metrics import METRICS
+from regfleet.report.conclusion import Conclusion, StudyFacts
+from regfleet.results import place_of
+from regfleet.settings import read_analysis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from regfleet.concluding.score_table import Scores
+    from regfleet.settings.values import AnalysisSettings
+
+NAMES = ("technique", "dataset")
+"""Columns of text: what looks like a number or like a missing value there, such as None, is a name."""
+MISSING = ["", "NA", "N/A", "na", "n/a", "NaN", "nan", "null", "NULL", "None", "-"]
+OWN = {"report.html", "leaderboard.csv", "trials.csv"}
+
+
+def analyze(
+    scores: pd.DataFrame | str | Path,
+    control: str | None = None,
+    *,
+    metric: str | None = None,
+    higher_is_better: bool | None = None,
+    scope: str = "new_data",
+    rope: float | None = None,
+    alpha: float = 0.05,
+    out: str | Path | None = None,
+    command: str = "regfleet.analyze(…)",
+) -> Conclusion:
+    """Analyse scores that any tool produced, with the same rules as a study's.
+
+    Args:
+        scores: a frame, or a CSV or Parquet file. Long: columns technique, seed and a metric, with n_train and n_test
+            for scope new_data, and dataset where there are several; or wide: seed and a column for each technique.
+        control: the technique that the others are compared with; by default baseline, none or control.
+        metric: a column of a long frame, by default accuracy or the only one; what a wide frame holds.
+        higher_is_better: which way a metric points that is none of ours and whose name does not tell.
+        scope, rope, alpha: as of a study.
+        out: a directory for the report and its tables; None writes nothing.
+        command: how it was asked for, for the report.
+
+    Raises:
+        InputError: one line that names the column, the technique or the setting, and what was expected.
+    """
+    from regfleet import analysis
+
+    asked = read_analysis({"scope": scope, "rope": rope, "alpha": alpha})
+    asked = replace(asked, metric=metric or asked.metric, higher_is_better=higher_is_better)
+    name, frame, facts = _read(scores)
+    if metric is not None and "technique" in frame and metric not in frame:
+        raise InputError(f"--metric: expected a column of {name}: {', '.join(map(str, frame))}; got {metric!r}")
+    if isinstance(scores, str | Path) and "dataset" not in frame:
+        frame = frame.assign(dataset=Path(scores).stem)
+    directory = None if out is None else _free(Path(out))
+    found = _understood(name, frame, asked, control)
+    summary = analysis.summarize(found.trials, None, found.variants, found.settings)
+    told = _facts(found, [data.dataset for data in summary.datasets], command, facts)
+    error = found.trials["status"].map({"failed": "there is no score", "diverged": "the score is not finite"})
+    trials = found.trials.assign(label=found.trials["variant"], error=error, traceback="")
+    done = Conclusion(summary=summary, facts=told, failures=failures_of(trials), trials=found.trials)
+    if directory is None:
+        return done
+    from regfleet.report import write
+
+    directory.mkdir(parents=True, exist_ok=True)
+    return replace(done, report=write(place_of(directory), done))
+
+
+def _understood(name: str, frame: pd.DataFrame, asked: AnalysisSettings, control: str | None) -> Scores:
+    """The scores as trials; a metric that is none of ours is told apart once, for whoever reads the settings later."""
+    from regfleet.analysis.metric import metric_of
+    from regfleet.concluding.score_table import read_scores
+
+    try:
+        found = read_scores(frame, asked, control)
+    except InputError as problem:
+        raise InputError(f"{name}: {problem}") from None
+    if found.settings.metric in METRICS:
+        return found
+    direction = metric_of(found.settings).higher_is_better
+    return replace(found, settings=replace(found.settings, higher_is_better=direction))
+
+
+def _facts(found: Scores, datasets: Sequence[str], command: str, provenance: Mapping[str, Any]) -> StudyFacts:
+    return StudyFacts(
+        datasets=tuple(datasets),
+        model="",
+        weights=0,
+        seeds=tuple(sorted({int(seed) for seed in found.trials["seed"]})),
+        epochs=0,
+        split="",
+        engine="",
+        planned=len(found.trials),
+        finished=int((found.trials["status"] == "done").sum()),
+        command=command,
+        study_toml="",
+        notes=found.notes,
+        article=False,
+        provenance=provenance,
+        foreign=True,
+    )
+
+
+def _read(scores: pd.DataFrame | str | Path) -> tuple[str, pd.DataFrame, dict[str, Any]]:
+    """The name of the scores, their frame, and what the report says of where they come from."""
+    from regfleet import __version__
+
+    facts: dict[str, Any] = {"versions": {"regfleet": __version__}}
+    if not isinstance(scores, str | Path):
+        return "scores", scores, facts | {"rows": len(scores)}
+    path = Path(scores)
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        frame = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    except (OSError, ValueError) as problem:
+        words = (problem.strerror if isinstance(problem, OSError) else None) or str(problem).strip().splitlines()[0]
+        raise InputError(f"{path}: expected a CSV or Parquet file of scores; got {words}") from None
+    return str(path), frame, facts | {"scores": path.name, "sha256": digest, "rows": len(frame)}
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        header, first = next(rows, []), next(rows, [])
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: columns must have names of their own. Got {twice!r} twice")
+    if len(first) > len(header):  # pandas would take the first column for row names
+        raise InputError(f"{path}: expected {len(header)} values in each row, as in the header; got {len(first)}")
+    missing = {name: [""] if name in NAMES else MISSING for name in header}
+    frame: pd.DataFrame = pd.read_csv(
+        path,
+        encoding="utf-8-sig",
+        dtype={name: str for name in NAMES if name in header},
+        keep_default_na=False,
+        na_values=missing,
+    )
+    if "dataset" in frame and frame["dataset"].isna().any():
+        raise InputError(
+            f"{path}: dataset must be a name. Got nothing in row {int(frame['dataset'].isna().argmax()) + 1}"
+        )
+    return frame
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    frame: pd.DataFrame = pd.read_parquet(path)
+    return frame
+
+
+def _free(out: Path) -> Path:
+    """``out``, if nothing but an earlier report on scores stands there."""
+    try:
+        foreign = sorted({entry.name for entry in out.iterdir()} - OWN) if out.exists() else []
+    except OSError as problem:
+        raise InputError(f"--out: expected a directory; got {out} ({problem.strerror})") from None
+    if foreign:
+        raise InputError(f"--out: expected an empty directory or a report on scores; got {out}, with {foreign[0]}")
+    return out

@@ -1,0 +1,178 @@
+"""Data sets from arrays and frames: of the Python API, of an .npz file, of a function."""
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regfleet.data.columns import LARGEST
+from regfleet.data.dataset import Dataset, fingerprint
+from regfleet.data.files import check_file, unique_names
+from regfleet.data.tables import FEWEST_ROWS, build_dataset, check_classes
+from regfleet.data.target import infer_target
+from regfleet.errors import InputError
+from regfleet.settings.values import DataSource
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+
+def from_arrays(
+    name: str, features: Any, target: Any = None, *, test: Any = None, source: DataSource | None = None
+) -> Dataset:
+    """The data set called ``name`` of an array or a frame.
+
+    Args:
+        name: what the report calls it.
+        features: numbers (rows, columns) with NaN where missing, images (rows, …), or a frame (rows, columns).
+        target: (rows,) classes or quantities; for a frame also the name of its column that holds them.
+        test: the held-out (features, target), or a frame with the same columns.
+        source: columns to drop, categorical, group, time and the task, as `DataSource` says.
+
+    Raises InputError when they do not fit together.
+    """
+    source = source or DataSource(name)
+    target = source.target if target is None else target
+    if target is None:
+        raise InputError(f"--target: expected what is to be predicted in {name}; got none")
+    features = features if _is_frame(features) else _array(features, "features")
+    if not _is_frame(features) and features.dtype != object:
+        return _from_numbers(name, features, target, test, source)
+    column = target if isinstance(target, str) else str(getattr(target, "name", None) or "target")
+    table, notes = _table(features, target, column)
+    if test is not None:
+        x_test, y_test = test if isinstance(test, tuple) else (test, column)
+        test = _table(x_test, y_test, column)[0]
+    return build_dataset(name, table, replace(source, target=column), test=test, notes=notes)
+
+
+def load_npz(source: DataSource) -> Dataset:
+    """The data set of an .npz file with arrays ``x`` and ``y``, and ``x_test`` and ``y_test`` if the test set is fixed.
+
+    Nothing in the file is unpickled.
+    """
+    import numpy as np
+
+    check_file(source.location, "--data", (".npz",))
+    try:
+        with np.load(Path(source.location).expanduser(), allow_pickle=False) as file:
+            arrays = {key.lower(): file[key] for key in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as problem:
+        raise InputError(f"--data: expected arrays of numbers in {source.location}; got: {problem}") from None
+    return from_mapping(Path(source.location).stem, arrays, source)
+
+
+def from_mapping(name: str, arrays: Any, source: DataSource) -> Dataset:
+    """The data set of arrays by name: x and y (or data and target), x_test and y_test."""
+    known = {str(key).lower(): value for key, value in arrays.items()}
+    x, y = known.get("x", known.get("data")), known.get("y", known.get("target"))
+    if x is None or y is None:
+        raise InputError(f"--data: expected arrays called x and y in {name}; got {', '.join(known) or 'none'}")
+    if ("x_test" in known) != ("y_test" in known):
+        raise InputError(f"--data: expected both x_test and y_test in {name}; got one of them")
+    test = (known["x_test"], known["y_test"]) if "x_test" in known else None
+    return from_arrays(name, x, y, test=test, source=source)
+
+
+def _from_numbers(name: str, features: "np.ndarray", target: Any, test: Any, source: DataSource) -> Dataset:
+    import numpy as np
+    import pyarrow as pa
+
+    if source.drop or source.categorical or source.group or source.time:
+        raise InputError(
+            f"--drop, --categorical, --group, --time: expected a table with names; got an array for {name}"
+        )
+    x, y = _pair(features, target)
+    held_out = None
+    if test is not None:
+        x_test, y_test = _pair(_array(test[0], "the test features"), test[1])
+        if x_test.shape[1:] != x.shape[1:]:
+            raise InputError(f"--test: expected features of shape {x.shape[1:]} in each row; got {x_test.shape[1:]}")
+        held_out = np.arange(len(x) + len(x_test)) >= len(x)
+        x, y = np.concatenate([x, x_test]), np.concatenate([y, y_test])
+    values = _arrow(y)
+    missing = np.asarray(values.is_null(nan_is_null=True))
+    notes: tuple[str, ...] = ()
+    if missing.any():
+        notes = (f"{int(missing.sum()):,} rows have no target and are left out.",)
+        x, values = x[~missing], values.filter(pa.array(~missing))
+        held_out = None if held_out is None else held_out[~missing]
+    if len(x) < FEWEST_ROWS:
+        raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {name}")
+    numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
+    if held_out is not None:
+        check_classes(numbers, classes, held_out)
+    dataset = Dataset(name, x, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
+    return replace(dataset, fingerprint=fingerprint(dataset))
+
+
+def _pair(features: "np.ndarray", target: Any) -> "tuple[np.ndarray, np.ndarray]":
+    """Features as float64 (rows, columns) or images of any type, and the target (rows,)."""
+    import numpy as np
+
+    y = _array(target, "the target")
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if features.dtype.kind not in "biuf":
+        raise InputError(f"--data: expected features that are numbers; got an array of {features.dtype}")
+    if features.ndim < 2 or y.ndim != 1 or len(features) != len(y) or not features[:1].size:
+        got = f"{features.shape} and {y.shape}"
+        raise InputError(f"--data: expected features (rows, columns) and a target (rows,) of as many rows; got {got}")
+    x = np.array(features, dtype="float64") if features.ndim == 2 or features.dtype.kind == "b" else features
+    if x.dtype.kind != "f":
+        return x, y
+    if x.ndim > 2 and not np.isfinite(x).all():
+        raise InputError("--data: expected images without missing values; got NaN or infinity")
+    if (np.abs(x) > LARGEST).any():
+        raise InputError(f"--data: expected numbers up to {LARGEST:g} in size; got larger or infinite ones")
+    return x, y
+
+
+def _array(values: Any, what: str) -> "np.ndarray":
+    import numpy as np
+
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"--data: expected {what} to be an array; got {problem}") from None
+
+
+def _is_frame(features: Any) -> bool:
+    """A frame of pandas or polars, or an Arrow table."""
+    return hasattr(features, "columns")
+
+
+def _table(features: Any, target: Any, column: str) -> "tuple[pa.Table, tuple[str, ...]]":
+    """The table of a frame or of an array of objects with its target as ``column``, and notes on changed names."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(features, pa.Table):
+        arrays, names = list(features.columns), list(features.column_names)
+    else:
+        if features.ndim != 2:
+            raise InputError(f"--data: expected features (rows, columns); got {features.shape}")
+        frame = features.to_pandas() if hasattr(features, "to_pandas") else pd.DataFrame(features)
+        arrays = [pa.chunked_array([_arrow(frame.iloc[:, place])]) for place in range(frame.shape[1])]
+        names = [str(name) for name in frame.columns]
+    if not isinstance(target, str):
+        values, rows = _array(target, "the target"), len(features)
+        if values.shape != (rows,):
+            raise InputError(f"--data: expected a target of {rows} rows, one for each; got {values.shape}")
+        if column in names:
+            raise InputError(f"--target: expected a name that no other column has; got {column!r}")
+        arrays, names = [*arrays, pa.chunked_array([_arrow(values)])], [*names, column]
+    unique, notes = unique_names(names)
+    return pa.table(arrays, names=unique), tuple(notes)
+
+
+def _arrow(values: "np.ndarray | pd.Series") -> "pa.Array":
+    """The values as Arrow keeps them; a column of several types is text."""
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return pa.array(pd.Series(values).astype(object).map(str, na_action="ignore"), pa.string(), from_pandas=True)

@@ -1,0 +1,108 @@
+"""Data sets, where they come from, and the rows that a model sees."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regfleet.settings.values import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """A data set in memory.
+
+    ``features``: float64 (rows, columns), NaN where missing; images (rows, …) of any numeric type; or a frame of
+    (rows, columns) of float64, categories, datetime64 and str, to be encoded on the training rows of each seed.
+    ``target``: int64 (rows,) of class numbers, or float64 (rows,) for regression, which has no ``classes``. ``groups``:
+    int64 (rows,), rows of one number stay together. ``order``: int64 (rows,), the place of each row in time.
+    ``held_out``: bool (rows,), the test set where it is the same for every seed. ``notes`` are sentences the user
+    should read: what was inferred, what looks like leakage. ``columns`` are a table's: (name, kind, detail) of each,
+    those that are not used as input included.
+    """
+
+    name: str
+    features: np.ndarray | pd.DataFrame
+    target: np.ndarray
+    classes: tuple[str, ...]
+    fingerprint: str
+    groups: np.ndarray | None = None
+    order: np.ndarray | None = None
+    held_out: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What is to be predicted: one of ``classes``, or a number."""
+        return "classification" if self.classes else "regression"
+
+    @property
+    def fixed_test(self) -> bool:
+        """Whether every seed is judged on the same rows."""
+        return self.held_out is not None or self.order is not None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """One of the three sets, ready for a model.
+
+    ``x``: float32 (rows, …). ``y``: float32, one-hot (rows, classes), or for regression (rows, 1) as `Sets` scales it.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sets:
+    """Training, validation and test rows of one seed, encoded and standardised on the training rows.
+
+    For regression the target is ``target_mean + target_scale · y``, both from the training rows.
+    """
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    task: Task = "classification"
+    target_mean: float = 0.0
+    target_scale: float = 1.0
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256 over the features with their names and types, the target, the classes, groups, order and test rows."""
+    import numpy as np
+
+    digest = hashlib.sha256(repr((dataset.features.shape, dataset.classes)).encode())
+    if isinstance(dataset.features, np.ndarray):
+        _add(digest, dataset.features)
+    else:
+        for name, column in dataset.features.items():
+            digest.update(repr((name, str(column.dtype))).encode())
+            if column.dtype == "category":
+                digest.update(repr(column.cat.categories.tolist()).encode())
+                _add(digest, column.cat.codes.to_numpy("int64"))
+            elif column.dtype == "str":
+                digest.update("\0".join(column.fillna("\1")).encode())
+            else:
+                _add(digest, column.to_numpy().view("int64"))
+    for part in (dataset.target, dataset.groups, dataset.order, dataset.held_out):
+        digest.update(b"|")
+        if part is not None:
+            _add(digest, part)
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, array: np.ndarray) -> None:
+    import numpy as np
+
+    digest.update(str(array.dtype).encode())
+    digest.update(np.ascontiguousarray(array).data)

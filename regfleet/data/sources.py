@@ -1,0 +1,207 @@
+"""The data sets that scikit-learn ships, so that everything works offline."""
+
+import hashlib
+import importlib
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from http.client import HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regfleet.data.arrays import from_arrays, from_mapping, load_npz
+from regfleet.data.dataset import Dataset
+from regfleet.data.files import check_file, is_file, read_table, suffix
+from regfleet.data.tables import build_dataset
+from regfleet.errors import InputError, RegfleetError
+from regfleet.settings.values import DataSource
+from regfleet.text import masked, nearest, one_line, raised
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+BUILTIN = {
+    "iris": "150 flowers, 4 measurements, 3 species (Fisher 1936)",
+    "wine": "178 wines, 13 chemical measurements, 3 cultivars",
+    "breast_cancer": "569 tumours, 30 measurements of cell nuclei, benign or malignant",
+    "digits": "1,797 handwritten digits, 8 x 8 grey values, 10 classes",
+    "digits_images": "the same digits as 8 x 8 x 1 images, for convolutions",
+}
+
+
+def load_builtin(name: str) -> Dataset:
+    """The built-in data set ``name``, one of `BUILTIN`."""
+    from sklearn import datasets
+
+    bunch = getattr(datasets, f"load_{name.removesuffix('_images')}")()
+    features, target = bunch.data.astype("float64"), bunch.target.astype("int64")
+    if name == "digits_images":
+        features = bunch.images[..., None].astype("float64")
+    return Dataset(name, features, target, tuple(map(str, bunch.target_names)), _fingerprint(features, target))
+
+
+def _fingerprint(features: "np.ndarray", target: "np.ndarray") -> str:
+    digest = hashlib.sha256(repr((features.shape, target.shape)).encode())
+    digest.update(features.tobytes())
+    digest.update(target.tobytes())
+    return digest.hexdigest()
+
+
+PREFIX = "openml:"
+
+
+def load_openml(source: DataSource) -> Dataset:
+    """The data set ``openml:61`` or ``openml:iris``; its own target unless ``source`` names one.
+
+    Raises InputError when there is none or it cannot be reached.
+    """
+    from sklearn.datasets import fetch_openml
+
+    name = source.location.removeprefix(PREFIX)
+    which = {"data_id": int(name)} if name.isdecimal() else {"name": name}
+    try:
+        with warnings.catch_warnings():
+            # It warns of every attempt and of several versions; the last error, if any, says it all.
+            warnings.simplefilter("ignore")
+            bunch = fetch_openml(**which, as_frame=True, parser="pandas")
+    except (OSError, ValueError, KeyError, HTTPException) as problem:
+        said = one_line(problem, 200)
+        raise InputError(
+            f"--data: expected a data set of OpenML, downloaded once; got {source.location}: {said}"
+        ) from None
+    target = source.target or next(iter(bunch.target_names), None)
+    return from_arrays(source.location, bunch.frame, source=replace(source, target=target))
+
+
+FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
+
+
+def load_function(source: DataSource) -> Dataset:
+    """The data set that ``package.module:function``, called without arguments, returns.
+
+    It may return (features, target), (features, target, test features, test target), a frame, a mapping of arrays (of
+    columns, if ``source`` names the target's), or a `Dataset`. The working directory is importable. Raises InputError
+    with the line of the user's code that failed.
+    """
+    found = FUNCTION.fullmatch(source.location)
+    if not found:
+        raise InputError(f"--data: expected package.module:function; got {source.location!r}")
+    module, function = found.groups()
+    with _importable(), _blaming(source.location):
+        names = vars(importlib.import_module(module))
+        if callable(names.get(function)):
+            data = names[function]()
+        else:
+            hint = nearest(function, [name for name, value in names.items() if callable(value)])
+            raise InputError(f"--data: expected a function in {module}; got {function}, which is not there{hint}")
+    return _dataset(function, data, source)
+
+
+def _dataset(name: str, data: Any, source: DataSource) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, tuple) and len(data) in {2, 4}:
+        return from_arrays(name, data[0], data[1], test=data[2:] or None, source=source)
+    if isinstance(data, Mapping) and source.target is None:
+        return from_mapping(name, data, source)
+    if isinstance(data, Mapping):
+        import pandas as pd
+
+        data = pd.DataFrame(dict(data))
+    if hasattr(data, "columns"):
+        return from_arrays(name, data, source=source)
+    said = "(features, target), a frame, a mapping of arrays or a Dataset"
+    raise InputError(f"--data: expected {source.location} to return {said}; got {type(data).__name__}")
+
+
+@contextmanager
+def _importable() -> Iterator[None]:
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+@contextmanager
+def _blaming(location: str) -> Iterator[None]:
+    """Whatever the user's code raises, as one line that says where."""
+    try:
+        yield
+    except RegfleetError:
+        raise
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 – a user's code may raise anything
+        frames = [frame for frame in traceback.extract_tb(problem.__traceback__) if "importlib" not in frame.filename]
+        last = frames[-1]
+        where = f" at {last.filename}:{last.lineno}" if last.filename != __file__ else ""
+        if isinstance(problem, SyntaxError):
+            where = f" at {problem.filename}:{problem.lineno}"
+        said = raised(problem)
+        raise InputError(f"--data: expected {location} to return data; got {said}{where}") from None
+
+
+def check_source(source: DataSource) -> None:
+    """Raise InputError for what can be seen to be wrong without reading any row."""
+    place = source.location
+    _check_flags(source)
+    if place in BUILTIN:
+        given = {"--target": source.target, "--drop": source.drop, "--categorical": source.categorical}
+        given |= {"--group": source.group, "--time": source.time, "--test": source.test, "--task": source.task}
+        for flag in (flag for flag, value in given.items() if value):
+            raise InputError(f"{flag}: expected a table; got it with the built-in {place}, which needs none")
+    elif place.startswith(PREFIX) and len(place) > len(PREFIX):
+        pass
+    elif suffix(place) == ".npz":
+        check_file(place, "--data", (".npz",))
+    elif FUNCTION.fullmatch(place) and not Path(place).exists():
+        pass
+    elif is_file(place):
+        check_file(place, "--data")
+        if source.target is None:
+            raise InputError(f"--target: expected the column of {place} that is to be predicted; got none")
+    else:
+        near = nearest(place, [*BUILTIN, *(file.name for file in Path().iterdir() if file.is_file())])
+        said = f"a file, openml:NUMBER, package.module:function or one of {', '.join(BUILTIN)}"
+        raise InputError(f"--data: expected {said}; got {place!r}{near}")
+    if source.test is not None:
+        check_file(source.test, "--test")
+
+
+def load_dataset(source: DataSource) -> Dataset:
+    """The data set at ``source``; raises InputError naming the flag when it cannot be used."""
+    check_source(source)
+    place = source.location
+    if place in BUILTIN:
+        return load_builtin(place)
+    if place.startswith(PREFIX):
+        return load_openml(source)
+    if suffix(place) == ".npz":
+        return load_npz(source)
+    if FUNCTION.fullmatch(place) and not Path(place).exists():
+        return load_function(source)
+    table, notes = read_table(place, "--data")
+    test, said = (None, ()) if source.test is None else read_table(source.test, "--test")
+    return build_dataset(data_name(place), table, source, test=test, notes=(*notes, *said))
+
+
+def data_name(location: str) -> str:
+    """What a report calls the data at ``location``: a file without folder and extension, else the location itself."""
+    return Path(location.removesuffix(".gz")).stem if is_file(location) else location
+
+
+def _check_flags(source: DataSource) -> None:
+    for flag, given in (("--data", source.location), ("--test", source.test or "")):
+        if masked(given) != given:
+            said = "a URL without credentials, which would be in the report; give them in the environment"
+            raise InputError(f"{flag}: expected {said}; got {masked(given)}")
+    if source.time and (source.group or source.test):
+        other = "--group" if source.group else "--test"
+        raise InputError(f"--time: expected neither --group nor --test beside it; got {other}")
+    if source.test and not is_file(source.location):
+        raise InputError(f"--test: expected a file beside a file of --data; got it with {source.location}")

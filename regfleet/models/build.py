@@ -1,0 +1,44 @@
+"""The Keras model of a recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regfleet.models.describe import opened
+from regfleet.models.hooks import Hooks
+from regfleet.models.own import takes_techniques
+from regfleet.models.perceptron import perceptron
+from regfleet.models.surgery import with_techniques
+
+if TYPE_CHECKING:
+    import keras
+
+    from regfleet.settings.values import Task
+    from regfleet.techniques.recipe import Recipe
+
+
+def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task = "classification") -> keras.Model:
+    """The Keras model of ``recipe`` for rows of ``input_shape``, not compiled.
+
+    Args:
+        recipe: the perceptron or the base model, and what techniques add to it.
+        input_shape: the shape of one row.
+        outputs: the number of classes, 1 for a regression.
+        task: the perceptron's output is a softmax, or linear for a regression.
+
+    Raises:
+        InputError: a technique has no place in the model, or the user's model cannot be built.
+    """
+    import keras
+
+    if recipe.base is None:
+        model = perceptron(recipe.model, input_shape, outputs, task)
+    elif takes_techniques(recipe.base):
+        hooks = Hooks(recipe.penalties, recipe.insertions)
+        model = recipe.base(input_shape, outputs, techniques=hooks)  # type: ignore[call-arg]
+        model(keras.ops.zeros((1, *input_shape)))  # a subclass has no weights before it is called
+        hooks.check()
+        return model
+    else:
+        model = opened(recipe.base(input_shape, outputs), recipe.model.source, input_shape)
+    return with_techniques(model, recipe.penalties, recipe.insertions, keep=recipe.model.keep_weights)

@@ -1,0 +1,210 @@
+"""Models of the user's own: a builder in a module, a ``.keras`` file, or a function of the Python API.
+
+A `Base` is made by the driver and is pickled to the workers, which call it for each variant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+import tempfile
+import traceback
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regfleet.errors import InputError
+from regfleet.text import nearest, raised
+
+if TYPE_CHECKING:
+    import keras
+
+_BUILDER = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
+_WIDTHS = re.compile(r"\d+(,\d+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """The function that ``package.module:build`` names, imported where it is called."""
+
+    source: str
+
+    def function(self) -> Callable[..., Any]:
+        """The function itself; raises InputError naming the line of the user's code that failed."""
+        found = _BUILDER.fullmatch(self.source)
+        if not found:
+            raise InputError(f"--model: expected package.module:build; got {self.source!r}")
+        module, name = found.groups()
+        with _blaming(self.source, "to be importable"), redirect_stdout(sys.stderr):
+            names = vars(importlib.import_module(module))
+        if not callable(names.get(name)):
+            hint = nearest(name, [key for key, value in names.items() if inspect.isfunction(value)])
+            raise InputError(f"--model: expected a function in {module}; got {name}, which is not there{hint}")
+        function: Callable[..., Any] = names[name]
+        return function
+
+    def __call__(self, input_shape: tuple[int, ...], outputs: int, **hooks: Any) -> keras.Model:
+        """The model for rows of ``input_shape`` and so many outputs."""
+        return _built(self.source, self.function(), input_shape, outputs, hooks)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function, e.g. one of a notebook, that travels with the study."""
+
+    given: Callable[..., Any]
+
+    def function(self) -> Callable[..., Any]:
+        """The function itself."""
+        return self.given
+
+    def __call__(self, input_shape: tuple[int, ...], outputs: int, **hooks: Any) -> keras.Model:
+        """The model for rows of ``input_shape`` and so many outputs."""
+        return _built(getattr(self.given, "__name__", "the model"), self.given, input_shape, outputs, hooks)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModel:
+    """The bytes of a ``.keras`` file, read in Keras' safe mode: no code of the file is run."""
+
+    content: bytes
+    name: str
+
+    def __call__(self, input_shape: tuple[int, ...], outputs: int) -> keras.Model:  # noqa: ARG002 - its shapes are fixed
+        """The model with the weights of the file."""
+        import keras
+
+        with tempfile.TemporaryDirectory() as folder, _blaming(self.name, "to load in safe mode"):
+            path = Path(folder) / "model.keras"
+            path.write_bytes(self.content)
+            return _freshly_named(lambda: keras.models.load_model(path, compile=False, safe_mode=True))
+
+
+Base = Builder | SavedModel | Function
+
+
+def parse_model(text: str) -> tuple[int, ...] | str:
+    """What ``--model`` says: the widths of hidden layers, or the source that `base_of` takes.
+
+    Raises:
+        InputError: it is neither widths, nor ``package.module:build``, nor a ``.keras`` file that is there.
+    """
+    text = text.strip()
+    if _WIDTHS.fullmatch(text.replace(" ", "")):
+        return tuple(int(width) for width in text.split(","))
+    if _BUILDER.fullmatch(text) or (text.endswith(".keras") and Path(text).is_file()):
+        return text
+    near = nearest(text, [str(path) for path in Path(text).parent.glob("*.keras")])
+    said = "widths such as 64,32, package.module:build or a .keras file that is there"
+    raise InputError(f"--model: expected {said}; got {text!r}{near}")
+
+
+def base_of(source: str | Callable[..., Any]) -> Base:
+    """The base that a source stands for: text as `parse_model` returns it, a function, or a `keras.Model`.
+
+    The working directory becomes importable. Raises InputError when it cannot be read, imported or saved.
+    """
+    import keras
+
+    if isinstance(source, keras.Model):
+        return _saved(source)
+    if callable(source):
+        return Function(source)
+    if source.endswith(".keras"):
+        return _read(Path(source))
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    builder = Builder(source)
+    builder.function()
+    return builder
+
+
+def takes_techniques(base: object) -> bool:
+    """Whether the function behind ``base`` has the parameter ``techniques`` and puts them into its model itself."""
+    function = base.function() if isinstance(base, Builder | Function) else base
+    try:
+        return "techniques" in inspect.signature(function).parameters  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+
+
+def _read(path: Path) -> SavedModel:
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise InputError(f"--model: expected a .keras file; got {path}: {problem.strerror}") from None
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as file:
+            whole = {"config.json", "metadata.json"} <= set(file.namelist()) and file.testzip() is None
+    except (zipfile.BadZipFile, EOFError):
+        whole = False
+    if not whole:
+        raise InputError(f"--model: expected a .keras file as model.save writes it; got {path}, which is none")
+    return SavedModel(content, path.name)
+
+
+def _saved(model: keras.Model) -> SavedModel:
+    with tempfile.TemporaryDirectory() as folder, _blaming(model.name, "to be saved"):
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return SavedModel(path.read_bytes(), model.name)
+
+
+def _built(
+    source: str, function: Callable[..., Any], input_shape: tuple[int, ...], outputs: int, hooks: dict[str, Any]
+) -> keras.Model:
+    import keras
+
+    def make() -> Any:
+        model = function(input_shape, outputs, **hooks)
+        if isinstance(model, keras.Sequential) and not model.built:
+            model.build((None, *input_shape))
+        return model
+
+    with _blaming(source, "to return a Keras model"), redirect_stdout(sys.stderr):
+        model = _freshly_named(make)
+    if not isinstance(model, keras.Model):
+        raise InputError(f"--model: expected {source} to return a Keras model; got {type(model).__name__}")
+    return model
+
+
+def _freshly_named(make: Callable[[], Any]) -> Any:
+    """What ``make`` returns, made in a thread of its own.
+
+    Keras numbers the layers that have no name per thread, so that the first is called ``dense`` again at every call.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()
+
+
+@contextmanager
+def _blaming(source: str, expected: str) -> Iterator[None]:
+    """Whatever another's code raises, as one line that says where."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (Exception, SystemExit) as problem:
+        said = raised(problem)
+        raise InputError(f"--model: expected {source} {expected}; got {said}{_where(problem)}") from problem
+
+
+def _where(problem: BaseException) -> str:
+    """The last line of the user's own code on the way to ``problem``."""
+    if isinstance(problem, SyntaxError):
+        return f" at {problem.filename}:{problem.lineno}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(problem.__traceback__)
+        if "-packages" not in frame.filename
+        and not frame.filename.startswith(("<frozen", str(Path(inspect.__file__).parent)))
+        and frame.filename != __file__
+    ]
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -1,0 +1,1 @@
+"""From a study to its variants, its trials, and the chunks that workers get."""

@@ -1,0 +1,99 @@
+"""What a report is written from: the analysis, what was run, what failed, and the trials it all rests on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regfleet.analysis.summary import Summary
+from regfleet.trials import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trial that failed or diverged, as the report shows it."""
+
+    dataset: str
+    variant: str
+    seed: int
+    status: Status
+    error: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFacts:
+    """What was run, for the report's header, method and reproduction sections.
+
+    ``notes`` are sentences on what the protocol gets wrong or on what was allowed but should be known;
+    ``provenance`` is provenance.json as written; ``article`` marks the article's own study. ``foreign`` marks scores
+    that another tool produced: model, epochs, split, engine and study_toml are unknown then, and empty or 0.
+    """
+
+    datasets: tuple[str, ...]
+    model: str
+    weights: int
+    seeds: tuple[int, ...]
+    epochs: int
+    split: str
+    engine: str
+    planned: int
+    finished: int
+    command: str
+    study_toml: str
+    notes: tuple[str, ...]
+    article: bool
+    provenance: Mapping[str, Any]
+    foreign: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """What the analysis says of a study, or of anyone's scores, with the ``trials`` it rests on, a row each.
+
+    ``report`` is where the report is, None where none was written.
+    """
+
+    summary: Summary
+    facts: StudyFacts
+    failures: tuple[Failure, ...]
+    trials: pd.DataFrame
+    report: Path | str | None = None
+
+    def _repr_html_(self) -> str:
+        """The verdict and the leaderboard, as a notebook shows them."""
+        from regfleet.report.page import fragment
+
+        return fragment(self.summary)
+
+    def json(self) -> str:
+        """The summary for machines; NaN becomes null, and curves are left to the histories."""
+        summary = asdict(self.summary)
+        for data in summary["datasets"]:
+            for row in [*data["variants"], *(family["tuned"] for family in data["families"])]:
+                del row["curves"]
+        whole = {
+            "summary": summary,
+            "headlines": {data.dataset: data.headline for data in self.summary.datasets},
+            "failures": [asdict(failure) for failure in self.failures],
+            "planned": self.facts.planned,
+            "finished": self.facts.finished,
+            "notes": self.facts.notes,
+            "report": None if self.report is None else str(self.report),
+        }
+        return json.dumps(_without_nan(whole), indent=2, ensure_ascii=False)
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

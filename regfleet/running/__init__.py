@@ -1,0 +1,1 @@
+"""Running a study: prepared, planned, sent to a fleet, kept, and reported."""

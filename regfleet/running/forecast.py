@@ -1,0 +1,104 @@
+"""What it takes to see a difference of a given size: seeds, trials and time, planned from a directory's results."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from regfleet.analysis.summary import Detection
+from regfleet.concluding.judge import analyse, read_results
+from regfleet.data import load_dataset, parse_split
+from regfleet.errors import InputError
+from regfleet.planning.plan import make_plan
+from regfleet.planning.schedule import Schedule
+from regfleet.report.shown import shown
+from regfleet.results import Results
+from regfleet.settings import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """``detections[data set][label]`` of each comparison, and what running the most of their seeds takes.
+
+    ``seeds`` None: no number of seeds shows the difference in any comparison. ``trials`` are those still to run, in
+    ``chunks`` tasks, in about ``seconds`` on ``workers`` workers; ``command`` runs them.
+    """
+
+    effect: float
+    pilot_seeds: int
+    detections: Mapping[str, Mapping[str, Detection]]
+    seeds: int | None
+    workers: int
+    trials: int = 0
+    chunks: int = 0
+    seconds: float = 0.0
+    command: str = ""
+
+    def json(self) -> str:
+        """The same for machines."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+
+
+def forecast(directory: str | Path, effect: float, workers: int | None = None) -> Forecast:
+    """Plan a study that sees a difference of ``effect``, in units of the metric, from the results of a pilot.
+
+    Args:
+        directory: a results directory; its scatter and its seconds per trial are those of the study to come.
+        effect: the difference to detect, above 0: 0.02 is two points of accuracy.
+        workers: tasks at once; None is one per CPU.
+
+    Raises:
+        InputError: ``effect`` is not above 0, or no comparison has two finished seeds.
+        ResultsError: ``directory`` holds no results.
+    """
+    from regfleet.analysis import detections
+
+    if not 0 < effect < math.inf:
+        raise InputError(f"--detect: expected a number above 0; got {effect:g}")
+    study, results = read_results(directory)
+    settings, found = study.analysis.settings(), {}
+    summary = analyse(study, results).summary
+    for data in summary.datasets:
+        labels = {row.name: row.label for row in shown(data)}
+        found[data.dataset] = {labels[name]: one for name, one in detections(data, settings, effect).items()}
+    every = [one for by_label in found.values() for one in by_label.values()]
+    if not every:
+        raise InputError(f"{directory}: expected two finished seeds of a variant and its control; got fewer")
+    pilot = max(row.finished for data in summary.datasets for row in data.variants)
+    count = workers or len(os.sched_getaffinity(0))
+    seeds = max((one.seeds for one in every if one.seeds is not None), default=None)
+    if seeds is None:
+        return Forecast(effect, pilot, found, None, count)
+    return _planned(Forecast(effect, pilot, found, seeds, count), seeds, study, results)
+
+
+def _planned(bare: Forecast, seeds: int, study: Study, results: Results) -> Forecast:
+    """``bare`` with the trials of ``seeds`` that the results lack."""
+    # Looks are planned before the first seed, so results with looks cannot be added to.
+    out = f"{results.path}-{seeds}" if study.adds_seeds else results.path
+    wanted = study.model_copy(update={"seeds": tuple(sorted({*study.seeds, *range(seeds)}))})
+    plan = make_plan(
+        wanted, parse_split(study.split), {name: load_dataset(source) for name, source in study.sources().items()}
+    )
+    missing = plan.without(() if study.adds_seeds else results.finished)
+    schedule = Schedule(missing, bare.workers, results.seconds_per_trial())
+    seconds, chunks = schedule.seconds_left(bare.workers) or 0.0, 0
+    while schedule.next():
+        chunks += 1
+    command = ["regfleet", "compare", results.place.at("study.toml"), "--seeds", str(seeds), "--out", str(out)]
+    return Forecast(
+        bare.effect,
+        bare.pilot_seeds,
+        bare.detections,
+        seeds,
+        bare.workers,
+        trials=sum(len(group.trials) for group in missing),
+        chunks=chunks,
+        seconds=seconds,
+        command=shlex.join(command),
+    )

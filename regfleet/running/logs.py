@@ -1,0 +1,53 @@
+"""The log in the results directory, and keeping everybody else's chatter out of the terminal."""
+
+import logging
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from regfleet.text import masked
+
+
+@contextmanager
+def log_to(path: Path) -> Iterator[None]:
+    """Send regfleet's log, and whatever any library prints, to ``path`` until the end of the block.
+
+    TensorFlow and Ray write from C++, past `sys.stderr`, so the file descriptors themselves are turned. A terminal
+    that should still be reached must have been duplicated before.
+    """
+    stream = path.open("a", encoding="utf-8")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("regfleet")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    _flush()
+    kept = {number: os.dup(number) for number in (1, 2)}
+    for number in kept:
+        os.dup2(stream.fileno(), number)
+    logger.info("a run begins on %s, process %d", platform.node(), os.getpid())
+    try:
+        yield
+    finally:
+        logger.info("the run ends")
+        _flush()
+        for number, duplicate in kept.items():
+            os.dup2(duplicate, number)
+            os.close(duplicate)
+        logger.removeHandler(handler)
+        stream.close()
+
+
+class _Masked(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """The line without credentials."""
+        return masked(super().format(record))
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()

@@ -1,0 +1,133 @@
+"""From a study to what its trials need: the data in memory, the split, and a model of the user's own built once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regfleet.analysis import check_metric
+from regfleet.data import cut, load_dataset, parse_split, split_rows
+from regfleet.data.dataset import Dataset
+from regfleet.errors import InputError
+from regfleet.metrics import default_metric
+from regfleet.planning.plan import Plan, make_plan, problems
+from regfleet.running.logs import log_to
+from regfleet.settings import Study
+from regfleet.settings.values import ModelSpec, SplitSpec
+
+if TYPE_CHECKING:
+    from regfleet.models import Base
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is in memory already: the data by name, and the user's model."""
+
+    datasets: Mapping[str, Dataset] | None = None
+    base: Base | None = None
+
+
+NOTHING = Given()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study that can run: ``study`` names its metric and its model's layers; ``models`` and ``base`` are its own."""
+
+    study: Study
+    split: SplitSpec
+    datasets: Mapping[str, Dataset]
+    models: Mapping[str, ModelSpec]
+    base: Base | None
+
+    def plan(self, study: Study) -> Plan:
+        """The plan of ``study``, which is this one but for its seeds."""
+        return make_plan(study, self.split, self.datasets, self.models)
+
+
+def check(study: Study, *, sources: bool = True) -> None:
+    """Raise InputError with a line for everything that can be refused before any row is read."""
+    found = [words for _, words in problems(study, sources=sources)]
+    if found:
+        raise InputError("\n".join(found))
+
+
+def prepare(
+    study: Study,
+    *,
+    given: Given = NOTHING,
+    note: Callable[[str], None] = lambda _: None,
+    gpu: bool = False,
+) -> Prepared:
+    """Load the data, build a model of the user's own, and settle what depends on them.
+
+    Args:
+        study: fields that are right by themselves.
+        given: what is in memory already.
+        note: is told what the user should know.
+        gpu: whether this process trains on a GPU later.
+
+    Raises:
+        InputError: the data, the model, the metric and the techniques do not fit together.
+    """
+    split, datasets, base = parse_split(study.split), given.datasets, given.base
+    if datasets is None:
+        sources = study.sources().items()
+        datasets = {name: replace(load_dataset(source), name=name) for name, source in sources}
+    for name, dataset in datasets.items():
+        for sentence in dataset.notes:
+            note(f"{name}: {sentence}")
+        split_rows(dataset, split, study.seeds[0] if study.seeds else 0)
+    study = _judged(study, datasets)
+    models: dict[str, ModelSpec] = {}
+    if study.model.source:
+        note(f"building {study.model.source} once, to find its layers")
+        base, models = _described(study, split, datasets, base, gpu=gpu)
+        found = study.model
+        layers, prints = next(iter(models.values())).layers, tuple(model.fingerprint for model in models.values())
+        if found.fingerprints and found.fingerprints != prints:
+            said = "expected the model that this study was made with"
+            raise InputError(f"model.fingerprints: {said}; got another {found.source}. Take the line out to study it")
+        study = study.with_model(layers, prints)
+    check(study, sources=False)
+    return Prepared(study, split, datasets, models, base)
+
+
+def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:
+    """The study with its metric, which has to fit the task that all data sets share."""
+    tasks = {dataset.task: name for name, dataset in datasets.items()}
+    if len(tasks) > 1:
+        got = " and ".join(f"{name} ({task})" for task, name in tasks.items())
+        raise InputError(f"--data: expected classification or regression, one for all data sets; got {got}")
+    (task,) = tasks
+    metric = study.analysis.metric
+    if metric:
+        check_metric(metric, task)
+    weighted = [study.training.class_weight, *(entry.class_weight for entry in study.variant)]
+    if task == "regression" and any(weighted):
+        raise InputError("--class-weight: expected classes to weigh; got it with a regression")
+    return study.with_metric(default_metric(task))
+
+
+def _described(
+    study: Study, split: SplitSpec, datasets: Mapping[str, Dataset], base: Base | None, *, gpu: bool
+) -> tuple[Base, dict[str, ModelSpec]]:
+    from regfleet.models import base_of, describe
+    from regfleet.training import runtime
+
+    source, keep, models = str(study.model.source), study.model.keep_weights, {}
+    # What TensorFlow says when it is imported is not for the user.
+    with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):
+        runtime.prepare(gpu=gpu)
+        base = base or base_of(source)
+        for name, dataset in datasets.items():
+            train = cut(dataset, split, 0).train
+            models[name] = describe(base, source, train.x.shape[1:], train.y.shape[1], dataset.task, keep)
+    first, *others = models
+    for other in others:
+        if models[other].layers != models[first].layers:
+            raise InputError(f"--model {source}: expected the same layers for every data set; got others for {other}")
+    return base, models

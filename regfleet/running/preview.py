@@ -1,0 +1,171 @@
+"""What a study would do: its trials, chunks, weights, time and memory, without training or writing anything."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regfleet.data import cut, split_meaning
+from regfleet.planning.plan import looks_of
+from regfleet.planning.schedule import Schedule
+from regfleet.results import load, place_of
+from regfleet.running.prepare import Prepared, check, prepare
+from regfleet.techniques.recipe import Recipe
+
+if TYPE_CHECKING:
+    from regfleet.data.dataset import Dataset, Sets
+    from regfleet.settings import Study
+    from regfleet.trials import Chunk
+
+# Of the article's study on two cores, where a trial of 49 GFLOP in 350 epochs took 1.1 s; see benchmarks/rates.py.
+FLOPS = 40e9
+EPOCH_SECONDS = 0.3e-3
+UPDATE_SECONDS = 0.2e-3
+KERAS_FACTOR = 35.0
+"""How much longer model.fit takes than the fused engine, of benchmarks/speed.py."""
+WORKER_BYTES = 0.7e9
+"""Of a process that has imported TensorFlow and traced a few models."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """A variant on a data set; ``control`` is its control's label, None for a control. ``left`` trials are to run."""
+
+    dataset: str
+    variant: str
+    label: str
+    control: str | None
+    weights: int
+    trials: int
+    left: int
+    chunks: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a study would do. ``measured`` says whether ``seconds`` rest on earlier trials or on a rough rule.
+
+    ``seconds`` are those of all ``workers`` together, ``memory`` the bytes of all workers and the data.
+    """
+
+    rows: tuple[PreviewRow, ...]
+    seeds: str
+    metric: str
+    workers: int
+    seconds: float
+    measured: bool
+    memory: float
+    notes: tuple[str, ...]
+
+    def json(self) -> str:
+        """The same for machines."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+
+
+def preview(
+    study: Study, out: str | Path, workers: int | None = None, note: Callable[[str], None] = lambda _: None
+) -> Preview:
+    """Plan ``study`` against what ``out`` holds already; raises InputError as running it would.
+
+    Args:
+        study: fields that are right by themselves.
+        out: the results directory it would go to; it may not exist.
+        workers: tasks at once; None is one per CPU.
+        note: is told what the user should know.
+    """
+    check(study)
+    ready, place = prepare(study, note=note), place_of(out)
+    results = load(place) if place.exists("study.toml") else None
+    plan, count = ready.plan(ready.study), workers or len(os.sched_getaffinity(0))
+    missing = {
+        (group.dataset, group.variant.name): group for group in plan.without(results.finished if results else ())
+    }
+    sets = {name: cut(dataset, ready.split, 0) for name, dataset in ready.datasets.items()}
+    weights = {name: _weights(ready, name, each) for name, each in sets.items()}
+    known = results.seconds_per_trial() if results else {}
+    rough = {
+        key: _rough(group, sets[group.dataset], weights[group.dataset]) for key, group in missing.items() if not known
+    }
+    schedule = Schedule(missing.values(), count, known or rough)
+    each = {key: (schedule.seconds_of(group) or 0.0) * len(group.trials) for key, group in missing.items()}
+    chunks: dict[tuple[str, str], int] = {}
+    while chunk := schedule.next():
+        key = (chunk.dataset, chunk.variant.name)
+        chunks[key] = chunks.get(key, 0) + 1
+    labels = {variant.name: variant.label for variant in plan.variants}
+    rows = tuple(
+        PreviewRow(
+            group.dataset,
+            group.variant.name,
+            group.variant.label,
+            labels.get(group.variant.control or ""),
+            weights[group.dataset],
+            len(group.trials),
+            len(missing[key].trials) if key in missing else 0,
+            chunks.get(key, 0),
+            each.get(key, 0.0),
+        )
+        for group in plan.groups
+        for key in [(group.dataset, group.variant.name)]
+    )
+    return Preview(
+        rows,
+        _seeds(ready),
+        str(ready.study.analysis.metric),
+        count,
+        sum(each.values()) / count,
+        bool(known),
+        count * (WORKER_BYTES + 16 * max(weights.values())) + sum(_bytes(one) for one in sets.values()) * (count + 1),
+        tuple(f"{name}: {split_meaning(ready.split, dataset)}" for name, dataset in ready.datasets.items()),
+    )
+
+
+def _seeds(ready: Prepared) -> str:
+    study = ready.study
+    if not study.adds_seeds:
+        return f"{len(study.seeds)} seeds"
+    looks = {
+        name: looks_of(study, *_counts(dataset, ready), fixed_test=dataset.fixed_test)
+        for name, dataset in ready.datasets.items()
+    }
+    said = "; ".join(f"{name}: {', '.join(map(str, found))}" for name, found in looks.items())
+    return f"seeds until the answer is clear, looking at {said}; the table counts the last look"
+
+
+def _counts(dataset: Dataset, ready: Prepared) -> tuple[int, int]:
+    from regfleet.data import row_counts
+
+    n_train, _, n_test = row_counts(dataset, ready.split)
+    return n_train, n_test
+
+
+def _weights(ready: Prepared, name: str, sets: Sets) -> int:
+    """Numbers in the weights of the base model; what techniques add is not counted."""
+    inputs, outputs = sets.train.x.shape[1:], sets.train.y.shape[1]
+    if ready.base:
+        from regfleet.models import build
+
+        recipe = Recipe(ready.models[name], ready.study.training.settings(), base=ready.base)
+        return int(build(recipe, inputs, outputs, sets.task).count_params())
+    widths = [math.prod(inputs), *ready.study.model.spec().hidden, outputs]
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+
+
+def _rough(group: Chunk, sets: Sets, weights: int) -> float:
+    """Seconds of a trial by the operations of its matrix products; convolutions use each weight more often."""
+    training, n_train, n_validation = group.variant.training, len(sets.train.x), len(sets.validation.x)
+    operations = 2 * weights * (4 * n_train + n_validation)
+    updates = math.ceil(n_train / training.batch_size)
+    epoch = EPOCH_SECONDS + updates * UPDATE_SECONDS + operations / FLOPS
+    return training.epochs * epoch * (KERAS_FACTOR if group.engine == "keras" else 1.0)
+
+
+def _bytes(sets: Sets) -> int:
+    return sum(part.x.nbytes + part.y.nbytes for part in (sets.train, sets.validation, sets.test))

@@ -1,0 +1,180 @@
+"""What a person sees while a study runs: progress with a live leaderboard, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from regfleet.metrics import METRICS
+from regfleet.running.run import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from regfleet.settings.values import Variant
+    from regfleet.trials import Outcome
+
+PLAIN_SECONDS = 5.0
+FOLLOWED = "REGFLEET_FOLLOWED"
+"""In the environment of a job whose lines another terminal follows: they hold the leaderboard as well."""
+FOLLOWS = "│ "
+"""How the leaderboard's lines begin there; they belong to the line of progress before them."""
+PROGRESS = re.compile(r"\d+/\d+ trials\b")
+"""How a line of progress begins in a pipe."""
+
+
+@contextmanager
+def console(descriptor: int) -> Iterator[Console]:
+    """A console on a copy of a file descriptor, so that it still reaches the user when others' output is logged."""
+    with os.fdopen(os.dup(descriptor), "w", encoding="utf-8", errors="replace") as file:
+        yield Console(file=file, highlight=False)
+
+
+class Progressing(Watch):
+    """Watches a study and shows it on ``screen``: live on a terminal, as lines in a pipe, not at all when quiet."""
+
+    def __init__(self, screen: Console, *, quiet: bool) -> None:
+        self._screen = screen
+        self._quiet = quiet
+        self._live: Live | None = None
+        self._said = 0.0
+        self._scored = "accuracy"
+
+    def note(self, text: str) -> None:
+        """Print a line the user should know, also when quiet hides the rest."""
+        if not self._quiet:
+            self._screen.print(f"note: {text}", markup=False, soft_wrap=True)
+
+    def start(self, variants: Sequence[Variant], planned: Mapping[str, int]) -> None:
+        """Show the bar while workers start."""
+        self._labels = {variant.name: variant.label for variant in variants}
+        self._planned, self._total, self._done, self._failed = planned, sum(planned.values()), 0, 0
+        self._counts = dict.fromkeys(self._labels, 0)
+        self._sums = dict.fromkeys(self._labels, 0.0)
+        self._bar = Progress(
+            TextColumn("[bold]{task.completed}/{task.total}[/] trials"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[failed]}{task.fields[left]}"),
+            TimeElapsedColumn(),
+            console=self._screen,
+            expand=True,
+        )
+        self._task = self._bar.add_task("", total=self._total, failed="", left="starting workers")
+        if self._quiet:
+            return
+        if self._screen.is_terminal:
+            self._live = Live(
+                self._picture(),
+                console=self._screen,
+                refresh_per_second=4,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        else:
+            self._screen.print(f"starting workers for {self._total} trials", markup=False)
+
+    def extend(self, planned: Mapping[str, int], said: Sequence[str]) -> None:
+        """Say what a look gave and count the trials that it asks for."""
+        grown = sum(planned.values()) - self._total
+        self._planned, self._total = planned, self._total + grown
+        self._bar.update(self._task, total=self._total)
+        if self._quiet:
+            return
+        for sentence in said:
+            self._screen.print(sentence, markup=False, soft_wrap=True)
+        if grown and not self._live:
+            self._screen.print(f"{grown} more trials", markup=False)
+
+    def resume(self, trials: pd.DataFrame) -> None:
+        """Count what earlier runs finished."""
+        self._done = len(trials)
+        scores = trials["last_test_accuracy"].fillna(trials["last_test_r2"])
+        for name, score in zip(trials["variant"], scores, strict=True):
+            self._count(str(name), float(score))
+        self._bar.update(self._task, completed=self._done)
+        if self._done and not self._quiet and not self._live:
+            self._screen.print(f"{self._done} of them were finished before", markup=False)
+
+    def advance(self, outcomes: Sequence[Outcome], seconds_left: float | None) -> None:
+        """Count the outcomes and show where the study stands."""
+        for outcome in outcomes:
+            self._done += 1
+            self._failed += outcome.status != "done"
+            if outcome.status == "done":
+                self._scored = "accuracy" if "last_test_accuracy" in outcome.metrics else "r2"
+                self._count(outcome.trial.variant, outcome.metrics[f"last_test_{self._scored}"])
+        left = "" if seconds_left is None else f"about {duration(seconds_left)} left"
+        failed = f"[red]{self._failed} failed[/], " if self._failed else ""
+        self._bar.update(self._task, completed=self._done, failed=failed, left=left)
+        if self._live:
+            self._live.update(self._picture())
+        elif not self._quiet and (time.monotonic() - self._said > PLAIN_SECONDS or self._done == self._total):
+            self._said = time.monotonic()
+            counted = f"{self._done}/{self._total} trials" + (f", {self._failed} failed" if self._failed else "")
+            ahead = max(self._labels, key=self._mean)
+            best = f"; best mean so far {self._score(ahead)}, {self._labels[ahead]}" if self._counts[ahead] else ""
+            left = f", {left}" if left and self._done < self._total else ""
+            self._screen.print(counted + left + best, markup=False, soft_wrap=True)
+            if os.environ.get(FOLLOWED):
+                with self._screen.capture() as drawn:
+                    self._screen.print(self._table())
+                for line in drawn.get().splitlines():
+                    self._screen.print(FOLLOWS + line, markup=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Take the live picture away; the final table follows."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def _count(self, variant: str, score: float) -> None:
+        self._counts[variant] += 1
+        self._sums[variant] += score
+
+    def _picture(self) -> Group:
+        return Group(self._bar, self._table())
+
+    def _table(self) -> Table:
+        """The leaderboard so far, as much of it as there is room for."""
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name, justify in (
+            ("Variant", "left"),
+            ("Trials", "right"),
+            (f"Mean test {METRICS[self._scored].title} so far", "right"),
+        ):
+            table.add_column(name, justify=justify)  # type: ignore[arg-type]
+        room = max(3, self._screen.height - 4)
+        for name in sorted(self._labels, key=self._mean, reverse=True)[:room]:
+            counted = f"{self._counts[name]}/{self._planned.get(name, 0)}"
+            table.add_row(escape(self._labels[name]), counted, self._score(name))
+        return table
+
+    def _mean(self, variant: str) -> float:
+        """The mean score so far; below any other while there is none."""
+        return self._sums[variant] / self._counts[variant] if self._counts[variant] else -math.inf
+
+    def _score(self, variant: str) -> str:
+        if not self._counts[variant]:
+            return "–"
+        return f"{self._mean(variant):.1%}" if self._scored == "accuracy" else f"{self._mean(variant):.3f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, e.g. ``40 s``, ``3 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,159 @@
+"""The life of a chunk of trials in a worker: cut the data, train, judge; on a GPU many seeds are trained at once."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import traceback
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from regfleet import data as datasets
+from regfleet import techniques, training
+from regfleet.metrics import error_of
+from regfleet.training import runtime
+from regfleet.training.scores import class_scores, number_scores
+from regfleet.trials import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import keras
+    import numpy as np
+
+    from regfleet.data.dataset import Dataset, Sets
+    from regfleet.techniques.recipe import Recipe
+    from regfleet.trials import Chunk, Fit, Trial
+
+
+def warm_up() -> None:
+    """Get a worker ready for its first chunk."""
+    _prepare()
+    runtime.warm_up()
+
+
+def run_chunk(
+    chunk: Chunk, dataset: Dataset, base: Callable[[tuple[int, ...], int], keras.Model] | None = None
+) -> tuple[Outcome, ...]:
+    """Run every trial of the chunk; what goes wrong in one is its own outcome and does not touch the others.
+
+    ``base`` makes a model of the user's own, as in `Recipe`.
+    """
+    _prepare()
+    recipe = replace(techniques.recipe(chunk.model, chunk.variant.training, chunk.variant.techniques), base=base)
+    trained: dict[Trial, Trained] = {}
+    reason = ""
+    if chunk.stack > 1 and runtime.has_gpu():
+        try:
+            trained.update(_side_by_side(chunk, recipe, dataset))
+        # One by one, each trial says for itself what is wrong with it.
+        except (Exception, SystemExit) as problem:
+            reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
+    return tuple(_run(trial, chunk, recipe, dataset, trained.get(trial), reason) for trial in chunk.trials)
+
+
+def _prepare() -> None:
+    # The fleet empties the variable for a task without a GPU; where nobody set it, every GPU may be used.
+    runtime.prepare(gpu=os.environ.get("CUDA_VISIBLE_DEVICES") != "")
+
+
+Trained = tuple["Sets", "Fit", float]
+"""The rows of a trial, its fit and the seconds that both took."""
+
+
+def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tuple[Trial, Trained]]:
+    """Train trials of one shape at once; raises what stands against it."""
+    by_shape: dict[Any, list[tuple[Trial, Sets]]] = defaultdict(list)
+    started = time.perf_counter()
+    for trial in chunk.trials:
+        # Data that cannot be cut for a seed is that seed's own failure.
+        with suppress(Exception):
+            sets = datasets.cut(dataset, chunk.split, trial.seed)
+            by_shape[sets.train.x.shape, sets.validation.x.shape].append((trial, sets))
+    for cut in by_shape.values():
+        for first in range(0, len(cut), chunk.stack):
+            trials, rows = zip(*cut[first : first + chunk.stack], strict=True)
+            seeds = [trial.seed for trial in trials]
+            fits = training.fit_side_by_side(recipe, rows, seeds, chunk.stack, _cache_key(chunk))
+            took = time.perf_counter() - started - fits[0].trace_seconds
+            for trial, sets, fit in zip(trials, rows, fits, strict=True):
+                yield trial, (sets, fit, took / len(trials) + fit.trace_seconds)
+            started = time.perf_counter()
+
+
+def _alone(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, reason: str) -> Trained:
+    started = time.perf_counter()
+    sets = datasets.cut(dataset, chunk.split, trial.seed)
+    fit = training.fit(recipe, sets, trial.seed, chunk.engine, _cache_key(chunk))
+    if reason:
+        fit = replace(fit, execution=f"{fit.execution} (one by one: {reason})")
+    return sets, fit, time.perf_counter() - started
+
+
+def _cache_key(chunk: Chunk) -> str:
+    return f"{chunk.variant.name} {chunk.model}"
+
+
+def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: Trained | None, reason: str) -> Outcome:
+    started = time.perf_counter()
+    host = platform.node()
+    try:
+        sets, fit, seconds = trained or _alone(trial, chunk, recipe, dataset, reason)
+        judging = time.perf_counter()
+        metrics = _metrics(fit, sets)
+        return Outcome(
+            trial=trial,
+            status="done" if fit.diverged_at is None else "diverged",
+            engine=chunk.engine,
+            execution=fit.execution,
+            history=fit.history,
+            metrics=metrics,
+            best_epoch=fit.best_epoch,
+            diverged_at=fit.diverged_at,
+            n_train=len(sets.train.y),
+            n_val=len(sets.validation.y),
+            n_test=len(sets.test.y),
+            weights=sum(array.size for array in fit.weights),
+            seconds=seconds + time.perf_counter() - judging,
+            trace_seconds=fit.trace_seconds,
+            host=host,
+            device=runtime.device_name(),
+            error="" if fit.diverged_at is None else f"the loss was not finite in epoch {fit.diverged_at}",
+        )
+    # A user's model may raise anything, SystemExit included; as text it survives any serialiser.
+    except (Exception, SystemExit) as problem:
+        return Outcome(
+            trial=trial,
+            status="failed",
+            engine=chunk.engine,
+            seconds=time.perf_counter() - started,
+            host=host,
+            error=f"{type(problem).__name__}: {problem}",
+            traceback=traceback.format_exc(),
+        )
+
+
+def _metrics(fit: Fit, sets: Sets) -> Mapping[str, float]:
+    rows = {"train": sets.train.y, "val": sets.validation.y, "test": sets.test.y}
+    metrics: dict[str, float] = {}
+    for when, by_rows in fit.predictions.items():
+        for name, predicted in by_rows.items():
+            found = _scores(predicted, rows[name], sets)
+            correct = found.pop("correct", None)
+            if name == "test" and correct is not None:
+                metrics[f"{when}_test_correct"] = correct
+            metrics |= {f"{when}_{name}_{metric}": value for metric, value in found.items()}
+            # The loss has the standardised target's scale.
+            metrics[f"{when}_{name}_loss"] = found[error_of(sets.task)] / sets.target_scale**2 + fit.penalty[when]
+    return metrics
+
+
+def _scores(predicted: np.ndarray, y: np.ndarray, sets: Sets) -> dict[str, float]:
+    """All scores of ``predicted`` (rows, …) against ``y`` (rows, …) as the model sees it."""
+    if sets.task == "classification":
+        return class_scores(predicted, y)
+    mean, scale = sets.target_mean, sets.target_scale
+    return number_scores(*(mean + scale * part[:, 0].astype("float64") for part in (predicted, y)))

@@ -1,0 +1,145 @@
+"""What is to be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+Scope = Literal["new_data", "this_dataset"]
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """Where a data set comes from and what its columns are.
+
+    ``location`` is what ``--data`` was given: a built-in's name, a file, its URL, ``openml:61``, ``package.module:f``.
+    ``target`` is the target's column; ``drop`` and ``categorical`` name columns; rows with the same value in the column
+    ``group`` never straddle a split; ``time`` is the column that orders the rows, the latest of which are the test set;
+    ``test`` is a file that holds the test set. ``task`` None: the target's type decides.
+    """
+
+    location: str
+    target: str | None = None
+    drop: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
+    test: str | None = None
+    task: Task | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisSettings:
+    """What the analysis is asked. ``rope`` None is the metric's default; ``at`` picks last or best-epoch weights.
+
+    ``higher_is_better`` is needed for a metric that `regfleet.metrics` does not know. ``look`` of ``looks`` says which
+    share of ``alpha`` a study that adds seeds until the answer is clear may spend now.
+    """
+
+    metric: str = "accuracy"
+    scope: Scope = "new_data"
+    alpha: float = 0.05
+    rope: float | None = None
+    at: Literal["last", "best"] = "last"
+    higher_is_better: bool | None = None
+    look: int = 1
+    looks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """One regularizer with its parameters and place; ``str`` gives the canonical text ``l2(0.01)@all``."""
+
+    name: str
+    values: tuple[float, ...]
+    place: str
+
+    def __str__(self) -> str:
+        values = ",".join(f"{value:g}" for value in self.values)
+        return f"{self.name}({values})@{self.place}" if values else f"{self.name}@{self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The training settings of a variant.
+
+    ``learning_rate`` None is the Keras optimizer's own default; ``class_weight`` balanced weighs each training row by
+    rows / (classes · rows of its class).
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float | None = None
+    early_stopping: int | None = None
+    class_weight: Literal["balanced"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What is compared: techniques joined by ``+`` with the training settings they need.
+
+    ``name`` is canonical and unique in a study, e.g. ``batchnorm@2[batch_size=32]``; ``label`` is for people.
+    ``control`` names the variant without technique that has the same training settings; None marks a control.
+    ``family`` is the text of the sweep that the variant came from.
+    """
+
+    name: str
+    label: str
+    techniques: tuple[Technique, ...]
+    training: Training
+    control: str | None = None
+    family: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A multilayer perceptron, or a model of the user's own.
+
+    ``hidden`` and ``activations``: the width and the activation of each hidden Dense layer, named ``dense_1`` and on;
+    empty for a model that ``source`` names (``package.module:build``, ``net.keras``), whose hidden layers with a kernel
+    are ``layers``, whose architecture hashes to ``fingerprint``, and whose weights ``keep_weights`` keeps.
+    """
+
+    hidden: tuple[int, ...]
+    activations: tuple[str, ...]
+    source: str = ""
+    layers: tuple[str, ...] = ()
+    fingerprint: str = ""
+    keep_weights: bool = False
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The hidden layers' names, first to last."""
+        if self.source:
+            return self.layers
+        return tuple(f"dense_{number}" for number in range(1, len(self.hidden) + 1))
+
+    def weights(self, features: int, outputs: int) -> int:
+        """Numbers in the weights of the perceptron, for so many inputs and outputs."""
+        widths = (features, *self.hidden, outputs)
+        return sum((inputs + 1) * units for inputs, units in pairwise(widths))
+
+    def __str__(self) -> str:
+        if self.source:
+            return self.source
+        return " → ".join(f"{width} {name}" for width, name in zip(self.hidden, self.activations, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSpec:
+    """How rows become three sets. With ``test_is_validation``, the article's protocol, one held-out set plays two.
+
+    ``folds``, of cross-validation ``repeats`` times over: each seed tests one fold; 0: every seed draws its own sets.
+    """
+
+    name: str
+    train: float
+    validation: float
+    test: float
+    stratified: bool = True
+    test_is_validation: bool = False
+    repeats: int = 0
+    folds: int = 0

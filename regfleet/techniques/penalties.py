@@ -1,0 +1,47 @@
+"""Penalties on the size of kernel weights: L1 adds their absolute values to the loss, L2 their squares."""
+
+from typing import TYPE_CHECKING
+
+from regfleet.techniques.definition import Definition, Parameter
+from regfleet.techniques.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+
+def _apply_l1(recipe: Recipe, values: tuple[float, ...], layers: tuple[str, ...]) -> Recipe:
+    def make() -> "keras.regularizers.Regularizer":
+        import keras
+
+        return keras.regularizers.L1(values[0])
+
+    return recipe.penalize(layers, make)
+
+
+def _apply_l2(recipe: Recipe, values: tuple[float, ...], layers: tuple[str, ...]) -> Recipe:
+    def make() -> "keras.regularizers.Regularizer":
+        import keras
+
+        return keras.regularizers.L2(values[0])
+
+    return recipe.penalize(layers, make)
+
+
+L1 = Definition(
+    name="l1",
+    title="L1",
+    summary="adds strength x the sum of absolute kernel weights to the loss; drives weights to exactly zero",
+    source="Tibshirani 1996, Regression shrinkage and selection via the lasso",
+    parameters=(Parameter("strength", 0.01, 0, float("inf"), open_low=True, open_high=True),),
+    apply=_apply_l1,
+    label=lambda values: f"λ = {values[0]:g}",
+)
+L2 = Definition(
+    name="l2",
+    title="L2",
+    summary="adds strength x the sum of squared kernel weights to the loss; keeps weights small",
+    source="Krogh & Hertz 1991, A simple weight decay can improve generalization",
+    parameters=(Parameter("strength", 0.01, 0, float("inf"), open_low=True, open_high=True),),
+    apply=_apply_l2,
+    label=lambda values: f"λ = {values[0]:g}",
+)

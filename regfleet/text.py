@@ -1,0 +1,81 @@
+"""Text on its way to people and files: on one line, without tricks and without secrets; the nearest of known names."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+_NAME = r"[\w.-]*(?:secret|token|passw(?:or)?d|credential|signature|api[_-]?key|access[_-]?key|private[_-]?key)[\w.-]*"
+_VALUE = r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s&;,"'}\])]+)"""
+_RULES = (
+    (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@'\"]+@", re.IGNORECASE), r"\1***@"),
+    (re.compile(r"(\bAuthorization['\"]?\s*[:=]\s*['\"]?\w+\s+|\bBearer\s+)[\w.~+/=-]+", re.IGNORECASE), r"\1***"),
+    (re.compile(rf"(?<![\w.-])(--?{_NAME}\s+)(?!-){_VALUE}", re.IGNORECASE), r"\1***"),
+    (re.compile(rf"(?<![\w.-])((?:--?)?{_NAME}['\"]?\s*(?:=|:(?!/))\s*){_VALUE}", re.IGNORECASE), r"\1***"),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), "***"),
+)
+
+
+def masked(text: str) -> str:
+    """``text`` without the credentials it holds, as far as their form or their name tells."""
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+_CONTROL_CHARACTERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def clean(text: str) -> str:
+    """``text`` without the characters that reorder what is around them or that no XML may hold."""
+    return _CONTROL_CHARACTERS.sub("", text)
+
+
+def slug(text: str) -> str:
+    """``text`` as part of a file name or an address: letters, digits, dots and dashes, at most 60 of them."""
+    return re.sub(r"[^a-z0-9.]+", "-", clean(text).lower()).strip("-.")[:60] or "unnamed"
+
+
+def capital(text: str) -> str:
+    """``text`` cleaned, as the beginning of a sentence."""
+    text = clean(text)
+    return text[:1].upper() + text[1:]
+
+
+def elide(text: str, width: int) -> str:
+    """``text`` cleaned, on one line, of at most ``width`` characters, the end cut off with an ellipsis."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
+
+
+def head_and_detail(label: str, width: int) -> tuple[str, str]:
+    """A label of at most ``width`` characters on one line; a longer one is cut before its bracket, if it has one."""
+    line = " ".join(clean(label).split())
+    head, bracket, detail = line.partition(" (")
+    if len(line) <= width or not bracket:
+        return elide(line, width), ""
+    return elide(head, width), elide(f"({detail}", width + 6)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`` (did you mean …?)`` for the name that is most like ``name``; empty when none is."""
+    by_lower = {other.lower(): other for other in names}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f" (did you mean {by_lower[near[0]]}?)" if near else ""
+
+
+def one_line(problem: object, most: int = 300) -> str:
+    """What ``problem`` says on one line of at most ``most`` characters."""
+    return " ".join(str(problem).split())[:most]
+
+
+def raised(problem: BaseException, most: int = 300) -> str:
+    """`one_line` with the kind of exception before it: ``ValueError: …``."""
+    return one_line(f"{type(problem).__name__}: {problem}", most)
+
+
+def reason(problem: Exception) -> str:
+    """Why a file could not be read or written: the first line of what the system said."""
+    words = (problem.strerror if isinstance(problem, OSError) else None) or str(problem) or type(problem).__name__
+    return words.strip().splitlines()[0][:300]

@@ -1,0 +1,195 @@
+"""Training one variant from one seed or many, by the fast engine or by Keras' own `fit`."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from regfleet.errors import InputError
+from regfleet.trials import Fit, history_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import keras
+    import numpy as np
+
+    from regfleet.data.dataset import Sets
+    from regfleet.techniques.recipe import Recipe
+    from regfleet.training.contract import Course, Settings, Start
+    from regfleet.training.fused import Program
+    from regfleet.training.stacked import Stack
+
+ENGINES = ("fused", "keras")
+
+_PROGRAMS: OrderedDict[tuple[object, ...], Program | Stack | str] = OrderedDict()
+"""Traced fits of this process, the least recently used first; a text says why a fit cannot be traced."""
+_KEPT_PROGRAMS, _KEPT_BYTES = 16, 1_000_000_000
+"""How many are kept, and for how many bytes of variables, which stay on a GPU: the last one in any case."""
+
+
+def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> Fit:
+    """Train ``recipe`` on ``sets`` from ``seed``; the test rows are predicted when training is over.
+
+    Args:
+        recipe: model, techniques and training settings.
+        sets: the rows of this seed.
+        seed: decides initial weights, batch order and noise.
+        engine: ``fused``, which falls back to ``keras`` for what cannot be traced and says so, or ``keras``.
+        cache_key: names ``recipe`` in this process: equal keys share a trace.
+
+    Returns:
+        The history, the predictions of the last and the best weights, and how it was executed.
+
+    Raises:
+        InputError: classes are to be balanced in a regression.
+    """
+    if recipe.training.class_weight and sets.task == "regression":
+        raise InputError("--class-weight: expected classes to balance; got a regression")
+    if engine == "keras":
+        return _with_keras(recipe, sets, seed, "keras", eagerly=False)
+    program: Program | str
+    program, trace_seconds = _kept(recipe, sets, seed, cache_key)
+    if isinstance(program, str):
+        return _with_keras(recipe, sets, seed, f"keras (not traceable: {program})", eagerly=True)
+    course = program.run(_start(program.model, recipe, sets, seed))
+    done = _fit(program.model, course, sets, program.predict, program.execution)
+    return replace(done, trace_seconds=trace_seconds)
+
+
+def fit_side_by_side(
+    recipe: Recipe, rows: Sequence[Sets], seeds: Sequence[int], stack: int, cache_key: str
+) -> list[Fit]:
+    """Train ``recipe`` from each of ``seeds`` on its ``rows`` at once, on a GPU, with the engine ``fused``.
+
+    All ``rows`` have one shape. There are ``stack`` seeds at most; what a seed gives depends on ``stack`` in its last
+    bits, and not on the other seeds or their number. Otherwise as `fit`.
+
+    Raises:
+        ValueError: why one by one is faster or needed.
+    """
+    program: Stack | str
+    program, trace_seconds = _kept(recipe, rows[0], seeds[0], cache_key, stack)
+    if isinstance(program, str):
+        raise ValueError(program)  # noqa: TRY004 - the reason, not a wrong type
+    starts = [_start(program.model, recipe, sets, seed) for sets, seed in zip(rows, seeds, strict=True)]
+    fits = [
+        _fit(program.model, course, sets, program.predict, program.execution)
+        for course, sets in zip(program.run(starts), rows, strict=True)
+    ]
+    fits[0] = replace(fits[0], trace_seconds=trace_seconds)
+    return fits
+
+
+def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1) -> tuple[Any, float]:
+    """What `_trace` makes of the recipe for rows of this shape, made once, and the seconds that took now."""
+    shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
+    key = (stack, cache_key, recipe.model, recipe.training, sets.task, shapes)
+    started = time.perf_counter()
+    fresh = key not in _PROGRAMS
+    program = _trace(recipe, sets, seed, stack) if fresh else _PROGRAMS.pop(key)
+    trace_seconds = time.perf_counter() - started if fresh else 0.0
+    _PROGRAMS[key] = program
+    held = {key: program.held_bytes for key, program in _PROGRAMS.items() if not isinstance(program, str)}
+    outdated = False
+    while len(held) > 1 and (len(held) > _KEPT_PROGRAMS or sum(held.values()) > _KEPT_BYTES):
+        oldest = next(iter(held))
+        del held[oldest], _PROGRAMS[oldest]
+        outdated = True
+    if outdated:
+        gc.collect()  # a traced function holds itself, and with it the variables
+    return program, trace_seconds
+
+
+def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack | str:
+    """The traced fit of one seed, or of a ``stack`` of them, or why there is none.
+
+    What is wrong with the model itself, the engine ``keras`` will raise.
+    """
+    from regfleet.training.contract import row_metrics
+    from regfleet.training.fused import Program
+    from regfleet.training.rules import pays_to_compile, pays_to_stack
+    from regfleet.training.stacked import Stack
+
+    model, settings, rows = _compiled(recipe, sets), _settings(recipe, sets), len(sets.train.x)
+    if stack > 1 and not pays_to_stack(model.count_params(), min(rows, settings.batch_size), sets.train.x.ndim):
+        return "one network fills the device"
+    metrics, xla = row_metrics(sets.task), pays_to_compile(model, rows, settings)
+    program: Program | Stack
+    if stack > 1:
+        program = Stack(model, metrics, settings, stack, xla=xla)
+    else:
+        program = Program(model, metrics, settings, xla=xla)
+    try:
+        program.trace(_start(model, recipe, sets, seed))
+    except Exception as error:  # noqa: BLE001 - tracing runs any layer's code, which may raise anything
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return program
+
+
+def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: str, *, eagerly: bool) -> Fit:
+    """Train with `model.fit`, which traces its steps as well unless it is told to run ``eagerly``."""
+    from regfleet.training import keras_fit
+
+    model = _compiled(recipe, sets)
+    model.run_eagerly = eagerly
+    course = keras_fit.train(model, _settings(recipe, sets), _start(model, recipe, sets, seed))
+    return _fit(model, course, sets, lambda x: model(x, training=False).numpy(), execution)
+
+
+def _compiled(recipe: Recipe, sets: Sets) -> keras.Model:
+    from regfleet.models import build
+    from regfleet.training.contract import compile_model
+
+    model = build(recipe, sets.train.x.shape[1:], sets.train.y.shape[1], sets.task)
+    compile_model(model, recipe.training, sets.task)
+    return model
+
+
+def _settings(recipe: Recipe, sets: Sets) -> Settings:
+    from regfleet.training.contract import Settings
+
+    training = recipe.training
+    return Settings(training.epochs, training.batch_size, training.early_stopping, task=sets.task)
+
+
+def _start(model: keras.Model, recipe: Recipe, sets: Sets, seed: int) -> Start:
+    from regfleet.models import starting_weights
+    from regfleet.training.contract import Start, balanced_weight
+    from regfleet.training.order import order_key
+
+    weight = balanced_weight(sets.train.y) if recipe.training.class_weight else None
+    values = starting_weights(model, seed, recipe.model.keep_weights)
+    return Start(values, sets.train, sets.validation, order_key(seed), weight)
+
+
+def _fit(
+    model: keras.Model, course: Course, sets: Sets, predict: Callable[[np.ndarray], np.ndarray], execution: str
+) -> Fit:
+    """The record of a finished course of ``model``: predictions and penalties."""
+    import numpy as np
+
+    from regfleet.training.contract import assign
+
+    rows = {"train": sets.train, "val": sets.validation, "test": sets.test}
+    ends = np.cumsum([len(part.x) for part in rows.values()])[:-1]
+    every_row = np.concatenate([part.x for part in rows.values()])
+    regularized = [weight for weight in model.trainable_weights if weight.regularizer is not None]
+    kept = {id(weight) for weight in model.weights}
+    predictions, penalty = {}, {}
+    for when in ("last", "best"):
+        assign(model.variables, getattr(course, when))
+        predictions[when] = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
+        penalty[when] = sum(float(weight.regularizer(weight)) for weight in regularized)
+    return Fit(
+        history={name: course.history[:, index] for index, name in enumerate(history_columns(sets.task))},
+        predictions=predictions,
+        penalty=penalty,
+        best_epoch=course.best_epoch,
+        diverged_at=course.diverged_at,
+        execution=execution,
+        weights=tuple(value for weight, value in zip(model.variables, course.last, strict=True) if id(weight) in kept),
+    )

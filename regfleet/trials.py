@@ -1,0 +1,109 @@
+"""Trials, the chunks that run as tasks, and what comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from regfleet.settings.values import ModelSpec, SplitSpec, Task, Variant
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Status = Literal["done", "diverged", "failed"]
+
+HISTORY_OF: Mapping[Task, tuple[str, ...]] = {
+    "classification": ("loss", "cross_entropy", "accuracy", "mse"),
+    "regression": ("loss", "mse", "mae"),
+}
+"""What a history measures for each task; of regression on the scale of `Rows.y`, the standardised target."""
+HISTORY_METRICS = tuple(dict.fromkeys(metric for metrics in HISTORY_OF.values() for metric in metrics))
+HISTORY_SETS = ("", "train_", "val_")
+"""Column prefixes of a history: none for Keras' own training-mode averages over the epoch's batches, ``train_`` and
+``val_`` for inference mode after the epoch's last update."""
+HISTORY_COLUMNS = tuple(rows + metric for rows in HISTORY_SETS for metric in HISTORY_METRICS)
+"""The columns of every table of histories; those of the other task are missing."""
+
+
+def history_columns(task: Task) -> tuple[str, ...]:
+    """The columns of a history of ``task``, in the order in which an engine records them."""
+    return tuple(rows + metric for rows in HISTORY_SETS for metric in HISTORY_OF[task])
+
+
+STACKED = ", seeds stacked"
+"""How `Fit.execution` ends where one program trained several seeds of a variant side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Variant × data set × seed. ``key`` is a hash of everything that determines the result."""
+
+    key: str
+    dataset: str
+    variant: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Trials of one variant on one data set that run as one task; a GPU trains ``stack`` of them side by side."""
+
+    dataset: str
+    variant: Variant
+    model: ModelSpec
+    split: SplitSpec
+    engine: str
+    trials: tuple[Trial, ...]
+    stack: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """What an engine returns for one seed.
+
+    ``history``: float32 (epochs run,) for each of `history_columns`. ``predictions[when][rows]``: float32 (rows,
+    classes) of probabilities, or (rows, 1) on the scale of `Rows.y`, with ``when`` in last, best and ``rows`` in train,
+    val, test, in inference mode. ``penalty[when]`` is what the regularizers add to the loss. ``best_epoch`` (from 1)
+    has the lowest validation cross-entropy, or MSE of regression, the first of equals. ``diverged_at`` is the epoch
+    (from 1) whose loss was not finite; the history ends there. ``execution`` says how the engine ran,
+    ``trace_seconds`` what the first fit of its kind in a process paid to be traced. ``weights`` are the model's last.
+    """
+
+    history: Mapping[str, np.ndarray]
+    predictions: Mapping[str, Mapping[str, np.ndarray]]
+    penalty: Mapping[str, float]
+    best_epoch: int
+    diverged_at: int | None
+    execution: str
+    trace_seconds: float = 0.0
+    weights: tuple[np.ndarray, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A finished trial: its history and metrics, or its failure with traceback.
+
+    ``metrics`` has ``{last,best}_{train,val,test}_{…}`` as floats, the loss and `metrics.metrics_of` the task (of
+    regression in units of the target, but for the loss), and for classes ``{last,best}_test_correct`` as counts of
+    rows; it is empty for a failed trial.
+    """
+
+    trial: Trial
+    status: Status
+    engine: str
+    execution: str = ""
+    history: Mapping[str, np.ndarray] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    diverged_at: int | None = None
+    n_train: int = 0
+    n_val: int = 0
+    n_test: int = 0
+    weights: int = 0
+    seconds: float = 0.0
+    trace_seconds: float = 0.0
+    host: str = ""
+    device: str = ""
+    error: str = ""
+    traceback: str = ""
