@@ -1,0 +1,49 @@
+"""Outcomes as workers return them, without training."""
+
+from zlib import crc32
+
+import numpy as np
+
+from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS
+from regfleet.settings.values import Training, Variant
+from regfleet.trials import HISTORY_COLUMNS, Outcome, Trial
+
+_TRAINING = Training(3, 8, "sgd")
+VARIANTS = {
+    "none": Variant("none", "No regularization", (), _TRAINING),
+    "l2(0.01)@all": Variant("l2(0.01)@all", "L2", (), _TRAINING, "none"),
+}
+"""Two variants of Iris, to be written without a study."""
+
+
+def pretended(trial, correct=15, *, epochs=1, seconds=0.5):
+    """The outcome of a trial on Iris that got ``correct`` of 30 test rows right; diverged for None."""
+    history = {name: np.full(epochs, 0.5 if correct else np.nan, dtype="float32") for name in HISTORY_COLUMNS}
+    score = np.nan if correct is None else correct / 30
+    metrics = dict.fromkeys(METRIC_COLUMNS, score) | dict.fromkeys(CORRECT_COLUMNS, correct or 0)
+    # No two training losses are the same, or the analysis would say that the technique is not switched on.
+    metrics |= {f"{when}_train_cross_entropy": crc32(trial.key.encode()) for when in ("last", "best")}
+    return Outcome(
+        trial,
+        "diverged" if correct is None else "done",
+        "fused",
+        "graph",
+        history,
+        metrics,
+        best_epoch=1,
+        diverged_at=1 if correct is None else None,
+        n_train=90,
+        n_val=30,
+        n_test=30,
+        seconds=seconds,
+    )
+
+
+def made_up(variant, seed, status="done"):
+    """The outcome of a seed of one of ``VARIANTS``: three epochs in which everything is the seed's number."""
+    trial = Trial(f"{variant}-{seed}", "iris", variant, seed)
+    if status == "failed":
+        return Outcome(trial, "failed", "fused", error="ValueError: no", traceback="Traceback …")
+    history = {name: np.full(3, seed, dtype="float32") for name in HISTORY_COLUMNS}
+    metrics = dict.fromkeys(METRIC_COLUMNS, 0.5) | dict.fromkeys(CORRECT_COLUMNS, 15)
+    return Outcome(trial, status, "fused", "graph", history, metrics, best_epoch=2, n_train=90, n_val=30, n_test=30)

@@ -1,0 +1,165 @@
+"""What the fleet tests run in workers."""
+
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+import ray
+
+from regfleet.trials import Outcome
+from support.outcomes import pretended
+
+CHUNK = 100 << 20
+
+
+class OddError(Exception):
+    """An exception that no pickle brings back."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+def outcomes(chunk, _dataset):
+    """Finish every trial, and say in which process."""
+    return tuple(Outcome(trial, "done", "test", host=str(os.getpid()), seconds=0.2) for trial in chunk.trials)
+
+
+def first_time(name):
+    """Whether no worker has left this mark yet; leaves it."""
+    try:
+        (Path(os.environ["REGFLEET_TEST_MARKS"]) / name).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def poisoned(chunk):
+    """Whether the trial of l1 and seed 3 is in the chunk."""
+    return chunk.variant.name == "l1" and any(trial.seed == 3 for trial in chunk.trials)
+
+
+def die_once(chunk, dataset):
+    """Kill the worker the first time this variant comes to one."""
+    if first_time(chunk.variant.name):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return outcomes(chunk, dataset)
+
+
+def end_once(chunk, dataset):
+    """Have the worker told to end the first time this variant comes to one, as Ray and `ray stop` do."""
+    if first_time(chunk.variant.name):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    return outcomes(chunk, dataset)
+
+
+def die_on_poison(chunk, dataset):
+    """Kill the worker whenever the poison is in the chunk."""
+    if poisoned(chunk):
+        os._exit(1)
+    return outcomes(chunk, dataset)
+
+
+def raise_odd(chunk, dataset):
+    """Raise what cannot be unpickled when the poison is in the chunk."""
+    if poisoned(chunk):
+        raise OddError("this", "that")
+    return outcomes(chunk, dataset)
+
+
+def leave(chunk, dataset):
+    """Call `sys.exit` when the poison is in the chunk."""
+    if poisoned(chunk):
+        sys.exit(3)
+    return outcomes(chunk, dataset)
+
+
+def hang(chunk, dataset):
+    """Never come back, deaf to every signal, when the poison is in the chunk."""
+    if poisoned(chunk):
+        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
+        while True:
+            time.sleep(3600)
+    return outcomes(chunk, dataset)
+
+
+def freeze_once(chunk, dataset):
+    """Stop the whole process the first time, as a machine does that ran out of memory or power to schedule."""
+    if first_time("frozen"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return outcomes(chunk, dataset)
+
+
+def exhaust(chunk, dataset):
+    """Allocate without end in a process that may not, when the poison is in the chunk."""
+    if poisoned(chunk):
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        room = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + 200 * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (room, hard))
+        try:
+            hoard = []
+            while True:
+                hoard.append(bytearray(50 * 2**20))
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    return outcomes(chunk, dataset)
+
+
+def swell(room):
+    """Take more memory than there is room for, and keep it until something ends the process."""
+    hoard = []
+    while len(hoard) * CHUNK < 2 * room:
+        hoard.append(bytearray(os.urandom(1 << 20)) * (CHUNK >> 20))
+    time.sleep(3600)
+
+
+def pretend(chunk, _dataset, **_):
+    """Finish every trial with a history and scores that no network was trained for."""
+    # Half a minute for each makes chunks of one trial.
+    return tuple(pretended(trial, epochs=chunk.variant.training.epochs, seconds=30.0) for trial in chunk.trials)
+
+
+def ruin(chunk, dataset, **_):
+    """Lose every worker with seed 1 of a variant that is no control, hang with seed 2, swell with seed 3."""
+    seeds = {trial.seed for trial in chunk.trials} if chunk.variant.techniques else set()
+    if 1 in seeds:
+        os._exit(1)
+    if 2 in seeds:
+        time.sleep(3600)
+    if 3 in seeds:
+        swell(int(os.environ["REGFLEET_TEST_ROOM"]))
+    time.sleep(0.5)
+    return pretend(chunk, dataset)
+
+
+def see(chunk, dataset):
+    """Report the worker's environment and the rows it was given, slowly enough that all workers take part."""
+    time.sleep(0.5)
+    words = (os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("TF_NUM_INTRAOP_THREADS"), dataset.name)
+    return tuple(
+        Outcome(trial, "done", "test", host=str(os.getpid()), device="|".join(map(str, words)))
+        for trial in chunk.trials
+    )
+
+
+def slow(chunk, _dataset):
+    """Take a while, and say on which node."""
+    time.sleep(0.3)
+    node = ray.get_runtime_context().get_node_id()
+    return tuple(Outcome(trial, "done", "test", host=node, seconds=0.3) for trial in chunk.trials)
+
+
+def large(chunk, _dataset):
+    """Return more than Ray keeps in the driver."""
+    time.sleep(0.3)
+    node = ray.get_runtime_context().get_node_id()
+    return tuple(Outcome(trial, "done", "test", host=node, traceback="x" * 300_000) for trial in chunk.trials)
+
+
+def prepared(prepare):
+    """Make this process ready and say which it is, the GPUs Ray gave it and those it sees."""
+    prepare(os.getpid)
+    return os.getpid(), [str(gpu) for gpu in ray.get_gpu_ids()], os.environ.get("CUDA_VISIBLE_DEVICES", "unset")

@@ -1,0 +1,88 @@
+"""The Python API, from a script as a user writes it."""
+
+import json
+import os
+import subprocess
+import sys
+
+SCRIPT = """
+import json, os, sys, tempfile
+from pathlib import Path
+import keras, numpy as np
+import regfleet
+from regfleet import pipeline
+
+def build(input_shape, outputs):
+    return keras.Sequential([
+        keras.Input(input_shape),
+        keras.layers.Dense(8, activation="tanh", name="wide"),
+        keras.layers.Dense(outputs, activation="softmax"),
+    ])
+
+if __name__ == "__main__":
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(100, 3))
+    y = np.where(X[:, 0] > 0, "up", "down")
+    techniques = ["l2(1e-2)@wide", {"technique": "dropout(0.3)", "label": "drop", "epochs": 2}]
+    settings = {"model": build, "techniques": techniques, "epochs": 3, "seeds": 2, "workers": 2}
+    results = regfleet.compare((X, y), **settings, progress=False)
+    again = regfleet.compare((X, y), **settings, in_process=True, progress=False)
+    where = Path(results.path)
+    report = results.report("r/report.html")
+    found = {
+        "status": results.trials["status"].value_counts().to_dict(),
+        "labels": sorted(set(results.trials["label"])),
+        "errors": sorted({str(error) for error in results.trials["error"]}),
+        "epochs": results.histories.groupby("variant", observed=True)["epoch"].max().to_dict(),
+        "same": bool(results.histories.equals(again.histories)),
+        "dataset": [data.dataset for data in results.summary().datasets],
+        "figures": all(type(figure).__name__ == "Figure" for figure in results.figures().values()),
+        "html": "No regularization" in results._repr_html_() and "<table" in results._repr_html_(),
+        "report": report.read_text()[:15].lower(),
+        "there": where.exists(),
+        "text": repr(results),
+        "interrupted": results.interrupted,
+    }
+    del results, again
+    found["gone"] = not where.exists()
+
+    class Stopped(pipeline.Watch):
+        def advance(self, outcomes, seconds_left):
+            raise KeyboardInterrupt
+
+    import regfleet.terminal
+    regfleet.running.progress.Progressing = lambda *_, **__: Stopped()
+    stopped = regfleet.compare((X, y), **settings, in_process=True, out="kept")
+    found["stopped"] = [stopped.interrupted, len(stopped.trials), len(regfleet.load("kept").trials)]
+    print("FOUND" + json.dumps(found))
+"""
+
+
+def test_a_script_compares_a_function_of_its_own(tmp_path):
+    """Arrays and a function of __main__ on Ray: frames, figures, report; nothing stays; Ctrl-C keeps results."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env=kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND")]
+    found = json.loads(line.removeprefix("FOUND"))
+    assert found["status"] == {"done": 8}, found["errors"]
+    assert found["labels"] == sorted(
+        ["No regularization", "No regularization, 2 epochs", "L2, first layer (λ = 0.01)", "drop"]
+    )
+    assert found["epochs"] == {
+        "none": 3, "none[epochs=2]": 2, "l2(0.01)@first": 3, "dropout(0.3)@first[epochs=2]": 2
+    }  # fmt: skip
+    assert (found["same"], found["dataset"], found["figures"], found["html"]) == (True, ["data"], True, True)
+    assert (found["report"], found["there"], found["gone"], found["interrupted"]) == (
+        "<!doctype html>", True, True, False
+    )  # fmt: skip
+    assert found["text"].startswith("Results: 8 of 8 trials are done\n")
+    assert found["stopped"] == [True, 1, 1]

@@ -1,0 +1,27 @@
+"""The command line as a user starts it: another process, a real Ray, real Keras models."""
+
+import pytest
+from support.processes import regfleet
+
+SMALL = ["compare", "--model", "16,8", "--epochs", "4", "-t", "l2@all", "-t", "dropout(0.3)@1+batchnorm@2"]
+
+
+@pytest.fixture(scope="session")
+def small():
+    """The arguments of a study of three variants that trains in no time."""
+    return list(SMALL)
+
+
+@pytest.fixture(scope="session")
+def run():
+    """The function that runs the command line."""
+    return regfleet
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    """A finished small study of four seeds: its directory and what the command printed."""
+    folder = tmp_path_factory.mktemp("study")
+    done = regfleet(*SMALL, "--seeds", "4", "--out", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "out", done

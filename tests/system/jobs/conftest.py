@@ -1,0 +1,242 @@
+"""A real Ray head with the Jobs API, a token, ports and a home of its own; and the command line that talks to it."""
+
+import os
+import random
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+
+import pytest
+from support import ROOT
+
+PORTS = (
+    "--port",
+    "--dashboard-port",
+    "--node-manager-port",
+    "--object-manager-port",
+    "--ray-client-server-port",
+    "--dashboard-agent-listen-port",
+    "--dashboard-agent-grpc-port",
+    "--runtime-env-agent-port",
+    "--metrics-export-port",
+)
+KEYS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@dataclass(frozen=True)
+class Head:
+    """A running head: its URL, its token, the home directory of its jobs."""
+
+    url: str
+    token: str
+    home: Path
+
+    def run(self, *arguments, cwd, token=None, **options):
+        """Run the command line against this head to its end; ``{url}`` stands for its address."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+            env=self.environment(cwd, token),
+            **options,
+        )
+
+    @contextmanager
+    def running(self, *arguments, cwd):
+        """Start the command line and wait for the first progress of a study; killed if a test leaves it behind."""
+        started = subprocess.Popen(
+            self.command(*arguments),
+            cwd=cwd,
+            env=self.environment(cwd),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with started:
+            try:
+                assert any(re.match(r"\d+/\d+ trials", line) for line in started.stdout), started.stderr.read()
+                yield started
+            finally:
+                started.kill()
+
+    def command(self, *arguments):
+        """The command line with the address in place."""
+        return [sys.executable, "-m", "regfleet", *(str(word).replace("{url}", self.url) for word in arguments)]
+
+    def environment(self, home, token=None):
+        """An environment that knows the token (or another one; none if empty) and no other cluster."""
+        token = self.token if token is None else token
+        return clean({"HOME": str(home)} | ({"RAY_AUTH_TOKEN": token} if token else {}))
+
+
+def clean(more):
+    """This process' environment without Ray's variables, with this checkout first on the path, and with ``more``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return kept | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])} | more
+
+
+def free_ports(count):
+    """Free ports, all different: above those that Ray gives to workers, below those the system gives to connections."""
+    found = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_768)
+        with suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            found = sorted({*found, port})
+    return found
+
+
+@pytest.fixture(scope="session")
+def head():
+    """A head with two CPUs and the keys to storage, that lets in nobody without its token."""
+    # Ray's sockets lie in its folder, and their paths may have 107 characters: pytest's own folders are too deep.
+    folder = Path(tempfile.mkdtemp(prefix="rf-", dir="/tmp"))
+    home = folder / "home"
+    home.mkdir()
+    token_file = folder / "token"
+    token_file.touch(mode=0o600)
+    token_file.write_text(secrets.token_hex(32))
+    ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    binaries = str(Path(sys.executable).parent)
+    environment = clean(
+        {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(token_file),
+            "HOME": str(home),
+            "PATH": os.pathsep.join([binaries, os.environ["PATH"]]),
+        }
+        | KEYS
+    )
+    del environment["PYTHONPATH"]  # a cluster has no checkout: what the job needs has to come with it
+    options = ["--dashboard-host", "127.0.0.1", "--node-ip-address", "127.0.0.1", "--temp-dir", str(folder / "ray")]
+    options += ["--num-cpus", "2", "--object-store-memory", "200000000", "--min-worker-port", "0"]
+    options += ["--max-worker-port", "0", "--disable-usage-stats", "--block"]
+    log = (folder / "log").open("w")
+    process = subprocess.Popen(
+        [f"{binaries}/ray", "start", "--head", *options, *(word for pair in ports.items() for word in pair)],
+        env=environment,
+        cwd=home,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{ports['--dashboard-port']}"
+    try:
+        _wait_for(url, token_file.read_text(), process, folder / "log")
+        yield Head(url, token_file.read_text(), home)
+    finally:
+        left = _descendants(process.pid)
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        _end(left)
+        log.close()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def keys():
+    """The keys to storage, which a head has and a test gives to this side when it reads a bucket."""
+    return KEYS
+
+
+class Wire:
+    """A port of this machine that leads to a head, and can be cut."""
+
+    def __init__(self, url):
+        self._there = urlsplit(url)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._ends = [self._listening]
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        Thread(target=self._accept, daemon=True).start()
+
+    def cut(self):
+        """Break every connection, and take no other."""
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                here, _ = self._listening.accept()
+                there = socket.create_connection((self._there.hostname, self._there.port))
+                self._ends += [here, there]
+                for pair in ((here, there), (there, here)):
+                    Thread(target=self._pass_on, args=pair, daemon=True).start()
+
+    def _pass_on(self, source, target):
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def wire(head):
+    """A way to the head that a test may cut."""
+    made = Wire(head.url)
+    yield made
+    made.cut()
+
+
+def _wait_for(url, token, process, log):
+    """Wait until jobs can be submitted."""
+    deadline = time.monotonic() + 90
+    request = urllib.request.Request(f"{url}/api/jobs/", headers={"Authorization": f"Bearer {token}"})
+    while True:
+        with suppress(OSError), urllib.request.urlopen(request, timeout=5) as reply:
+            reply.read()
+            return
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.3)
+
+
+def _descendants(pid):
+    """The processes below ``pid``, with the time that each started, which tells it from a later one of its number."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(fields[1]), fields[19]
+    found, edge = {}, {pid}
+    while edge:
+        edge = {child for child, (parent, _) in parents.items() if parent in edge}
+        found |= {child: parents[child][1] for child in edge}
+    return found
+
+
+def _end(processes):
+    """Wait until they have ended by themselves; those that have not after ten seconds are killed, by their numbers."""
+    deadline = time.monotonic() + 10
+    while left := [pid for pid, started in processes.items() if _started(pid) == started]:
+        if time.monotonic() > deadline:
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            return
+        time.sleep(0.1)
+
+
+def _started(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None

@@ -1,0 +1,110 @@
+"""An S3 server on this machine, and results to put there."""
+
+import logging
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+from pyarrow.fs import S3FileSystem
+from support.outcomes import pretended
+
+from regfleet.data import SPLITS
+from regfleet.data.sources import load_builtin
+from regfleet.planning.plan import make_plan
+from regfleet.results import Store
+from regfleet.settings import read_study
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@pytest.fixture(scope="session")
+def server():
+    """HOST:PORT of an S3 server with an empty bucket called ``bucket``."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request tells nothing
+        running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        running.start()
+        address = ":".join(map(str, running.get_host_and_port()))
+        S3FileSystem(endpoint_override=address, scheme="http", allow_bucket_creation=True).create_dir("bucket")
+        yield address
+        running.stop()
+
+
+@pytest.fixture
+def url(server, request):
+    """A prefix of the bucket that no other test uses."""
+    return f"s3://bucket/studies/{request.node.name}?endpoint_override={server}&scheme=http"
+
+
+@pytest.fixture
+def environment(server):
+    """What a process needs to reach the server by s3://bucket/… alone."""
+    return os.environ | CREDENTIALS | {"AWS_ENDPOINT_URL": f"http://{server}"}
+
+
+# libfaketime 0.9.10 refuses the clock_nanosleep of Python's own.
+SLEEP = "import select, time; time.sleep = lambda seconds: [select.select([], [], [], seconds)] and None"
+
+
+@pytest.fixture
+def clock(tmp_path):
+    """The environment of processes whose wall clock is wrong, and the function that sets it, to "+1d" say.
+
+    Time flows for them as for everybody: what counts seconds by the monotonic clock sees nothing.
+    """
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        pytest.fail("faketime is not installed: apt-get install faketime")
+    folder = tmp_path / "clock"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(SLEEP)
+    environment = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(folder / "offset"),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",  # or Python would compile every module again
+        "PYTHONPATH": str(folder),
+    }
+    (folder / "offset").write_text("+0")
+    return environment, (folder / "offset").write_text
+
+
+@pytest.fixture
+def silent():
+    """HOST:PORT of something that takes connections and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield ":".join(map(str, listening.getsockname()))
+
+
+@pytest.fixture(scope="session")
+def planned():
+    """A study of two variants and four seeds of Iris, and the outcome of each of its trials; nothing is trained."""
+    study = read_study({"seeds": [0, 1, 2, 3], "variant": [{"technique": "l2"}], "model": {"hidden": [8]}})
+    plan = make_plan(study, SPLITS[study.split], {"iris": load_builtin("iris")})
+    # How many of 30 test rows were right depends on the seed and the variant.
+    rows = [20 + trial.seed + 3 * (trial.variant != "none") for trial in plan.trials]
+    return study, plan, [pretended(*one, epochs=3) for one in zip(plan.trials, rows, strict=True)]
+
+
+@pytest.fixture
+def write(planned):
+    """The function that puts that study's results into a place."""
+    study, plan, outcomes = planned
+
+    def into(place):
+        with place.claim():
+            place.write("study.toml", study.toml().encode())
+            store = Store(place, {variant.name: variant for variant in plan.variants})
+            for outcome in outcomes:
+                store.append([outcome])
+        return store
+
+    return into

@@ -1,0 +1,57 @@
+"""`regfleet show-model`."""
+
+import shutil
+import sys
+
+import pytest
+from support import ROOT
+
+from regfleet.cli.show_model import show_model
+from regfleet.errors import InputError
+
+EXAMPLE = ROOT / "examples" / "digits_cnn.py"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+def rows(text):
+    """The cells of the table's rows."""
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
+
+
+def test_a_perceptrons_layers_are_shown_with_what_techniques_add(capfd):
+    """Layers, shapes, numbers of weights, what was added and each penalty; then the totals."""
+    show_model(model="8", activation="tanh", technique=["l2(0.01)@1+batchnorm@1"])
+    shown = capfd.readouterr().out
+    assert rows(shown) == [
+        ["input", "InputLayer", "(None, 4)", "0", "", ""],
+        ["dense_1", "Dense", "(None, 8)", "40", "penalty", "L2(0.01)"],
+        ["batchnorm_after_dense_1", "BatchNormalization", "(None, 8)", "32", "layer", ""],
+        ["output", "Dense", "(None, 3)", "27", "", ""],
+    ]
+    assert "99 weights, 83 of them trained" in shown
+
+
+def test_the_example_builder_is_shown_with_layers_behind_its_activations(capfd, tmp_path):
+    """A convolution's dropout stands behind the ReLU layer that follows it."""
+    shutil.copy(EXAMPLE, tmp_path / "digits_cnn_shown.py")
+    (tmp_path / "eights.py").write_text(
+        "from sklearn.datasets import load_digits\n"
+        "def images():\n    d = load_digits()\n    return d.images[..., None], d.target\n"
+    )
+    show_model(model="digits_cnn_shown:build", data="eights:images", technique=["dropout(0.2)@conv_1+l1(0.1)@conv_2"])
+    table = rows(capfd.readouterr().out)
+    assert [row[0] for row in table[1:4]] == ["conv_1", "re_lu", "dropout_after_conv_1"]
+    assert [row[4:] for row in table if row[0] == "conv_2"] == [["penalty", "L1(0.1)"]]
+    assert table[0][2] == "(None, 8, 8, 1)"
+
+
+def test_an_activation_beside_a_model_of_ones_own_is_refused():
+    """A builder sets its own activations."""
+    with pytest.raises(InputError, match="--activation: expected widths as --model; got a:b"):
+        show_model(model="a:b", activation="tanh")
