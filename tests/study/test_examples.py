@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import regfleet
-from regfleet.planning.plan import problems
+from regfleet.planning.variants import problems
 from regfleet.settings import open_study_file, read_study
 
 FOLDER = Path(__file__).parents[2] / "examples"
