@@ -59,7 +59,8 @@ class Training:
         return False
 
     def _look_by_look(self, results: Stored) -> None:
-        plan, told = self.ready.plan(), set[Look]()
+        plan = self.ready.plan()
+        told: set[Look] = set()
         while True:
             due, looks = self._due(plan, results)
             missing = due.without(results.finished | self.tried)
