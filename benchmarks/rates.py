@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from regfleet import data as datasets
 from regfleet import techniques, training
 from regfleet.data.dataset import Rows, Sets
-from regfleet.planning.plan import resolve_variants
+from regfleet.planning.variants import resolve_variants
 from regfleet.settings import read_study
 from regfleet.settings.values import ModelSpec, Training
 from regfleet.techniques.recipe import Recipe

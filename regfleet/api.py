@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Results(results.Results):
+class Results(results.Stored):
     """The results of a study: trials and histories as pandas frames, and what the analysis says of them.
 
     ``trials`` has a row per trial (columns: `TRIAL_FIELDS`), ``histories`` one per trial and epoch (`HISTORY_FIELDS`).
@@ -48,9 +48,11 @@ class Results(results.Results):
     @cached_property
     def _conclusion(self) -> StudyConclusion:
         from regfleet.concluding.judge import judge, kept_study
+        from regfleet.planning.resolved import resolve
 
         # Not of this object itself: a cycle would keep its temporary directory.
-        return judge(kept_study(self.place), results.Results(self.place, self.trials, self.problems))
+        stored = results.Stored(self.place, self.trials, self.problems)
+        return judge(resolve(kept_study(self.place), stored.provenance.data), stored)
 
     def summary(self) -> Summary:
         """The whole analysis: per data set the leaderboard, comparisons with their intervals, and headline."""
@@ -161,8 +163,8 @@ def compare(
         InputError: a line for each argument that is wrong, by the name of its flag.
     """
     from regfleet.fleet import FleetSettings
-    from regfleet.running import run as pipeline
     from regfleet.running.prepare import Given
+    from regfleet.running.run import run
     from regfleet.settings import merge, read_study
 
     columns = {"drop": tuple(drop), "categorical": tuple(categorical), "group": group, "time": time, "task": task}
@@ -197,7 +199,7 @@ def compare(
     place = tempfile.mkdtemp(prefix="regfleet-") if out is None else out
     try:
         with _screen() as screen:
-            done = pipeline.run(
+            done = run(
                 study,
                 place,
                 fleet=settings,
@@ -215,7 +217,7 @@ def compare(
     return found
 
 
-def _results(found: results.Results, *, interrupted: bool = False) -> Results:
+def _results(found: results.Stored, *, interrupted: bool = False) -> Results:
     return Results(found.place, found.trials, found.problems, interrupted)
 
 

@@ -76,10 +76,10 @@ def compare(
     if dry_run:
         _preview(resolved, place, settings.workers, as_json=as_json)
         return
-    from regfleet.running import run as pipeline
+    from regfleet.running.run import run
 
     with console(2) as messages:
-        result = pipeline.run(
+        result = run(
             resolved,
             place,
             fleet=settings,

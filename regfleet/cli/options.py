@@ -185,7 +185,7 @@ def with_study_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 def read(study: Path | None, flags: dict[str, Any]) -> Study:
     """The study of a file and of flags; raises InputError with a line for each mistake in either."""
-    from regfleet.planning.plan import problems
+    from regfleet.planning.variants import problems
     from regfleet.settings import merge, open_study_file, read_study
 
     file = open_study_file(study) if study else None

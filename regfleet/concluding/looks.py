@@ -5,7 +5,7 @@ Nothing about a look is stored: the same trials give the same looks, so a study 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,20 @@ from regfleet.analysis import Histories, summarize, take_look
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.rows import sweeps
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
-from regfleet.settings.values import AnalysisSettings, Variant
+from regfleet.settings.values import AnalysisSettings
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from regfleet.planning.resolved import Resolved
+
+Seeds = Mapping[str, int]
+"""Variant → the number of its seeds, from 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a data set has come: ``looks`` taken, and the number of seeds (from 0) that each variant needs.
+    """How far a data set has come: ``looks`` taken, and the seeds that each variant needs.
 
     ``asked`` counts the seeds up to the look that is due or was the last, ``analysed`` those up to the last look whose
     trials are all there; before the first they are the same. ``settings`` belong to ``analysed``.
@@ -31,34 +36,37 @@ class Standing:
 
     settings: AnalysisSettings
     looks: tuple[Look, ...]
-    asked: Mapping[str, int]
-    analysed: Mapping[str, int]
+    asked: Seeds
+    analysed: Seeds
 
 
-def take_looks(
-    trials: pd.DataFrame,
-    variants: Sequence[Variant],
-    settings: AnalysisSettings,
-    planned: Sequence[int],
-    shares: Mapping[str, Sequence[float]],
-) -> Standing:
+def standings(resolved: Resolved, trials: pd.DataFrame) -> dict[str, Standing]:
+    """How far each data set of a study that adds seeds has come with its ``trials``.
+
+    Raises ResultsError when the rows of a data set, which say when to look, are not known.
+    """
+    return {
+        name: take_looks(resolved, trials[trials["dataset"] == name], resolved.looks_at(name))
+        for name in resolved.study.names
+    }
+
+
+def take_looks(resolved: Resolved, trials: pd.DataFrame, planned: tuple[int, ...]) -> Standing:
     """The looks that the trials of one data set allow.
 
     Args:
+        resolved: the study.
         trials: the data set's rows of the trials frame; a trial that is missing here is one that has to run.
-        variants: of the study.
-        settings: metric, scope, alpha, ROPE and which weights.
         planned: seeds at each look.
-        shares: data set → shares of its classes.
     """
-    asked = dict.fromkeys([variant.name for variant in variants], planned[0])
-    standing = Standing(replace(settings, look=1, looks=len(planned)), (), asked, asked)
+    asked = dict.fromkeys(resolved.names, planned[0])
+    standing = Standing(replace(resolved.settings, look=1, looks=len(planned)), (), asked, asked)
     for number in range(1, len(planned) + 1):
         rows = within(trials, asked)
         if len(rows) < sum(asked.values()):
             break
-        now = replace(settings, look=number, looks=len(planned))
-        (dataset,) = summarize(rows, None, variants, now, shares).datasets
+        now = replace(resolved.settings, look=number, looks=len(planned))
+        (dataset,) = summarize(rows, None, resolved.variants, now, resolved.class_shares).datasets
         look = take_look(dataset, now, planned)
         following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
         standing = Standing(now, (*standing.looks, look), following, asked)
@@ -68,30 +76,38 @@ def take_looks(
     return standing
 
 
-def within(trials: pd.DataFrame, seeds: Mapping[str, int]) -> pd.DataFrame:
+def asked_of(reached: Mapping[str, Standing]) -> dict[str, Seeds]:
+    """Data set → the seeds that are asked for there."""
+    return {name: standing.asked for name, standing in reached.items()}
+
+
+def within(trials: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
     """The rows of ``trials`` whose seed is below ``seeds`` of its variant."""
     asked = [seed < seeds.get(name, 0) for seed, name in zip(trials["seed"], trials["variant"], strict=True)]
     return trials[np.array(asked, dtype=bool)]
 
 
+def within_each(trials: pd.DataFrame, seeds: Mapping[str, Seeds]) -> pd.DataFrame:
+    """`within` for each data set of ``seeds``."""
+    import pandas as pd
+
+    return pd.concat([within(trials[trials["dataset"] == name], limits) for name, limits in seeds.items()])
+
+
 def summarize_standings(
-    trials: pd.DataFrame,
-    histories: Histories,
-    variants: Sequence[Variant],
-    settings: AnalysisSettings,
-    standings: Mapping[str, Standing],
-    shares: Mapping[str, Sequence[float]],
+    resolved: Resolved, reached: Mapping[str, Standing], trials: pd.DataFrame, histories: Histories
 ) -> Summary:
     """The Summary of a study that adds seeds: each data set as its last look saw it.
 
     The comparison over data sets is made once, at the end, with all of alpha: no look depended on it.
     """
+    variants, settings = resolved.variants, resolved.settings
     whole = summarize(trials.iloc[:0], None, variants, settings)
     datasets: list[DatasetSummary] = []
-    for name, standing in sorted(standings.items()):
+    for name, standing in sorted(reached.items()):
         rows = within(trials[trials["dataset"] == name], standing.analysed)
-        datasets += summarize(rows, histories, variants, standing.settings, shares).datasets
-    order = [variant.name for variant in variants] + list(sweeps(variants))
-    looks = tuple(look for _, standing in sorted(standings.items()) for look in standing.looks)
+        datasets += summarize(rows, histories, variants, standing.settings, resolved.class_shares).datasets
+    order = [*resolved.names, *sweeps(variants)]
+    looks = tuple(look for _, standing in sorted(reached.items()) for look in standing.looks)
     across = over_datasets(tuple(datasets), order, settings)
     return replace(whole, datasets=tuple(datasets), across=across, looks=looks)

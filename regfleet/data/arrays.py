@@ -1,21 +1,16 @@
-"""Data sets from arrays and frames: of the Python API, of an .npz file, of a function."""
+"""Data in memory, arrays and frames: of the Python API, of an .npz file, of a function."""
 
-import zipfile
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet.data.columns import LARGEST
-from regfleet.data.dataset import Dataset, fingerprint
-from regfleet.data.files import check_file, unique_names
-from regfleet.data.tables import FEWEST_ROWS, build_dataset, check_classes
-from regfleet.data.target import infer_target
+from regfleet.data.dataset import Dataset, RawArrays, RawTable
+from regfleet.data.files import unique_names
+from regfleet.data.tables import build_dataset
+from regfleet.data.values import LARGEST, arrow
 from regfleet.errors import InputError
 from regfleet.settings.values import DataSource
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     import pyarrow as pa
 
 
@@ -34,38 +29,27 @@ def from_arrays(
     Raises InputError when they do not fit together.
     """
     source = source or DataSource(name)
+    return build_dataset(raw_data(name, features, target, test, source), source)
+
+
+def raw_data(name: str, features: Any, target: Any, test: Any, source: DataSource) -> RawTable | RawArrays:
+    """What `from_arrays` is given, in one of two forms: numbers as arrays, everything else as a table."""
     target = source.target if target is None else target
     if target is None:
         raise InputError(f"--target: expected what is to be predicted in {name}; got none")
     features = features if _is_frame(features) else _array(features, "features")
     if not _is_frame(features) and features.dtype != object:
-        return _from_numbers(name, features, target, test, source)
+        return _raw_arrays(name, features, target, test, source)
     column = target if isinstance(target, str) else str(getattr(target, "name", None) or "target")
     table, notes = _table(features, target, column)
     if test is not None:
         x_test, y_test = test if isinstance(test, tuple) else (test, column)
         test = _table(x_test, y_test, column)[0]
-    return build_dataset(name, table, replace(source, target=column), test=test, notes=notes)
+    return RawTable(name, table, column, test, notes)
 
 
-def load_npz(source: DataSource) -> Dataset:
-    """The data set of an .npz file with arrays ``x`` and ``y``, and ``x_test`` and ``y_test`` if the test set is fixed.
-
-    Nothing in the file is unpickled.
-    """
-    import numpy as np
-
-    check_file(source.location, "--data", (".npz",))
-    try:
-        with np.load(Path(source.location).expanduser(), allow_pickle=False) as file:
-            arrays = {key.lower(): file[key] for key in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as problem:
-        raise InputError(f"--data: expected arrays of numbers in {source.location}; got: {problem}") from None
-    return from_mapping(Path(source.location).stem, arrays, source)
-
-
-def from_mapping(name: str, arrays: Any, source: DataSource) -> Dataset:
-    """The data set of arrays by name: x and y (or data and target), x_test and y_test."""
+def raw_mapping(name: str, arrays: Any, source: DataSource) -> RawTable | RawArrays:
+    """The same of arrays by name: x and y (or data and target), x_test and y_test."""
     known = {str(key).lower(): value for key, value in arrays.items()}
     x, y = known.get("x", known.get("data")), known.get("y", known.get("target"))
     if x is None or y is None:
@@ -73,39 +57,24 @@ def from_mapping(name: str, arrays: Any, source: DataSource) -> Dataset:
     if ("x_test" in known) != ("y_test" in known):
         raise InputError(f"--data: expected both x_test and y_test in {name}; got one of them")
     test = (known["x_test"], known["y_test"]) if "x_test" in known else None
-    return from_arrays(name, x, y, test=test, source=source)
+    return raw_data(name, x, y, test, source)
 
 
-def _from_numbers(name: str, features: "np.ndarray", target: Any, test: Any, source: DataSource) -> Dataset:
+def _raw_arrays(name: str, features: "np.ndarray", target: Any, test: Any, source: DataSource) -> RawArrays:
     import numpy as np
-    import pyarrow as pa
 
     if source.drop or source.categorical or source.group or source.time:
         raise InputError(
             f"--drop, --categorical, --group, --time: expected a table with names; got an array for {name}"
         )
     x, y = _pair(features, target)
-    held_out = None
-    if test is not None:
-        x_test, y_test = _pair(_array(test[0], "the test features"), test[1])
-        if x_test.shape[1:] != x.shape[1:]:
-            raise InputError(f"--test: expected features of shape {x.shape[1:]} in each row; got {x_test.shape[1:]}")
-        held_out = np.arange(len(x) + len(x_test)) >= len(x)
-        x, y = np.concatenate([x, x_test]), np.concatenate([y, y_test])
-    values = _arrow(y)
-    missing = np.asarray(values.is_null(nan_is_null=True))
-    notes: tuple[str, ...] = ()
-    if missing.any():
-        notes = (f"{int(missing.sum()):,} rows have no target and are left out.",)
-        x, values = x[~missing], values.filter(pa.array(~missing))
-        held_out = None if held_out is None else held_out[~missing]
-    if len(x) < FEWEST_ROWS:
-        raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {name}")
-    numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
-    if held_out is not None:
-        check_classes(numbers, classes, held_out)
-    dataset = Dataset(name, x, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
-    return replace(dataset, fingerprint=fingerprint(dataset))
+    if test is None:
+        return RawArrays(name, x, y)
+    x_test, y_test = _pair(_array(test[0], "the test features"), test[1])
+    if x_test.shape[1:] != x.shape[1:]:
+        raise InputError(f"--test: expected features of shape {x.shape[1:]} in each row; got {x_test.shape[1:]}")
+    held_out = np.arange(len(x) + len(x_test)) >= len(x)
+    return RawArrays(name, np.concatenate([x, x_test]), np.concatenate([y, y_test]), held_out)
 
 
 def _pair(features: "np.ndarray", target: Any) -> "tuple[np.ndarray, np.ndarray]":
@@ -154,7 +123,7 @@ def _table(features: Any, target: Any, column: str) -> "tuple[pa.Table, tuple[st
         if features.ndim != 2:
             raise InputError(f"--data: expected features (rows, columns); got {features.shape}")
         frame = features.to_pandas() if hasattr(features, "to_pandas") else pd.DataFrame(features)
-        arrays = [pa.chunked_array([_arrow(frame.iloc[:, place])]) for place in range(frame.shape[1])]
+        arrays = [pa.chunked_array([arrow(frame.iloc[:, place])]) for place in range(frame.shape[1])]
         names = [str(name) for name in frame.columns]
     if not isinstance(target, str):
         values, rows = _array(target, "the target"), len(features)
@@ -162,17 +131,6 @@ def _table(features: Any, target: Any, column: str) -> "tuple[pa.Table, tuple[st
             raise InputError(f"--data: expected a target of {rows} rows, one for each; got {values.shape}")
         if column in names:
             raise InputError(f"--target: expected a name that no other column has; got {column!r}")
-        arrays, names = [*arrays, pa.chunked_array([_arrow(values)])], [*names, column]
+        arrays, names = [*arrays, pa.chunked_array([arrow(values)])], [*names, column]
     unique, notes = unique_names(names)
     return pa.table(arrays, names=unique), tuple(notes)
-
-
-def _arrow(values: "np.ndarray | pd.Series") -> "pa.Array":
-    """The values as Arrow keeps them; a column of several types is text."""
-    import pandas as pd
-    import pyarrow as pa
-
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return pa.array(pd.Series(values).astype(object).map(str, na_action="ignore"), pa.string(), from_pandas=True)

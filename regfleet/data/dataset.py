@@ -11,9 +11,31 @@ from regfleet.settings.values import Task
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawTable:
+    """A table as it was read, every column of another name, with the ``target``'s; ``test`` holds held-out rows."""
+
+    name: str
+    table: pa.Table
+    target: str | None
+    test: pa.Table | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawArrays:
+    """Numbers as they were given: features (rows, …), target (rows,), and bool (rows,) of the held-out rows if any."""
+
+    name: str
+    features: np.ndarray
+    target: np.ndarray
+    held_out: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

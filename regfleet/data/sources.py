@@ -1,4 +1,4 @@
-"""The data sets that scikit-learn ships, so that everything works offline."""
+"""A data set from wherever it is: built in, a file, OpenML, a function of the user's."""
 
 import hashlib
 import importlib
@@ -6,15 +6,15 @@ import re
 import sys
 import traceback
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet.data.arrays import from_arrays, from_mapping, load_npz
-from regfleet.data.dataset import Dataset
+from regfleet.data.arrays import raw_data, raw_mapping
+from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import check_file, is_file, read_table, suffix
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError, RegfleetError
@@ -55,8 +55,24 @@ def _fingerprint(features: "np.ndarray", target: "np.ndarray") -> str:
 PREFIX = "openml:"
 
 
-def load_openml(source: DataSource) -> Dataset:
-    """The data set ``openml:61`` or ``openml:iris``; its own target unless ``source`` names one.
+def _read_npz(source: DataSource) -> RawTable | RawArrays:
+    """What is in an .npz file with arrays ``x`` and ``y``, and ``x_test`` and ``y_test`` if the test set is fixed.
+
+    Nothing in the file is unpickled.
+    """
+    import numpy as np
+
+    check_file(source.location, "--data", (".npz",))
+    try:
+        with np.load(Path(source.location).expanduser(), allow_pickle=False) as file:
+            arrays = {key.lower(): file[key] for key in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as problem:
+        raise InputError(f"--data: expected arrays of numbers in {source.location}; got: {problem}") from None
+    return raw_mapping(Path(source.location).stem, arrays, source)
+
+
+def _read_openml(source: DataSource) -> RawTable | RawArrays:
+    """The table of ``openml:61`` or ``openml:iris``; its own target unless ``source`` names one.
 
     Raises InputError when there is none or it cannot be reached.
     """
@@ -75,14 +91,14 @@ def load_openml(source: DataSource) -> Dataset:
             f"--data: expected a data set of OpenML, downloaded once; got {source.location}: {said}"
         ) from None
     target = source.target or next(iter(bunch.target_names), None)
-    return from_arrays(source.location, bunch.frame, source=replace(source, target=target))
+    return raw_data(source.location, bunch.frame, target, None, source)
 
 
 FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
 
 
-def load_function(source: DataSource) -> Dataset:
-    """The data set that ``package.module:function``, called without arguments, returns.
+def _read_function(source: DataSource) -> RawTable | RawArrays | Dataset:
+    """What ``package.module:function``, called without arguments, returns.
 
     It may return (features, target), (features, target, test features, test target), a frame, a mapping of arrays (of
     columns, if ``source`` names the target's), or a `Dataset`. The working directory is importable. Raises InputError
@@ -99,22 +115,22 @@ def load_function(source: DataSource) -> Dataset:
         else:
             hint = nearest(function, [name for name, value in names.items() if callable(value)])
             raise InputError(f"--data: expected a function in {module}; got {function}, which is not there{hint}")
-    return _dataset(function, data, source)
+    return _returned(function, data, source)
 
 
-def _dataset(name: str, data: Any, source: DataSource) -> Dataset:
+def _returned(name: str, data: Any, source: DataSource) -> RawTable | RawArrays | Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, tuple) and len(data) in {2, 4}:
-        return from_arrays(name, data[0], data[1], test=data[2:] or None, source=source)
+        return raw_data(name, data[0], data[1], data[2:] or None, source)
     if isinstance(data, Mapping) and source.target is None:
-        return from_mapping(name, data, source)
+        return raw_mapping(name, data, source)
     if isinstance(data, Mapping):
         import pandas as pd
 
         data = pd.DataFrame(dict(data))
     if hasattr(data, "columns"):
-        return from_arrays(name, data, source=source)
+        return raw_data(name, data, None, None, source)
     said = "(features, target), a frame, a mapping of arrays or a Dataset"
     raise InputError(f"--data: expected {source.location} to return {said}; got {type(data).__name__}")
 
@@ -176,18 +192,24 @@ def check_source(source: DataSource) -> None:
 def load_dataset(source: DataSource) -> Dataset:
     """The data set at ``source``; raises InputError naming the flag when it cannot be used."""
     check_source(source)
+    raw = _read(source)
+    return raw if isinstance(raw, Dataset) else build_dataset(raw, source)
+
+
+def _read(source: DataSource) -> RawTable | RawArrays | Dataset:
+    """What is at ``source``, as it is."""
     place = source.location
     if place in BUILTIN:
         return load_builtin(place)
     if place.startswith(PREFIX):
-        return load_openml(source)
+        return _read_openml(source)
     if suffix(place) == ".npz":
-        return load_npz(source)
+        return _read_npz(source)
     if FUNCTION.fullmatch(place) and not Path(place).exists():
-        return load_function(source)
+        return _read_function(source)
     table, notes = read_table(place, "--data")
-    test, said = (None, ()) if source.test is None else read_table(source.test, "--test")
-    return build_dataset(data_name(place), table, source, test=test, notes=(*notes, *said))
+    test, more = (None, ()) if source.test is None else read_table(source.test, "--test")
+    return RawTable(data_name(place), table, source.target, test, (*notes, *more))
 
 
 def data_name(location: str) -> str:

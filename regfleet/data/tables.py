@@ -1,13 +1,14 @@
 """From a table to a data set: the target, the columns that are input, groups, time, and what looks wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, flat, infer_column, is_text, parse_dates, parse_numbers, short
-from regfleet.data.dataset import Dataset, fingerprint
+from regfleet.data.columns import Column
+from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
-from regfleet.data.target import infer_target
+from regfleet.data.roles import Roles, infer_target, read_roles
+from regfleet.data.values import arrow, flat
 from regfleet.errors import InputError
 from regfleet.settings.values import DataSource
 from regfleet.text import nearest
@@ -20,59 +21,97 @@ if TYPE_CHECKING:
 FEWEST_ROWS = 10
 
 
-def build_dataset(
-    name: str, table: "pa.Table", source: DataSource, *, test: "pa.Table | None" = None, notes: Sequence[str] = ()
-) -> Dataset:
-    """The data set in ``table``, whose columns all differ in name, with the rows of ``test`` held out.
+def build_dataset(raw: RawTable | RawArrays, source: DataSource) -> Dataset:
+    """The data set in ``raw``, whose columns are what ``source`` says and else what their values look like.
 
     Raises InputError naming the flag when a column is not there or cannot be what it is said to be.
     """
+    built = _of_arrays(raw, source) if isinstance(raw, RawArrays) else _of_table(raw, source)
+    return replace(built, fingerprint=fingerprint(built))
+
+
+def _of_table(raw: RawTable, source: DataSource) -> Dataset:
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if source.target is None:
+    table = raw.table
+    if raw.target is None:
         raise InputError(f"--target: expected the column to predict, one of {_some(table.column_names)}; got none")
+    source = replace(source, target=raw.target)
     _check_columns(table.column_names, source)
     table = table.select([column for column in table.column_names if column not in source.drop])
     categorical = {field.name for field in table.schema if pa.types.is_dictionary(field.type)} | {*source.categorical}
     held_out = None
-    if test is not None:
-        table, n_training = _with_test(table, test, source), table.num_rows
+    if raw.test is not None:
+        table, n_training = _with_test(table, raw.test, source), table.num_rows
         held_out = np.arange(table.num_rows) >= n_training
-    notes = list(notes)
-    missing = np.asarray(pc.is_null(flat(table[source.target]), nan_is_null=True))
+    notes = list(raw.notes)
+    missing = np.asarray(pc.is_null(flat(table[raw.target]), nan_is_null=True))
     if missing.any():
-        notes.append(f"{int(missing.sum()):,} rows have no {source.target} and are left out.")
+        notes.append(f"{int(missing.sum()):,} rows have no {raw.target} and are left out.")
         table, held_out = table.filter(pa.array(~missing)), None if held_out is None else held_out[~missing]
     if table.num_rows < FEWEST_ROWS:
-        got = f"{table.num_rows} in {name}"
-        raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a {source.target}; got {got}")
-    target, classes, said = infer_target(source.target, table[source.target], source.task, missing=bool(missing.any()))
-    groups = None if source.group is None else _groups(table[source.group], source.group, held_out)
-    order = None if source.time is None else _order(table[source.time], source.time)
-    roles = {source.target: "target", source.group: "group", source.time: "time"}
-    columns = [
-        infer_column(column, table[column], categorical=column in categorical)
-        for column in table.column_names
-        if column not in roles
-    ]
-    used = [column for column in columns if column.data is not None]
+        got = f"{table.num_rows} in {raw.name}"
+        raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a {raw.target}; got {got}")
+    roles = read_roles(table, source, categorical, held_out, missing=bool(missing.any()))
+    used = [column for column in roles.columns if column.data is not None]
     if not used:
-        raise InputError(f"--data: expected a column to predict {source.target} from; got {_none_left(columns, name)}")
-    notes += [*said, *(note for column in columns for note in column.notes)]
-    ignored = [f"{column.name} ({column.detail})" for column in columns if column.data is None]
-    notes += [f"Columns that are not used: {_some(ignored)}."] if ignored else []
-    notes += _suspicions(used, target, classes, held_out)
+        left = _none_left(roles.columns, raw.name)
+        raise InputError(f"--data: expected a column to predict {raw.target} from; got {left}")
+    ignored = [f"{column.name} ({column.detail})" for column in roles.columns if column.data is None]
+    notes += [*roles.notes, *([f"Columns that are not used: {_some(ignored)}."] if ignored else [])]
+    notes += _suspicions(used, roles.target, roles.classes, held_out)
     if held_out is not None:
-        check_classes(target, classes, held_out)
-    features = _features(used)
-    dataset = Dataset(name, features, target, classes, "", groups, order, held_out, tuple(notes), ())
-    what = f"{len(classes)} classes: {_some(classes)}" if classes else f"{target.min():g} to {target.max():g}"
-    described = [(source.target, "target", what), *((one.name, one.kind, one.detail) for one in columns)]
-    described += [(column, role, "not used as input") for column, role in roles.items() if column and role != "target"]
-    described += [(column, "ignored", "dropped") for column in dict.fromkeys(source.drop)]
-    return replace(dataset, fingerprint=fingerprint(dataset), columns=tuple(described))
+        _check_classes(roles.target, roles.classes, held_out)
+    return Dataset(
+        raw.name,
+        _features(used),
+        roles.target,
+        roles.classes,
+        "",
+        roles.groups,
+        roles.order,
+        held_out,
+        tuple(notes),
+        tuple(_described(roles, source)),
+    )
+
+
+def _described(roles: Roles, source: DataSource) -> Iterator[tuple[str, str, str]]:
+    """Name, kind and detail of each column."""
+    low, high, classes = roles.target.min(), roles.target.max(), roles.classes
+    yield (
+        str(source.target),
+        "target",
+        f"{len(classes)} classes: {_some(classes)}" if classes else f"{low:g} to {high:g}",
+    )
+    for one in roles.columns:
+        yield one.name, one.kind, one.detail
+    for column, role in ((source.group, "group"), (source.time, "time")):
+        if column:
+            yield column, role, "not used as input"
+    for column in dict.fromkeys(source.drop):
+        yield column, "ignored", "dropped"
+
+
+def _of_arrays(raw: RawArrays, source: DataSource) -> Dataset:
+    import numpy as np
+    import pyarrow as pa
+
+    x, values, held_out = raw.features, arrow(raw.target), raw.held_out
+    missing = np.asarray(values.is_null(nan_is_null=True))
+    notes: tuple[str, ...] = ()
+    if missing.any():
+        notes = (f"{int(missing.sum()):,} rows have no target and are left out.",)
+        x, values = x[~missing], values.filter(pa.array(~missing))
+        held_out = None if held_out is None else held_out[~missing]
+    if len(x) < FEWEST_ROWS:
+        raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
+    numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
+    if held_out is not None:
+        _check_classes(numbers, classes, held_out)
+    return Dataset(raw.name, x, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
 
 
 def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:
@@ -126,43 +165,6 @@ def _joined(first: "pa.ChunkedArray", second: "pa.ChunkedArray") -> "pa.ChunkedA
     return pa.chunked_array([chunk for part in pair for chunk in part.cast(kind, safe=False).chunks], type=kind)
 
 
-def _groups(array: "pa.ChunkedArray", name: str, held_out: "np.ndarray | None") -> "np.ndarray":
-    import numpy as np
-
-    values = flat(array)
-    if values.null_count:
-        row = int(np.flatnonzero(np.asarray(values.is_null()))[0]) + 1
-        raise InputError(f"--group: expected a group in every row of {name}; got none in row {row}")
-    coded = values.dictionary_encode()
-    groups: np.ndarray = coded.indices.to_numpy().astype("int64")
-    if held_out is not None:
-        shared = np.intersect1d(groups[held_out], groups[~held_out])
-        if len(shared):
-            value = short(coded.dictionary[int(shared[0])].as_py())
-            raise InputError(f"--test: expected groups that --data does not have; got {value!r} of {name} in both")
-    return groups
-
-
-def _order(array: "pa.ChunkedArray", name: str) -> "np.ndarray":
-    """The place of each row in time, equal for equal times; the column holds dates or numbers."""
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
-
-    values = flat(array)
-    times = values.to_pandas()
-    if is_text(values.type):
-        numbers, dates = parse_numbers(times), parse_dates(times)
-        times = numbers if numbers.notna().sum() > dates.notna().sum() else dates
-    elif not (pa.types.is_date(values.type) or pa.types.is_timestamp(values.type)):
-        times = pd.to_numeric(times, errors="coerce")
-    if times.isna().any():
-        row = int(np.flatnonzero(times.isna())[0])
-        got = values[row].as_py()
-        raise InputError(f"--time: expected a date or a number in every row of {name}; got {got!r} in row {row + 1}")
-    return np.unique(times.to_numpy(), return_inverse=True)[1].astype("int64")
-
-
 def _suspicions(
     columns: list[Column], target: "np.ndarray", classes: tuple[str, ...], held_out: "np.ndarray | None"
 ) -> list[str]:
@@ -188,7 +190,7 @@ def _suspicions(
     return notes
 
 
-def check_classes(target: "np.ndarray", classes: tuple[str, ...], held_out: "np.ndarray") -> None:
+def _check_classes(target: "np.ndarray", classes: tuple[str, ...], held_out: "np.ndarray") -> None:
     """Raise InputError unless the held-out rows and the others are some, of the same classes."""
     import numpy as np
 

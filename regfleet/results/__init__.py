@@ -1,6 +1,6 @@
 """Results: atomic, content-addressed, readable with pandas alone; in a directory or an object store.
 
-    study.toml  provenance.json  regfleet.log  report.html  leaderboard.csv  trials.csv
+    study.toml  provenance.json  progress.json  regfleet.log  report.html  leaderboard.csv  trials.csv
     trials/part-*.parquet       one row per trial; columns: see TRIAL_FIELDS
     histories/part-*.parquet    one row per trial and epoch; columns: see HISTORY_FIELDS
 
@@ -9,9 +9,12 @@ disk and renamed; in an object store it is one object. A part of histories lands
 is the commit. Both have the same name, a hash of the keys they hold. Small parts are merged into larger ones.
 """
 
+from regfleet.results.parts import Problem
 from regfleet.results.place import Place
 from regfleet.results.places import claim, place_of
-from regfleet.results.reading import Results, load
+from regfleet.results.progress import Reporter, read_progress, reporting
+from regfleet.results.provenance import DataFacts, Provenance, RunFacts, read_provenance
+from regfleet.results.reading import Stored, load
 from regfleet.results.schema import CORRECT_COLUMNS, HISTORY_FIELDS, METRIC_COLUMNS, TRIAL_FIELDS
 from regfleet.results.store import Store
 
@@ -20,10 +23,18 @@ __all__ = [
     "HISTORY_FIELDS",
     "METRIC_COLUMNS",
     "TRIAL_FIELDS",
+    "DataFacts",
     "Place",
-    "Results",
+    "Problem",
+    "Provenance",
+    "Reporter",
+    "RunFacts",
     "Store",
+    "Stored",
     "claim",
     "load",
     "place_of",
+    "read_progress",
+    "read_provenance",
+    "reporting",
 ]

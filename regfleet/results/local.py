@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _OWN = {
     "study.toml",
+    "progress.json",
     "provenance.json",
     "regfleet.log",
     "report.html",
@@ -174,7 +175,7 @@ class LocalPlace(Place):
 
     def _take_back(self) -> None:
         """Leave nothing behind of a study that was refused before it began."""
-        for name in ("regfleet.log", LOCK, "study.toml"):
+        for name in ("regfleet.log", "progress.json", LOCK, "study.toml"):
             self.remove(name)
         for folder in (*FOLDERS, ""):
             with suppress(OSError):

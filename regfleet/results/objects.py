@@ -145,8 +145,8 @@ class ObjectPlace(Place):
                 yield
         except InputError:
             if new:
-                self.remove("study.toml")
-                self.remove("regfleet.log")
+                for name in ("study.toml", "regfleet.log", "progress.json"):
+                    self.remove(name)
             raise
         finally:
             with suppress(OSError):  # a lock that cannot be taken away gets stale
@@ -190,7 +190,11 @@ class ObjectPlace(Place):
         bucket = self.root.partition("/")[0]
         if self.filesystem.get_file_info(bucket).type == FileType.NotFound:
             raise InputError(f"--out: expected a bucket that exists; got {self.shown}, whose bucket is not there")
-        foreign = sorted(name for name in self.sizes("") if name != "regfleet.log" and not name.startswith(LOCK))
+        foreign = sorted(
+            name
+            for name in self.sizes("")
+            if name not in ("regfleet.log", "progress.json") and not name.startswith(LOCK)
+        )
         if foreign:
             raise InputError(f"--out: expected an empty or a results prefix; got {self.shown}, with {foreign[0]}")
         return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.results.schema import CORRECT_COLUMNS, METRIC_COLUMNS
 from regfleet.text import reason
@@ -24,6 +25,20 @@ REPEATED = ("key", *GROUPED)
 """Columns with few values: read as dictionaries, so that a value is held once."""
 THREADS = 8
 SKIPPED = (".tmp", ".torn")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that could not be used: a part that is ``torn`` or none of ours, or what is not read at all (``link``)."""
+
+    part: str
+    kind: Literal["torn", "link"]
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "link":
+            return f"{self.part} is a symbolic link or a folder, which is not followed"
+        return f"{self.part} is torn or not a part of results; its trials count as missing ({self.reason})"
 
 
 def part_name(keys: Iterable[str]) -> str:
@@ -85,7 +100,7 @@ def dictionaries(schema: pa.Schema) -> pa.Schema:
 
 
 def each_part(
-    place: Place, folder: str, read: Callable[[str], Any], problems: list[str], names: Iterable[str] | None = None
+    place: Place, folder: str, read: Callable[[str], Any], problems: list[Problem], names: Iterable[str] | None = None
 ) -> dict[str, Any]:
     """Name → what ``read`` makes of each part of a folder, in order of names; one that cannot be read is a problem.
 
@@ -98,7 +113,7 @@ def each_part(
         if part.endswith(SKIPPED):
             continue
         if size is None:
-            problems.append(f"{folder}/{part} is a symbolic link or a folder, which is not followed")
+            problems.append(Problem(f"{folder}/{part}", "link"))
         else:
             wanted.append(part)
 
@@ -113,9 +128,7 @@ def each_part(
     with ThreadPoolExecutor(THREADS) as pool:
         for part, got in zip(wanted, pool.map(attempt, wanted), strict=True):
             if isinstance(got, Exception):
-                problems.append(
-                    f"{folder}/{part} is torn or not a part of results; its trials count as missing ({reason(got)})"
-                )
+                problems.append(Problem(f"{folder}/{part}", "torn", reason(got)))
             else:
                 found[part] = got
     return found

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from regfleet.errors import ResultsError
-from regfleet.results.parts import REPEATED, dictionaries, each_part, open_part, read_groups
+from regfleet.results.parts import REPEATED, Problem, dictionaries, each_part, open_part, read_groups
 from regfleet.results.place import Place
 from regfleet.results.places import place_of
+from regfleet.results.provenance import Provenance, read_provenance
 from regfleet.results.schema import history_schema, trial_schema
 from regfleet.text import reason
 from regfleet.trials import HISTORY_COLUMNS
@@ -33,7 +33,7 @@ READINGS = 10
 
 
 @dataclass(frozen=True)
-class Results:
+class Stored:
     """What a directory holds. ``trials`` is a frame sorted by data set, variant and seed.
 
     ``problems`` names the files that could not be used and why; their trials count as missing.
@@ -41,7 +41,7 @@ class Results:
 
     place: Place
     trials: pd.DataFrame
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
     @property
     def path(self) -> Path | str:
@@ -84,7 +84,7 @@ class Results:
                     return read_groups(part, schema)
                 return _of(read_groups(part, schema, _groups(part, dataset, variants)), dataset, variants)
 
-        problems: list[str] = []
+        problems: list[Problem] = []
         tables = _settled(lambda: each_part(self.place, "histories", read, problems))
         new = next((problem for problem in problems if problem not in self.problems), None)
         if new:
@@ -94,13 +94,9 @@ class Results:
         return frame
 
     @cached_property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Provenance:
         """The content of provenance.json; empty when there is none."""
-        try:
-            found: dict[str, Any] = json.loads(self.place.text("provenance.json"))
-        except FileNotFoundError:
-            return {}
-        return found
+        return read_provenance(self.place)
 
     @property
     def finished(self) -> frozenset[str]:
@@ -115,7 +111,7 @@ class Results:
         return dict(zip(zip(medians["dataset"], medians["variant"], strict=True), medians["seconds"], strict=True))
 
 
-def load(path: str | Path | Place) -> Results:
+def load(path: str | Path | Place) -> Stored:
     """Read results from a directory, or from a URL with s3://, gs:// or file://.
 
     TRIAL_FIELDS and HISTORY_FIELDS say what each column of the two frames holds. A torn or foreign part is named in
@@ -140,11 +136,11 @@ def _settled(read: Callable[[], T]) -> T:
     raise ResultsError("expected parts that stay for a moment; got a directory where they go while they are read")
 
 
-def _load(place: Place) -> Results:
+def _load(place: Place) -> Stored:
     import pandas as pd
     import pyarrow as pa
 
-    problems: list[str] = []
+    problems: list[Problem] = []
     schema = trial_schema()
 
     def rows(name: str) -> pa.Table:
@@ -168,7 +164,7 @@ def _load(place: Place) -> Results:
     chosen = trials[whole].drop_duplicates("key").sort_values(["dataset", "variant", "seed"]).index
     tables.clear()
     table = table.take(pa.array(chosen))
-    return Results(place, pd.DataFrame(table.to_pandas(self_destruct=True)), tuple(problems))
+    return Stored(place, pd.DataFrame(table.to_pandas(self_destruct=True)), tuple(problems))
 
 
 def _groups(part: pq.ParquetFile, dataset: str, variants: Collection[str]) -> list[int]:

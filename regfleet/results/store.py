@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import ResultsError
 from regfleet.results.merging import merge
-from regfleet.results.parts import REPEATED, dictionaries, part_name, write_part
+from regfleet.results.parts import REPEATED, Problem, dictionaries, part_name, write_part
 from regfleet.results.place import Place
 from regfleet.results.places import place_of
 from regfleet.results.schema import history_schema, trial_row, trial_schema
@@ -72,17 +72,18 @@ class Store:
         except (OSError, ResultsError) as problem:
             log.warning("parts are left unmerged: %s", problem)
 
-    def set_aside(self, problems: Sequence[str]) -> list[str]:
+    def set_aside(self, problems: Sequence[Problem]) -> list[str]:
         """Rename our own parts that cannot be read, so that each is named once; says what was done with each file."""
-        said = []
+        done = []
         for problem in problems:
-            part = problem.split(" ", 1)[0]
-            torn = part.rpartition("/")[2].startswith("part-") and " is torn " in problem
-            aside = part.removesuffix(".parquet") + ".torn"
-            if torn:
-                self.place.move(part, aside)
-            said.append(f"{problem}; {'set aside as ' + aside.rpartition('/')[2] if torn else 'left where it is'}")
-        return said
+            folder, _, name = problem.part.rpartition("/")
+            if problem.kind == "torn" and name.startswith("part-"):
+                aside = name.removesuffix(".parquet") + ".torn"
+                self.place.move(problem.part, f"{folder}/{aside}")
+                done.append(f"{problem}; set aside as {aside}")
+            else:
+                done.append(f"{problem}; left where it is")
+        return done
 
 
 def _histories(outcomes: Sequence[Outcome]) -> pa.Table:

@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from regfleet.analysis.summary import Detection
-from regfleet.concluding.judge import analyse, read_results
-from regfleet.data import load_dataset, parse_split
+from regfleet.concluding.judge import judge, read_results
+from regfleet.data import load_dataset
 from regfleet.errors import InputError
 from regfleet.planning.plan import make_plan
+from regfleet.planning.resolved import Resolved
 from regfleet.planning.schedule import Schedule
 from regfleet.report.shown import shown
-from regfleet.results import Results
-from regfleet.settings import Study
+from regfleet.results import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ def forecast(directory: str | Path, effect: float, workers: int | None = None) -
 
     if not 0 < effect < math.inf:
         raise InputError(f"--detect: expected a number above 0; got {effect:g}")
-    study, results = read_results(directory)
-    settings, found = study.analysis.settings(), {}
-    summary = analyse(study, results).summary
+    resolved, results = read_results(directory)
+    found: dict[str, dict[str, Detection]] = {}
+    summary = judge(resolved, results).summary
     for data in summary.datasets:
         labels = {row.name: row.label for row in shown(data)}
-        found[data.dataset] = {labels[name]: one for name, one in detections(data, settings, effect).items()}
+        found[data.dataset] = {labels[name]: one for name, one in detections(data, resolved.settings, effect).items()}
     every = [one for by_label in found.values() for one in by_label.values()]
     if not every:
         raise InputError(f"{directory}: expected two finished seeds of a variant and its control; got fewer")
@@ -74,17 +74,16 @@ def forecast(directory: str | Path, effect: float, workers: int | None = None) -
     seeds = max((one.seeds for one in every if one.seeds is not None), default=None)
     if seeds is None:
         return Forecast(effect, pilot, found, None, count)
-    return _planned(Forecast(effect, pilot, found, seeds, count), seeds, study, results)
+    return _planned(Forecast(effect, pilot, found, seeds, count), seeds, resolved, results)
 
 
-def _planned(bare: Forecast, seeds: int, study: Study, results: Results) -> Forecast:
+def _planned(bare: Forecast, seeds: int, resolved: Resolved, results: Stored) -> Forecast:
     """``bare`` with the trials of ``seeds`` that the results lack."""
+    study = resolved.study
     # Looks are planned before the first seed, so results with looks cannot be added to.
     out = f"{results.path}-{seeds}" if study.adds_seeds else results.path
-    wanted = study.model_copy(update={"seeds": tuple(sorted({*study.seeds, *range(seeds)}))})
-    plan = make_plan(
-        wanted, parse_split(study.split), {name: load_dataset(source) for name, source in study.sources().items()}
-    )
+    datasets = {name: load_dataset(source) for name, source in study.sources().items()}
+    plan = make_plan(resolved.with_seeds(tuple(sorted({*study.seeds, *range(seeds)}))), datasets)
     missing = plan.without(() if study.adds_seeds else results.finished)
     schedule = Schedule(missing, bare.workers, results.seconds_per_trial())
     seconds, chunks = schedule.seconds_left(bare.workers) or 0.0, 0

@@ -13,7 +13,9 @@ from regfleet.data import cut, load_dataset, parse_split, split_rows
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric
-from regfleet.planning.plan import Plan, make_plan, problems
+from regfleet.planning.plan import Plan, make_plan
+from regfleet.planning.resolved import Resolved, data_facts, resolve
+from regfleet.planning.variants import problems
 from regfleet.running.logs import log_to
 from regfleet.settings import Study
 from regfleet.settings.values import ModelSpec, SplitSpec
@@ -35,17 +37,20 @@ NOTHING = Given()
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study that can run: ``study`` names its metric and its model's layers; ``models`` and ``base`` are its own."""
+    """A study that can run, with its data in memory; ``models``, by data set, and ``base`` are of the user's own."""
 
-    study: Study
-    split: SplitSpec
+    resolved: Resolved
     datasets: Mapping[str, Dataset]
     models: Mapping[str, ModelSpec]
     base: Base | None
 
-    def plan(self, study: Study) -> Plan:
-        """The plan of ``study``, which is this one but for its seeds."""
-        return make_plan(study, self.split, self.datasets, self.models)
+    def plan(self) -> Plan:
+        """The trials of the study."""
+        return make_plan(self.resolved, self.datasets, self.models)
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> Prepared:
+        """The same over ``seeds``."""
+        return replace(self, resolved=self.resolved.with_seeds(seeds))
 
 
 def check(study: Study, *, sources: bool = True) -> None:
@@ -93,7 +98,8 @@ def prepare(
             raise InputError(f"model.fingerprints: {said}; got another {found.source}. Take the line out to study it")
         study = study.with_model(layers, prints)
     check(study, sources=False)
-    return Prepared(study, split, datasets, models, base)
+    facts = {name: data_facts(dataset, split) for name, dataset in datasets.items()}
+    return Prepared(resolve(study, facts), datasets, models, base)
 
 
 def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:

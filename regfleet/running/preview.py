@@ -7,19 +7,18 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.data import cut, split_meaning
-from regfleet.planning.plan import looks_of
 from regfleet.planning.schedule import Schedule
 from regfleet.results import load, place_of
 from regfleet.running.prepare import Prepared, check, prepare
 from regfleet.techniques.recipe import Recipe
 
 if TYPE_CHECKING:
-    from regfleet.data.dataset import Dataset, Sets
+    from regfleet.data.dataset import Sets
+    from regfleet.planning.resolved import Resolved
     from regfleet.settings import Study
     from regfleet.trials import Chunk
 
@@ -83,11 +82,11 @@ def preview(
     check(study)
     ready, place = prepare(study, note=note), place_of(out)
     results = load(place) if place.exists("study.toml") else None
-    plan, count = ready.plan(ready.study), workers or len(os.sched_getaffinity(0))
+    resolved, plan, count = ready.resolved, ready.plan(), workers or len(os.sched_getaffinity(0))
     missing = {
         (group.dataset, group.variant.name): group for group in plan.without(results.finished if results else ())
     }
-    sets = {name: cut(dataset, ready.split, 0) for name, dataset in ready.datasets.items()}
+    sets = {name: cut(dataset, resolved.split, 0) for name, dataset in ready.datasets.items()}
     weights = {name: _weights(ready, name, each) for name, each in sets.items()}
     known = results.seconds_per_trial() if results else {}
     rough = {
@@ -99,7 +98,7 @@ def preview(
     while chunk := schedule.next():
         key = (chunk.dataset, chunk.variant.name)
         chunks[key] = chunks.get(key, 0) + 1
-    labels = {variant.name: variant.label for variant in plan.variants}
+    labels = {variant.name: variant.label for variant in resolved.variants}
     rows = tuple(
         PreviewRow(
             group.dataset,
@@ -117,33 +116,21 @@ def preview(
     )
     return Preview(
         rows,
-        _seeds(ready),
-        str(ready.study.analysis.metric),
+        _seeds(resolved),
+        str(resolved.study.analysis.metric),
         count,
         sum(each.values()) / count,
         bool(known),
         count * (WORKER_BYTES + 16 * max(weights.values())) + sum(_bytes(one) for one in sets.values()) * (count + 1),
-        tuple(f"{name}: {split_meaning(ready.split, dataset)}" for name, dataset in ready.datasets.items()),
+        tuple(f"{name}: {split_meaning(resolved.split, dataset)}" for name, dataset in ready.datasets.items()),
     )
 
 
-def _seeds(ready: Prepared) -> str:
-    study = ready.study
-    if not study.adds_seeds:
-        return f"{len(study.seeds)} seeds"
-    looks = {
-        name: looks_of(study, *_counts(dataset, ready), fixed_test=dataset.fixed_test)
-        for name, dataset in ready.datasets.items()
-    }
-    said = "; ".join(f"{name}: {', '.join(map(str, found))}" for name, found in looks.items())
-    return f"seeds until the answer is clear, looking at {said}; the table counts the last look"
-
-
-def _counts(dataset: Dataset, ready: Prepared) -> tuple[int, int]:
-    from regfleet.data import row_counts
-
-    n_train, _, n_test = row_counts(dataset, ready.split)
-    return n_train, n_test
+def _seeds(resolved: Resolved) -> str:
+    if not resolved.study.adds_seeds:
+        return f"{len(resolved.study.seeds)} seeds"
+    looks = "; ".join(f"{name}: {', '.join(map(str, planned))}" for name, planned in resolved.looks.items())
+    return f"seeds until the answer is clear, looking at {looks}; the table counts the last look"
 
 
 def _weights(ready: Prepared, name: str, sets: Sets) -> int:
@@ -152,10 +139,9 @@ def _weights(ready: Prepared, name: str, sets: Sets) -> int:
     if ready.base:
         from regfleet.models import build
 
-        recipe = Recipe(ready.models[name], ready.study.training.settings(), base=ready.base)
+        recipe = Recipe(ready.models[name], ready.resolved.study.training.settings(), base=ready.base)
         return int(build(recipe, inputs, outputs, sets.task).count_params())
-    widths = [math.prod(inputs), *ready.study.model.spec().hidden, outputs]
-    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+    return ready.resolved.model.weights(math.prod(inputs), outputs)
 
 
 def _rough(group: Chunk, sets: Sets, weights: int) -> float:

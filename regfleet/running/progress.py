@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from regfleet.metrics import METRICS
-from regfleet.running.run import Watch
+from regfleet.running.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,14 +87,14 @@ class Progressing(Watch):
         else:
             self._screen.print(f"starting workers for {self._total} trials", markup=False)
 
-    def extend(self, planned: Mapping[str, int], said: Sequence[str]) -> None:
+    def extend(self, planned: Mapping[str, int], reasons: Sequence[str]) -> None:
         """Say what a look gave and count the trials that it asks for."""
         grown = sum(planned.values()) - self._total
         self._planned, self._total = planned, self._total + grown
         self._bar.update(self._task, total=self._total)
         if self._quiet:
             return
-        for sentence in said:
+        for sentence in reasons:
             self._screen.print(sentence, markup=False, soft_wrap=True)
         if grown and not self._live:
             self._screen.print(f"{grown} more trials", markup=False)

@@ -5,10 +5,12 @@ import platform
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from regfleet.results import DataFacts, Provenance, RunFacts
 from regfleet.text import masked
 
 _PACKAGES = (
@@ -25,37 +27,43 @@ _PACKAGES = (
 )
 
 
-def provenance(
-    before: Mapping[str, Any],
-    *,
-    command: str,
-    data: Mapping[str, Mapping[str, Any]],
-    fleet: str,
-    started: float,
-    seconds: float,
-    trained: int,
-) -> dict[str, Any]:
-    """The content of provenance.json: what holds now, and one entry per run that trained something.
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a run began, in seconds since the epoch, and how long it takes by a clock that nobody sets."""
 
-    ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``started`` is in
-    seconds since the epoch, ``seconds`` is how long the run took by a clock that nobody sets.
+    started: float = field(default_factory=time.time)
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self.begun
+
+
+def provenance(
+    before: Provenance, *, command: str, data: Mapping[str, DataFacts], fleet: str, clock: Clock, trained: int
+) -> Provenance:
+    """What holds now, and one more entry for a run that trained something.
+
+    ``before`` is the directory's content so far; ``data`` what is to be known of each data set.
     """
-    run = {
-        "command": masked(command),
-        "fleet": masked(fleet),
-        "host": platform.node(),
-        "started": _utc(started),
-        "finished": _utc(started + seconds),
-        "seconds": round(seconds, 1),
-        "trials": trained,
-    }
-    return {
-        "versions": {"python": platform.python_version()} | _versions(),
-        "hardware": _hardware(),
-        "commit": git_commit(Path.cwd()),
-        "data": dict(data),
-        "runs": [*before.get("runs", []), *([run] if trained else [])],
-    }
+    seconds = clock.seconds
+    run = RunFacts(
+        command=masked(command),
+        fleet=masked(fleet),
+        host=platform.node(),
+        started=_utc(clock.started),
+        finished=_utc(clock.started + seconds),
+        seconds=round(seconds, 1),
+        trials=trained,
+    )
+    return Provenance(
+        versions={"python": platform.python_version()} | _versions(),
+        hardware=_hardware(),
+        commit=git_commit(Path.cwd()),
+        data=dict(data),
+        runs=(*before.runs, *([run] if trained else [])),
+    )
 
 
 def git_commit(directory: Path) -> str | None:

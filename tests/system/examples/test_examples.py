@@ -9,7 +9,7 @@ import pytest
 from support import ROOT
 
 import regfleet
-from regfleet.planning.plan import problems
+from regfleet.planning.variants import problems
 from regfleet.settings import open_study_file, read_study
 
 FOLDER = ROOT / "examples"

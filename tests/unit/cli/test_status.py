@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from regfleet.planning.plan import resolve_variants
+from regfleet.planning.variants import resolve_variants
 from regfleet.results import Store, claim
 from regfleet.running.logs import log_to
 from regfleet.trials import Outcome, Trial

@@ -8,7 +8,8 @@ import pytest
 from regfleet.data import SPLITS
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
-from regfleet.planning.plan import looks_of, make_plan, resolve_variants
+from regfleet.planning.plan import looks_of, make_plan
+from regfleet.planning.variants import resolve_variants
 from regfleet.settings import read_study
 from regfleet.settings.values import ModelSpec
 

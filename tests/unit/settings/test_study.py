@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from regfleet.data import BUILTIN
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
-from regfleet.planning.plan import problems
+from regfleet.planning.variants import problems
 from regfleet.settings import (
     commented,
     merge,

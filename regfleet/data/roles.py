@@ -1,10 +1,13 @@
-"""What is to be predicted: classes or numbers, seen from the target's values."""
+"""What the columns of a table are for: the target, groups, time, and the input that is left."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import LARGEST, flat, is_text, parse_numbers, short
+from regfleet.data.columns import Column, infer_column
+from regfleet.data.values import LARGEST, flat, is_text, parse_dates, parse_numbers, short
 from regfleet.errors import InputError
-from regfleet.settings.values import Task
+from regfleet.settings.values import DataSource, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +17,45 @@ MAX_INTEGER_CLASSES = 20
 """Whole numbers with more values than that are a quantity, unless the task says otherwise."""
 
 Target = tuple["np.ndarray", tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Roles:
+    """A table's columns by what they are for, as `Dataset` holds them; ``columns`` are the input, ignored ones too.
+
+    ``notes`` say what was assumed.
+    """
+
+    target: "np.ndarray"
+    classes: tuple[str, ...]
+    groups: "np.ndarray | None"
+    order: "np.ndarray | None"
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...]
+
+
+def read_roles(
+    table: "pa.Table",
+    source: DataSource,
+    categorical: Collection[str],
+    held_out: "np.ndarray | None",
+    *,
+    missing: bool,
+) -> Roles:
+    """The columns of ``table``, all of whose rows have a target; ``missing`` says that some had none.
+
+    Raises InputError naming the flag when a column cannot be what it is said to be.
+    """
+    name = str(source.target)
+    target, classes, notes = infer_target(name, table[name], source.task, missing=missing)
+    groups = None if source.group is None else _groups(table[source.group], source.group, held_out)
+    order = None if source.time is None else _order(table[source.time], source.time)
+    columns = tuple(
+        infer_column(column, table[column], categorical=column in categorical)
+        for column in table.column_names
+        if column not in (name, source.group, source.time)
+    )
+    return Roles(target, classes, groups, order, columns, (*notes, *(note for one in columns for note in one.notes)))
 
 
 def infer_target(name: str, array: "pa.ChunkedArray", task: Task | None, *, missing: bool = False) -> Target:
@@ -76,3 +118,40 @@ def _classes(name: str, values: "np.ndarray") -> Target:
         raise InputError(f"{msg} of {name}")
     names = tuple(str(int(value)) if isinstance(value, float) and value % 1 == 0 else str(value) for value in found)
     return codes.astype("int64"), names, ()
+
+
+def _groups(array: "pa.ChunkedArray", name: str, held_out: "np.ndarray | None") -> "np.ndarray":
+    import numpy as np
+
+    values = flat(array)
+    if values.null_count:
+        row = int(np.flatnonzero(np.asarray(values.is_null()))[0]) + 1
+        raise InputError(f"--group: expected a group in every row of {name}; got none in row {row}")
+    coded = values.dictionary_encode()
+    groups: np.ndarray = coded.indices.to_numpy().astype("int64")
+    if held_out is not None:
+        shared = np.intersect1d(groups[held_out], groups[~held_out])
+        if len(shared):
+            value = short(coded.dictionary[int(shared[0])].as_py())
+            raise InputError(f"--test: expected groups that --data does not have; got {value!r} of {name} in both")
+    return groups
+
+
+def _order(array: "pa.ChunkedArray", name: str) -> "np.ndarray":
+    """The place of each row in time, equal for equal times; the column holds dates or numbers."""
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    values = flat(array)
+    times = values.to_pandas()
+    if is_text(values.type):
+        numbers, dates = parse_numbers(times), parse_dates(times)
+        times = numbers if numbers.notna().sum() > dates.notna().sum() else dates
+    elif not (pa.types.is_date(values.type) or pa.types.is_timestamp(values.type)):
+        times = pd.to_numeric(times, errors="coerce")
+    if times.isna().any():
+        row = int(np.flatnonzero(times.isna())[0])
+        got = values[row].as_py()
+        raise InputError(f"--time: expected a date or a number in every row of {name}; got {got!r} in row {row + 1}")
+    return np.unique(times.to_numpy(), return_inverse=True)[1].astype("int64")

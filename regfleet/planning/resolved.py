@@ -1,0 +1,106 @@
+"""A study with all that follows from it and from its data, worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from regfleet.analysis import planned_looks
+from regfleet.data import parse_split, row_counts, split_meaning, stratifies
+from regfleet.errors import ResultsError
+from regfleet.planning.variants import resolve_variants
+from regfleet.results import DataFacts
+from regfleet.settings.values import AnalysisSettings, ModelSpec, SplitSpec, Variant
+
+if TYPE_CHECKING:
+    from regfleet.data.dataset import Dataset
+    from regfleet.settings import Study
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a study means: its model, split, variants with their controls, what the analysis is asked, its data.
+
+    ``data`` holds what is known of each data set, by name, and ``looks`` the numbers of seeds at which a study that
+    adds seeds looks at it; both lack a data set that was not read yet.
+    """
+
+    study: Study
+    model: ModelSpec
+    split: SplitSpec
+    variants: tuple[Variant, ...]
+    settings: AnalysisSettings
+    data: Mapping[str, DataFacts]
+    looks: Mapping[str, tuple[int, ...]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The canonical names of the variants."""
+        return tuple(variant.name for variant in self.variants)
+
+    @property
+    def class_shares(self) -> dict[str, tuple[float, ...]]:
+        """Data set → shares of its classes, where they are known."""
+        return {name: facts.class_shares for name, facts in self.data.items() if facts.class_shares}
+
+    def looks_at(self, dataset: str) -> tuple[int, ...]:
+        """The numbers of seeds at which ``dataset`` is looked at; raises ResultsError when its rows are not known."""
+        if dataset not in self.looks:
+            raise ResultsError(
+                f"provenance.json: expected the rows of {dataset}, which say when to look; got none. Run compare again"
+            )
+        return self.looks[dataset]
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> Resolved:
+        """The same study over ``seeds``."""
+        return replace(self, study=self.study.model_copy(update={"seeds": seeds}))
+
+
+def resolve(study: Study, data: Mapping[str, DataFacts]) -> Resolved:
+    """The study with what follows from it and from its ``data``.
+
+    Raises InputError for variants or a split that the study cannot have.
+    """
+    settings = study.analysis.settings()
+    return Resolved(
+        study=study,
+        model=study.model.spec(),
+        split=parse_split(study.split),
+        variants=resolve_variants(study),
+        settings=settings,
+        data=data,
+        looks={name: _looks(facts, settings) for name, facts in data.items() if facts.training_rows},
+    )
+
+
+def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
+    """What is to be known of a data set without reading it again."""
+    import numpy as np
+
+    n_train, n_validation, n_test = row_counts(dataset, split)
+    classes = len(dataset.classes)
+    return DataFacts(
+        sha256=dataset.fingerprint,
+        task=dataset.task,
+        rows=len(dataset.target),
+        training_rows=n_train,
+        validation_rows=n_validation,
+        test_rows=n_test,
+        fixed_test=dataset.fixed_test,
+        split=_meaning(split, dataset),
+        notes=dataset.notes,
+        rows_by_class=tuple(np.bincount(dataset.target, minlength=classes).tolist()) if classes else None,
+    )
+
+
+def _looks(facts: DataFacts, settings: AnalysisSettings) -> tuple[int, ...]:
+    redrawn = settings.scope == "new_data" and not facts.fixed_test
+    return planned_looks(facts.test_rows / facts.training_rows if redrawn else 0.0)
+
+
+def _meaning(split: SplitSpec, dataset: Dataset) -> str:
+    """What the split means for the interval, empty for sets drawn at random, which the report explains."""
+    special = dataset.fixed_test or split.folds or dataset.groups is not None
+    plain = not special and (not split.stratified or dataset.task == "regression" or stratifies(dataset, split))
+    return "" if plain else split_meaning(split, dataset)

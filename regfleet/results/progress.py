@@ -1,0 +1,105 @@
+"""progress.json: what a run has come to, for `regfleet status` in another process."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from regfleet.errors import StorageError
+from regfleet.text import masked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from regfleet.results.place import Place
+
+FILE = "progress.json"
+WINDOW_SECONDS = 600.0
+WRITE_SECONDS, PUT_SECONDS = 2.0, 30.0
+"""Between two writes to a folder, and to an object store."""
+TROUBLES = 5
+
+
+class Progress(BaseModel):
+    """The last run: where its trials run, its last warnings, and the trials that it kept.
+
+    ``kept`` are pairs of seconds since its start and trials kept then, those of the last ten minutes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    fleet: str = ""
+    troubles: tuple[str, ...] = ()
+    kept: tuple[tuple[float, int], ...] = ()
+
+    @property
+    def trials_per_second(self) -> float | None:
+        """Over the last ten minutes of the run; None before two chunks came."""
+        seconds = self.kept[-1][0] - self.kept[0][0] if self.kept else 0.0
+        return sum(count for _, count in self.kept[1:]) / seconds if seconds > 0 else None
+
+
+def read_progress(place: Place) -> Progress:
+    """What the last run wrote of itself; empty when it wrote nothing that can be read."""
+    try:
+        return Progress.model_validate_json(place.read(FILE))
+    except (OSError, ValidationError):
+        return Progress()
+
+
+class Reporter(logging.Handler):
+    """Writes the progress of a run, now and then and at its end; hears the warnings of its log."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(logging.WARNING)
+        self._place = place
+        self._every = PUT_SECONDS if place.local is None else WRITE_SECONDS
+        self._begun = self._written = time.monotonic()
+        self._fleet = ""
+        self._troubles: deque[str] = deque(maxlen=TROUBLES)
+        self._kept: deque[tuple[float, int]] = deque()
+
+    def runs(self, fleet: str) -> None:
+        """Trials run there."""
+        self._fleet = masked(fleet)
+        self.write()
+
+    def keep(self, trials: int) -> None:
+        """So many trials were kept."""
+        now = time.monotonic()
+        self._kept.append((round(now - self._begun, 3), trials))
+        while self._kept[-1][0] - self._kept[0][0] > WINDOW_SECONDS:
+            self._kept.popleft()
+        if now - self._written >= self._every:
+            self.write()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember a warning, with the time of day at which it came."""
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        self._troubles.append(masked(f"{when} {record.getMessage()}"))
+
+    def write(self) -> None:
+        """Write the file; a place without room for it costs the study nothing."""
+        self._written = time.monotonic()
+        text = Progress(fleet=self._fleet, troubles=tuple(self._troubles), kept=tuple(self._kept)).model_dump_json()
+        try:
+            self._place.write(FILE, text.encode())
+        except StorageError:
+            self._written += self._every
+
+
+@contextmanager
+def reporting(place: Place) -> Iterator[Reporter]:
+    """A reporter that hears regfleet's log until the end of the block."""
+    reporter, logger = Reporter(place), logging.getLogger("regfleet")
+    logger.addHandler(reporter)
+    try:
+        yield reporter
+    finally:
+        logger.removeHandler(reporter)
+        reporter.write()

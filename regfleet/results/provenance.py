@@ -1,0 +1,87 @@
+"""provenance.json: where results come from, and what is to be known of their data without reading it again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from regfleet.errors import ResultsError
+from regfleet.settings.values import Task
+from regfleet.text import one_line
+
+if TYPE_CHECKING:
+    from regfleet.results.place import Place
+
+
+FILE = "provenance.json"
+
+
+class _Facts(BaseModel):
+    """Fields that an earlier version did not write are empty; those that a later one added are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class DataFacts(_Facts):
+    """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification.
+
+    ``split`` says in words what the split means for the interval, empty for sets drawn at random.
+    """
+
+    sha256: str = ""
+    task: Task = "classification"
+    rows: int = 0
+    training_rows: int = 0
+    validation_rows: int = 0
+    test_rows: int = 0
+    fixed_test: bool = False
+    split: str = ""
+    notes: tuple[str, ...] = ()
+    rows_by_class: tuple[int, ...] | None = None
+
+    @property
+    def class_shares(self) -> tuple[float, ...]:
+        """The share of each class; empty where there are none or they are not known."""
+        return tuple(count / self.rows for count in self.rows_by_class or ())
+
+
+class RunFacts(_Facts):
+    """A run that trained something: times in UTC, ``seconds`` by a clock that nobody sets."""
+
+    command: str = ""
+    fleet: str = ""
+    host: str = ""
+    started: str = ""
+    finished: str = ""
+    seconds: float = 0.0
+    trials: int = 0
+
+
+class Provenance(_Facts):
+    """What holds of a results directory now, and one entry per run that trained something."""
+
+    versions: dict[str, str] = {}
+    hardware: dict[str, Any] = {}
+    commit: str | None = None
+    data: dict[str, DataFacts] = {}
+    runs: tuple[RunFacts, ...] = ()
+
+    def table(self) -> dict[str, Any]:
+        """The content of the file."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def json_text(self) -> str:
+        """The text of the file."""
+        return json.dumps(self.table(), indent=2) + "\n"
+
+
+def read_provenance(place: Place) -> Provenance:
+    """The provenance of a results directory, empty when there is none; raises ResultsError for any other content."""
+    try:
+        return Provenance.model_validate_json(place.text(FILE))
+    except FileNotFoundError:
+        return Provenance()
+    except ValidationError as problem:
+        raise ResultsError(f"{place.at(FILE)}: expected what regfleet wrote; got {one_line(problem)}") from None
