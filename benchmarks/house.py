@@ -133,7 +133,7 @@ def checkout(commit: str) -> Iterator[Path]:
         packed = subprocess.run(  # noqa: S603 - a commit is an argument of git, never of a shell
             ["git", "archive", commit],  # noqa: S607 - the git on the path
             cwd=ROOT,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             check=True,
         ).stdout
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
