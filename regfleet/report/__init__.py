@@ -1,8 +1,8 @@
 """The report: figures, page and exports, written from the analysis' records; nothing here computes a statistic."""
 
+from regfleet.report.context import fragment as summary_html
 from regfleet.report.gallery import export as export_figures
 from regfleet.report.gallery import figures as matplotlib_figures
-from regfleet.report.page import fragment as summary_html
 from regfleet.report.page import render, write
 
 __all__ = ["export_figures", "matplotlib_figures", "render", "summary_html", "write"]

@@ -69,7 +69,7 @@ class Conclusion:
 
     def _repr_html_(self) -> str:
         """The verdict and the leaderboard, as a notebook shows them."""
-        from regfleet.report.page import fragment
+        from regfleet.report.context import fragment
 
         return fragment(self.summary)
 

@@ -15,7 +15,7 @@ from regfleet.metrics import error_of
 from regfleet.report.figures.curves import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.shown import chosen, controls, ordered, shown
-from regfleet.report.templates import sentence
+from regfleet.report.templates import environment, sentence
 from regfleet.report.text import Scale, gap_scale, scale
 from regfleet.report.words import Chip, chip, gap_sentence
 from regfleet.text import capital
@@ -159,6 +159,12 @@ def section(
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
     )
+
+
+def fragment(summary: Summary) -> str:
+    """The verdict and the leaderboard as HTML without styles, for a notebook."""
+    sections = tuple(section(dataset, summary, "", {}, {}) for dataset in summary.datasets)
+    return environment().get_template("fragment.html.j2").render(sections=sections, unit=scale(summary.settings))
 
 
 def looks(summary: Summary) -> tuple[Look, ...]:

@@ -89,13 +89,6 @@ def render(found: Conclusion, templates: Path | None = None) -> str:
     )
 
 
-def fragment(summary: Summary) -> str:
-    """The verdict and the leaderboard as HTML without styles, for a notebook."""
-    sections = tuple(context.section(dataset, summary, "", {}, {}) for dataset in summary.datasets)
-    made = environment()
-    return made.get_template("fragment.html.j2").render(sections=sections, unit=scale(summary.settings))
-
-
 def title(summary: Summary, facts: StudyFacts) -> str:
     """The report's title: its question. Scores from elsewhere need not be about regularization."""
     what = "technique" if facts.foreign else "regularization"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from regfleet.report import render
-from regfleet.report.page import fragment
+from regfleet.report.context import fragment
 
 
 @pytest.fixture(scope="module")

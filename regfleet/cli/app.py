@@ -1,0 +1,91 @@
+"""The commands together, and how each of them may end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+import regfleet
+from regfleet.cli.analyze import analyze
+from regfleet.cli.compare import compare
+from regfleet.cli.doctor import doctor
+from regfleet.cli.init import init, schema
+from regfleet.cli.listing import datasets, techniques
+from regfleet.cli.options import say
+from regfleet.cli.plan import plan
+from regfleet.cli.publish import publish
+from regfleet.cli.report import report
+from regfleet.cli.show_model import show_model
+from regfleet.cli.status import status
+from regfleet.cli.submit import jobs, stop, submit
+from regfleet.errors import RegfleetError
+
+app = typer.Typer(
+    help="Which regularization technique really helps a Keras model on a data set, by how much, and how sure that is.",
+    epilog="Exit codes: 0 done; 1 done, but trials failed; 2 bad input; 3 interrupted or cluster lost, results kept.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (
+    compare,
+    init,
+    report,
+    status,
+    publish,
+    analyze,
+    plan,
+    show_model,
+    techniques,
+    datasets,
+    schema,
+    submit,
+    jobs,
+    stop,
+    doctor,
+):
+    app.command()(command)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"regfleet {regfleet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def _terminated(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is said in a line, with exit code 2 or 3."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = app(standalone_mode=False)
+    except RegfleetError as problem:
+        for line in str(problem).splitlines():
+            say(f"error: {line}")
+        code = problem.exit_code
+    except TyperException as problem:
+        say(f"error: {problem.format_message()}")
+        code = 2
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted")
+        code = 3
+    sys.stdout.flush()
+    sys.exit(code if isinstance(code, int) else 0)
