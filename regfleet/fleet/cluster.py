@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from regfleet import patience
 from regfleet.errors import FleetError
 from regfleet.fleet import worker
 from regfleet.fleet.joining import answers
@@ -14,12 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 log = logging.getLogger("regfleet.fleet")
-
-LOOK_SECONDS = 5.0
-ASK_SECONDS = 15.0
-SILENCE_SECONDS = 60.0
-HEAD_SECONDS = 35.0
-"""Ray ends the process of a driver whose head was lost for 60 s, whatever the driver does; we leave before."""
 
 
 class Cluster:
@@ -59,23 +54,26 @@ class Cluster:
         Raises FleetError when the head is lost, or nothing has run for as long as the user would wait.
         """
         now = time.monotonic()
-        if now - self._looked < LOOK_SECONDS:
+        if now - self._looked < patience.SECONDS.look:
             return
         self._looked = now
         if not answers(self._head):
             self._say(f"the head of the cluster at {self._head} does not answer")
-            if now - self._answered > HEAD_SECONDS:
+            if now - self._answered > patience.SECONDS.head:
                 msg = f"the head of the cluster at {self._head} has not answered for {now - self._answered:.0f} s"
                 raise FleetError(msg)
             return
         self._answered = now
         self._refresh()
-        lacking, silent = missing(), now - self._sign > SILENCE_SECONDS
+        lacking, silent = missing(), now - self._sign > patience.SECONDS.silence
         if lacking:
             self._say(f"waiting: no node of the cluster has {lacking}")
         elif silent:
-            self._say(f"waiting: no trial has begun for {SILENCE_SECONDS:.0f} s; other work may hold every CPU or GPU")
-        elif self._said and now - self._sign < LOOK_SECONDS:
+            self._say(
+                f"waiting: no trial has begun for {patience.SECONDS.silence:.0f} s; other work may hold every "
+                "CPU or GPU"
+            )
+        elif self._said and now - self._sign < patience.SECONDS.look:
             self._note("trials run again")
             self._said = ""
         if self._wait is not None and (lacking or silent) and now - self._sign > self._wait:
@@ -101,7 +99,7 @@ class Cluster:
         there = NodeAffinitySchedulingStrategy(node, soft=False)
         task = ray.remote(function).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
         try:
-            return ray.get(task.remote(*arguments), timeout=ASK_SECONDS)
+            return ray.get(task.remote(*arguments), timeout=patience.SECONDS.node)
         except RayError as problem:
             log.warning("node %s does not answer: %s", node[:8], type(problem).__name__)
             return None

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from regfleet import patience
 from regfleet.errors import FleetError, InputError
 from regfleet.fleet import gpus, joining, worker
 from regfleet.fleet.cluster import Cluster
@@ -25,12 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("regfleet.fleet")
 
-WAIT_SECONDS = 1.0
-AGAIN_SECONDS = 30.0
-LOST_SECONDS = 10.0
-"""What Ray says of a lost node's tasks comes within this time, or never."""
-TIMEOUT_SECONDS, TIMEOUT_TIMES = 600.0, 20.0
-"""The default limit for a trial: twenty times what such trials were seen to take, and ten minutes at least."""
+TIMES_EXPECTED = 20.0
+"""The default limit for a trial: twenty times what such trials were seen to take, and `Patience.trial` at least."""
 
 
 @contextmanager
@@ -196,7 +193,7 @@ class RayFleet:
             yield self._hear(stream, running, retries)
         for stream, task in list(running.items()):
             lost = self._cluster.lost_at(task.node)
-            if lost is None or time.monotonic() - lost < LOST_SECONDS:
+            if lost is None or time.monotonic() - lost < patience.SECONDS.loss:
                 continue
             if task.started:
                 del running[stream]
@@ -240,7 +237,12 @@ class RayFleet:
         for task in tasks:
             limit = self._limit(task, source)
             now = time.monotonic()
-            if task.started is None or limit is None or now - task.started < limit or now - task.asked < AGAIN_SECONDS:
+            if (
+                task.started is None
+                or limit is None
+                or now - task.started < limit
+                or now - task.asked < patience.SECONDS.overdue
+            ):
                 continue
             task.asked = now
             if self._cluster.end(task.pid, task.node):
@@ -254,7 +256,7 @@ class RayFleet:
         trials = math.ceil(len(chunk.trials) / stack) * stack
         if given is not None:
             return given * trials
-        return None if expected is None else max(TIMEOUT_SECONDS, TIMEOUT_TIMES * expected * trials)
+        return None if expected is None else max(patience.SECONDS.trial, TIMES_EXPECTED * expected * trials)
 
     def _missing(self) -> str:
         room = self.room
@@ -293,11 +295,11 @@ def _ready(streams: list[Any]) -> list[Any]:
     import ray
 
     if not streams:
-        time.sleep(WAIT_SECONDS)
+        time.sleep(patience.SECONDS.poll)
         return []
     ready, _ = ray.wait(streams, num_returns=len(streams), timeout=0)
     if not ready:
-        ready, _ = ray.wait(streams, timeout=WAIT_SECONDS)
+        ready, _ = ray.wait(streams, timeout=patience.SECONDS.poll)
     return list(ready)
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regfleet import patience
 from regfleet.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("regfleet.fleet")
 
-CONNECT_SECONDS = 5.0
 OBJECT_STORE_BYTES = 200_000_000
 DRIVER_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -112,7 +112,7 @@ def check_address(address: str) -> None:
     token = _token()
     answer = _answer(address, token)
     if answer == "no head":
-        msg = f"--address: expected a Ray head that answers within {CONNECT_SECONDS:g} s; got {address}"
+        msg = f"--address: expected a Ray head that answers within {patience.SECONDS.connect:g} s; got {address}"
         raise InputError(msg)
     if answer == "UNAUTHENTICATED":
         given = "another token" if token else "no token"
@@ -127,7 +127,7 @@ def answers(address: str) -> bool:
     """Whether anything listens at HOST:PORT."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        socket.create_connection((host, int(port)), timeout=patience.SECONDS.connect).close()
     except OSError:
         return False
     return True
@@ -151,13 +151,13 @@ def _answer(address: str, token: str | None) -> str:
     # A head speaks gRPC; to anything else that listens there, Ray itself would talk for minutes.
     with grpc.insecure_channel(address) as channel:
         try:
-            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
+            grpc.channel_ready_future(channel).result(timeout=patience.SECONDS.connect)
         except grpc.FutureTimeoutError:
             return "no head"
         ask = channel.unary_unary("/ray.rpc.NodeInfoGcsService/GetClusterId")
         metadata = [("authorization", f"Bearer {token}")] if token else None
         try:
-            ask(b"", timeout=CONNECT_SECONDS, metadata=metadata)
+            ask(b"", timeout=patience.SECONDS.connect, metadata=metadata)
         except grpc.RpcError as refusal:
             return str(refusal.code().name)
     return "OK"

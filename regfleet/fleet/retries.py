@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from regfleet import patience
 from regfleet.errors import FleetError
 from regfleet.trials import Chunk, Outcome
 
 MAX_ATTEMPTS = 3
 SPLIT_AFTER = 2
-MAX_UNSTARTED, MAX_PAUSE = 10, 60.0
-"""Workers that may go before they begin with a chunk, one that finds itself on another GPU say, and seconds between."""
+MAX_UNSTARTED = 10
+"""Workers that may go before they begin with a chunk, one that finds itself on another GPU say."""
 
 log = logging.getLogger("regfleet.fleet")
 
@@ -74,7 +75,7 @@ class Retries:
             raise FleetError(msg)
         # A worker that fails at once would otherwise eat up every attempt of the study in a second.
         again = replace(attempt, unstarted=times, apart=attempt.apart or memory)
-        self._later.append((time.monotonic() + min(2.0**attempt.unstarted, MAX_PAUSE), again))
+        self._later.append((time.monotonic() + min(2.0**attempt.unstarted, patience.SECONDS.retry), again))
 
     def lost(self, attempt: Attempt, reason: str, *, memory: bool = False) -> tuple[Outcome, ...]:
         """Queue the attempt again, or give its trial up.

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regfleet import patience
 from regfleet.fleet.retries import failures
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def gpu_memory() -> int | None:
     """Bytes of memory of this node's smallest GPU; None when its driver does not say."""
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patience.SECONDS.gpu, check=True)  # noqa: S603
         return min(int(line) for line in done.stdout.split()) * 2**20
     except (OSError, subprocess.SubprocessError, ValueError):
         return None

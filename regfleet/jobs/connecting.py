@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from regfleet import patience
 from regfleet.errors import FleetError, InputError
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-CONNECT_SECONDS = 5.0
 HOW_TO_GIVE_ONE = "put it into RAY_AUTH_TOKEN, or name its file in RAY_AUTH_TOKEN_PATH"
 
 
@@ -116,11 +116,11 @@ def _get(url: str, token: str | None) -> tuple[int, str]:
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=CONNECT_SECONDS) as reply:  # noqa: S310 - the same
+        with urllib.request.urlopen(request, timeout=patience.SECONDS.connect) as reply:  # noqa: S310 - the same
             return reply.status, reply.read(100_000).decode(errors="replace")
     except urllib.error.HTTPError as problem:
         return problem.code, ""
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "reason", None) or problem
-        msg = f"--address: expected a Ray head that answers within {CONNECT_SECONDS:g} s; got {url} ({reason})"
+        msg = f"--address: expected a Ray head that answers within {patience.SECONDS.connect:g} s; got {url} ({reason})"
         raise FleetError(msg) from None

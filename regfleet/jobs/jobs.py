@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from regfleet import patience
 from regfleet.errors import FleetError, InputError
 from regfleet.jobs.archive import Carried
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 LOST = "the connection to the cluster was lost ({}); a job that runs goes on"
 NAME = re.compile(r"\w[\w.-]{0,99}")
-STOP_SECONDS = 60
-"""A job that is stopped gets so long to write the report of what is finished and to send it back."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def start(
                     metadata=dict(metadata),
                     runtime_env={
                         "working_dir": str(folder),
-                        "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), **environment},
+                        "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": f"{patience.SECONDS.stop:.0f}", **environment},
                     },
                 )
         except RuntimeError as problem:

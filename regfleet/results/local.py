@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regfleet import patience
 from regfleet.errors import InputError, ResultsError, StorageError
 from regfleet.results.place import FOLDERS, LOCK, Place, blocks
 from regfleet.text import reason
@@ -29,8 +30,6 @@ _OWN = {
     LOCK,
     *FOLDERS,
 }
-LOCK_SECONDS = 0.5
-"""How long a second driver asks again: `status` holds the lock for an instant to see whether it is free."""
 
 
 class LocalPlace(Place):
@@ -183,7 +182,7 @@ class LocalPlace(Place):
 
 
 def _locked(descriptor: int) -> bool:
-    deadline = time.monotonic() + LOCK_SECONDS
+    deadline = time.monotonic() + patience.SECONDS.lock
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from regfleet import patience
 from regfleet.errors import InputError, ResultsError, StorageError
 from regfleet.results.place import LOCK, Place, blocks
 from regfleet.text import masked, reason
@@ -24,12 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("regfleet.results")
 
-REFRESH_SECONDS = 60.0
-STALE_SECONDS = 300.0
-SETTLE_SECONDS = 1.0
-LOG_SECONDS = 30.0
-CONNECT_SECONDS, REQUEST_SECONDS, ATTEMPTS = 2.0, 3.0, 2
-"""An endpoint that does not answer is said within ten seconds."""
+ATTEMPTS = 2
 _S3_FIELDS = {"endpoint_override", "scheme", "region", "access_key", "secret_key", "session_token"}
 
 
@@ -45,7 +41,7 @@ def object_place(url: str) -> ObjectPlace:
             return ObjectPlace(_s3(url, root.partition("/")[0]), root, shown)
         from pyarrow.fs import FileSystem
 
-        limit = "&".join(filter(None, (parts.query, "retry_limit_seconds=4")))
+        limit = "&".join(filter(None, (parts.query, f"retry_limit_seconds={patience.SECONDS.store_retry:g}")))
         return ObjectPlace(FileSystem.from_uri(parts._replace(query=limit).geturl())[0], root, shown)
     except (OSError, ValueError) as problem:
         raise InputError(f"--out: expected a bucket that answers; got {shown} ({masked(reason(problem))})") from None
@@ -69,8 +65,8 @@ def _s3(url: str, bucket: str) -> Any:
         given["region"] = os.environ.get("AWS_DEFAULT_REGION") or resolve_s3_region(bucket)
     return S3FileSystem(
         **given,
-        connect_timeout=CONNECT_SECONDS,
-        request_timeout=REQUEST_SECONDS,
+        connect_timeout=patience.SECONDS.store_connect,
+        request_timeout=patience.SECONDS.store_request,
         retry_strategy=AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
         allow_delayed_open=True,  # a small object is put in one request
     )
@@ -141,7 +137,7 @@ class ObjectPlace(Place):
             words = masked(reason(problem))
             raise InputError(f"--out: expected a bucket that can be written; got {self.shown} ({words})") from None
         try:
-            with _every(REFRESH_SECONDS, lambda: self._refresh(owner)):
+            with _every(patience.SECONDS.refresh, lambda: self._refresh(owner)):
                 yield
         except InputError:
             if new:
@@ -176,7 +172,7 @@ class ObjectPlace(Place):
                     seen = len(content)
 
             try:
-                with _every(LOG_SECONDS, put):
+                with _every(patience.SECONDS.log, put):
                     yield path
             finally:
                 put()
@@ -205,11 +201,12 @@ class ObjectPlace(Place):
             if held := self._rival(owner):
                 raise InputError(
                     f"--out: expected a place no other regfleet writes to; got {self.shown}, in use by process "
-                    f"{held['process']} on {held['host']}; one that died lets go after {STALE_SECONDS / 60:.0f} minutes"
+                    f"{held['process']} on {held['host']}; one that died lets go after "
+                    f"{patience.SECONDS.stale / 60:.0f} minutes"
                 )
             if step == "before":
                 self._refresh(owner)
-                time.sleep(SETTLE_SECONDS)
+                time.sleep(patience.SECONDS.settle)
         return owner
 
     def _refresh(self, owner: str) -> None:
@@ -228,7 +225,7 @@ class ObjectPlace(Place):
         if held["host"] == platform.node() and not Path(f"/proc/{held['process']}").exists():
             return False
         written = self.filesystem.get_file_info(self.path(LOCK)).mtime
-        return bool(written) and now() - written.timestamp() <= STALE_SECONDS
+        return bool(written) and now() - written.timestamp() <= patience.SECONDS.stale
 
     def _now(self) -> float:
         """Seconds since the epoch on the store's clock; this machine's may be wrong, or be set while we work."""

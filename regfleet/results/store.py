@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from regfleet import patience
 from regfleet.errors import ResultsError
 from regfleet.results.merging import merge
 from regfleet.results.parts import REPEATED, Problem, dictionaries, part_name, write_part
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("regfleet.results")
 
-PAUSES = (2.0, 10.0, 30.0)
-"""Seconds before a part is put into an object store again."""
 MERGE_EVERY = 64
 """Parts between two mergers."""
 
@@ -54,7 +53,7 @@ class Store:
 
     def _put(self, name: str, table: pa.Table) -> None:
         """Write a part; an object store that does not answer gets time to come back."""
-        for pause in PAUSES if self.place.local is None else ():
+        for pause in patience.SECONDS.store_pauses if self.place.local is None else ():
             try:
                 write_part(self.place, name, [table])
             except ResultsError as problem:

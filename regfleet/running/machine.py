@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from regfleet import patience
 from regfleet.errors import RegfleetError
 from regfleet.fleet import check_address
 from regfleet.jobs import ask
 from regfleet.results import place_of
 
 GB = 10**9
-START_SECONDS = 120.0
 WORKER_BYTES = 0.7 * GB
 """What a worker holds that has imported TensorFlow."""
 STORE_BYTES = 0.2 * GB
@@ -186,7 +186,7 @@ def gpus_here() -> list[str]:
     """The names of the GPUs that NVIDIA's driver lists; none without it."""
     try:
         command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        listed = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603 - fixed
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=patience.SECONDS.gpu, check=True)  # noqa: S603 - fixed
     except (OSError, subprocess.SubprocessError):
         return []
     return listed.stdout.split("\n")[:-1]
@@ -202,12 +202,12 @@ def _run(code: str) -> dict[str, Any]:
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
-            timeout=START_SECONDS,
+            timeout=patience.SECONDS.library,
             check=False,
             env=environment | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         )
     except subprocess.TimeoutExpired:
-        return {"problem": f"not ready after {START_SECONDS:.0f} s"}
+        return {"problem": f"not ready after {patience.SECONDS.library:.0f} s"}
     try:
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):

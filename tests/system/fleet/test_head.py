@@ -21,7 +21,7 @@ def test_a_lost_head_ends_the_study_with_what_is_done(cluster, driver, tmp_path)
     """The head is killed: the driver says so, reports what it has and ends with code 3, before Ray kills it."""
     study = ["--model", "16,8", "--epochs", "40", "-t", "l2@all", "--seeds", "2000", "--out", "out"]
     # A shorter patience than the 40 s of a real run.
-    patience = "from regfleet.fleet import cluster; cluster.HEAD_SECONDS = 5"
+    patience = "from regfleet import patience; patience.SECONDS = patience.Patience(head=5)"
     process = driver("compare", *study, "--address", cluster.address, setup=patience)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "out" / "trials").glob("part-*.parquet")) and time.monotonic() < deadline:

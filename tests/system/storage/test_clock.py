@@ -9,22 +9,24 @@ import time
 import pytest
 
 import regfleet
+from regfleet import patience
 from regfleet.errors import InputError
 from regfleet.results import place_of
 
 STUDY = ["compare", "--model", "16,8", "--epochs", "150", "-t", "l2@all", "--seeds", "130", "--workers", "2"]
 DRIVER = """
 from regfleet.cli import main
-from regfleet.results import objects
+from regfleet import patience
 # Lock and log are written all the time, as they would be in a long study.
-objects.REFRESH_SECONDS = objects.LOG_SECONDS = 0.3
+patience.SECONDS = patience.Patience(refresh=0.3, log=0.3)
 main()
 """
 CLAIM = """
 import sys
+from regfleet import patience
 from regfleet.errors import InputError
-from regfleet.results import objects, place_of
-objects.STALE_SECONDS, objects.SETTLE_SECONDS = float(sys.argv[2]), 0.0
+from regfleet.results import place_of
+patience.SECONDS = patience.Patience(stale=float(sys.argv[2]), settle=0.0)
 try:
     with place_of(sys.argv[1]).claim():
         print("claimed")
@@ -65,7 +67,7 @@ def test_a_clock_that_jumps_changes_nothing(url, python, clock, monkeypatch):
 
     The bucket stays claimed meanwhile.
     """
-    monkeypatch.setattr("regfleet.results.objects.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "SECONDS", patience.Patience(settle=0.0))
     _, set_clock = clock
     place = place_of(url)
     began = time.monotonic()

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 import regfleet
+from regfleet import patience
 from regfleet.concluding.judge import conclude
 from regfleet.concluding.status import status
 from regfleet.errors import InputError, ResultsError
+from regfleet.patience import Patience
 from regfleet.report.publish import publish
 from regfleet.results import Store, load, place_of
 from regfleet.running.logs import log_to
@@ -81,7 +83,7 @@ def test_a_report_is_written_published_and_watched_there(write, url, tmp_path):
 def test_a_store_that_comes_back_costs_nothing(planned, url, monkeypatch):
     """A bucket that refuses two writes in a row gets the part at the third; one that stays away ends the run."""
     study, plan, outcomes = planned
-    monkeypatch.setattr("regfleet.results.store.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(patience, "SECONDS", Patience(store_pauses=(0.0, 0.0)))
     store = Store(url, {variant.name: variant for variant in plan.variants})
     store.place.write("study.toml", study.toml().encode())
     true_write, refusals = store.place.write, [2]
@@ -115,7 +117,7 @@ def test_an_object_torn_on_its_way_is_named_and_set_aside(write, url):
 
 def test_a_bucket_is_claimed_by_one_driver(url, monkeypatch):
     """A second driver is told who writes; it may begin when the first has ended, died or gone silent."""
-    monkeypatch.setattr("regfleet.results.objects.SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "SECONDS", Patience(settle=0.05))
     first, second = place_of(url), place_of(url)
     assert not first.in_use()
     with first.claim():
@@ -123,7 +125,7 @@ def test_a_bucket_is_claimed_by_one_driver(url, monkeypatch):
         words = rf"in use by process {os.getpid()} on {platform.node()}; .* lets go after 5 minutes"
         with pytest.raises(InputError, match=words), second.claim():
             pass
-        monkeypatch.setattr("regfleet.results.objects.STALE_SECONDS", -1.0)
+        monkeypatch.setattr(patience, "SECONDS", Patience(stale=-1.0))
         assert not second.in_use()
     monkeypatch.undo()
     assert not second.in_use()
@@ -134,7 +136,7 @@ def test_a_bucket_is_claimed_by_one_driver(url, monkeypatch):
 
 def test_of_two_drivers_that_start_together_one_goes_on(url, monkeypatch):
     """A driver whose lock is overwritten while it waits gives way."""
-    monkeypatch.setattr("regfleet.results.objects.SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "SECONDS", Patience(settle=0.05))
     other = json.dumps({"owner": "x", "host": "elsewhere", "process": 1}).encode()
     place = place_of(url)
     true_sleep = time.sleep
@@ -146,8 +148,7 @@ def test_of_two_drivers_that_start_together_one_goes_on(url, monkeypatch):
 
 def test_the_lock_is_kept_fresh(url, monkeypatch):
     """While a driver works its lock is written again and again, unless somebody else took it."""
-    monkeypatch.setattr("regfleet.results.objects.SETTLE_SECONDS", 0.0)
-    monkeypatch.setattr("regfleet.results.objects.REFRESH_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "SECONDS", Patience(settle=0.0, refresh=0.05))
     place = place_of(url)
     with place.claim():
         place.remove(".lock")
@@ -160,7 +161,7 @@ def test_the_lock_is_kept_fresh(url, monkeypatch):
 
 def test_a_refused_study_leaves_nothing(url, monkeypatch):
     """Bad input found after the claim takes what was begun away again."""
-    monkeypatch.setattr("regfleet.results.objects.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "SECONDS", Patience(settle=0.0))
     place = place_of(url)
     claimed = place.claim()
     claimed.__enter__()
@@ -182,7 +183,7 @@ def test_somebody_elses_prefix_is_not_taken(url):
 
 def test_the_log_is_put_there_at_intervals_and_at_the_end(url, monkeypatch):
     """A reader of the bucket follows the log; a later run goes on where it ended, and secrets stay out of it."""
-    monkeypatch.setattr("regfleet.results.objects.LOG_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "SECONDS", Patience(log=0.05))
     place = place_of(url)
     with place.appending("regfleet.log") as path, log_to(path):
         logging.getLogger("regfleet").info("first, with secret_key=hunter2")
