@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow.fs import S3FileSystem
+from support import planning
 from support.outcomes import pretended
 
-from regfleet.data import SPLITS
 from regfleet.data.sources import load_builtin
-from regfleet.planning.plan import make_plan
 from regfleet.results import Store
 from regfleet.settings import read_study
 
@@ -88,7 +87,7 @@ def silent():
 def planned():
     """A study of two variants and four seeds of Iris, and the outcome of each of its trials; nothing is trained."""
     study = read_study({"seeds": [0, 1, 2, 3], "variant": [{"technique": "l2"}], "model": {"hidden": [8]}})
-    plan = make_plan(study, SPLITS[study.split], {"iris": load_builtin("iris")})
+    plan = planning.planned(study, {"iris": load_builtin("iris")})
     # How many of 30 test rows were right depends on the seed and the variant.
     rows = [20 + trial.seed + 3 * (trial.variant != "none") for trial in plan.trials]
     return study, plan, [pretended(*one, epochs=3) for one in zip(plan.trials, rows, strict=True)]
@@ -102,7 +101,7 @@ def write(planned):
     def into(place):
         with place.claim():
             place.write("study.toml", study.toml().encode())
-            store = Store(place, {variant.name: variant for variant in plan.variants})
+            store = Store(place, {group.variant.name: group.variant for group in plan.groups})
             for outcome in outcomes:
                 store.append([outcome])
         return store

@@ -84,7 +84,7 @@ def test_a_store_that_comes_back_costs_nothing(planned, url, monkeypatch):
     """A bucket that refuses two writes in a row gets the part at the third; one that stays away ends the run."""
     study, plan, outcomes = planned
     monkeypatch.setattr(patience, "SECONDS", Patience(store_pauses=(0.0, 0.0)))
-    store = Store(url, {variant.name: variant for variant in plan.variants})
+    store = Store(url, {group.variant.name: group.variant for group in plan.groups})
     store.place.write("study.toml", study.toml().encode())
     true_write, refusals = store.place.write, [2]
 

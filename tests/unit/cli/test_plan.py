@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from scipy import stats
+from support.planning import planned
 
 import regfleet
 from regfleet.planning.schedule import Schedule
@@ -63,16 +64,13 @@ def test_only_more_rows_can_show_a_point_on_iris(command, pilot):
 
 def test_the_planned_chunks_are_those_of_the_run(pilot):
     """The schedule that would run it hands out as many chunks as were planned."""
-    from regfleet.data import SPLITS, load_builtin
-    from regfleet.planning.plan import make_plan
+    from regfleet.data import load_builtin
     from regfleet.running.forecast import forecast
     from regfleet.settings import read_study
 
     plan = forecast(pilot, 0.045, workers=2)
     results = regfleet.load(pilot)
-    whole = make_plan(
-        read_study(FIELDS | {"seeds": str(plan.seeds)}), SPLITS["60/20/20"], {"iris": load_builtin("iris")}
-    )
+    whole = planned(read_study(FIELDS | {"seeds": str(plan.seeds)}), {"iris": load_builtin("iris")})
     schedule = Schedule(whole.without(results.finished), 2, results.seconds_per_trial())
     handed = []
     while chunk := schedule.next():

@@ -6,8 +6,7 @@ import logging
 import pytest
 
 from regfleet.planning.variants import resolve_variants
-from regfleet.results import Store, claim
-from regfleet.running.logs import log_to
+from regfleet.results import Store, claim, place_of, reporting
 from regfleet.trials import Outcome, Trial
 
 FIELDS = {"seeds": [0, 1, 2, 3], "variant": [{"technique": "l2"}], "model": {"hidden": [8]}}
@@ -47,17 +46,10 @@ def test_a_running_study_is_seen_and_not_held_up(command, half):
             pass
 
 
-def test_throughput_and_time_left_come_from_the_log(command, half):
+def test_throughput_and_time_left_come_from_the_last_run(command, half):
     """Forty trials in the twenty seconds after the first chunk are two a second; two missing ones take one second."""
-    (half / "regfleet.log").write_text(
-        "2026-01-01 10:00:00,000 INFO a run begins on far, process 7\n"
-        "2026-01-01 10:00:05,000 INFO kept 900 trials, 0 failed, in part-old.parquet\n"
-        "2026-01-02 10:00:00,000 INFO a run begins on far, process 8\n"
-        "2026-01-02 10:00:01,000 INFO trials run on Ray 2.60.0, 4 workers\n"
-        "2026-01-02 10:00:10,000 INFO kept 5 trials, 0 failed, in part-a.parquet\n"
-        "somebody else's chatter\n"
-        "2026-01-02 10:00:20,000 INFO kept 30 trials, 0 failed, in part-b.parquet\n"
-        "2026-01-02 10:00:30,000 INFO kept 10 trials, 1 failed, in part-c.parquet\n"
+    (half / "progress.json").write_text(
+        '{"fleet": "on Ray 2.60.0, 4 workers", "kept": [[10, 5], [20, 30], [30, 10]], "of a later version": 1}'
     )
     with claim(half):
         found = json.loads(command("status", half, "--json")[1])
@@ -68,14 +60,18 @@ def test_throughput_and_time_left_come_from_the_log(command, half):
     assert json.loads(command("status", half, "--json")[1])["seconds_left"] is None
 
 
-def test_the_last_retries_are_shown(command, half):
-    """What the log warns of in the last run is repeated, the newest five lines."""
+def test_the_last_warnings_are_shown(command, half):
+    """What the last run warned of is repeated, the newest five lines, without its secrets."""
     for count in (1, 7):
-        with log_to(half / "regfleet.log"):
+        with reporting(place_of(half)) as reporter:
+            reporter.runs("in this process")
+            reporter.keep(3)
             for number in range(count):
-                logging.getLogger("regfleet.fleet").warning("lost worker %d of 7", number)
+                logging.getLogger("regfleet.fleet").warning("lost worker %d of 7, token=hunter2", number)
     found = json.loads(command("status", half, "--json")[1])
-    assert [text.partition(" lost ")[2] for text in found["troubles"]] == [f"worker {n} of 7" for n in range(2, 7)]
+    told = [text.partition(" lost ")[2] for text in found["troubles"]]
+    assert told == [f"worker {n} of 7, token=***" for n in range(2, 7)]
+    assert (found["fleet"], found["trials_per_second"]) == ("in this process", None)
     assert found["troubles"][-1] in command("status", half)[1]
 
 

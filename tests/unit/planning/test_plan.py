@@ -4,12 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from support.planning import planned
 
 from regfleet.data import SPLITS
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
-from regfleet.planning.plan import looks_of, make_plan
+from regfleet.planning.resolved import resolve
 from regfleet.planning.variants import resolve_variants
+from regfleet.results import DataFacts
 from regfleet.settings import read_study
 from regfleet.settings.values import ModelSpec
 
@@ -67,8 +69,8 @@ def test_two_variants_with_one_label_are_refused():
 )
 def test_whatever_determines_a_result_is_in_its_key(change):
     """A study that differs in one such field shares no trial with another."""
-    keys = {trial.key for trial in make_plan(read_study({}), SPLIT, DATA).trials}
-    other = {trial.key for trial in make_plan(read_study(change), SPLIT, DATA).trials}
+    keys = {trial.key for trial in planned(read_study({}), DATA).trials}
+    other = {trial.key for trial in planned(read_study(change), DATA).trials}
     assert len(keys) == 100
     assert keys.isdisjoint(other)
 
@@ -76,18 +78,18 @@ def test_whatever_determines_a_result_is_in_its_key(change):
 def test_other_rows_or_another_split_give_other_keys():
     """The data set's content and the split are part of a key, the analysis is not."""
     study = read_study({})
-    keys = {trial.key for trial in make_plan(study, SPLIT, DATA).trials}
+    keys = {trial.key for trial in planned(study, DATA).trials}
     edited = {"iris": dataclasses.replace(DATA["iris"], fingerprint="other")}
-    assert keys.isdisjoint(trial.key for trial in make_plan(study, SPLIT, edited).trials)
-    assert keys.isdisjoint(trial.key for trial in make_plan(study, SPLITS["article"], DATA).trials)
+    assert keys.isdisjoint(trial.key for trial in planned(study, edited).trials)
+    assert keys.isdisjoint(trial.key for trial in planned(study.model_copy(update={"split": "article"}), DATA).trials)
     judged = read_study({"analysis": {"metric": "mse", "alpha": 0.2}})
-    assert keys == {trial.key for trial in make_plan(judged, SPLIT, DATA).trials}
+    assert keys == {trial.key for trial in planned(judged, DATA).trials}
 
 
 def test_more_seeds_keep_the_old_keys():
     """Ten of twenty seeds' trials are those of the ten-seed study."""
-    ten = {trial.key for trial in make_plan(read_study({"seeds": "10"}), SPLIT, DATA).trials}
-    plan = make_plan(read_study({"seeds": "20"}), SPLIT, DATA)
+    ten = {trial.key for trial in planned(read_study({"seeds": "10"}), DATA).trials}
+    plan = planned(read_study({"seeds": "20"}), DATA)
     assert sum(len(group.trials) for group in plan.without(ten)) == 100
     assert ten < {trial.key for trial in plan.trials}
 
@@ -106,7 +108,7 @@ def test_more_seeds_keep_the_old_keys():
 def test_what_a_gpu_may_stack(fields, rows, features, stack):
     """Networks on tables that are small, by weights and by weights times rows of an update, with the fast engine."""
     data = Dataset("made up", np.zeros((rows, *features)), np.arange(rows) % 2, ("a", "b"), "f")
-    plan = make_plan(read_study({"variant": [{"technique": "none"}]} | fields), SPLIT, {"made up": data})
+    plan = planned(read_study({"variant": [{"technique": "none"}]} | fields), {"made up": data})
     assert {group.stack for group in plan.groups} == {stack}
 
 
@@ -114,9 +116,9 @@ def test_a_study_that_adds_seeds_is_planned_to_its_last_look():
     """Ten times n_train / n_test seeds at most for new data, 160 about these rows; a limit holds per variant."""
     iris = {"iris": Dataset("iris", np.zeros((150, 2)), np.arange(150) % 3, ("a", "b", "c"), "f")}
     fields = {"seeds": "auto", "variant": [{"technique": "l2"}]}
-    plan = make_plan(read_study(fields), SPLIT, iris)
+    plan = planned(read_study(fields), iris)
     assert [len(group.trials) for group in plan.groups] == [30, 30]
-    wide = make_plan(read_study(fields | {"analysis": {"scope": "this_dataset"}}), SPLIT, iris)
+    wide = planned(read_study(fields | {"analysis": {"scope": "this_dataset"}}), iris)
     assert [len(group.trials) for group in wide.groups] == [160, 160]
     limited = plan.limited({"iris": {"none": 20, "l2(0.01)@all": 10}})
     assert [[trial.seed for trial in group.trials][-1] for group in limited.groups] == [19, 9]
@@ -155,15 +157,16 @@ def test_a_variant_with_training_settings_of_its_own_has_a_control_with_them():
 def test_a_fixed_test_set_needs_no_more_looks_for_its_size():
     """Seeds of a study on a fixed test set are independent: looks go on as for these rows alone."""
     study = read_study({"seeds": "auto"})
-    assert looks_of(study, 90, 30)[-1] == 30
-    assert looks_of(study, 90, 30, fixed_test=True)[-1] == 160
+    rows = DataFacts(training_rows=90, test_rows=30)
+    found = resolve(study, {"redrawn": rows, "fixed": rows.model_copy(update={"fixed_test": True})})
+    assert (found.looks_at("redrawn")[-1], found.looks_at("fixed")[-1]) == (30, 160)
 
 
 def test_models_of_ones_own_are_part_of_a_key():
     """Two models with the same layers and another fingerprint share no trial."""
     study = read_study({"model": {"source": "net:build", "layers": ["a", "b"]}, "variant": [{"technique": "l2@a"}]})
     keys = [
-        {trial.key for trial in make_plan(study, SPLIT, DATA, {"iris": model}).trials}
+        {trial.key for trial in planned(study, DATA, {"iris": model}).trials}
         for model in (
             ModelSpec((), (), "net:build", ("a", "b"), "one"),
             ModelSpec((), (), "net:build", ("a", "b"), "two"),

@@ -3,10 +3,10 @@
 from collections import defaultdict
 
 import numpy as np
+from support.planning import planned
 
 from regfleet.data import SPLITS
 from regfleet.data.dataset import Dataset
-from regfleet.planning.plan import make_plan
 from regfleet.planning.schedule import Schedule
 from regfleet.settings import read_study
 from regfleet.settings.values import ModelSpec
@@ -23,7 +23,7 @@ def outcomes_of(chunk, seconds, status="done", device="cpu", execution="graph"):
 
 def test_the_schedule_hands_out_every_trial_once():
     """Whatever was measured on the way, chunks partition the trials."""
-    plan = make_plan(read_study({"seeds": "37"}), SPLIT, DATA)
+    plan = planned(read_study({"seeds": "37"}), DATA)
     schedule, seen, random = Schedule(plan.groups, 2, {}), [], np.random.default_rng(0)
     while chunk := schedule.next():
         seen += [trial.key for trial in chunk.trials]
@@ -33,7 +33,7 @@ def test_the_schedule_hands_out_every_trial_once():
 
 def test_chunks_follow_the_measured_seconds():
     """The first chunk is one trial; then chunks of 0.5 s trials take about 10 s, and shrink towards the end."""
-    plan = make_plan(read_study({"seeds": "100"}), SPLIT, DATA)
+    plan = planned(read_study({"seeds": "100"}), DATA)
     schedule, sizes = Schedule(plan.groups, 2, {}), []
     while chunk := schedule.next():
         sizes.append(len(chunk.trials))
@@ -50,7 +50,7 @@ def on_gpu(execution):
 
 def test_a_gpu_gets_whole_stacks():
     """A worker that trains 32 side by side gets 32, 64 and so on, or all that is left; a CPU beside it does not."""
-    plan = make_plan(read_study({"seeds": "100"}), SPLIT, DATA)
+    plan = planned(read_study({"seeds": "100"}), DATA)
     schedule, sizes = Schedule(plan.groups, 2, {}), defaultdict(list)
     first = schedule.next(on_gpu=True)
     assert len(first.trials) == first.stack == 32
@@ -66,7 +66,7 @@ def test_a_gpu_gets_whole_stacks():
 
 def test_times_on_a_gpu_do_not_size_the_chunks_of_a_cpu():
     """Three hundredths of a second there and two seconds here are two expectations."""
-    plan = make_plan(read_study({"seeds": "400", "variant": [{"technique": "none"}]}), SPLIT, DATA)
+    plan = planned(read_study({"seeds": "400", "variant": [{"technique": "none"}]}), DATA)
     schedule = Schedule(plan.groups, 2, {})
     schedule.learn(outcomes_of(schedule.next(on_gpu=True), 0.03, **on_gpu(f"graph{STACKED}")))
     schedule.learn(outcomes_of(schedule.next(), 2.0))
@@ -77,7 +77,7 @@ def test_times_on_a_gpu_do_not_size_the_chunks_of_a_cpu():
 
 def test_whether_a_gpu_stacks_is_seen():
     """A failure of memory shrinks one group's chunks until its seeds are stacked again."""
-    plan = make_plan(read_study({"seeds": "400", "variant": [{"technique": "none"}]}), SPLIT, DATA)
+    plan = planned(read_study({"seeds": "400", "variant": [{"technique": "none"}]}), DATA)
     schedule = Schedule(plan.groups, 2, {})
     schedule.learn(outcomes_of(schedule.next(on_gpu=True), 2.0, **on_gpu("graph (one by one: no room)")))
     alone = schedule.next(on_gpu=True)
@@ -89,7 +89,7 @@ def test_whether_a_gpu_stacks_is_seen():
 def test_a_model_of_ones_own_shows_whether_it_is_stacked():
     """Its size is not known before it runs: a GPU gets one trial, and stacks once that was in one."""
     study = read_study({"model": {"source": "net:build", "layers": ["a"]}, "variant": [{"technique": "none"}]})
-    plan = make_plan(study, SPLIT, DATA, {"iris": ModelSpec((), (), "net:build", ("a",), "one")})
+    plan = planned(study, DATA, {"iris": ModelSpec((), (), "net:build", ("a",), "one")})
     schedule = Schedule(plan.groups, 2, {})
     first = schedule.next(on_gpu=True)
     assert (len(first.trials), first.stack) == (1, 32)
@@ -99,7 +99,7 @@ def test_a_model_of_ones_own_shows_whether_it_is_stacked():
 
 def test_failed_trials_say_nothing_about_the_time():
     """A trial that failed at once does not make the next chunk larger."""
-    plan = make_plan(read_study({}), SPLIT, DATA)
+    plan = planned(read_study({}), DATA)
     schedule = Schedule(plan.groups, 2, {})
     schedule.learn(outcomes_of(schedule.next(), 0.001, "failed"))
     assert not schedule.measured

@@ -26,7 +26,7 @@ def test_a_part_that_is_a_link_is_a_problem(store, outcome, outside):
     found = load(store.place)
     assert len(found.trials) == 0
     (problem,) = found.problems
-    assert problem == f"trials/{part.name} is a symbolic link or a folder, which is not followed"
+    assert str(problem) == f"trials/{part.name} is a symbolic link or a folder, which is not followed"
     assert store.set_aside(found.problems) == [f"{problem}; left where it is"]
     assert part.is_symlink()
 

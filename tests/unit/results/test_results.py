@@ -64,7 +64,7 @@ def test_a_torn_part_is_named_and_its_trials_are_missing(store, outcome, folder)
     results = load(store.place.local)
     assert len(results.trials) == len(results.finished) == 1
     (problem,) = results.problems
-    assert problem.startswith(f"{folder}/{part.name} is torn")
+    assert str(problem).startswith(f"{folder}/{part.name} is torn")
     (said,) = store.set_aside(results.problems)
     assert said.endswith(f"set aside as {part.stem}.torn")
     assert load(store.place.local).problems == ()
@@ -79,7 +79,7 @@ def test_a_foreign_file_is_named_and_left_alone(store, outcome):
     pd.DataFrame({"a": [1]}).to_parquet(foreign)
     results = load(store.place.local)
     assert len(results.trials) == 1
-    assert results.problems[0].startswith("trials/mine.parquet is torn or not a part of results")
+    assert str(results.problems[0]).startswith("trials/mine.parquet is torn or not a part of results")
     assert store.set_aside(results.problems) == [f"{results.problems[0]}; left where it is"]
     assert foreign.exists()
 

@@ -18,11 +18,11 @@ from sklearn.metrics import (
     roc_auc_score,
     root_mean_squared_error,
 )
+from support.planning import planned, resolved
 
 from regfleet import models, techniques
 from regfleet.data import SPLITS, cut, load_builtin, split_rows
 from regfleet.data.dataset import Dataset
-from regfleet.planning.plan import make_plan
 from regfleet.running.trial import run_chunk
 from regfleet.settings import read_study
 from regfleet.settings.values import ModelSpec, Training
@@ -55,12 +55,12 @@ ARTICLE = {
 def plan(engine="keras", **fields):
     """A plan of one seed on Iris with a network that trains in no time."""
     small = {"model": {"hidden": [8, 4], "activation": ["tanh"]}, "training": {"epochs": 2}, "seeds": "1"}
-    return make_plan(read_study(small | {"engine": engine} | fields), SPLIT, {"iris": IRIS})
+    return planned(read_study(small | {"engine": engine} | fields), {"iris": IRIS})
 
 
 def built(label):
     """The Keras model of one of the article's variants."""
-    study = make_plan(read_study({}), SPLIT, {"iris": IRIS})
+    study = resolved(read_study({}), {"iris": IRIS})
     variant = next(variant for variant in study.variants if variant.label == label)
     return models.build(techniques.recipe(study.model, variant.training, variant.techniques), (4,), 3)
 
@@ -118,8 +118,8 @@ def test_layers_that_are_shared_start_alike():
 def test_test_rows_appear_only_at_the_end(engine):
     """Poisoned test rows change no epoch, no weight and no best epoch: only the test scores."""
     study = plan(engine)
-    variant = study.variants[0]
-    recipe = techniques.recipe(study.model, variant.training, variant.techniques)
+    variant = study.groups[0].variant
+    recipe = techniques.recipe(study.groups[0].model, variant.training, variant.techniques)
     _, _, test = split_rows(IRIS, SPLIT, 0)
     poisoned = IRIS.features.copy()
     poisoned[test] = -1e6
@@ -139,8 +139,8 @@ def test_scores_are_those_of_scikit_learn_and_keras(engine):
     study = plan(engine)
     (outcome,) = run_chunk(study.groups[0], IRIS)
     assert outcome.status == "done", outcome.traceback
-    variant = study.variants[0]
-    recipe = techniques.recipe(study.model, variant.training, variant.techniques)
+    variant = study.groups[0].variant
+    recipe = techniques.recipe(study.groups[0].model, variant.training, variant.techniques)
     sets = cut(IRIS, SPLIT, 0)
     predicted = fit(recipe, sets, 0, engine, cache_key="scores").predictions["last"]["test"]
     truth = sets.test.y.argmax(1)
@@ -166,7 +166,7 @@ def test_scores_of_a_regression_are_in_units_of_the_target(engine):
     chunk = study.groups[-1]
     (outcome,) = run_chunk(chunk, DIABETES)
     assert outcome.status == "done", outcome.traceback
-    recipe = techniques.recipe(study.model, chunk.variant.training, chunk.variant.techniques)
+    recipe = techniques.recipe(study.groups[0].model, chunk.variant.training, chunk.variant.techniques)
     sets = cut(DIABETES, SPLIT, 0)
     _, _, test = split_rows(DIABETES, SPLIT, 0)
     predicted = fit(recipe, sets, 0, engine, cache_key="numbers").predictions["last"]["test"][:, 0]
@@ -209,8 +209,8 @@ def test_a_failing_trial_fails_alone(monkeypatch):
 def test_recipes_compose_in_the_order_written():
     """Dropout then batch norm behind one layer stand in that order, and the penalty moves no layer."""
     study = plan(variant=[{"technique": "l2@1+dropout(0.2)@1+batchnorm@1"}])
-    variant = study.variants[-1]
-    recipe = techniques.recipe(study.model, variant.training, variant.techniques)
+    variant = study.groups[-1].variant
+    recipe = techniques.recipe(study.groups[0].model, variant.training, variant.techniques)
     assert isinstance(recipe, Recipe)
     names = [layer.name for layer in models.build(recipe, (4,), 3).layers]
     assert names[1:] == ["dense_1", "dropout_after_dense_1", "batchnorm_after_dense_1", "dense_2", "output"]
@@ -253,7 +253,7 @@ OWN = ModelSpec((), (), source="own:model", layers=("mine",))
 def test_a_model_of_ones_own_is_trained(engine):
     """The chunk's model is the one that ``base`` makes, with the technique at its own layer."""
     study = plan(engine, variant=[{"technique": "l2"}])
-    variant = study.variants[-1]
+    variant = study.groups[-1].variant
     own = dataclasses.replace(variant, techniques=(dataclasses.replace(variant.techniques[0], place="mine"),))
     chunk = dataclasses.replace(study.groups[-1], variant=own, model=OWN)
     (outcome,) = run_chunk(chunk, IRIS, base=own_model)
@@ -324,7 +324,7 @@ def test_rows_of_another_shape_make_another_stack(on_gpu):
     table = pd.DataFrame({"size": np.arange(60) % 7 / 7.0, "kind": rare})
     data = Dataset("table", table, np.arange(60) % 2, ("no", "yes"), "table")
     fields = {"model": {"hidden": [4]}, "training": {"epochs": 2}, "seeds": "6", "variant": [{"technique": "none"}]}
-    (chunk,) = make_plan(read_study(fields), SPLIT, {"table": data}).groups
+    (chunk,) = planned(read_study(fields), {"table": data}).groups
     outcomes = on_gpu(chunk, data)
     assert len({cut(data, SPLIT, trial.seed).train.x.shape[1] for trial in chunk.trials}) > 1
     assert {outcome.execution for outcome in outcomes} == {f"graph{STACKED}"}
