@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from regfleet.settings import Study
 
 _HOME = {
-    "analyze": "foreign",
+    "analyze": "concluding.scores",
     "compare": "api",
     "HISTORY_FIELDS": "results",
     "Results": "api",
     "TRIAL_FIELDS": "results",
     "load": "api",
-    "Study": "study",
+    "Study": "settings",
 }
 __all__ = ["HISTORY_FIELDS", "TRIAL_FIELDS", "Results", "Study", "__version__", "analyze", "compare", "load"]
 

@@ -11,7 +11,7 @@ from regfleet.data.files import check_file, unique_names
 from regfleet.data.tables import FEWEST_ROWS, build_dataset, check_classes
 from regfleet.data.target import infer_target
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def from_arrays(
-    name: str, features: Any, target: Any = None, *, test: Any = None, source: DataSource | None = None
+    name: str, features: Any, target: Any = None, *, test: Any = None, source: Data | None = None
 ) -> Dataset:
     """The data set called ``name`` of an array or a frame.
 
@@ -29,11 +29,11 @@ def from_arrays(
         features: numbers (rows, columns) with NaN where missing, images (rows, …), or a frame (rows, columns).
         target: (rows,) classes or quantities; for a frame also the name of its column that holds them.
         test: the held-out (features, target), or a frame with the same columns.
-        source: columns to drop, categorical, group, time and the task, as `DataSource` says.
+        source: columns to drop, categorical, group, time and the task, as `Data` says.
 
     Raises InputError when they do not fit together.
     """
-    source = source or DataSource(name)
+    source = source or Data(location=name)
     target = source.target if target is None else target
     if target is None:
         raise InputError(f"--target: expected what is to be predicted in {name}; got none")
@@ -45,10 +45,10 @@ def from_arrays(
     if test is not None:
         x_test, y_test = test if isinstance(test, tuple) else (test, column)
         test = _table(x_test, y_test, column)[0]
-    return build_dataset(name, table, replace(source, target=column), test=test, notes=notes)
+    return build_dataset(name, table, source.model_copy(update={"target": column}), test=test, notes=notes)
 
 
-def load_npz(source: DataSource) -> Dataset:
+def load_npz(source: Data) -> Dataset:
     """The data set of an .npz file with arrays ``x`` and ``y``, and ``x_test`` and ``y_test`` if the test set is fixed.
 
     Nothing in the file is unpickled.
@@ -64,7 +64,7 @@ def load_npz(source: DataSource) -> Dataset:
     return from_mapping(Path(source.location).stem, arrays, source)
 
 
-def from_mapping(name: str, arrays: Any, source: DataSource) -> Dataset:
+def from_mapping(name: str, arrays: Any, source: Data) -> Dataset:
     """The data set of arrays by name: x and y (or data and target), x_test and y_test."""
     known = {str(key).lower(): value for key, value in arrays.items()}
     x, y = known.get("x", known.get("data")), known.get("y", known.get("target"))
@@ -76,7 +76,7 @@ def from_mapping(name: str, arrays: Any, source: DataSource) -> Dataset:
     return from_arrays(name, x, y, test=test, source=source)
 
 
-def _from_numbers(name: str, features: "np.ndarray", target: Any, test: Any, source: DataSource) -> Dataset:
+def _from_numbers(name: str, features: "np.ndarray", target: Any, test: Any, source: Data) -> Dataset:
     import numpy as np
     import pyarrow as pa
 

@@ -8,7 +8,6 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from regfleet.data.dataset import Dataset
 from regfleet.data.files import check_file, is_file, read_table, suffix
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError, RegfleetError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 from regfleet.text import masked, nearest, one_line, raised
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def _fingerprint(features: "np.ndarray", target: "np.ndarray") -> str:
 PREFIX = "openml:"
 
 
-def load_openml(source: DataSource) -> Dataset:
+def load_openml(source: Data) -> Dataset:
     """The data set ``openml:61`` or ``openml:iris``; its own target unless ``source`` names one.
 
     Raises InputError when there is none or it cannot be reached.
@@ -75,13 +74,13 @@ def load_openml(source: DataSource) -> Dataset:
             f"--data: expected a data set of OpenML, downloaded once; got {source.location}: {said}"
         ) from None
     target = source.target or next(iter(bunch.target_names), None)
-    return from_arrays(source.location, bunch.frame, source=replace(source, target=target))
+    return from_arrays(source.location, bunch.frame, source=source.model_copy(update={"target": target}))
 
 
 FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
 
 
-def load_function(source: DataSource) -> Dataset:
+def load_function(source: Data) -> Dataset:
     """The data set that ``package.module:function``, called without arguments, returns.
 
     It may return (features, target), (features, target, test features, test target), a frame, a mapping of arrays (of
@@ -102,7 +101,7 @@ def load_function(source: DataSource) -> Dataset:
     return _dataset(function, data, source)
 
 
-def _dataset(name: str, data: Any, source: DataSource) -> Dataset:
+def _dataset(name: str, data: Any, source: Data) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, tuple) and len(data) in {2, 4}:
@@ -146,7 +145,7 @@ def _blaming(location: str) -> Iterator[None]:
         raise InputError(f"--data: expected {location} to return data; got {said}{where}") from None
 
 
-def check_source(source: DataSource) -> None:
+def check_source(source: Data) -> None:
     """Raise InputError for what can be seen to be wrong without reading any row."""
     place = source.location
     _check_flags(source)
@@ -173,7 +172,7 @@ def check_source(source: DataSource) -> None:
         check_file(source.test, "--test")
 
 
-def load_dataset(source: DataSource) -> Dataset:
+def load_dataset(source: Data) -> Dataset:
     """The data set at ``source``; raises InputError naming the flag when it cannot be used."""
     check_source(source)
     place = source.location
@@ -195,7 +194,7 @@ def data_name(location: str) -> str:
     return Path(location.removesuffix(".gz")).stem if is_file(location) else location
 
 
-def _check_flags(source: DataSource) -> None:
+def _check_flags(source: Data) -> None:
     for flag, given in (("--data", source.location), ("--test", source.test or "")):
         if masked(given) != given:
             said = "a URL without credentials, which would be in the report; give them in the environment"

@@ -9,7 +9,7 @@ from regfleet.data.dataset import Dataset, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
 from regfleet.data.target import infer_target
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 from regfleet.text import nearest
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ FEWEST_ROWS = 10
 
 
 def build_dataset(
-    name: str, table: "pa.Table", source: DataSource, *, test: "pa.Table | None" = None, notes: Sequence[str] = ()
+    name: str, table: "pa.Table", source: Data, *, test: "pa.Table | None" = None, notes: Sequence[str] = ()
 ) -> Dataset:
     """The data set in ``table``, whose columns all differ in name, with the rows of ``test`` held out.
 
@@ -87,7 +87,7 @@ def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:
     ]
 
 
-def _check_columns(names: list[str], source: DataSource) -> None:
+def _check_columns(names: list[str], source: Data) -> None:
     wanted = [("--target", source.target), *(("--drop", name) for name in source.drop)]
     wanted += [*(("--categorical", name) for name in source.categorical)]
     wanted += [("--group", source.group), ("--time", source.time)]
@@ -99,7 +99,7 @@ def _check_columns(names: list[str], source: DataSource) -> None:
             raise InputError(f"{flag}: expected a column beside the target; got {name!r}")
 
 
-def _with_test(table: "pa.Table", test: "pa.Table", source: DataSource) -> "pa.Table":
+def _with_test(table: "pa.Table", test: "pa.Table", source: Data) -> "pa.Table":
     """Both tables' rows, the test set's last; a column that differs in type is text in both."""
     import pyarrow as pa
 

@@ -152,7 +152,7 @@ def _weights(ready: Prepared, name: str, sets: Sets) -> int:
     if ready.base:
         from regfleet.models import build
 
-        recipe = Recipe(ready.models[name], ready.study.training.settings(), base=ready.base)
+        recipe = Recipe(ready.models[name], ready.study.training, base=ready.base)
         return int(build(recipe, inputs, outputs, sets.task).count_params())
     widths = [math.prod(inputs), *ready.study.model.spec().hidden, outputs]
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))

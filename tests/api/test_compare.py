@@ -13,14 +13,14 @@ import pytest
 import regfleet
 from regfleet.api import _located, _model
 from regfleet.errors import InputError
-from regfleet.settings.fields import Optimizer
+from regfleet.settings.training import Optimizer
 
 SCRIPT = """
 import json, os, sys, tempfile
 from pathlib import Path
 import keras, numpy as np
 import regfleet
-from regfleet import pipeline
+from regfleet.running import progress, run
 
 def build(input_shape, outputs):
     return keras.Sequential([
@@ -56,12 +56,11 @@ if __name__ == "__main__":
     del results, again
     found["gone"] = not where.exists()
 
-    class Stopped(pipeline.Watch):
+    class Stopped(run.Watch):
         def advance(self, outcomes, seconds_left):
             raise KeyboardInterrupt
 
-    import regfleet.terminal
-    regfleet.running.progress.Progressing = lambda *_, **__: Stopped()
+    progress.Progressing = lambda *_, **__: Stopped()
     stopped = regfleet.compare((X, y), **settings, in_process=True, out="kept")
     found["stopped"] = [stopped.interrupted, len(stopped.trials), len(regfleet.load("kept").trials)]
     print("FOUND" + json.dumps(found))
@@ -112,10 +111,10 @@ def test_data_in_memory_may_be_a_frame_or_arrays():
     assert _located(["iris", "wine"], "mine", None, None, columns) == (["iris", "wine"], None)
 
 
-@pytest.mark.parametrize(("model", "source"), [([8, 4], None), ("8,4", None), ("n:build", "n:build"), (16, None)])
-def test_a_model_is_widths_or_a_source(model, source):
+@pytest.mark.parametrize("model", [[8, 4], "8,4", "n:build", 16, None])
+def test_a_model_is_widths_or_a_source(model):
     """Only what is neither widths nor text is in memory."""
-    assert _model(model) == (None, source)
+    assert _model(model) == (None, model)
 
 
 def test_mistakes_are_named_by_flag():

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, Store, claim
-from regfleet.settings.values import Training, Variant
+from regfleet.settings import Training
+from regfleet.settings.values import Variant
 from regfleet.trials import HISTORY_COLUMNS, Outcome, Trial
 
-TRAINING = Training(3, 8, "sgd")
+TRAINING = Training(epochs=3, batch_size=8)
 VARIANTS = {
     "none": Variant("none", "No regularization", (), TRAINING),
     "l2(0.01)@all": Variant("l2(0.01)@all", "L2", (), TRAINING, "none"),
