@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from regfleet import techniques, training
 from regfleet.data.dataset import Rows, Sets
-from regfleet.settings.values import ModelSpec, Training
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import runtime
 from regfleet.training.rules import STACK
