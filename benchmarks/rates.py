@@ -27,8 +27,8 @@ from regfleet import data as datasets
 from regfleet import techniques, training
 from regfleet.data.dataset import Rows, Sets
 from regfleet.planning.variants import resolve_variants
-from regfleet.settings import read_study
-from regfleet.settings.values import ModelSpec, Training
+from regfleet.settings import Training, read_study
+from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import runtime
 
@@ -86,7 +86,7 @@ def article_rates(epochs: int) -> list[dict[str, Any]]:
     widths = [sets.train.x.shape[1], *model.hidden, sets.train.y.shape[1]]
     found = []
     for variant in resolve_variants(study):
-        settings = Training(epochs, variant.training.batch_size, "sgd")
+        settings = Training(epochs=epochs, batch_size=variant.training.batch_size)
         recipe = techniques.recipe(model, settings, variant.techniques)
         fit = partial(training.fit, recipe, sets, 0, "fused", variant.name)
         trace = fit().trace_seconds
@@ -139,7 +139,7 @@ def size_rates(epochs: int) -> list[dict[str, Any]]:
         ("50,000 rows × 50, 64-32", made_up(50_000, 50, 5), SMALL, 128, epochs // 3, 2),
     ):
         for technique in ("none", "dropout", "batchnorm"):
-            recipe = Recipe(model, Training(fast, batch_size, "sgd"))
+            recipe = Recipe(model, Training(epochs=fast, batch_size=batch_size))
             layer = {"dropout": lambda name: keras.layers.Dropout(0.5, name=name), "batchnorm": normalization}
             if technique != "none":
                 recipe = recipe.insert("dense_1", technique, layer[technique])

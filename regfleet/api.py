@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shutil
 import tempfile
+import textwrap
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from regfleet import results
 from regfleet.errors import InputError
-from regfleet.settings import model_fields
+from regfleet.settings import FLAGS, read_study
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
     from regfleet.data.dataset import Dataset
     from regfleet.models import Base
 
-    Data: TypeAlias = str | Path | Sequence[str] | pd.DataFrame | tuple[Any, Any]
-    Model: TypeAlias = str | Sequence[int] | Callable[[tuple[int, ...], int], keras.Model] | keras.Model
+    DataLike: TypeAlias = str | Path | Sequence[str] | pd.DataFrame | tuple[Any, Any]
+    ModelLike: TypeAlias = str | Sequence[int] | Callable[[tuple[int, ...], int], keras.Model] | keras.Model
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,41 +97,45 @@ def load(path: str | Path) -> Results:
     return _results(results.load(path))
 
 
+def _with_settings(function: Callable[P, R]) -> Callable[P, R]:
+    """The function with a keyword for every setting of a study that its own parameters leave to ``**settings``."""
+    plain = inspect.signature(function)
+    mine = [one for one in plain.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    taken = {*plain.parameters, "technique"}  # which Python gives as `techniques`
+    settings = [one for one in FLAGS.values() if one.name not in taken]
+    declared = [
+        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=one.type)
+        for one in settings
+    ]
+    signature = plain.replace(parameters=[*mine, *declared])
+
+    @wraps(function)
+    def with_settings(*args: P.args, **kwargs: P.kwargs) -> R:
+        signature.bind(*args, **kwargs)  # refuses a keyword that is none
+        return function(*args, **kwargs)
+
+    with_settings.__signature__ = signature  # type: ignore[attr-defined]
+    lines = [textwrap.fill(f"    {one.name}: {one.text}.", 110, subsequent_indent=" " * 8) for one in settings]
+    with_settings.__doc__ = "\n".join([f"{inspect.getdoc(function)}\n\nSettings, None for the default:", *lines])
+    return with_settings
+
+
+@_with_settings
 def compare(
-    data: Data = "iris",
+    data: DataLike = "iris",
     *,
     target: Any = None,
-    drop: Sequence[str] = (),
-    categorical: Sequence[str] = (),
-    group: str | None = None,
-    time: str | None = None,
     test: str | Path | tuple[Any, Any] | pd.DataFrame | None = None,
-    task: Literal["classification", "regression"] | None = None,
     name: str = "data",
-    model: Model | None = None,
-    activation: str | Sequence[str] | None = None,
-    keep_weights: bool = False,
+    model: ModelLike | None = None,
     techniques: Sequence[str | Mapping[str, Any]] | None = None,
-    seeds: int | str | Sequence[int] | None = None,
-    split: str | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    optimizer: str | None = None,
-    learning_rate: float | None = None,
-    early_stopping: int | None = None,
-    class_weight: Literal["balanced"] | None = None,
-    engine: Literal["fused", "keras"] | None = None,
-    metric: str | None = None,
-    scope: Literal["new_data", "this_dataset"] | None = None,
-    rope: float | None = None,
-    alpha: float | None = None,
-    at: Literal["last", "best"] | None = None,
     address: str | None = None,
     workers: int | None = None,
     gpus_per_trial: float | None = None,
     in_process: bool = False,
     out: str | Path | None = None,
     progress: bool = True,
+    **settings: Any,
 ) -> Results:
     """Train every variant over many seeds and tell luck from effect.
 
@@ -136,25 +145,19 @@ def compare(
         data: (features, target) as arrays, a frame with the column ``target``, a file or its URL, a built-in's name,
             ``openml:61``, ``package.module:function``, or a list of such texts.
         target: the column to predict; for a frame also the target itself, (rows,).
-        drop, categorical, group, time: columns, as in a study file.
         test: the fixed test set: a file beside a file, (features, target) or a frame beside data in memory.
-        task: classification or regression; None: the target's type decides.
         name: what results call data in memory.
         model: widths of the hidden layers; ``package.module:build``; ``net.keras``; a function of the input shape and
             the number of outputs that returns a Keras model, not compiled; or such a model.
-        activation: one for all hidden layers, or one for each.
-        keep_weights: fine-tune the weights that a Keras model has instead of drawing them anew for each seed.
         techniques: a text such as ``"l2(1e-3)@all+dropout(0.3)"`` for each variant, or a mapping with ``technique``,
             ``label`` and training settings of its own; None: the article's eight.
-        seeds: a number (10: seeds 0 to 9), a list, or ``"auto"``: until the answer is clear.
-        split: ``"60/20/20"`` percent that train, validate and test, ``"5x2"`` cross-validation, or ``"article"``.
-        epochs, batch_size, optimizer, learning_rate, early_stopping, class_weight, engine: how every variant is
-            trained that does not say otherwise.
-        metric, scope, rope, alpha, at: what the analysis is asked.
-        address: a running Ray head; None starts Ray here. ``workers``: tasks at once. ``gpus_per_trial``: None chooses.
+        address: a running Ray head; None starts Ray here.
+        workers: tasks at once; None: one per CPU.
+        gpus_per_trial: the share of a GPU that each trial gets; None chooses one.
         in_process: train in this process, without Ray.
         out: a results directory or its URL, which the same call resumes; None leaves nothing on disk.
         progress: show a progress bar.
+        settings: the settings of a study, below.
 
     Returns:
         the results; after Ctrl-C those that are finished, with ``interrupted`` set.
@@ -165,35 +168,16 @@ def compare(
     from regfleet.fleet import FleetSettings
     from regfleet.running.prepare import Given
     from regfleet.running.run import run
-    from regfleet.settings import merge, read_study
 
-    columns = {"drop": tuple(drop), "categorical": tuple(categorical), "group": group, "time": time, "task": task}
-    locations, datasets = _located(data, name, target, test, columns)
-    if datasets is None:
-        columns |= {"target": target, "test": None if test is None else str(test)}
+    locations, datasets = _located(data, name, target, test, settings)
     base, source = _model(model)
-    hidden = None if model is None or source is not None else _widths(model)
-    training = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "early_stopping": early_stopping,
-        "class_weight": class_weight,
-    }
-    fields = {
-        "data": locations,
-        "columns": columns if datasets is None else None,
-        "seeds": seeds,
-        "split": split,
-        "engine": engine,
-        "variant": None if techniques is None else [_variant(one) for one in techniques],
-        "model": {"hidden": hidden, "activation": activation, "source": source, "keep_weights": keep_weights or None},
-        "training": training,
-        "analysis": {"metric": metric, "scope": scope, "rope": rope, "alpha": alpha, "at": at},
-    }
-    study = read_study(merge({}, fields))
-    settings = FleetSettings(address=address, workers=workers, gpus_per_trial=gpus_per_trial)
+    flags = {**settings, "data": locations, "model": source, "technique": techniques}
+    if datasets is None:
+        flags |= {"target": target, "test": None if test is None else str(test)}
+    else:
+        flags = {key: value for key, value in flags.items() if not FLAGS[key].is_column}
+    study = read_study({}, flags=flags)
+    fleet = FleetSettings(address=address, workers=workers, gpus_per_trial=gpus_per_trial)
     from regfleet.running.progress import Progressing
 
     place = tempfile.mkdtemp(prefix="regfleet-") if out is None else out
@@ -202,7 +186,7 @@ def compare(
             done = run(
                 study,
                 place,
-                fleet=settings,
+                fleet=fleet,
                 in_process=in_process,
                 watch=Progressing(screen, quiet=not progress),
                 given=Given(datasets, base),
@@ -222,42 +206,31 @@ def _results(found: results.Stored, *, interrupted: bool = False) -> Results:
 
 
 def _located(
-    data: Any, name: str, target: Any, test: Any, columns: Mapping[str, Any]
-) -> tuple[list[Any], dict[str, Dataset] | None]:
+    data: Any, name: str, target: Any, test: Any, settings: Mapping[str, Any]
+) -> tuple[list[str], dict[str, Dataset] | None]:
     """What a study calls the data, and the data by name where they are in memory."""
     if isinstance(data, str | Path):
         return [str(data)], None
     if isinstance(data, list) and all(isinstance(one, str | Path) for one in data):
         return [str(one) for one in data], None
     from regfleet.data import from_arrays
-    from regfleet.settings import DataFields
-    from regfleet.settings.values import DataSource
 
     features, y = data if isinstance(data, tuple) and len(data) == 2 else (data, target)
-    source = DataSource(name, target if isinstance(target, str) else None, **columns)
-    found = DataFields(location=name)
-    return [name], {found.name: from_arrays(found.name, features, y, test=test, source=source)}
+    columns = {key: value for key, value in settings.items() if FLAGS[key].is_column}
+    columns |= {"data": [name], "target": target if isinstance(target, str) else None}
+    (source,) = read_study({}, flags=columns).data
+    return [name], {source.name: from_arrays(source.name, features, y, test=test, source=source)}
 
 
-def _model(model: Any) -> tuple[Base | None, str | None]:
-    """A model in memory, if it is one, and what the study calls a model of the user's own."""
+def _model(model: Any) -> tuple[Base | None, Any]:
+    """A model in memory, if it is one, and what the study calls it."""
     if model is None or isinstance(model, str | int | Sequence):
-        return None, model_fields(model)["source"] if isinstance(model, str) else None
+        return None, model
     from regfleet.models import base_of
 
     name = getattr(model, "name", None) or getattr(model, "__name__", "model")
     where = "python" if hasattr(model, "layers") else getattr(model, "__module__", "python")
     return base_of(model), f"{where}:{re.sub('[^A-Za-z0-9]', '_', str(name))}"
-
-
-def _widths(model: Any) -> list[Any]:
-    if isinstance(model, str):
-        return [part.strip() for part in model.split(",")]
-    return list(model) if isinstance(model, Sequence) else [model]
-
-
-def _variant(one: str | Mapping[str, Any]) -> dict[str, Any]:
-    return {"technique": one} if isinstance(one, str) else dict(one)
 
 
 def _screen() -> AbstractContextManager[Console]:

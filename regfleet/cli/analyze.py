@@ -13,7 +13,9 @@ from regfleet.cli import options
 from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
 
 
+@options.with_settings(lambda one: one.name in {"scope", "rope", "alpha"})
 def analyze(
+    flags: dict[str, Any],
     scores: Annotated[
         Path,
         typer.Argument(help="CSV or Parquet: technique, seed and a metric; or seed and a column for each technique."),
@@ -26,9 +28,6 @@ def analyze(
         bool | None,
         switch("which way a metric of your own points", JUDGING, "--higher-is-better/--lower-is-better"),
     ] = None,
-    scope: Annotated[Text, options.SCOPE] = None,
-    rope: Annotated[Text, options.ROPE] = None,
-    alpha: Annotated[Text, options.ALPHA] = None,
     out: Annotated[
         Path | None, typer.Option(help="where the report goes (default: reports/SCORES)", rich_help_panel=OUTPUT)
     ] = None,
@@ -43,7 +42,7 @@ def analyze(
     from regfleet.concluding import scores as foreign
     from regfleet.running.progress import console
 
-    given: dict[str, Any] = {"metric": metric, "scope": scope, "rope": rope, "alpha": alpha}
+    given = {"metric": metric, **flags}
     result = foreign.analyze(
         scores,
         control,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 import regfleet
@@ -15,7 +17,7 @@ from regfleet.cli.compare import compare
 from regfleet.cli.doctor import doctor
 from regfleet.cli.init import init, schema
 from regfleet.cli.listing import datasets, techniques
-from regfleet.cli.options import say
+from regfleet.cli.options import built, say
 from regfleet.cli.plan import plan
 from regfleet.cli.publish import publish
 from regfleet.cli.report import report
@@ -24,7 +26,38 @@ from regfleet.cli.status import status
 from regfleet.cli.submit import jobs, stop, submit
 from regfleet.errors import RegfleetError
 
+COMMANDS = {
+    one.__name__.replace("_", "-"): one
+    for one in (
+        compare,
+        init,
+        report,
+        status,
+        publish,
+        analyze,
+        plan,
+        show_model,
+        techniques,
+        datasets,
+        schema,
+        submit,
+        jobs,
+        stop,
+        doctor,
+    )
+}
+
+
+class _Commands(TyperGroup):
+    """A command is built, with its flags and what declares them, when it is called; the list needs names alone."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed and built(COMMANDS[str(listed.name)], str(listed.name)), rest
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Which regularization technique really helps a Keras model on a data set, by how much, and how sure that is.",
     epilog="Exit codes: 0 done; 1 done, but trials failed; 2 bad input; 3 interrupted or cluster lost, results kept.",
     no_args_is_help=True,
@@ -33,24 +66,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (
-    compare,
-    init,
-    report,
-    status,
-    publish,
-    analyze,
-    plan,
-    show_model,
-    techniques,
-    datasets,
-    schema,
-    submit,
-    jobs,
-    stop,
-    doctor,
-):
-    app.command()(command)
+
+def _listed() -> None: ...
+
+
+for command_name, command in COMMANDS.items():
+    app.command(command_name, help=inspect.getdoc(command))(_listed)
 
 
 def _version(value: bool) -> None:

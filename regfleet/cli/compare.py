@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from regfleet.concluding.judge import StudyConclusion
 
 
-@options.with_study_flags
+@options.with_settings()
 def compare(
     flags: dict[str, Any],
     study: Annotated[

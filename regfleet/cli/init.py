@@ -12,7 +12,7 @@ from regfleet.cli.options import OUTPUT, switch
 from regfleet.errors import InputError
 
 
-@options.with_study_flags
+@options.with_settings()
 def init(
     flags: dict[str, Any],
     out: Annotated[

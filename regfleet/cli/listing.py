@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regfleet.cli.options import DATA, Text, Texts, flag
+from regfleet.cli.options import Text, with_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,27 +35,21 @@ def techniques(name: Annotated[str | None, typer.Argument(help="Only this one.",
             screen.print(line, markup=False)
 
 
+@with_settings(lambda one: one.is_column)
 def datasets(
+    flags: dict[str, Any],
     data: Annotated[
         Text, typer.Argument(help="Show its columns as they would be used.", metavar="[DATA]", show_default=False)
     ] = None,
-    target: Annotated[Text, flag("the column to predict", DATA, "COLUMN")] = None,
-    drop: Annotated[Texts, flag("a column that is not input; repeatable", DATA, "COLUMN")] = None,
-    categorical: Annotated[Texts, flag("a column whose numbers are categories; repeatable", DATA, "COLUMN")] = None,
-    group: Annotated[Text, flag("rows with the same value there never straddle a split", DATA, "COLUMN")] = None,
-    time: Annotated[Text, flag("the column that orders the rows", DATA, "COLUMN")] = None,
-    test: Annotated[Text, flag("a file that holds the test set", DATA, "FILE")] = None,
-    task: Annotated[Text, flag("classification or regression", DATA, "TASK")] = None,
 ) -> None:
     """List what --data takes; with DATA, show what is inferred of its columns."""
     from regfleet.running.progress import console
 
-    columns = {"target": target, "drop": drop, "categorical": categorical, "group": group, "time": time}
     with console(1) as screen:
         if data is None:
             _kinds(screen)
         else:
-            _columns(screen, data, columns | {"test": test, "task": task})
+            _columns(screen, data, flags)
 
 
 def _kinds(screen: Console) -> None:
@@ -77,14 +71,14 @@ def _kinds(screen: Console) -> None:
     screen.print(table)
 
 
-def _columns(screen: Console, data: str, columns: Mapping[str, object]) -> None:
+def _columns(screen: Console, data: str, flags: Mapping[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     from regfleet.data import describe_columns, load_dataset
-    from regfleet.settings import merge, read_study
+    from regfleet.settings import read_study
 
-    (source,) = read_study(merge({"data": [data]}, {"columns": columns})).sources().values()
+    (source,) = read_study({}, flags={"data": [data], **flags}).data
     dataset = load_dataset(source)
     table = Table("Column", "Used as", "What is in it", title=f"{data}: {len(dataset.target):,} rows, {dataset.task}")
     for cells in describe_columns(dataset):

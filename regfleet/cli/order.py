@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from regfleet.cli.compare import compare
+from regfleet.cli.options import built
 from regfleet.errors import InputError
 from regfleet.jobs import Parcel
 
@@ -55,9 +56,7 @@ def _parsed(command: list[str]) -> dict[str, Any]:
     if command[0] != "compare":
         msg = f"submit: expected compare and its flags after --; got {command[0]!r}"
         raise InputError(msg)
-    app = typer.Typer(add_completion=False)
-    app.command(name="compare")(compare)
-    context = typer.main.get_command(app).make_context("compare", command[1:])
+    context: typer.Context = built(compare, "compare").make_context("compare", command[1:])
     for name in ("address", "in_process"):
         source = context.get_parameter_source(name)  # an address in the environment is not meant for the job
         if source and source.name == "COMMANDLINE":

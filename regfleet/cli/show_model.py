@@ -29,8 +29,7 @@ def show_model(
     from regfleet import models
     from regfleet.errors import InputError
     from regfleet.running.progress import console
-    from regfleet.settings import read_study
-    from regfleet.settings.values import Training
+    from regfleet.settings import Training, read_study
     from regfleet.techniques import describe_techniques, parse_techniques
     from regfleet.techniques import recipe as recipe_of
     from regfleet.techniques.recipe import Recipe
@@ -49,12 +48,12 @@ def show_model(
         given: dict[str, object] = {} if source is None else {"hidden": source}
         given |= {} if activation is None else {"activation": activation.replace(" ", "").split(",")}
         spec = read_study({"model": given} if given else {}).model.spec()
-    plain = models.build(Recipe(spec, Training(1, 1, "sgd"), base=base), shape, outputs, task)
+    plain = models.build(Recipe(spec, Training(), base=base), shape, outputs, task)
     known = {name: models.penalties_of(layer) for name, layer in models.named_parts(plain)}
     with console(1) as screen:
         for sweep in (parse_techniques(text, spec) for text in technique or ["none"]):
             for combination in sweep.combinations:
-                recipe = replace(recipe_of(spec, Training(1, 1, "sgd"), combination), base=base)
+                recipe = replace(recipe_of(spec, Training(), combination), base=base)
                 built = models.build(recipe, shape, outputs, task)
                 screen.print(describe_techniques(combination, spec), markup=False, style="bold")
                 screen.print(_table(built, known))
@@ -64,9 +63,9 @@ def show_model(
 def _rows(data: str, target: str | None) -> tuple[tuple[int, ...], int, Task]:
     """The shape of a row, the number of outputs and the task of a data set."""
     from regfleet.data import SPLITS, cut, load_dataset
-    from regfleet.settings.values import DataSource
+    from regfleet.settings import Data
 
-    dataset = load_dataset(DataSource(data, target=target))
+    dataset = load_dataset(Data(location=data, target=target))
     train = cut(dataset, SPLITS["60/20/20"], 0).train
     return train.x.shape[1:], train.y.shape[1], dataset.task
 

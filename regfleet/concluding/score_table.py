@@ -11,7 +11,8 @@ import numpy as np
 from regfleet.analysis.metric import metric_of
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric
-from regfleet.settings.values import AnalysisSettings, Training, Variant
+from regfleet.settings import Training
+from regfleet.settings.values import AnalysisSettings, Variant
 from regfleet.text import nearest
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 CONTROLS = ("baseline", "none", "control")
 ROWS = ("n_train", "n_val", "n_test")
-NO_TRAINING = Training(epochs=0, batch_size=0, optimizer="")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ def read_scores(frame: pd.DataFrame, settings: AnalysisSettings, control: str | 
     names = list(dict.fromkeys(trials["variant"]))
     chosen = _control(names, control)
     variants = tuple(
-        Variant(name, name, (), NO_TRAINING, None if name == chosen else chosen)
+        Variant(name, name, (), Training(), None if name == chosen else chosen)
         for name in [chosen, *(name for name in names if name != chosen)]
     )
     _check_rows(trials, settings)

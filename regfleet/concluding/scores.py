@@ -13,7 +13,7 @@ from regfleet.errors import InputError
 from regfleet.metrics import METRICS
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.results import place_of
-from regfleet.settings import read_analysis
+from regfleet.settings import Analysis, read_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ def analyze(
     """
     from regfleet import analysis
 
-    asked = read_analysis({"scope": scope, "rope": rope, "alpha": alpha})
+    asked = read_part(Analysis, {"scope": scope, "rope": rope, "alpha": alpha}).settings()
     asked = replace(asked, metric=metric or asked.metric, higher_is_better=higher_is_better)
     name, frame, facts = _read(scores)
     if metric is not None and "technique" in frame and metric not in frame:

@@ -7,7 +7,7 @@ from regfleet.data.files import unique_names
 from regfleet.data.tables import build_dataset
 from regfleet.data.values import LARGEST, arrow
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def from_arrays(
-    name: str, features: Any, target: Any = None, *, test: Any = None, source: DataSource | None = None
+    name: str, features: Any, target: Any = None, *, test: Any = None, source: Data | None = None
 ) -> Dataset:
     """The data set called ``name`` of an array or a frame.
 
@@ -24,15 +24,15 @@ def from_arrays(
         features: numbers (rows, columns) with NaN where missing, images (rows, …), or a frame (rows, columns).
         target: (rows,) classes or quantities; for a frame also the name of its column that holds them.
         test: the held-out (features, target), or a frame with the same columns.
-        source: columns to drop, categorical, group, time and the task, as `DataSource` says.
+        source: columns to drop, categorical, group, time and the task, as `Data` says.
 
     Raises InputError when they do not fit together.
     """
-    source = source or DataSource(name)
+    source = source or Data(location=name)
     return build_dataset(raw_data(name, features, target, test, source), source)
 
 
-def raw_data(name: str, features: Any, target: Any, test: Any, source: DataSource) -> RawTable | RawArrays:
+def raw_data(name: str, features: Any, target: Any, test: Any, source: Data) -> RawTable | RawArrays:
     """What `from_arrays` is given, in one of two forms: numbers as arrays, everything else as a table."""
     target = source.target if target is None else target
     if target is None:
@@ -48,7 +48,7 @@ def raw_data(name: str, features: Any, target: Any, test: Any, source: DataSourc
     return RawTable(name, table, column, test, notes)
 
 
-def raw_mapping(name: str, arrays: Any, source: DataSource) -> RawTable | RawArrays:
+def raw_mapping(name: str, arrays: Any, source: Data) -> RawTable | RawArrays:
     """The same of arrays by name: x and y (or data and target), x_test and y_test."""
     known = {str(key).lower(): value for key, value in arrays.items()}
     x, y = known.get("x", known.get("data")), known.get("y", known.get("target"))
@@ -60,7 +60,7 @@ def raw_mapping(name: str, arrays: Any, source: DataSource) -> RawTable | RawArr
     return raw_data(name, x, y, test, source)
 
 
-def _raw_arrays(name: str, features: "np.ndarray", target: Any, test: Any, source: DataSource) -> RawArrays:
+def _raw_arrays(name: str, features: "np.ndarray", target: Any, test: Any, source: Data) -> RawArrays:
     import numpy as np
 
     if source.drop or source.categorical or source.group or source.time:

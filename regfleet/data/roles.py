@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from regfleet.data.columns import Column, infer_column
 from regfleet.data.values import LARGEST, flat, is_text, parse_dates, parse_numbers, short
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource, Task
+from regfleet.settings import Data
+from regfleet.settings.values import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ class Roles:
 
 def read_roles(
     table: "pa.Table",
-    source: DataSource,
+    source: Data,
     categorical: Collection[str],
     held_out: "np.ndarray | None",
     *,

@@ -18,7 +18,7 @@ from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import check_file, is_file, read_table, suffix
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError, RegfleetError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 from regfleet.text import masked, nearest, one_line, raised
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _fingerprint(features: "np.ndarray", target: "np.ndarray") -> str:
 PREFIX = "openml:"
 
 
-def _read_npz(source: DataSource) -> RawTable | RawArrays:
+def _read_npz(source: Data) -> RawTable | RawArrays:
     """What is in an .npz file with arrays ``x`` and ``y``, and ``x_test`` and ``y_test`` if the test set is fixed.
 
     Nothing in the file is unpickled.
@@ -71,7 +71,7 @@ def _read_npz(source: DataSource) -> RawTable | RawArrays:
     return raw_mapping(Path(source.location).stem, arrays, source)
 
 
-def _read_openml(source: DataSource) -> RawTable | RawArrays:
+def _read_openml(source: Data) -> RawTable | RawArrays:
     """The table of ``openml:61`` or ``openml:iris``; its own target unless ``source`` names one.
 
     Raises InputError when there is none or it cannot be reached.
@@ -97,7 +97,7 @@ def _read_openml(source: DataSource) -> RawTable | RawArrays:
 FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
 
 
-def _read_function(source: DataSource) -> RawTable | RawArrays | Dataset:
+def _read_function(source: Data) -> RawTable | RawArrays | Dataset:
     """What ``package.module:function``, called without arguments, returns.
 
     It may return (features, target), (features, target, test features, test target), a frame, a mapping of arrays (of
@@ -118,7 +118,7 @@ def _read_function(source: DataSource) -> RawTable | RawArrays | Dataset:
     return _returned(function, data, source)
 
 
-def _returned(name: str, data: Any, source: DataSource) -> RawTable | RawArrays | Dataset:
+def _returned(name: str, data: Any, source: Data) -> RawTable | RawArrays | Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, tuple) and len(data) in {2, 4}:
@@ -162,7 +162,7 @@ def _blaming(location: str) -> Iterator[None]:
         raise InputError(f"--data: expected {location} to return data; got {said}{where}") from None
 
 
-def check_source(source: DataSource) -> None:
+def check_source(source: Data) -> None:
     """Raise InputError for what can be seen to be wrong without reading any row."""
     place = source.location
     _check_flags(source)
@@ -189,14 +189,14 @@ def check_source(source: DataSource) -> None:
         check_file(source.test, "--test")
 
 
-def load_dataset(source: DataSource) -> Dataset:
+def load_dataset(source: Data) -> Dataset:
     """The data set at ``source``; raises InputError naming the flag when it cannot be used."""
     check_source(source)
     raw = _read(source)
     return raw if isinstance(raw, Dataset) else build_dataset(raw, source)
 
 
-def _read(source: DataSource) -> RawTable | RawArrays | Dataset:
+def _read(source: Data) -> RawTable | RawArrays | Dataset:
     """What is at ``source``, as it is."""
     place = source.location
     if place in BUILTIN:
@@ -217,7 +217,7 @@ def data_name(location: str) -> str:
     return Path(location.removesuffix(".gz")).stem if is_file(location) else location
 
 
-def _check_flags(source: DataSource) -> None:
+def _check_flags(source: Data) -> None:
     for flag, given in (("--data", source.location), ("--test", source.test or "")):
         if masked(given) != given:
             said = "a URL without credentials, which would be in the report; give them in the environment"

@@ -10,7 +10,7 @@ from regfleet.data.leakage import identical_rows, leaking_columns
 from regfleet.data.roles import Roles, infer_target, read_roles
 from regfleet.data.values import arrow, flat
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 from regfleet.text import nearest
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FEWEST_ROWS = 10
 
 
-def build_dataset(raw: RawTable | RawArrays, source: DataSource) -> Dataset:
+def build_dataset(raw: RawTable | RawArrays, source: Data) -> Dataset:
     """The data set in ``raw``, whose columns are what ``source`` says and else what their values look like.
 
     Raises InputError naming the flag when a column is not there or cannot be what it is said to be.
@@ -30,7 +30,7 @@ def build_dataset(raw: RawTable | RawArrays, source: DataSource) -> Dataset:
     return replace(built, fingerprint=fingerprint(built))
 
 
-def _of_table(raw: RawTable, source: DataSource) -> Dataset:
+def _of_table(raw: RawTable, source: Data) -> Dataset:
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -38,7 +38,7 @@ def _of_table(raw: RawTable, source: DataSource) -> Dataset:
     table = raw.table
     if raw.target is None:
         raise InputError(f"--target: expected the column to predict, one of {_some(table.column_names)}; got none")
-    source = replace(source, target=raw.target)
+    source = source.model_copy(update={"target": raw.target})
     _check_columns(table.column_names, source)
     table = table.select([column for column in table.column_names if column not in source.drop])
     categorical = {field.name for field in table.schema if pa.types.is_dictionary(field.type)} | {*source.categorical}
@@ -78,7 +78,7 @@ def _of_table(raw: RawTable, source: DataSource) -> Dataset:
     )
 
 
-def _described(roles: Roles, source: DataSource) -> Iterator[tuple[str, str, str]]:
+def _described(roles: Roles, source: Data) -> Iterator[tuple[str, str, str]]:
     """Name, kind and detail of each column."""
     low, high, classes = roles.target.min(), roles.target.max(), roles.classes
     yield (
@@ -95,7 +95,7 @@ def _described(roles: Roles, source: DataSource) -> Iterator[tuple[str, str, str
         yield column, "ignored", "dropped"
 
 
-def _of_arrays(raw: RawArrays, source: DataSource) -> Dataset:
+def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     import numpy as np
     import pyarrow as pa
 
@@ -126,7 +126,7 @@ def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:
     ]
 
 
-def _check_columns(names: list[str], source: DataSource) -> None:
+def _check_columns(names: list[str], source: Data) -> None:
     wanted = [("--target", source.target), *(("--drop", name) for name in source.drop)]
     wanted += [*(("--categorical", name) for name in source.categorical)]
     wanted += [("--group", source.group), ("--time", source.time)]
@@ -138,7 +138,7 @@ def _check_columns(names: list[str], source: DataSource) -> None:
             raise InputError(f"{flag}: expected a column beside the target; got {name!r}")
 
 
-def _with_test(table: "pa.Table", test: "pa.Table", source: DataSource) -> "pa.Table":
+def _with_test(table: "pa.Table", test: "pa.Table", source: Data) -> "pa.Table":
     """Both tables' rows, the test set's last; a column that differs in type is text in both."""
     import pyarrow as pa
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from regfleet.data.dataset import Dataset
 from regfleet.planning.resolved import Resolved
-from regfleet.settings.values import ModelSpec, SplitSpec, Training, Variant
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec, SplitSpec, Variant
 from regfleet.training.rules import STACK, pays_to_stack
 from regfleet.trials import Chunk, Trial
 
@@ -78,7 +79,7 @@ def trial_key(dataset: Dataset, variant: Variant, model: ModelSpec, split: Split
         "split": dataclasses.asdict(split),
         "model": dataclasses.asdict(model),
         "techniques": [str(technique) for technique in variant.techniques],
-        "training": dataclasses.asdict(variant.training),
+        "training": variant.training.model_dump(),
         "engine": engine,
         "seed": seed,
     }

@@ -1,15 +1,13 @@
 """The variants of a study with their controls, and what is wrong with a study whose fields are right by themselves."""
 
-import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 
 from regfleet.data import check_source, parse_split
 from regfleet.errors import InputError
 from regfleet.models import parse_model
-from regfleet.settings import Study, VariantFields
-from regfleet.settings.values import ModelSpec, Technique, Training, Variant
+from regfleet.settings import Study, Training, VariantEntry
+from regfleet.settings.values import ModelSpec, Technique, Variant
 from regfleet.techniques import Sweep, describe_techniques, parse_techniques
 
 Problem = tuple[tuple[str | int, ...], str]
@@ -62,17 +60,17 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
 
     Raises InputError naming ``--technique`` for what does not exist, is out of range or is given twice.
     """
-    model, base = study.model.spec(), study.training.settings()
+    model, base = study.model.spec(), study.training
     variants: dict[str, Variant] = {}
     # A control is made where it is first needed, whether or not the study names it.
     controls = (entry for entry in study.variant if entry.technique.strip() == "none")
-    own = {replace(base, **entry.overrides()): entry.label for entry in controls}
+    own = {base.model_copy(update=entry.overrides()): entry.label for entry in controls}
 
     def add(techniques: tuple[Technique, ...], training: Training, label: str | None, family: str | None) -> str:
-        changed = _changes(training, base)
+        changed = training.changes(base)
         suffix = ",".join(f"{name}={value}" for name, value in changed.items())
         name = ("+".join(map(str, techniques)) or "none") + (f"[{suffix}]" if suffix else "")
-        said = "".join(f", {_WORDS[name].format(value)}" for name, value in changed.items())
+        said = "".join(f", {training.worded(name)}" for name in changed)
         label = label if techniques else own.get(training)
         words = label or describe_techniques(techniques, model) + said
         control = add((), training, None, None) if techniques else None
@@ -83,34 +81,16 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
     for entry in study.variant:
         sweep = _sweep(entry, model)
         for techniques in sweep.combinations:
-            add(techniques, replace(base, **entry.overrides()), entry.label, sweep.family)
+            add(techniques, base.model_copy(update=entry.overrides()), entry.label, sweep.family)
     labels = [variant.label for variant in variants.values()]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:
-        msg = f"variant label: expected a different label for each variant; got {twice!r} twice"
-        raise InputError(msg)
+        raise InputError(f"variant label: expected a different label for each variant; got {twice!r} twice")
     return tuple(variants.values())
 
 
-def _sweep(entry: VariantFields, model: ModelSpec) -> Sweep:
+def _sweep(entry: VariantEntry, model: ModelSpec) -> Sweep:
     try:
         return parse_techniques(entry.technique, model)
     except InputError as problem:
         raise InputError(f"--technique {entry.technique}: {problem}") from None
-
-
-_WORDS = {
-    "batch_size": "batch {}",
-    "class_weight": "{} classes",
-    "early_stopping": "early stopping {}",
-    "epochs": "{} epochs",
-    "learning_rate": "learning rate {}",
-    "optimizer": "{}",
-}
-
-
-def _changes(training: Training, base: Training) -> dict[str, str]:
-    """The settings in which ``training`` is not the study's, in alphabetical order, as text."""
-    mine, studys = dataclasses.asdict(training), dataclasses.asdict(base)
-    changed = {name: value for name, value in sorted(mine.items()) if value != studys[name]}
-    return {name: str(value) for name, value in changed.items()}

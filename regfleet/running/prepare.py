@@ -112,7 +112,7 @@ def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:
     metric = study.analysis.metric
     if metric:
         check_metric(metric, task)
-    weighted = [study.training.class_weight, *(entry.class_weight for entry in study.variant)]
+    weighted = [study.training.class_weight, *(entry.overrides().get("class_weight") for entry in study.variant)]
     if task == "regression" and any(weighted):
         raise InputError("--class-weight: expected classes to weigh; got it with a regression")
     return study.with_metric(default_metric(task))

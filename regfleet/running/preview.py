@@ -139,7 +139,7 @@ def _weights(ready: Prepared, name: str, sets: Sets) -> int:
     if ready.base:
         from regfleet.models import build
 
-        recipe = Recipe(ready.models[name], ready.resolved.study.training.settings(), base=ready.base)
+        recipe = Recipe(ready.models[name], ready.resolved.study.training, base=ready.base)
         return int(build(recipe, inputs, outputs, sets.task).count_params())
     return ready.resolved.model.weights(math.prod(inputs), outputs)
 

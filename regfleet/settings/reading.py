@@ -7,36 +7,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from regfleet.errors import InputError
 from regfleet.settings.defaults import default_variants
-from regfleet.settings.fields import AnalysisFields, DataFields, ModelFields, StudyFields, TrainingFields, VariantFields
+from regfleet.settings.flags import PARTS, Names, flag_of, gave, merge
+from regfleet.settings.setting import Part
 from regfleet.settings.study import Study
-from regfleet.settings.values import AnalysisSettings
 from regfleet.text import nearest
 
 Place = tuple[str | int, ...]
 Check = Callable[[Study], Iterable[tuple[Place, str]]]
 """Finds what only other stages can see: the field, and the one line that says what is wrong with its value."""
 
-_PARTS: Mapping[str, type[BaseModel]] = {
-    "": StudyFields,
-    "data": DataFields,
-    "model": ModelFields,
-    "training": TrainingFields,
-    "analysis": AnalysisFields,
-    "variant": VariantFields,
-}
-_FLAGS = {
-    "model.hidden": "model",
-    "model.source": "model",
-    "model": "model",
-    "variant": "technique",
-    "data.location": "data",
-}
+P = TypeVar("P", bound=Part)
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*\]\]?\s*(?:#.*)?")
 _SETTING = re.compile(rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*=")
@@ -60,11 +46,13 @@ def read_study(
 ) -> Study:
     """A study from nested fields, the article's where they are silent.
 
-    ``source`` is the file they come from; without it, and for what ``flags`` hold, errors name command-line flags.
-    ``check`` looks at the fields that are right by themselves. Raises InputError with one line for each bad field.
+    ``flags`` by name override them. ``source`` is the file that the fields come from; without it, and for what flags
+    gave, errors name flags. ``check`` looks at the fields that are right by themselves. Raises InputError with one line
+    for each bad field.
     """
     file = StudyFile(source, {}) if isinstance(source, str) else source
-    fields = dict(fields)
+    flags = flags or {}
+    fields = merge(fields, flags)
     if not fields.get("variant"):
         fields["variant"] = default_variants(fields)
     lines: list[tuple[Place, str]] = []
@@ -83,10 +71,10 @@ def read_study(
     return study
 
 
-def read_analysis(fields: Mapping[str, Any]) -> AnalysisSettings:
-    """What the analysis is asked, the default where ``fields`` are silent; raises InputError as `read_study` does."""
+def read_part(part: type[P], fields: Mapping[str, Any]) -> P:
+    """A part of a study, its defaults where ``fields`` are silent; raises InputError as `read_study` does."""
     try:
-        return AnalysisFields.model_validate(fields).settings()
+        return part.model_validate(fields)
     except ValidationError as problem:
         raise InputError("\n".join(_line(error, None) for error in problem.errors())) from None
 
@@ -102,8 +90,7 @@ def open_study_file(path: Path) -> StudyFile:
         text = path.read_text(encoding="utf-8-sig")
         return StudyFile(str(path), tomllib.loads(text), lines_of(text))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        msg = f"{path}: expected a TOML study file; got {problem}"
-        raise InputError(msg) from None
+        raise InputError(f"{path}: expected a TOML study file; got {problem}") from None
 
 
 def lines_of(text: str) -> dict[Place, int]:
@@ -124,40 +111,6 @@ def lines_of(text: str) -> dict[Place, int]:
         elif setting := _SETTING.match(line):
             found.setdefault((*table, *_names(setting[1])), number)
     return found
-
-
-def merge(file: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a study file with those flags that were given (are not None) in their place.
-
-    What ``flags["columns"]`` says of columns goes to every data set; one kind of model takes the other's place.
-    """
-    flags = dict(flags)
-    columns = {name: value for name, value in (flags.pop("columns", None) or {}).items() if value}
-    merged = _merged(file, flags)
-    if columns:
-        given = merged.get("data", ["iris"])
-        merged["data"] = [
-            ({"location": one} if isinstance(one, str) else dict(one)) | columns
-            for one in ([given] if isinstance(given, str | dict) else given)
-        ]
-    model, asked = dict(merged.get("model", {})), flags.get("model") or {}
-    for mine, others in (("source", ("hidden", "activation")), ("hidden", ("source", "keep_weights"))):
-        if asked.get(mine):
-            for name in (*others, "layers", "fingerprints"):
-                if not asked.get(name):
-                    model.pop(name, None)
-            merged["model"] = model
-    return merged
-
-
-def _merged(file: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(file)
-    for name, given in flags.items():
-        there = file.get(name, {})
-        value = _merged(there if isinstance(there, dict) else {}, given) if isinstance(given, dict) else given
-        if value is not None and value != {}:
-            merged[name] = value
-    return merged
 
 
 def _names(key: str) -> Place:
@@ -193,19 +146,13 @@ def _rest(fields: dict[str, Any], mistakes: Iterable[Place]) -> Study | None:
         return None
 
 
-def _file(place: Place, file: StudyFile | None, flags: Mapping[str, Any] | None) -> StudyFile | None:
+def _file(place: Place, file: StudyFile | None, flags: Mapping[str, Any]) -> StudyFile | None:
     """The file, unless a flag gave the value at ``place``."""
-    node: Any = flags or {}
-    if place[:1] == ("data",) and place[-1:] != ("location",) and (node.get("columns") or {}).get(place[-1]):
-        return None
-    for part in place:
-        if not isinstance(node, dict):
-            return None
-        node = node.get(part)
-        if node is None:
-            return file
-    given = any(value is not None for value in node.values()) if isinstance(node, dict) else True
-    return None if given and place else file
+    return None if gave(flags, _field(place)) else file
+
+
+def _field(place: Place) -> Names:
+    return tuple(part for part in place if isinstance(part, str))
 
 
 def _where(file: StudyFile, place: Place) -> str:
@@ -215,19 +162,17 @@ def _where(file: StudyFile, place: Place) -> str:
 
 def _line(error: Any, file: StudyFile | None) -> str:
     place = error["loc"]
-    dotted = ".".join(str(part) for part in place if not isinstance(part, int))
-    flag = _FLAGS.get(dotted, str(dotted.rpartition(".")[2] or "study")).replace("_", "-")
     named = ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
-    name = f"{_where(file, place)}: {named}" if file else f"--{flag}"
+    name = f"{_where(file, place)}: {named}" if file else f"--{flag_of(_field(place)).replace('_', '-')}"
     words = _WORDS.get(error["type"], "{msg}").format(msg=error["msg"], **error.get("ctx", {}))
     given, known = error["input"], ""
     if error["type"] == "literal_error":
         words = words.replace("'", "").replace(" or ", ", ")
         known = _near(given, words.removeprefix("expected one of ").split(", "))
     elif error["type"] == "extra_forbidden":
-        part = _PARTS[str(place[0]) if len(place) > 1 else ""]
+        part = PARTS[str(place[0]) if len(place) > 1 else ""]
         known = _near(place[-1], [*part.model_fields])
-    elif dotted == "model" and isinstance(given, Mapping):
+    elif place == ("model",) and isinstance(given, Mapping):
         given = given.get("activation") if "hidden layers" in words else dict(given)
     return f"{name}: {words}; got {given!r}{known}"
 

@@ -13,8 +13,7 @@ def parse_seeds(value: object) -> object:
     """
     if isinstance(value, list | tuple | range):
         if not value:
-            msg = "expected at least one"
-            raise ValueError(msg)
+            raise ValueError("expected at least one")
         return tuple(sorted(set(value)))
     text = str(value).replace(" ", "")
     if text == "auto":
@@ -25,11 +24,9 @@ def parse_seeds(value: object) -> object:
         found = [re.fullmatch(r"(\d+)(?:-(\d+))?", part) for part in text.split(",")]
         spans = [(int(span[1]), int(span[2] or span[1])) if span else (0, -1) for span in found]
     if any(low > high for low, high in spans):
-        msg = "expected a number of seeds from 1, a range A-B, a list a,b,c, or auto"
-        raise ValueError(msg)
+        raise ValueError("expected a number of seeds from 1, a range A-B, a list a,b,c, or auto")
     if sum(high - low + 1 for low, high in spans) > MAX_SEEDS:
-        msg = f"expected at most {MAX_SEEDS:,} seeds"
-        raise ValueError(msg)
+        raise ValueError(f"expected at most {MAX_SEEDS:,} seeds")
     return tuple(sorted({seed for low, high in spans for seed in range(low, high + 1)}))
 
 

@@ -1,17 +1,76 @@
 """The study: what is to be compared, how it is written down, and when two studies are one."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import tomli_w
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from regfleet.settings.defaults import default_variants
-from regfleet.settings.fields import StudyFields
-from regfleet.settings.seeds import seeds_text
+from regfleet.settings.defaults import ARTICLE_MODEL, default_variants
+from regfleet.settings.parts import Analysis, Data, Model, NotEmpty, VariantEntry, listed
+from regfleet.settings.seeds import parse_seeds, seeds_text
+from regfleet.settings.setting import Part, Setting
+from regfleet.settings.training import Training
 
 
-class Study(StudyFields):
+class Study(Part):
     """What is to be compared. Field for field what ``study.toml`` holds."""
+
+    data: Annotated[
+        tuple[Data, ...],
+        BeforeValidator(listed, json_schema_input_type=str | Data | list[str | Data]),
+        NotEmpty,
+    ] = (Data(location="iris"),)
+    """the data sets"""
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**63)], ...],
+        BeforeValidator(parse_seeds, json_schema_input_type=int | str | list[int]),
+        PlainSerializer(seeds_text, when_used="json"),
+        Setting("SEEDS", default="10", panel="Data"),
+    ] = tuple(range(10))
+    """a number (10: seeds 0 to 9), a range 5-9, a list 1,4,7, or auto: until the answer is clear"""
+    split: Annotated[str, Setting("SPLIT", panel="Data")] = "60/20/20"
+    """percent of the rows that train, validate and test; 5x2, repeated cross-validation; or article: 75/25, the test
+    set validates too"""
+    engine: Annotated[Literal["fused", "keras"], Setting("NAME", panel="Training")] = "fused"
+    """fused: the whole fit in one graph; keras: model.fit, slow"""
+    model: Model = Model(activation=ARTICLE_MODEL.activations)
+    training: Training = Training()
+    analysis: Analysis = Analysis()
+    variant: Annotated[tuple[VariantEntry, ...], NotEmpty]
+    """what is compared, each with the control that shares its training settings"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _every_fold(cls, value: Any) -> Any:
+        """Without ``seeds``, cross-validation has one for each fold."""
+        folds = (
+            re.fullmatch(r"\s*(\d{1,3})x(\d{1,3})\s*", str(value.get("split"))) if isinstance(value, Mapping) else None
+        )
+        if folds and "seeds" not in value and int(folds[1]) and int(folds[2]):
+            return {**value, "seeds": int(folds[1]) * int(folds[2])}
+        return value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What results call the data sets, each name once."""
+        counted: Counter[str] = Counter()
+        names = []
+        for one in self.data:
+            counted[one.name] += 1
+            names.append(one.name if counted[one.name] == 1 else f"{one.name}-{counted[one.name]}")
+        return tuple(names)
+
+    def sources(self) -> dict[str, Data]:
+        """Where each data set comes from, by its name."""
+        return dict(zip(self.names, self.data, strict=True))
+
+    @property
+    def adds_seeds(self) -> bool:
+        """Whether seeds are added until the answer is clear; ``seeds`` is empty then."""
+        return not self.seeds
 
     @property
     def is_article(self) -> bool:
@@ -60,21 +119,6 @@ class Study(StudyFields):
             found.append(f"seeds is {seeds_text(self.seeds)} there and {seeds_text(other.seeds)} here")
         dropped = [entry.technique for entry in self.variant if entry not in other.variant]
         return [*found, *(f"variant {text} is there and not here" for text in dropped)]
-
-
-def model_fields(text: str | None, activation: str | None = None, *, keep_weights: bool = False) -> dict[str, Any]:
-    """The model's fields that flags give: widths such as ``64,32``, or the source of a model of one's own."""
-    own = text is not None and (":" in text or text.endswith(".keras"))
-    return {
-        "hidden": None if text is None or own else _parts(text),
-        "activation": None if activation is None else _parts(activation),
-        "source": text if own else None,
-        "keep_weights": keep_weights or None,
-    }
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
 
 
 def _words(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What is to be compared."""
+"""What a study is resolved to: variants, model and split."""
 
 from __future__ import annotations
 
@@ -6,28 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from regfleet.settings.training import Training
+
 Scope = Literal["new_data", "this_dataset"]
 Task = Literal["classification", "regression"]
-
-
-@dataclass(frozen=True, slots=True)
-class DataSource:
-    """Where a data set comes from and what its columns are.
-
-    ``location`` is what ``--data`` was given: a built-in's name, a file, its URL, ``openml:61``, ``package.module:f``.
-    ``target`` is the target's column; ``drop`` and ``categorical`` name columns; rows with the same value in the column
-    ``group`` never straddle a split; ``time`` is the column that orders the rows, the latest of which are the test set;
-    ``test`` is a file that holds the test set. ``task`` None: the target's type decides.
-    """
-
-    location: str
-    target: str | None = None
-    drop: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    group: str | None = None
-    time: str | None = None
-    test: str | None = None
-    task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +41,6 @@ class Technique:
     def __str__(self) -> str:
         values = ",".join(f"{value:g}" for value in self.values)
         return f"{self.name}({values})@{self.place}" if values else f"{self.name}@{self.place}"
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """The training settings of a variant.
-
-    ``learning_rate`` None is the Keras optimizer's own default; ``class_weight`` balanced weighs each training row by
-    rows / (classes · rows of its class).
-    """
-
-    epochs: int
-    batch_size: int
-    optimizer: str
-    learning_rate: float | None = None
-    early_stopping: int | None = None
-    class_weight: Literal["balanced"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

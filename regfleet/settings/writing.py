@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel
 
-from regfleet.settings.fields import AnalysisFields, DataFields, ModelFields, TrainingFields, VariantFields
+from regfleet.settings.flags import PARTS, default_text, flag_of, meaning
+from regfleet.settings.parts import Analysis, Data, Model, VariantEntry
+from regfleet.settings.setting import Part
 from regfleet.settings.study import Study
+from regfleet.settings.training import Training
 
 SCHEMA_FILE = "regfleet.schema.json"
 _HEAD = f"""#:schema ./{SCHEMA_FILE}
@@ -19,28 +21,21 @@ _HEAD = f"""#:schema ./{SCHEMA_FILE}
 _VARIANTS = """
 # Each variant: techniques joined by +, and if you like a label and training settings of its own, e.g. batch_size = 32.
 # It is compared with the control that shares its training settings; "none" names a control."""
-_EXAMPLES = {
-    "learning_rate": 0.01,
-    "early_stopping": 20,
-    "class_weight": "balanced",
-    "rope": 0.01,
-    "metric": "accuracy",
-    "target": "churned",
-    "drop": ["customer"],
-    "categorical": ["zip_code"],
-    "group": "patient",
-    "time": "date",
-    "test": "held_out.csv",
-    "task": "regression",
-}
+_PAGE = """# Settings
+
+<!-- Written by: python -c "from regfleet.settings import settings_page; print(settings_page(), end='')" -->
+
+What a study can say, in a study file, by flags of `regfleet compare` and `regfleet init`, and by keywords of
+`regfleet.compare`, which are the flags' names with `_` for `-` (but for `techniques`). `regfleet init` writes a study
+file with all of them, `regfleet schema` a schema for your editor. Flags override the file; the flags of `[[data]]`
+hold for every data set."""
 
 
 def schema() -> str:
     """The JSON schema of a study file."""
-    found = Study.model_json_schema(mode="validation")
-    found["$schema"] = "http://json-schema.org/draft-07/schema#"
-    found["required"] = []  # the article's variants stand in
-    return json.dumps(found, indent=2) + "\n"
+    schema = Study.model_json_schema(mode="validation") | {"$schema": "http://json-schema.org/draft-07/schema#"}
+    schema["required"] = []  # the article's variants stand in
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def commented(study: Study) -> str:
@@ -51,29 +46,45 @@ def commented(study: Study) -> str:
     top = ("data", "seeds", "split", "engine") if plain else ("seeds", "split", "engine")
     text += _settings(Study, {name: table[name] for name in top}, top)
     for one in [] if plain else table["data"]:
-        text += ["\n[[data]]", *_settings(DataFields, one, tuple(DataFields.model_fields))]
-    own = ("source", "keep_weights") if study.model.source else ("hidden", "activation")
+        text += ["\n[[data]]", *_settings(Data, one)]
+    names = ("source", "keep_weights") if study.model.source else ("hidden", "activation")
     model = {**table["model"], "keep_weights": study.model.keep_weights}
-    resolved = tuple(name for name in ("layers", "fingerprints") if name in model)
-    text += ["\n[model]", *_settings(ModelFields, model, own + resolved)]
-    text += ["\n[training]", *_settings(TrainingFields, table["training"], tuple(TrainingFields.model_fields))]
-    text += ["\n[analysis]", *_settings(AnalysisFields, table["analysis"], tuple(AnalysisFields.model_fields))]
+    text += ["\n[model]", *_settings(Model, model, (*names, *(n for n in ("layers", "fingerprints") if n in model)))]
+    text += ["\n[training]", *_settings(Training, table["training"])]
+    text += ["\n[analysis]", *_settings(Analysis, table["analysis"])]
     text.append(_VARIANTS)
     for entry in table["variant"]:
-        text += [
-            "\n[[variant]]",
-            *(_setting(name, entry[name]) for name in VariantFields.model_fields if name in entry),
-        ]
+        settings = (_setting(name, entry[name]) for name in VariantEntry.model_fields if name in entry)
+        text += ["\n[[variant]]", *settings]
     return "\n".join(text) + "\n"
 
 
-def _settings(part: type[BaseModel], values: dict[str, Any], names: tuple[str, ...]) -> list[str]:
+def settings_page() -> str:
+    """What docs/settings.md holds: every field of a study file with its flag, its default and its meaning."""
+    lines = [_PAGE]
+    for key, part in sorted(PARTS.items(), key=lambda item: bool(item[0])):  # the top first
+        title = {"": "Above all tables", "data": "[[data]]", "variant": "[[variant]]"}.get(key, f"[{key}]")
+        doc = " ".join((part.__doc__ or "").replace("``", "`").split())
+        lines += [f"\n## {title}\n\n{doc}\n", "| field | flag | default | meaning |", "|---|---|---|---|"]
+        for name in part.model_fields:
+            if name in PARTS:
+                continue
+            flag = (
+                f"`--{flag_of((key, name) if key else (name,)).replace('_', '-')}`" if name in part.declared() else ""
+            )
+            cells = (f"`{name}`", flag, default_text(part, name), meaning(part, name))
+            lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _settings(part: type[Part], values: dict[str, Any], names: tuple[str, ...] = ()) -> list[str]:
     """Lines of settings, each with what it means; what is not set stands as an example behind ``#``."""
     lines = []
-    for name in names:
-        said = (part.model_fields[name].description or "").strip()
-        setting = _setting(name, values[name]) if name in values else f"# {_setting(name, _EXAMPLES[name])}"
-        lines.append(f"{setting}  # {said}" if len(setting) + len(said) < 110 else f"# {said}\n{setting}")
+    for name in names or part.model_fields:
+        text = " ".join((part.model_fields[name].description or "").split())
+        setting = _setting(name, values[name] if name in values else part.declared()[name].example)
+        setting = setting if name in values else f"# {setting}"
+        lines.append(f"{setting}  # {text}" if len(setting) + len(text) < 110 else f"# {text}\n{setting}")
     return lines
 
 

@@ -3,7 +3,8 @@
 A new technique is one file with one `Definition`, and one entry in the list below.
 """
 
-from regfleet.settings.values import ModelSpec, Technique, Training
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques.definition import Definition
 from regfleet.techniques.grammar import Sweep, describe, named, parse
 from regfleet.techniques.noise import DROPOUT

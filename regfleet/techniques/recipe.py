@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from regfleet.settings.values import ModelSpec, Training
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec
 
 if TYPE_CHECKING:
     import keras

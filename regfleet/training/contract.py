@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from regfleet.data.dataset import Rows
-    from regfleet.settings.values import Task, Training
+    from regfleet.settings import Training
+    from regfleet.settings.values import Task
 
     RowMetric = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from regfleet.data.dataset import Dataset
-from regfleet.settings.values import ModelSpec, SplitSpec, Training, Variant
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec, SplitSpec, Variant
 from regfleet.trials import Chunk, Trial
 from support.processes import processes_of
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "x")}
-VARIANTS = [Variant(name, name, (), Training(350, 128, "sgd")) for name in ("none", "l1", "l2")]
+VARIANTS = [Variant(name, name, (), Training(epochs=350, batch_size=128)) for name in ("none", "l1", "l2")]
 MODEL = ModelSpec((512, 256), ("relu", "relu"))
 SPLIT = SplitSpec("60/20/20", 0.6, 0.2, 0.2)
 

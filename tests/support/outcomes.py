@@ -5,10 +5,11 @@ from zlib import crc32
 import numpy as np
 
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS
-from regfleet.settings.values import Training, Variant
+from regfleet.settings import Training
+from regfleet.settings.values import Variant
 from regfleet.trials import HISTORY_COLUMNS, Outcome, Trial
 
-_TRAINING = Training(3, 8, "sgd")
+_TRAINING = Training(epochs=3, batch_size=8)
 VARIANTS = {
     "none": Variant("none", "No regularization", (), _TRAINING),
     "l2(0.01)@all": Variant("l2(0.01)@all", "L2", (), _TRAINING, "none"),

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from regfleet.settings.values import Training, Variant
+from regfleet.settings import Training
+from regfleet.settings.values import Variant
 from regfleet.trials import HISTORY_COLUMNS
 
 ROWS = 30
@@ -13,7 +14,7 @@ CORRECT = {
     "dropout": (27, 29, 26, 28, 27, 29, 26, 27, 27, 29, 27, 28),
     "batchnorm": (25, 26, 24, 28, 26, 25, 24, 26, 26, 27, 23, 27),
 }
-TRAINING = Training(epochs=3, batch_size=128, optimizer="sgd")
+TRAINING = Training(epochs=3, batch_size=128)
 
 
 def make_variants(names):

@@ -9,7 +9,8 @@ import pandas as pd
 
 from regfleet import analysis
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
-from regfleet.settings.values import AnalysisSettings, Technique, Training, Variant
+from regfleet.settings import Training
+from regfleet.settings.values import AnalysisSettings, Technique, Variant
 
 CONTROL, CONTROL_32 = "none", "none[batch_size=32]"
 HOSTILE = (
@@ -34,7 +35,7 @@ def variant(name: str, label: str, control: str | None = CONTROL, *, family: str
     values = tuple(float(part) for part in inside.split(",")) if family else ()
     size = 32 if "32" in name else 128
     techniques = (Technique("l2", values, "all"),) if control else ()
-    return Variant(name, label, techniques, Training(350, size, "sgd"), control, family)
+    return Variant(name, label, techniques, Training(epochs=350, batch_size=size), control, family)
 
 
 def article() -> tuple[Entry, ...]:

@@ -231,7 +231,7 @@ def test_the_gap_and_its_change_are_paired_by_seed(study):
 def test_early_stopping_makes_the_gap_optimistic(study):
     """Where validation chose the epoch, the report is told to say so."""
     trials, histories, variants = study
-    stopped = [replace(one, training=replace(one.training, early_stopping=5)) for one in variants]
+    stopped = [replace(one, training=one.training.model_copy(update={"early_stopping": 5})) for one in variants]
     warnings = summarize(trials, histories, stopped, AnalysisSettings()).datasets[0].warnings
     assert any("gaps look too small" in warning for warning in warnings)
 

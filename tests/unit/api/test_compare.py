@@ -9,7 +9,7 @@ import pytest
 import regfleet
 from regfleet.api import _located, _model
 from regfleet.errors import InputError
-from regfleet.settings.fields import Optimizer
+from regfleet.settings.training import Optimizer
 
 
 def test_data_in_memory_may_be_a_frame_or_arrays():
@@ -26,10 +26,10 @@ def test_data_in_memory_may_be_a_frame_or_arrays():
     assert _located(["iris", "wine"], "mine", None, None, columns) == (["iris", "wine"], None)
 
 
-@pytest.mark.parametrize(("model", "source"), [([8, 4], None), ("8,4", None), ("n:build", "n:build"), (16, None)])
-def test_a_model_is_widths_or_a_source(model, source):
+@pytest.mark.parametrize("model", [[8, 4], "8,4", "n:build", 16, None])
+def test_a_model_is_widths_or_a_source(model):
     """Only what is neither widths nor text is in memory."""
-    assert _model(model) == (None, source)
+    assert _model(model) == (None, model)
 
 
 def test_mistakes_are_named_by_flag():

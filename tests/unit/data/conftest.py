@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from regfleet.data import load_dataset
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 
 
 def customers(rows=60):
@@ -36,7 +36,7 @@ def load(tmp_path):
 
     def load(content, name="table.csv", test=None, target="churned", **source):
         test = None if test is None else write(test, "test.csv")
-        return load_dataset(DataSource(write(content, name), target, test=test, **source))
+        return load_dataset(Data(location=write(content, name), target=target, test=test, **source))
 
     return load
 

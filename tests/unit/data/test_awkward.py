@@ -6,7 +6,7 @@ import pytest
 
 from regfleet.data import cut, describe_columns, from_arrays, parse_split, split_rows
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 
 SPLIT = parse_split("60/20/20")
 TWO = "a,churned\n" + "1,x\n2,y\n" * 20
@@ -231,7 +231,7 @@ def test_a_table_that_cannot_be_used_says_what_to_do(load, content, source, mess
 def test_the_targets_type_decides_what_is_predicted(target, task, classes):
     """Text, truth values and few whole numbers are classes, in order; other numbers a quantity; a flag overrules."""
     frame = numbers(len(target)).assign(y=target)
-    from_source = from_arrays("t", frame.drop(columns="y"), frame["y"], source=DataSource("t", task=task))
+    from_source = from_arrays("t", frame.drop(columns="y"), frame["y"], source=Data(location="t", task=task))
     assert from_source.classes == classes
     assert from_source.task == ("classification" if classes else "regression")
 

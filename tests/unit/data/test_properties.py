@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from regfleet.data import cut, describe_columns, from_arrays, load_dataset, parse_split, split_meaning
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 
 CELLS = (
     st.floats(),
@@ -77,7 +77,7 @@ def test_any_frame_works_or_is_refused_in_a_line(frame, split, task, data):
     names = [str(name) for name in frame.columns]
     pick = st.none() | st.sampled_from(names)
     listed = st.lists(st.sampled_from(names), max_size=2).map(tuple)
-    source = DataSource(
+    source = Data(
         "t",
         data.draw(st.sampled_from(names)),
         data.draw(listed),
@@ -106,7 +106,7 @@ def test_any_bytes_work_or_are_refused_in_a_line(tmp_path_factory, suffix, conte
     """A file may hold anything."""
     file = tmp_path_factory.mktemp("any") / f"t.{suffix}"
     file.write_bytes(content)
-    works_or_says_why(lambda: load_dataset(DataSource(str(file), "a")), "60/20/20")
+    works_or_says_why(lambda: load_dataset(Data(location=str(file), target="a")), "60/20/20")
 
 
 @slow
@@ -116,4 +116,6 @@ def test_any_csv_of_a_frame_works_or_is_refused_in_a_line(tmp_path_factory, fram
     file = tmp_path_factory.mktemp("any") / "t.csv"
     names = [str(name) for name in frame.columns]
     frame.to_csv(file, sep=data.draw(st.sampled_from(",;\t|")), index=data.draw(st.booleans()), errors="replace")
-    works_or_says_why(lambda: load_dataset(DataSource(str(file), data.draw(st.sampled_from(names)))), "60/20/20")
+    works_or_says_why(
+        lambda: load_dataset(Data(location=str(file), target=data.draw(st.sampled_from(names)))), "60/20/20"
+    )

@@ -9,7 +9,7 @@ import pytest
 from regfleet.data import check_source, data_name, describe_columns
 from regfleet.data.files import read_table, unique_names
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 
 ROWS = "name,age\nZoë,31\nJürgen,44\n"
 
@@ -109,13 +109,13 @@ def test_a_file_that_is_not_there_names_the_nearest(tmp_path):
     """A slip of the pen in a file's name is answered with the one that is there."""
     write(tmp_path, "customers.csv", b"x")
     with pytest.raises(InputError, match=r"^--data: .* no such file \(did you mean customers.csv\?\)$"):
-        check_source(DataSource(str(tmp_path / "custmers.csv"), "y"))
+        check_source(Data(location=str(tmp_path / "custmers.csv"), target="y"))
 
 
 def test_a_url_that_pyarrow_does_not_know_is_refused():
     """HTTP is no file system."""
     with pytest.raises(InputError, match=r"^--data: expected a path, or a URL that pyarrow can open"):
-        check_source(DataSource("https://example.org/t.csv", "y"))
+        check_source(Data(location="https://example.org/t.csv", target="y"))
 
 
 def test_a_file_beyond_the_bound_is_refused_before_it_is_read(tmp_path):
@@ -124,7 +124,7 @@ def test_a_file_beyond_the_bound_is_refused_before_it_is_read(tmp_path):
     with file.open("wb") as sparse:
         sparse.truncate(3 * 1024**3)
     with pytest.raises(InputError, match=r"at most 2\.1 GB; got .* of 3\.2 GB"):
-        check_source(DataSource(str(file), "y"))
+        check_source(Data(location=str(file), target="y"))
 
 
 def test_columns_are_described_for_a_preview(load, table):

@@ -13,7 +13,7 @@ import sklearn.datasets
 
 from regfleet.data import BUILTIN, check_source, cut, describe_columns, from_arrays, load_dataset, parse_split
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 
 X, Y = sklearn.datasets.load_wine(return_X_y=True)
 SPLIT = parse_split("60/20/20")
@@ -22,7 +22,7 @@ SPLIT = parse_split("60/20/20")
 @pytest.mark.parametrize("name", BUILTIN)
 def test_built_in_data_sets_load_by_name(name):
     """All of them, with a preview, and no note."""
-    dataset = load_dataset(DataSource(name))
+    dataset = load_dataset(Data(location=name))
     assert dataset.name == name
     assert dataset.notes == ()
     assert len(describe_columns(dataset)) == 2
@@ -31,7 +31,7 @@ def test_built_in_data_sets_load_by_name(name):
 def test_a_built_in_data_set_takes_no_table_options():
     """It has no columns with names."""
     with pytest.raises(InputError, match=r"^--target: expected a table; got it with the built-in iris"):
-        check_source(DataSource("iris", "species"))
+        check_source(Data(location="iris", target="species"))
 
 
 @pytest.mark.parametrize("location", ["nonsense", "iris.data", ""])
@@ -40,7 +40,7 @@ def test_what_is_no_source_is_refused(location):
     with pytest.raises(
         InputError, match=r"^--data: expected a file, openml:NUMBER, package.module:function or one of iris"
     ):
-        load_dataset(DataSource(location))
+        load_dataset(Data(location=location))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_is_no_source_is_refused(location):
 def test_a_url_with_credentials_is_refused(flags):
     """The location of the data is published with a report; a secret in it is neither kept nor repeated."""
     with pytest.raises(InputError, match="expected a URL without credentials") as caught:
-        check_source(DataSource(**{"location": "table.csv", "target": "y"} | flags))
+        check_source(Data(**{"location": "table.csv", "target": "y"} | flags))
     assert "hunter2" not in str(caught.value)
 
 
@@ -57,7 +57,7 @@ def test_a_table_needs_a_target(tmp_path):
     """The columns are not guessed."""
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"^--target: expected the column of .* that is to be predicted; got none$"):
-        check_source(DataSource(str(tmp_path / "t.csv")))
+        check_source(Data(location=str(tmp_path / "t.csv")))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_table_needs_a_target(tmp_path):
 def test_time_goes_with_neither_groups_nor_a_test_file(source, flag):
     """Each of them would decide the test set."""
     with pytest.raises(InputError, match=rf"^--time: expected neither --group nor --test beside it; got {flag}$"):
-        check_source(DataSource("t.csv", "y", **source))
+        check_source(Data(location="t.csv", target="y", **source))
 
 
 def test_arrays_frames_tables_and_lists_are_the_same_rows():
@@ -81,7 +81,7 @@ def test_arrays_frames_tables_and_lists_are_the_same_rows():
         from_arrays("wine", X.tolist(), Y.tolist()),
         from_arrays("wine", frame, pd.Series(Y)),
         from_arrays("wine", frame.assign(kind=Y), "kind"),
-        from_arrays("wine", pa.Table.from_pandas(frame.assign(kind=Y)), source=DataSource("wine", "kind")),
+        from_arrays("wine", pa.Table.from_pandas(frame.assign(kind=Y)), source=Data(location="wine", target="kind")),
     ]
     for dataset in given:
         assert cut(dataset, SPLIT, 0).test.x.tobytes() == cut(given[0], SPLIT, 0).test.x.tobytes()
@@ -119,7 +119,7 @@ def test_arrays_that_do_not_fit_are_refused(features, target, message):
 def test_arrays_have_no_columns_to_name():
     """--drop needs names."""
     with pytest.raises(InputError, match=r"^--drop, --categorical, --group, --time: expected a table with names"):
-        from_arrays("t", X, Y, source=DataSource("t", drop=("a",)))
+        from_arrays("t", X, Y, source=Data(location="t", drop=("a",)))
 
 
 def test_gaps_in_an_array_are_filled():
@@ -144,7 +144,7 @@ def test_images_of_bytes_stay_bytes_until_a_seed_is_cut():
 def test_an_npz_file_holds_arrays_by_name(tmp_path):
     """Keys x and y, upper case as well, and the test set's."""
     np.savez(tmp_path / "wine.npz", X=X[:100], y=Y[:100] % 2, x_test=X[100:], y_test=Y[100:] % 2)
-    dataset = load_dataset(DataSource(str(tmp_path / "wine.npz")))
+    dataset = load_dataset(Data(location=str(tmp_path / "wine.npz")))
     assert (dataset.name, len(dataset.target), int(dataset.held_out.sum())) == ("wine", 178, 78)
 
 
@@ -160,7 +160,7 @@ def test_an_npz_file_without_usable_arrays_is_refused(tmp_path, arrays, message)
     """Nothing is unpickled, and names are named."""
     np.savez(tmp_path / "t.npz", **arrays)
     with pytest.raises(InputError, match=message):
-        load_dataset(DataSource(str(tmp_path / "t.npz")))
+        load_dataset(Data(location=str(tmp_path / "t.npz")))
 
 
 CODE = """
@@ -192,7 +192,7 @@ def module(tmp_path, monkeypatch):
 )
 def test_a_function_in_the_working_directory_returns_the_data(module, function, target):
     """Arrays, arrays by name, a frame, or columns by name."""
-    dataset = load_dataset(DataSource(f"{module}:{function}", target))
+    dataset = load_dataset(Data(location=f"{module}:{function}", target=target))
     assert dataset.features.shape == (24 if function == "four" else 20, 3)
     assert dataset.classes == ("0", "1")
 
@@ -209,17 +209,17 @@ def test_a_function_in_the_working_directory_returns_the_data(module, function, 
 def test_what_goes_wrong_in_a_function_says_where(module, function, message):
     """One line with the user's own file and line."""
     with pytest.raises(InputError, match=message) as refused:
-        load_dataset(DataSource(f"{module}:{function}"))
+        load_dataset(Data(location=f"{module}:{function}"))
     assert "\n" not in str(refused.value)
 
 
 def test_a_module_that_is_not_there_or_does_not_compile_says_so(module, tmp_path):
     """The name, or the line."""
     with pytest.raises(InputError, match=r"got ModuleNotFoundError: No module named 'no_such_module'$"):
-        load_dataset(DataSource("no_such_module:f"))
+        load_dataset(Data(location="no_such_module:f"))
     (tmp_path / f"{module}_bad.py").write_text("x = 1\ndef f(:\n")
     with pytest.raises(InputError, match=rf"got SyntaxError: .* at .*{module}_bad.py:2$"):
-        load_dataset(DataSource(f"{module}_bad:f"))
+        load_dataset(Data(location=f"{module}_bad:f"))
 
 
 ARFF = "@RELATION t\n@ATTRIBUTE a REAL\n@ATTRIBUTE k {u,v}\n@ATTRIBUTE class {no,yes}\n@DATA\n" + "".join(
@@ -277,22 +277,22 @@ def openml(monkeypatch, tmp_path):
 
 def test_a_data_set_of_openml_is_downloaded_once(openml):
     """Its own target is taken; the second time nothing is asked for."""
-    dataset = load_dataset(DataSource("openml:61"))
+    dataset = load_dataset(Data(location="openml:61"))
     assert (dataset.name, dataset.classes, len(dataset.target)) == ("openml:61", ("no", "yes"), 30)
     kinds = {name: kind for name, kind, _ in describe_columns(dataset)}
     assert kinds == {"class": "target", "a": "number", "k": "category"}
     asked = len(openml)
-    assert load_dataset(DataSource("openml:61")).fingerprint == dataset.fingerprint
+    assert load_dataset(Data(location="openml:61")).fingerprint == dataset.fingerprint
     assert len(openml) == asked
-    assert load_dataset(DataSource("openml:61", target="k")).classes == ("u", "v")
+    assert load_dataset(Data(location="openml:61", target="k")).classes == ("u", "v")
 
 
 @pytest.mark.usefixtures("openml")
 def test_openml_without_such_a_data_set_or_network_is_one_line(monkeypatch):
     """An unknown number, and a server that is not there."""
     with pytest.raises(InputError, match=r"^--data: expected a data set of OpenML, downloaded once; got openml:99: "):
-        load_dataset(DataSource("openml:99"))
+        load_dataset(Data(location="openml:99"))
     monkeypatch.setattr("sklearn.datasets._openml._DATA_INFO", "http://127.0.0.1:9/{}")
     with pytest.raises(InputError, match=r"got openml:62: .*refused") as refused:
-        load_dataset(DataSource("openml:62"))
+        load_dataset(Data(location="openml:62"))
     assert "\n" not in str(refused.value)

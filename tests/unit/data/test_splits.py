@@ -19,7 +19,7 @@ from regfleet.data import (
     stratifies,
 )
 from regfleet.errors import InputError
-from regfleet.settings.values import DataSource
+from regfleet.settings import Data
 from regfleet.streams import stream_int
 
 IRIS = load_builtin("iris")
@@ -33,7 +33,7 @@ def dataset(rows=60, target=None, **source):
     )
     frame["day"] = np.random.default_rng(1).permutation(pd.date_range("2024-01-01", periods=rows))
     frame["y"] = np.arange(rows) % 2 if target is None else target
-    return from_arrays("t", frame, source=DataSource("t", "y", **source))
+    return from_arrays("t", frame, source=Data(location="t", target="y", **source))
 
 
 @pytest.mark.parametrize("name", BUILTIN)
@@ -173,7 +173,7 @@ def test_too_few_groups_are_refused(rows, text):
 def test_two_groups_cannot_make_three_sets():
     """One of them would have to straddle."""
     frame = pd.DataFrame({"x": np.arange(20.0) ** 2, "g": ["a", "b"] * 10, "y": ["u", "u", "v", "v"] * 5})
-    data = from_arrays("t", frame, source=DataSource("t", "y", group="g"))
+    data = from_arrays("t", frame, source=Data(location="t", target="y", group="g"))
     with pytest.raises(InputError, match=r"^--group: expected a group or more in each set"):
         split_rows(data, THREE_SETS, 0)
 
@@ -200,7 +200,7 @@ def test_a_row_without_a_time_is_named(times, got):
     """A gap, and a word."""
     frame = pd.DataFrame({"x": np.arange(60) % 7, "when": times, "y": np.arange(60) % 2})
     with pytest.raises(InputError, match=rf"^--time: expected a date or a number in every row of when; got {got}$"):
-        from_arrays("t", frame, source=DataSource("t", "y", time="when"))
+        from_arrays("t", frame, source=Data(location="t", target="y", time="when"))
 
 
 def test_a_test_file_is_the_test_set_of_every_seed(load, table):
@@ -285,4 +285,4 @@ def test_the_meaning_of_a_split_is_said(text, source, words):
 def test_an_unknown_data_set_names_the_nearest():
     """A slip of the pen is answered with the name that was meant."""
     with pytest.raises(InputError, match=r"^--data: .*got 'irs' \(did you mean iris\?\)$"):
-        check_source(DataSource("irs"))
+        check_source(Data(location="irs"))

@@ -3,7 +3,8 @@
 import pytest
 
 from regfleet import techniques
-from regfleet.settings.values import ModelSpec, Training
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import runtime
 
@@ -30,7 +31,7 @@ def _runtime():
 @pytest.fixture
 def small():
     """A recipe of a small network."""
-    return Recipe(ModelSpec((8, 6), ("tanh", "relu")), Training(epochs=6, batch_size=25, optimizer="sgd"))
+    return Recipe(ModelSpec((8, 6), ("tanh", "relu")), Training(epochs=6, batch_size=25))
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def recipe_of():
 
     def make(model, text):
         (combination,) = techniques.parse_techniques(text, model).combinations
-        return techniques.recipe(model, Training(1, 128, "sgd"), combination)
+        return techniques.recipe(model, Training(epochs=1, batch_size=128), combination)
 
     return make
 

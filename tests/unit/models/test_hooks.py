@@ -7,7 +7,7 @@ from keras import layers
 
 from regfleet import models
 from regfleet.errors import InputError
-from regfleet.settings.values import Training
+from regfleet.settings import Training
 from regfleet.techniques.recipe import Recipe
 
 
@@ -38,7 +38,7 @@ def recipe():
     """The subclass without techniques."""
     base = models.base_of(build)
     spec = models.describe(base, "net:build", (4,), 3, "classification", keep_weights=False)
-    return Recipe(spec, Training(1, 8, "sgd"), base=base)
+    return Recipe(spec, Training(epochs=1, batch_size=8), base=base)
 
 
 def test_a_subclass_takes_its_techniques_from_the_builder():

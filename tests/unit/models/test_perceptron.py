@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from regfleet import models
-from regfleet.settings.values import ModelSpec, Training
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
 
 VARIANTS = {
@@ -47,7 +48,7 @@ def test_a_softmax_regression_is_a_network_without_hidden_layers():
 
 def test_a_regression_has_a_linear_output():
     """The output of a regression is the weighted sum of the last hidden layer's outputs, of any sign and size."""
-    recipe = Recipe(ModelSpec((5,), ("relu",)), Training(1, 1, "sgd"))
+    recipe = Recipe(ModelSpec((5,), ("relu",)), Training(epochs=1, batch_size=1))
     model = models.build(recipe, (3,), 1, "regression")
     rows = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
     kernel, output = model.get_layer("dense_1").kernel.numpy(), model.get_layer("output").kernel.numpy()
@@ -56,7 +57,7 @@ def test_a_regression_has_a_linear_output():
 
 def test_images_are_made_flat():
     """Rows of two axes and more become one axis before the first Dense layer."""
-    model = models.build(Recipe(ModelSpec((5,), ("relu",)), Training(1, 1, "sgd")), (8, 8, 1), 10)
+    model = models.build(Recipe(ModelSpec((5,), ("relu",)), Training(epochs=1, batch_size=1)), (8, 8, 1), 10)
     assert [layer.name for layer in model.layers] == ["input", "flatten", "dense_1", "output"]
     assert model.count_params() == 64 * 5 + 5 + 5 * 10 + 10
     assert [type(layer) for layer in model.layers[1:3]] == [keras.layers.Flatten, keras.layers.Dense]

@@ -11,7 +11,7 @@ from keras import layers
 
 from regfleet import models
 from regfleet.errors import InputError
-from regfleet.settings.values import Training
+from regfleet.settings import Training
 from regfleet.techniques.recipe import Recipe
 
 # Keras' own, with NumPy 2, where it saves weights.
@@ -173,7 +173,7 @@ def test_models_of_many_forms_take_techniques(builder):
     base = models.base_of(builder)
     spec = describe(base)
     assert spec == describe(base)
-    recipe = Recipe(spec, Training(1, 8, "sgd"), base=base)
+    recipe = Recipe(spec, Training(epochs=1, batch_size=8), base=base)
     model = models.build(recipe.insert(spec.layers[0], "dropout", lambda name: layers.Dropout(0.2, name=name)), (4,), 3)
     names = [layer.name for layer in model.layers]
     assert names[1:3] == ["dense", "dropout_after_dense"]

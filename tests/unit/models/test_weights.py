@@ -6,7 +6,7 @@ import pytest
 
 from regfleet import models
 from regfleet.errors import InputError
-from regfleet.settings.values import Training
+from regfleet.settings import Training
 from regfleet.techniques.recipe import Recipe
 
 
@@ -104,7 +104,7 @@ def fine_tuned(name, **changes):
     model.set_weights([np.full_like(weight, 0.5) for weight in model.get_weights()])
     base = models.base_of(model)
     spec = models.describe(base, name, (4,), 3, "classification", **changes)
-    recipe = Recipe(spec, Training(1, 8, "sgd"), base=base)
+    recipe = Recipe(spec, Training(epochs=1, batch_size=8), base=base)
     recipe = recipe.insert("a", "batchnorm", lambda n: keras.layers.BatchNormalization(name=n))
     return recipe.insert("a", "dropout", lambda n: keras.layers.Dropout(0.1, name=n))
 

@@ -12,7 +12,8 @@ from regfleet.report import exports, render
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.figures.gap import gap
 from regfleet.report.text import scale_of
-from regfleet.settings.values import AnalysisSettings, Training, Variant
+from regfleet.settings import Training
+from regfleet.settings.values import AnalysisSettings, Variant
 
 TRAINING = Training(epochs=3, batch_size=32, optimizer="adam")
 VARIANTS = (Variant("none", "No regularization", (), TRAINING), Variant("l2", "L2", (), TRAINING, "none"))

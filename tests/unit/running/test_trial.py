@@ -24,8 +24,8 @@ from regfleet import models, techniques
 from regfleet.data import SPLITS, cut, load_builtin, split_rows
 from regfleet.data.dataset import Dataset
 from regfleet.running.trial import run_chunk
-from regfleet.settings import read_study
-from regfleet.settings.values import ModelSpec, Training
+from regfleet.settings import Training, read_study
+from regfleet.settings.values import ModelSpec
 from regfleet.techniques import TECHNIQUES, Definition
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import fit, fit_side_by_side, rules, runtime
@@ -265,8 +265,8 @@ def test_a_model_of_ones_own_is_trained(engine):
 @pytest.mark.parametrize("engine", ["keras", "fused"])
 def test_kept_weights_are_where_every_seed_starts(engine):
     """Fine-tuning starts each seed from the model's own weights, whatever was trained before; else seeds draw them."""
-    still = Training(1, 30, "sgd", learning_rate=1e-30)
-    moving = Training(3, 30, "sgd", learning_rate=0.5)
+    still = Training(epochs=1, batch_size=30, learning_rate=1e-30)
+    moving = Training(epochs=3, batch_size=30, learning_rate=0.5)
     kept = dataclasses.replace(OWN, keep_weights=True)
     sets = cut(IRIS, SPLIT, 0)
     for training in (moving, still):
@@ -282,7 +282,7 @@ def test_kept_weights_are_where_every_seed_starts(engine):
 @pytest.mark.parametrize("batch_size", [30, 90])
 def test_a_class_of_ones_own_trains_as_in_keras(batch_size):
     """Both engines agree on a model whose call nobody can see into, one batch an epoch included."""
-    recipe = Recipe(OWN, Training(4, batch_size, "sgd", learning_rate=0.3), base=with_techniques)
+    recipe = Recipe(OWN, Training(epochs=4, batch_size=batch_size, learning_rate=0.3), base=with_techniques)
     sets = cut(IRIS, SPLIT, 0)
     fused, reference = (fit(recipe, sets, 0, engine, cache_key="class") for engine in ("fused", "keras"))
     assert fused.execution == "graph"

@@ -12,12 +12,12 @@ from regfleet.errors import InputError
 from regfleet.metrics import METRICS
 from regfleet.planning.variants import problems
 from regfleet.settings import (
+    Analysis,
     commented,
     merge,
-    model_fields,
     open_study_file,
     parse_seeds,
-    read_analysis,
+    read_part,
     read_study,
     read_study_file,
     results_name,
@@ -106,9 +106,7 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path, content):
 
 def test_flags_override_the_file_field_by_field():
     """A flag replaces its own field of the file and leaves the others."""
-    merged = merge(
-        {"training": {"epochs": 5, "optimizer": "adam"}, "seeds": 3}, {"training": {"epochs": "7"}, "seeds": None}
-    )
+    merged = merge({"training": {"epochs": 5, "optimizer": "adam"}, "seeds": 3}, {"epochs": "7", "seeds": None})
     assert merged == {"training": {"epochs": "7", "optimizer": "adam"}, "seeds": 3}
 
 
@@ -146,7 +144,7 @@ def test_auto_seeds_are_none_until_looks_ask_for_them():
 def test_settings_of_the_analysis_are_checked_by_name(fields, expected):
     """The flag, what was expected and what was given."""
     with pytest.raises(InputError) as caught:
-        read_analysis(fields)
+        read_part(Analysis, fields)
     assert str(caught.value) == expected
 
 
@@ -251,9 +249,9 @@ def test_what_a_flag_gave_is_named_by_its_flag(tmp_path):
     """Of two bad values the one that a flag put in the file's place names the flag, the other its line."""
     path = tmp_path / "s.toml"
     path.write_text("[training]\nepochs = 3\nbatch_size = 0\n")
-    file, flags = open_study_file(path), {"training": {"epochs": "x"}, "columns": {"task": "guess"}}
+    file, flags = open_study_file(path), {"epochs": "x", "task": "guess"}
     with pytest.raises(InputError) as caught:
-        read_study(merge(file.fields, flags), source=file, flags=flags, check=problems)
+        read_study(file.fields, source=file, flags=flags, check=problems)
     task, epochs, batch_size = str(caught.value).splitlines()
     assert task == "--task: expected one of classification, regression; got 'guess'"
     assert epochs == "--epochs: expected a whole number; got 'x'"
@@ -263,7 +261,7 @@ def test_what_a_flag_gave_is_named_by_its_flag(tmp_path):
 def test_flags_for_columns_reach_every_data_set():
     """``--target`` and its kin override what the file says of each data set, and leave the rest of it."""
     file = {"data": [{"location": "a.csv", "target": "x", "drop": ["id"]}, "b.csv"]}
-    merged = merge(file, {"columns": {"target": "y", "drop": None}})
+    merged = merge(file, {"target": "y", "drop": None})
     assert merged["data"] == [
         {"location": "a.csv", "target": "y", "drop": ["id"]},
         {"location": "b.csv", "target": "y"},
@@ -283,7 +281,7 @@ def test_a_model_by_flag_takes_the_place_of_the_files(text, model):
     file = {"model": {"source": "old:build", "layers": ["a"], "fingerprints": ["f"], "keep_weights": True}}
     if "source" in model:
         file = {"model": {"hidden": [3], "activation": ["tanh"]}}
-    merged = merge(file, {"model": model_fields(text, keep_weights="source" in model)})
+    merged = merge(file, {"model": text, "keep_weights": "source" in model})
     assert merged["model"] == model
 
 
@@ -310,6 +308,6 @@ def test_the_schema_knows_every_field():
     found = json.loads(schema())
     assert set(found["properties"]) == {"data", "seeds", "split", "engine", "model", "training", "analysis", "variant"}
     assert found["additionalProperties"] is False
-    variant = found["$defs"]["VariantFields"]["properties"]
+    variant = found["$defs"]["VariantEntry"]["properties"]
     assert set(variant) >= {"technique", "label", "epochs", "class_weight"}
-    assert "column to predict" in found["$defs"]["DataFields"]["properties"]["target"]["description"]
+    assert "column to predict" in found["$defs"]["Data"]["properties"]["target"]["description"]

@@ -6,7 +6,8 @@ import pytest
 from sklearn.datasets import load_iris
 
 from regfleet.data.dataset import Rows, Sets
-from regfleet.settings.values import ModelSpec, Training
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import runtime
 
@@ -33,14 +34,14 @@ def iris():
 @pytest.fixture
 def small():
     """A recipe of a network that trains in no time, four batches an epoch, the last one partial."""
-    return Recipe(SMALL_NETWORK, Training(epochs=6, batch_size=25, optimizer="sgd"))
+    return Recipe(SMALL_NETWORK, Training(epochs=6, batch_size=25))
 
 
 def article_recipes(epochs, network=ARTICLE_NETWORK):
     """The article's nine variants and the control of the two that have batch size 32."""
     first, second, *_ = hidden = network.layer_names
-    base = Recipe(network, Training(epochs, 128, "sgd"))
-    base_32 = Recipe(network, Training(epochs, 32, "sgd"))
+    base = Recipe(network, Training(epochs=epochs, batch_size=128))
+    base_32 = Recipe(network, Training(epochs=epochs, batch_size=32))
 
     def l1():
         return keras.regularizers.L1(0.01)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from regfleet import training
 from regfleet.data.dataset import Rows, Sets
-from regfleet.settings.values import Training
+from regfleet.settings import Training
 from regfleet.techniques.recipe import Recipe
 from regfleet.trials import history_columns
 
@@ -21,7 +21,7 @@ def noisy(small):
     """A recipe with dropout and batch norm, whose state and noise must start anew with every seed."""
     recipe = small.insert("dense_1", "dropout", lambda name: keras.layers.Dropout(0.4, name=name))
     recipe = recipe.insert("dense_2", "batchnorm", lambda name: keras.layers.BatchNormalization(name=name))
-    return replace(recipe, training=replace(recipe.training, optimizer="adam"))
+    return replace(recipe, training=recipe.training.model_copy(update={"optimizer": "adam"}))
 
 
 def digest(fit):
@@ -59,7 +59,7 @@ import conftest, numpy as np
 import test_determinism as this
 from regfleet import training
 sets = this.made_up(np.random.default_rng(8))
-small = conftest.Recipe(conftest.SMALL_NETWORK, conftest.Training(6, 25, "sgd"))
+small = conftest.Recipe(conftest.SMALL_NETWORK, conftest.Training(epochs=6, batch_size=25))
 print(this.digest(training.fit(this.noisy(small), sets, 1, "fused", "elsewhere")))
 """
 
@@ -86,7 +86,7 @@ def test_another_process_gives_the_same_bits(small, tmp_path, request):
 def test_a_diverging_fit_stops_and_disturbs_no_other(small, iris, engine):
     """A huge learning rate ends the history at the first epoch whose loss is not finite; the next seed is as before."""
     calm = digest(training.fit(small, iris, 4, engine, "calm"))
-    wild = Recipe(small.model, Training(50, 25, "sgd", learning_rate=1e30))
+    wild = Recipe(small.model, Training(epochs=50, batch_size=25, learning_rate=1e30))
     wild = wild.penalize(("dense_1",), lambda: keras.regularizers.L2(0.1))
     fit = training.fit(wild, iris, 0, engine, "wild")
     epochs = len(fit.history["loss"])
@@ -100,7 +100,7 @@ def test_a_diverging_fit_stops_and_disturbs_no_other(small, iris, engine):
 def test_both_engines_see_the_same_divergence(small, iris):
     """The epoch of divergence, the epochs before it and the best epoch are the same in both engines."""
     for rate in (3e4, 1e9):
-        wild = Recipe(small.model, Training(50, 25, "sgd", learning_rate=rate))
+        wild = Recipe(small.model, Training(epochs=50, batch_size=25, learning_rate=rate))
         wild = wild.penalize(("dense_1",), lambda: keras.regularizers.L2(0.1))
         fused = training.fit(wild, iris, 0, "fused", f"wild {rate}")
         reference = training.fit(wild, iris, 0, "keras", f"wild {rate}")
@@ -114,7 +114,7 @@ def test_a_program_is_traced_once_and_forgotten_in_time(small, iris):
     first = training.fit(small, iris, 0, "fused", "traced")
     second = training.fit(small, iris, 1, "fused", "traced")
     assert first.trace_seconds > 0 == second.trace_seconds
-    tiny = Recipe(small.model, Training(1, 128, "sgd"))
+    tiny = Recipe(small.model, Training(epochs=1, batch_size=128))
     for number in range(16):
         training.fit(tiny, iris, 0, "fused", f"another {number}")
     assert training.fit(small, iris, 0, "fused", "traced").trace_seconds > 0

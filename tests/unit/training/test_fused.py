@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from regfleet import models, training
 from regfleet.data.dataset import Rows
-from regfleet.settings.values import Training
+from regfleet.settings import Training
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import keras_fit
 from regfleet.training.contract import Settings, Start, row_metrics
@@ -204,7 +204,7 @@ def test_early_stopping_in_the_graph(small, iris, patience, xla):
 
 def test_short_fits_are_not_compiled(small, iris):
     """XLA is used from 20,000 updates on, but on a CPU not for a model that draws noise."""
-    long = Training(epochs=5000, batch_size=25, optimizer="sgd", early_stopping=1)
+    long = Training(epochs=5000, batch_size=25, early_stopping=1)
     noisy = Recipe(small.model, long).insert("dense_1", "dropout", lambda name: keras.layers.Dropout(0.5, name=name))
     executions = [
         training.fit(recipe, iris, 0, "fused", f"rule {number}").execution
@@ -224,7 +224,7 @@ class Shuffler(keras.layers.Layer):
 
 def test_what_xla_cannot_compile_runs_as_a_graph(small, iris):
     """A long fit with an operation without XLA kernel is trained as a graph, and says so."""
-    long = Recipe(small.model, Training(5000, 25, "sgd", early_stopping=1)).insert(
+    long = Recipe(small.model, Training(epochs=5000, batch_size=25, early_stopping=1)).insert(
         "dense_1", "shuffler", lambda name: Shuffler(name=name)
     )
     assert training.fit(long, iris, 0, "fused", "shuffler").execution == "graph"

@@ -70,7 +70,7 @@ def test_training_rows_are_judged_after_the_epoch_in_inference_mode(small, iris)
 @pytest.mark.parametrize("patience", [0, 1, 3])
 def test_it_stops_where_keras_stops(small, iris, patience):
     """Epochs run and best weights equal those of `keras.callbacks.EarlyStopping`, which restores the best."""
-    recipe = replace(small, training=replace(small.training, optimizer="adam", learning_rate=0.3))
+    recipe = replace(small, training=small.training.model_copy(update={"optimizer": "adam", "learning_rate": 0.3}))
     model = compiled(recipe)
     start = started(model, iris)
     course = keras_fit.train(model, Settings(60, 25, patience, shuffle=False), start)

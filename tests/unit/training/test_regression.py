@@ -103,7 +103,9 @@ def test_regression_trains_as_in_keras(diabetes, small, engine, batch_size):
 @pytest.mark.parametrize("engine", training.ENGINES)
 def test_regression_from_recipe_to_predictions(diabetes, small, engine):
     """A recipe trains on one number: a linear output, predictions (rows, 1), and the lowest validation MSE is best."""
-    recipe = replace(small, training=replace(small.training, epochs=80, learning_rate=0.1, early_stopping=4))
+    recipe = replace(
+        small, training=small.training.model_copy(update={"epochs": 80, "learning_rate": 0.1, "early_stopping": 4})
+    )
     fit = training.fit(recipe, diabetes, 0, engine, "diabetes")
     assert fit.history.keys() == set(history_columns("regression"))
     assert fit.best_epoch == np.argmin(fit.history["val_mse"]) + 1 == len(fit.history["loss"]) - 4
@@ -160,7 +162,7 @@ def test_a_class_without_training_rows_weighs_nothing(uneven):
 @pytest.mark.parametrize("engine", training.ENGINES)
 def test_weights_reach_the_engines_from_a_recipe(uneven, small, engine):
     """``class_weight`` changes the course of a fit on uneven classes, and not that on even ones."""
-    balanced = replace(small, training=replace(small.training, class_weight="balanced"))
+    balanced = replace(small, training=small.training.model_copy(update={"class_weight": "balanced"}))
     plain, weighted = (training.fit(one, uneven, 0, engine, "weights") for one in (small, balanced))
     assert not np.allclose(plain.history["val_loss"], weighted.history["val_loss"], rtol=1e-3)
     even = replace(uneven, train=Rows(uneven.train.x, np.eye(3, dtype="float32")[np.arange(35) % 3]))
@@ -172,6 +174,6 @@ def test_weights_reach_the_engines_from_a_recipe(uneven, small, engine):
 
 def test_numbers_have_no_classes_to_balance(diabetes, small):
     """Balanced classes of a regression are refused by name of the flag."""
-    balanced = replace(small, training=replace(small.training, class_weight="balanced"))
+    balanced = replace(small, training=small.training.model_copy(update={"class_weight": "balanced"}))
     with pytest.raises(InputError, match=r"^--class-weight: expected classes to balance; got a regression$"):
         training.fit(balanced, diabetes, 0, "fused", "numbers")

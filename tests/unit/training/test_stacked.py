@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from regfleet import training
 from regfleet.data.dataset import Rows, Sets
-from regfleet.settings.fields import Optimizer
-from regfleet.settings.values import Training
+from regfleet.settings import Training
+from regfleet.settings.training import Optimizer
 from regfleet.techniques.recipe import Recipe
 from regfleet.trials import history_columns
 
@@ -73,7 +73,7 @@ def test_every_seed_trains_as_in_keras(variant, article, small, iris):
 @pytest.mark.parametrize("optimizer", get_args(Optimizer))
 def test_every_optimizer_of_a_study_works_number_by_number(optimizer, small, iris):
     """Each updates a stack as it updates one seed alone, with batches that leave a rest."""
-    recipe = replace(small, training=replace(small.training, optimizer=optimizer, learning_rate=0.01))
+    recipe = replace(small, training=small.training.model_copy(update={"optimizer": optimizer, "learning_rate": 0.01}))
     (_, fit) = side_by_side(recipe, iris, [1, 2])
     assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "keras", optimizer), rtol=1e-4)
 
@@ -107,7 +107,7 @@ def test_programs_are_kept_for_so_many_bytes(small, iris, monkeypatch):
 
 def test_each_seed_stops_for_itself(small, iris):
     """With early stopping, seeds of a stack end at epochs of their own, with the weights they had there."""
-    recipe = replace(small, training=Training(60, 25, "sgd", learning_rate=0.8, early_stopping=2))
+    recipe = replace(small, training=Training(epochs=60, batch_size=25, learning_rate=0.8, early_stopping=2))
     fits = side_by_side(recipe, iris, [0, 1, 2])
     assert len({len(fit.history["loss"]) for fit in fits}) > 1
     for seed, fit in enumerate(fits):
@@ -128,7 +128,7 @@ def test_a_seed_that_diverges_takes_no_other_with_it(small, iris):
 
 def test_weighted_classes(small, iris):
     """The weights of each seed's own rows count in its updates."""
-    recipe = replace(small, training=replace(small.training, class_weight="balanced"))
+    recipe = replace(small, training=small.training.model_copy(update={"class_weight": "balanced"}))
     (_, fit) = side_by_side(recipe, iris, [1, 2])
     assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "keras", "weighted"))
 
@@ -157,7 +157,7 @@ def test_a_regression(small, iris):
 
 def test_as_many_updates_as_pay_are_compiled(small, iris):
     """Where XLA pays, a stack is compiled as well, and says so."""
-    recipe = replace(small, training=Training(5000, 25, "sgd", early_stopping=1))
+    recipe = replace(small, training=Training(epochs=5000, batch_size=25, early_stopping=1))
     (_, fit) = side_by_side(recipe, iris, [1, 2])
     assert fit.execution == "xla, seeds stacked"
     assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "fused", "compiled"), rtol=1e-3)
@@ -190,7 +190,7 @@ def test_what_cannot_be_stacked_is_said(layer, reason, small, iris):
 
 def test_a_large_network_is_not_stacked(small, iris):
     """It keeps a GPU busy by itself: 45,000 rows of a batch times 68 thousand weights are over the limit."""
-    large = Recipe(replace(small.model, hidden=(512, 128)), Training(2, 80_000, "sgd"))
+    large = Recipe(replace(small.model, hidden=(512, 128)), Training(epochs=2, batch_size=80_000))
     many = replace(iris, train=Rows(np.tile(iris.train.x, (500, 1)), np.tile(iris.train.y, (500, 1))))
     with pytest.raises(ValueError, match="fills the device"):
         training.fit_side_by_side(large, [many], [1], 4, "large")
