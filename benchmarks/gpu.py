@@ -82,7 +82,8 @@ def recipe_of(name: str, epochs: int) -> tuple[Recipe, tuple[int, int, int]]:
     """The recipe and the shape of the rows of a case."""
     model, shape, technique, batch_size, share = CASES[name]
     parsed = () if technique == "none" else techniques.parse_techniques(technique, model).combinations[0]
-    return techniques.recipe(model, Training(max(3, round(share * epochs)), batch_size, "sgd"), parsed), shape
+    settings = Training(epochs=max(3, round(share * epochs)), batch_size=batch_size)
+    return techniques.recipe(model, settings, parsed), shape
 
 
 def measure(name: str, epochs: int) -> dict[str, float]:

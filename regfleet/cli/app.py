@@ -1,4 +1,4 @@
-"""The command line: each command parses, calls one function, prints."""
+"""The commands together, and how each of them may end."""
 
 from __future__ import annotations
 

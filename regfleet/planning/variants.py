@@ -85,8 +85,7 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
     labels = [variant.label for variant in variants.values()]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:
-        msg = f"variant label: expected a different label for each variant; got {twice!r} twice"
-        raise InputError(msg)
+        raise InputError(f"variant label: expected a different label for each variant; got {twice!r} twice")
     return tuple(variants.values())
 
 

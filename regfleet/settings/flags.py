@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -105,7 +107,7 @@ def _plain(annotation: Any) -> Any:
         return _plain(inner[0])
     if origin in {tuple, list}:
         return Sequence[_plain(inner[0])]  # type: ignore[misc]
-    return Union[tuple(map(_plain, inner))] if origin in {Union, UnionType} else annotation  # noqa: UP007 – not written out
+    return reduce(or_, map(_plain, inner)) if origin in {Union, UnionType} else annotation
 
 
 FLAGS: Mapping[str, Flag] = _flags()

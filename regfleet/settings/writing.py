@@ -35,7 +35,7 @@ def schema() -> str:
     """The JSON schema of a study file."""
     schema = Study.model_json_schema(mode="validation") | {"$schema": "http://json-schema.org/draft-07/schema#"}
     schema["required"] = []  # the article's variants stand in
-    return json.dumps(schema, indent=2) + "\n"
+    return json.dumps(schema, indent=2).replace(r"\n", " ") + "\n"  # a description is one line
 
 
 def commented(study: Study) -> str:
