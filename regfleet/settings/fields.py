@@ -16,10 +16,10 @@ from pydantic import (
     model_validator,
 )
 
-from regfleet.metrics import METRICS, default_metric
+from regfleet.metrics import METRICS
 from regfleet.settings.defaults import ARTICLE_MODEL
 from regfleet.settings.seeds import parse_seeds, seeds_text
-from regfleet.settings.values import AnalysisSettings, DataSource, ModelSpec, Task, Training
+from regfleet.settings.values import DataSource, ModelSpec, Task, Training
 
 
 def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -167,11 +167,6 @@ class AnalysisFields(_Part):
     """a difference up to this size is no difference that matters; otherwise the metric's own"""
     at: Literal["last", "best"] = "last"
     """judge the weights of the last epoch or of the best"""
-
-    def settings(self) -> AnalysisSettings:
-        """The same as the record the analysis takes."""
-        metric = self.metric or default_metric("classification")
-        return AnalysisSettings(metric, self.scope, self.alpha, self.rope, self.at)
 
 
 class VariantFields(_Part):

@@ -15,7 +15,6 @@ from regfleet.errors import InputError
 from regfleet.settings.defaults import default_variants
 from regfleet.settings.fields import AnalysisFields, DataFields, ModelFields, StudyFields, TrainingFields, VariantFields
 from regfleet.settings.study import Study
-from regfleet.settings.values import AnalysisSettings
 from regfleet.text import nearest
 
 Place = tuple[str | int, ...]
@@ -83,10 +82,10 @@ def read_study(
     return study
 
 
-def read_analysis(fields: Mapping[str, Any]) -> AnalysisSettings:
+def read_analysis(fields: Mapping[str, Any]) -> AnalysisFields:
     """What the analysis is asked, the default where ``fields`` are silent; raises InputError as `read_study` does."""
     try:
-        return AnalysisFields.model_validate(fields).settings()
+        return AnalysisFields.model_validate(fields)
     except ValidationError as problem:
         raise InputError("\n".join(_line(error, None) for error in problem.errors())) from None
 
