@@ -75,7 +75,7 @@ class Training:
                 self.watch.resume(results.trials[results.trials["key"].isin(keys)])
             schedule = Schedule(missing, fleet.workers, results.seconds_per_trial())
             self._keep_all(fleet, schedule)
-            if not looks:
+            if not self.ready.resolved.study.adds_seeds:
                 return
             results = load(self.store.place)
 
