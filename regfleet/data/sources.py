@@ -167,10 +167,8 @@ def check_source(source: Data) -> None:
     place = source.location
     _check_flags(source)
     if place in BUILTIN:
-        given = {"--target": source.target, "--drop": source.drop, "--categorical": source.categorical}
-        given |= {"--group": source.group, "--time": source.time, "--test": source.test, "--task": source.task}
-        for flag in (flag for flag, value in given.items() if value):
-            raise InputError(f"{flag}: expected a table; got it with the built-in {place}, which needs none")
+        for name in (name for name, value in source if value and name != "location"):
+            raise InputError(f"--{name}: expected a table; got it with the built-in {place}, which needs none")
     elif place.startswith(PREFIX) and len(place) > len(PREFIX):
         pass
     elif suffix(place) == ".npz":

@@ -5,7 +5,7 @@ from typing import Any
 
 import tomli_w
 
-from regfleet.settings.flags import PARTS, default_text, flag_of, meaning
+from regfleet.settings.flags import FLAGS, PARTS, default_text, flag_of, meaning
 from regfleet.settings.parts import Analysis, Data, Model, VariantEntry
 from regfleet.settings.setting import Part
 from regfleet.settings.study import Study
@@ -69,10 +69,8 @@ def settings_page() -> str:
         for name in part.model_fields:
             if name in PARTS:
                 continue
-            flag = (
-                f"`--{flag_of((key, name) if key else (name,)).replace('_', '-')}`" if name in part.declared() else ""
-            )
-            cells = (f"`{name}`", flag, default_text(part, name), meaning(part, name))
+            flag = FLAGS[flag_of((key, name) if key else (name,))].names[0] if name in part.declared() else ""
+            cells = (f"`{name}`", f"`{flag}`" if flag else "", default_text(part, name), meaning(part, name))
             lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -10,7 +10,7 @@ import json, os, sys, tempfile
 from pathlib import Path
 import keras, numpy as np
 import regfleet
-from regfleet import pipeline
+from regfleet.running import progress, watch
 
 def build(input_shape, outputs):
     return keras.Sequential([
@@ -46,12 +46,11 @@ if __name__ == "__main__":
     del results, again
     found["gone"] = not where.exists()
 
-    class Stopped(pipeline.Watch):
+    class Stopped(watch.Watch):
         def advance(self, outcomes, seconds_left):
             raise KeyboardInterrupt
 
-    import regfleet.terminal
-    regfleet.running.progress.Progressing = lambda *_, **__: Stopped()
+    progress.Progressing = lambda *_, **__: Stopped()
     stopped = regfleet.compare((X, y), **settings, in_process=True, out="kept")
     found["stopped"] = [stopped.interrupted, len(stopped.trials), len(regfleet.load("kept").trials)]
     print("FOUND" + json.dumps(found))

@@ -78,12 +78,12 @@ def test_any_frame_works_or_is_refused_in_a_line(frame, split, task, data):
     pick = st.none() | st.sampled_from(names)
     listed = st.lists(st.sampled_from(names), max_size=2).map(tuple)
     source = Data(
-        "t",
-        data.draw(st.sampled_from(names)),
-        data.draw(listed),
-        data.draw(listed),
-        data.draw(pick),
-        data.draw(pick),
+        location="t",
+        target=data.draw(st.sampled_from(names)),
+        drop=data.draw(listed),
+        categorical=data.draw(listed),
+        group=data.draw(pick),
+        time=data.draw(pick),
         task=task,
     )
     works_or_says_why(lambda: from_arrays("t", frame, source=source), split)
