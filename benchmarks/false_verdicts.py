@@ -33,7 +33,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from regfleet.analysis.intervals import decide, estimate, interval, sd_floor
 from regfleet.analysis.power import resolution_floor
-from regfleet.analysis.sequential import planned_looks, spent
+from regfleet.analysis.question import spent
+from regfleet.analysis.sequential import planned_looks
 
 ALPHA, ROPE = 0.05, 0.01
 SEEDS = (10, 30, 100)

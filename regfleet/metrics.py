@@ -1,21 +1,27 @@
-"""The metrics a study can be judged by, and what the analysis must know of each."""
+"""The metrics a study can be judged by, what the analysis must know of each, and how a name becomes one."""
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from regfleet.errors import InputError
 
 Tasks = tuple[Literal["classification", "regression"], ...]
 BOTH: Tasks = ("classification", "regression")
+LOWER = {"brier", "ece", "entropy", "err", "error", "loss", "mae", "mape", "mse", "nll", "perplexity", "rmse", "wer"}
+HIGHER = {"acc", "accuracy", "ap", "auc", "bleu", "dice", "f1", "iou", "map", "precision", "r2", "recall", "score"}
+"""Words in the name of a metric that say which way it points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A score of a trial on a set of rows.
 
-    ``rope`` is the default half-width of the region of practical equivalence: in units of the metric,
-    or, with ``relative_rope``, as a share of the control's mean. ``counts`` is true where the score is a
-    count of rows divided by their number, so that it cannot move by less than one row. ``tasks`` are those it
-    can judge. It lies between ``lowest`` and ``highest``.
+    ``rope`` is the half-width of the region of practical equivalence: in units of the metric, or, with
+    ``relative_rope``, as a share of the control's mean. ``counts`` is true where the score is a count of rows divided
+    by their number, so that it cannot move by less than one row. ``decimals`` are those of the written score, of a
+    percentage where it is ``percent``. ``tasks`` are those it can judge. It lies between ``lowest`` and ``highest``.
     """
 
     name: str
@@ -25,19 +31,40 @@ class Metric:
     relative_rope: bool = False
     counts: bool = False
     percent: bool = False
+    decimals: int = 3
     tasks: Tasks = BOTH
     lowest: float = -math.inf
     highest: float = math.inf
 
+    def rope_at(self, control_mean: float) -> float:
+        """The ROPE in units of the metric, beside a control of that mean."""
+        return self.rope * abs(control_mean) if self.relative_rope else self.rope
+
+    @property
+    def sign(self) -> int:
+        """1, or −1 where lower is better: a score times it is larger where it is better."""
+        return 1 if self.higher_is_better else -1
+
 
 def _share(name: str, title: str, *, higher_is_better: bool = True, counts: bool = False) -> Metric:
     """A metric of classifiers between 0 and 1."""
-    return Metric(name, title, higher_is_better, 0.01, False, counts, True, BOTH[:1], 0.0, 1.0)
+    return Metric(
+        name,
+        title,
+        higher_is_better,
+        rope=0.01,
+        counts=counts,
+        percent=True,
+        decimals=1,
+        tasks=BOTH[:1],
+        lowest=0.0,
+        highest=1.0,
+    )
 
 
-def _error(name: str, title: str, tasks: Tasks) -> Metric:
+def _error(name: str, title: str, tasks: Tasks, decimals: int = 3) -> Metric:
     """A metric from 0 up, in units of its own."""
-    return Metric(name, title, False, 0.01, relative_rope=True, tasks=tasks, lowest=0.0)
+    return Metric(name, title, False, 0.01, relative_rope=True, decimals=decimals, tasks=tasks, lowest=0.0)
 
 
 METRICS = {
@@ -52,9 +79,40 @@ METRICS = {
         Metric("r2", "R²", True, 0.01, tasks=BOTH[1:], highest=1.0),
         _error("mae", "mean absolute error", BOTH[1:]),
         _error("rmse", "root mean squared error", BOTH[1:]),
-        _error("mse", "mean squared error", BOTH),
+        _error("mse", "mean squared error", BOTH, decimals=4),
     )
 }
+
+
+def resolve_metric(
+    name: str, *, higher_is_better: bool | None = None, rope: float | None = None, task: str | None = None
+) -> Metric:
+    """The metric called ``name``, ours or anybody's.
+
+    Args:
+        name: of a metric in METRICS, or of another, whose ROPE is 1 % of the control's mean.
+        higher_is_better: which way it points; None leaves that to METRICS or to the words of the name.
+        rope: half-width of the region of practical equivalence, in units of the metric; None is the metric's own.
+        task: what it has to judge, classification or regression; None: it is not known.
+
+    Raises:
+        InputError: it cannot judge ``task``, or neither METRICS nor the name nor ``higher_is_better`` says which way it
+            points.
+    """
+    if task is not None and name not in metrics_of(task):
+        raise InputError(f"--metric: expected one of {', '.join(metrics_of(task))} for a {task}; got {name}")
+    metric = METRICS.get(name)
+    if metric is None:
+        words = set(re.split(r"[^a-z0-9]+", name.lower()))
+        if higher_is_better is None and not words & (LOWER | HIGHER):
+            raise InputError(
+                f"metric must be one of {', '.join(METRICS)}, or it must be said whether higher is better. Got {name!r}"
+            )
+        title = name.replace("_", " ")
+        metric = Metric(name, title, not words & LOWER, 0.01, relative_rope=True, decimals=4)
+    if higher_is_better is not None:
+        metric = replace(metric, higher_is_better=higher_is_better)
+    return metric if rope is None else replace(metric, rope=rope, relative_rope=False)
 
 
 def metrics_of(task: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _NAME = r"[\w.-]*(?:secret|token|passw(?:or)?d|credential|signature|api[_-]?key|access[_-]?key|private[_-]?key)[\w.-]*"
 _VALUE = r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s&;,"'}\])]+)"""
@@ -41,6 +41,13 @@ def capital(text: str) -> str:
     """``text`` cleaned, as the beginning of a sentence."""
     text = clean(text)
     return text[:1].upper() + text[1:]
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """``A``, ``A and B``, ``A, B and C``; beyond ``most`` the rest is counted."""
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def elide(text: str, width: int) -> str:

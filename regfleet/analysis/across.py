@@ -18,12 +18,10 @@ from regfleet.analysis.intervals import (
     interval,
     p_value,
 )
-from regfleet.analysis.metric import metric_of, oriented
+from regfleet.analysis.question import Question
 from regfleet.analysis.ranks import rank_test
 from regfleet.analysis.sentences import across_sentence
-from regfleet.analysis.sequential import spent
 from regfleet.analysis.summary import Across, AcrossComparison, DatasetSummary, RankTest, VariantSummary
-from regfleet.settings.values import AnalysisSettings
 
 MINIMUM_DATASETS = 5
 
@@ -85,15 +83,13 @@ def compare_across(
     )
 
 
-def over_datasets(
-    datasets: Sequence[DatasetSummary], order: Sequence[str], settings: AnalysisSettings
-) -> Across | None:
+def over_datasets(datasets: Sequence[DatasetSummary], order: Sequence[str], question: Question) -> Across | None:
     """The analysis over ``datasets``, from five up; None below: then each data set speaks for itself.
 
     Args:
         datasets: the summaries.
         order: names of the variants and families, in the order of the study.
-        settings: of those summaries.
+        question: what those summaries answer.
     """
     if len(datasets) < MINIMUM_DATASETS:
         return None
@@ -102,17 +98,17 @@ def over_datasets(
         name: {key.dataset: row[name] for key, row in zip(datasets, rows, strict=True) if name in row} for name in order
     }
     compared = [name for name in order if any(one.comparison for one in held[name].values())]
-    comparisons = tuple(_told(held[name], rows[0], settings, len(compared)) for name in compared)
+    comparisons = tuple(_told(held[name], rows[0], question, len(compared)) for name in compared)
     return Across(
         datasets=tuple(dataset.dataset for dataset in datasets),
         comparisons=comparisons,
-        ranks=_ranks(datasets, order, settings),
+        ranks=_ranks(datasets, order, question),
         headline=across_headline(comparisons, len(datasets)),
     )
 
 
 def _told(
-    held: Mapping[str, VariantSummary], rows: Mapping[str, VariantSummary], settings: AnalysisSettings, count: int
+    held: Mapping[str, VariantSummary], rows: Mapping[str, VariantSummary], question: Question, count: int
 ) -> AcrossComparison:
     found = {key: row.comparison for key, row in held.items() if row.comparison is not None and row.comparison.seeds}
     first = next(iter(held.values()))
@@ -123,21 +119,21 @@ def _told(
         control=control,
         means={key: one.difference.mean for key, one in found.items()},
         rope=float(np.mean([one.rope for one in found.values()])) if found else 0.0,
-        alpha=spent(settings.alpha, settings.look, settings.looks),
+        alpha=question.alpha_now,
         comparisons=count,
     )
     label = rows[control].label if control in rows else control
-    return replace(result, sentence=across_sentence(result, label, settings))
+    return replace(result, sentence=across_sentence(result, label, question.metric))
 
 
 def _shown(dataset: DatasetSummary) -> list[VariantSummary]:
     return [*dataset.variants, *(family.tuned for family in dataset.families)]
 
 
-def _ranks(datasets: Sequence[DatasetSummary], order: Sequence[str], settings: AnalysisSettings) -> RankTest | None:
+def _ranks(datasets: Sequence[DatasetSummary], order: Sequence[str], question: Question) -> RankTest | None:
     means = [{row.name: row.score.mean for row in dataset.variants if row.finished} for dataset in datasets]
     names = [name for name in order if all(name in row for row in means)]
     if len(names) < 3:  # Friedman's test is about three and more
         return None
     scores = np.array([[row[name] for name in names] for row in means])
-    return rank_test(names, oriented(scores, metric_of(settings)), settings.alpha)
+    return rank_test(names, question.metric.sign * scores, question.alpha)

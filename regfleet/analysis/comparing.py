@@ -18,12 +18,12 @@ from regfleet.analysis.intervals import (
     rope_probabilities,
     sd_floor,
 )
-from regfleet.analysis.metric import oriented, rope_of
 from regfleet.analysis.power import resolution_floor
+from regfleet.analysis.question import Question
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
 from regfleet.analysis.summary import Comparison, Interval, Lead
 from regfleet.metrics import METRICS, Metric, default_metric
-from regfleet.settings.values import AnalysisSettings, Task
+from regfleet.settings.values import Task
 from regfleet.streams import stream
 
 
@@ -31,17 +31,15 @@ from regfleet.streams import stream
 class Terms:
     """What every row of one data set has in common.
 
-    ``ratio`` n_test/n_train and ``gap_ratio`` n_val/n_train as they enter the intervals, ``alpha`` the share to spend
-    now, ``comparisons`` the number of simultaneous intervals, ``shares`` of the classes where they are known, ``where``
-    the words for what the intervals are about, ``labels`` of the variants by name.
+    ``ratio`` n_test/n_train and ``gap_ratio`` n_val/n_train as they enter the intervals, ``comparisons`` the number of
+    simultaneous intervals, ``shares`` of the classes where they are known, ``where`` the words for what the intervals
+    are about, ``labels`` of the variants by name.
     """
 
     dataset: str
-    settings: AnalysisSettings
-    metric: Metric
+    question: Question
     ratio: float
     gap_ratio: float
-    alpha: float
     comparisons: int
     n_test: int
     n_val: int
@@ -49,6 +47,11 @@ class Terms:
     where: str
     labels: Mapping[str, str]
     task: Task
+
+    @property
+    def metric(self) -> Metric:
+        """What the variants are judged by."""
+        return self.question.metric
 
     @property
     def gap_rows(self) -> int:
@@ -65,8 +68,8 @@ def compare(name: str, variant: Runs, control_name: str, control: Runs, terms: T
     seeds, own, other = shared(variant, control)
     d = differences(variant.scores[own], control.scores[other], terms.metric)
     of = estimate(d, terms.ratio, terms.floor(len(d)))
-    simultaneous = interval(of, terms.alpha, terms.comparisons)
-    rope = rope_of(terms.settings, terms.metric, float(np.mean(control.scores[other])) if len(d) else 0.0)
+    simultaneous = interval(of, terms.question.alpha_now, terms.comparisons)
+    rope = terms.metric.rope_at(float(np.mean(control.scores[other])) if len(d) else 0.0)
     verdict, note = decide(simultaneous, rope, len(d))
     dropped = _dropped(variant, control)
     withdrawn = None
@@ -87,16 +90,16 @@ def compare(name: str, variant: Runs, control_name: str, control: Runs, terms: T
         ties=int(np.sum(d == 0)),
         losses=int(np.sum(d < 0)),
         rope=rope,
-        floor=resolution_floor(of.sd, terms.ratio, terms.alpha, terms.comparisons),
+        floor=resolution_floor(of.sd, terms.ratio, terms.question.alpha_now, terms.comparisons),
         verdict=verdict,
         note=note,
         dropped=dropped,
         withdrawn=withdrawn,
         identical=not d.any() and _identical(variant.train_error[own], control.train_error[other]),
-        this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.alpha, terms.comparisons),
+        this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.question.alpha_now, terms.comparisons),
         effects=effects(
-            oriented(variant.scores[own], terms.metric),
-            oriented(control.scores[other], terms.metric),
+            terms.metric.sign * variant.scores[own],
+            terms.metric.sign * control.scores[other],
             d,
             stream(0, "bootstrap", terms.dataset, name),
         ),
@@ -110,14 +113,14 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
     (best, first), (runner_up, second) = ranked[:2]
     seeds, own, other = shared(first, second)
     d = differences(first.scores[own], second.scores[other], terms.metric)
-    between = interval(estimate(d, terms.ratio, terms.floor(len(d))), terms.alpha, len(ranked) - 1)
+    between = interval(estimate(d, terms.ratio, terms.floor(len(d))), terms.question.alpha_now, len(ranked) - 1)
     clear = len(d) >= MINIMUM_PAIRS and between.low > 0
     return Lead(best, runner_up, between, clear, tuple(seeds.tolist()))
 
 
 def score_interval(scores: Array, terms: Terms) -> Interval:
     """The mean of ``scores`` (seeds,) with its own interval, cut to what the metric can be."""
-    found = interval(estimate(scores, terms.ratio, terms.floor(len(scores))), terms.settings.alpha)
+    found = interval(estimate(scores, terms.ratio, terms.floor(len(scores))), terms.question.alpha)
     return Interval(found.mean, max(found.low, terms.metric.lowest), min(found.high, terms.metric.highest))
 
 
@@ -135,7 +138,7 @@ def _with_failures(variant: Runs, control: Runs, terms: Terms, rope: float) -> s
     _, own, other = np.intersect1d(seeds, control_seeds, return_indices=True)
     d = differences(scores[own], control_scores[other], terms.metric)
     of = estimate(d, terms.ratio, terms.floor(len(d)))
-    return decide(interval(of, terms.alpha, terms.comparisons), rope, len(d))[0]
+    return decide(interval(of, terms.question.alpha_now, terms.comparisons), rope, len(d))[0]
 
 
 def _identical(loss: Array, control_loss: Array) -> bool:

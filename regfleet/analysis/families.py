@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from regfleet.analysis.intervals import Array
-from regfleet.analysis.metric import oriented
 from regfleet.analysis.runs import PER_SEED, Runs, Seeds
 from regfleet.metrics import Metric
 from regfleet.settings.values import Variant
@@ -57,7 +56,7 @@ def tuned(members: Sequence[Runs], metric: Metric) -> tuple[Runs, tuple[int, ...
 
     there = np.stack([np.isin(seeds, runs.seeds) for runs in members])
     # lexsort sorts by its last key first, puts NaN last, and keeps the order of the members between equals.
-    keys = (table("val_error"), -oriented(table("val_scores"), metric), ~there)
+    keys = (table("val_error"), -metric.sign * table("val_scores"), ~there)
     pick = np.lexsort(keys, axis=0)[0]
     found = there.any(axis=0)
     taken = {name: table(name)[pick, np.arange(len(seeds))][found] for name in PER_SEED}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from regfleet.analysis.intervals import MINIMUM_PAIRS
-from regfleet.analysis.metric import metric_of
-from regfleet.analysis.sentences import amount, capital, change, counted, listed, number_word, reached
+from regfleet.analysis.question import Question
+from regfleet.analysis.sentences import change
 from regfleet.analysis.summary import AcrossComparison, DatasetSummary, VariantSummary
 from regfleet.metrics import Metric
-from regfleet.settings.values import AnalysisSettings, Variant
+from regfleet.numbers import Scale, counted, number_word
+from regfleet.settings.values import Variant
+from regfleet.text import capital, listed
 
 
 def verdict_counts(variants: Sequence[VariantSummary]) -> str:
@@ -19,7 +21,7 @@ def verdict_counts(variants: Sequence[VariantSummary]) -> str:
     return ", ".join(f"{words.count(word)} {word}" for word in order if words.count(word))
 
 
-def headline(dataset: DatasetSummary, settings: AnalysisSettings) -> tuple[str, ...]:
+def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     """The study's result on one data set, most important sentence first."""
     shown = [*dataset.variants, *(family.tuned for family in dataset.families)]
     compared = [variant for variant in shown if variant.comparison is not None]
@@ -33,12 +35,12 @@ def headline(dataset: DatasetSummary, settings: AnalysisSettings) -> tuple[str, 
     if seeds < MINIMUM_PAIRS:
         few = f"{capital(counted(seeds, 'seed'))} cannot give a verdict on {dataset.dataset}"
         return (f"{few}: {number_word(MINIMUM_PAIRS)} are the least.",)
-    lines = [_result(dataset, compared, seeds, metric_of(settings))]
+    lines = [_result(dataset, compared, seeds, metric)]
     if len(compared) > 1:
         lines.append(f"Against their controls: {verdict_counts(compared)}.")
     if dataset.lead is not None:
         lines.append(dataset.lead.sentence)
-    lines.append(_resolution(dataset, metric_of(settings)))
+    lines.append(_resolution(dataset, metric))
     return tuple(lines)
 
 
@@ -49,7 +51,7 @@ def _result(dataset: DatasetSummary, compared: Sequence[VariantSummary], seeds: 
     }
     control = _control(dataset, compared)
     if by_word["better"]:
-        best = max(by_word["better"], key=lambda variant: variant.score.mean * (1 if metric.higher_is_better else -1))
+        best = max(by_word["better"], key=lambda variant: metric.sign * variant.score.mean)
         return _best(dataset, best, metric)
     worse = listed([variant.label for variant in by_word["worse"]]) if by_word["worse"] else ""
     verb = "is" if len(by_word["worse"]) == 1 else "are"
@@ -72,10 +74,10 @@ def _best(dataset: DatasetSummary, best: VariantSummary, metric: Metric) -> str:
     comparison = best.comparison
     if comparison is None:
         return ""
-    to = f", to {reached(best.score.mean, metric)}" if dataset.task == "regression" else ""
+    to = f", to {Scale(metric).full(best.score.mean)}" if dataset.task == "regression" else ""
     return (
         f"{best.label} is better than {label_of(dataset, comparison.control)} on {dataset.dataset}: it "
-        f"{change(comparison.difference, metric, dataset.about)}{to}, ahead on {comparison.wins} of "
+        f"{change(comparison.difference, Scale(metric), dataset.about)}{to}, ahead on {comparison.wins} of "
         f"{len(comparison.seeds)} seeds."
     )
 
@@ -96,8 +98,8 @@ def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
     if dataset.ratio == 0 or not dataset.floor > 0:
         return "All of this is about random splits of these rows; new rows may say otherwise."
     return (
-        f"Differences under about {amount(dataset.floor, metric)} cannot be seen for new data, however many seeds are "
-        "run; more rows or more data sets would show them."
+        f"Differences under about {Scale(metric).amount(dataset.floor)} cannot be seen for new data, however many "
+        "seeds are run; more rows or more data sets would show them."
     )
 
 
@@ -115,7 +117,7 @@ def across_headline(comparisons: Sequence[AcrossComparison], datasets: int) -> t
     return (f"Over {datasets} data sets, no technique is clearly better than its control{tail}.",)
 
 
-def warnings(dataset: DatasetSummary, settings: AnalysisSettings, variants: Sequence[Variant]) -> tuple[str, ...]:
+def warnings(dataset: DatasetSummary, question: Question, variants: Sequence[Variant]) -> tuple[str, ...]:
     """What a reader of one data set's results must know: failures, techniques without effect, optimistic gaps."""
     found = []
     rows = {row.name: row for row in dataset.variants}
@@ -135,6 +137,6 @@ def warnings(dataset: DatasetSummary, settings: AnalysisSettings, variants: Sequ
             found.append(f"{rates}: an unequal share of failed runs is itself a result.")
         if comparison.identical:
             found.append(comparison.sentence)
-    if settings.at == "best" or any(variant.training.early_stopping for variant in variants):
+    if question.at == "best" or any(variant.training.early_stopping for variant in variants):
         found.append("Validation rows chose the epoch, so validation scores are optimistic and gaps look too small.")
     return tuple(found)

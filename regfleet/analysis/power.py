@@ -1,8 +1,14 @@
-"""How finely a study can see: the resolution floor, the useful number of seeds, and the power of the interval."""
+"""How finely a study can see: the resolution floor, the power of the interval, what a difference takes."""
 
 from __future__ import annotations
 
 import math
+
+from regfleet.analysis.question import Question
+from regfleet.analysis.summary import DatasetSummary, Detection
+from regfleet.errors import InputError
+from regfleet.metrics import METRICS, Metric
+from regfleet.numbers import Scale, percent, rough
 
 USEFUL = 10
 """At USEFUL / ratio seeds the standard error is within 5 % of the least it can be: √(1 + 1/USEFUL) = 1.049."""
@@ -84,3 +90,66 @@ def smallest_effect(sd: float, ratio: float, alpha: float, comparisons: int = 1,
 
     quantiles = float(norm.ppf(1 - alpha / (2 * comparisons)) + norm.ppf(wanted))
     return quantiles * sd * math.sqrt(ratio)
+
+
+def detection(
+    effect: float,
+    sd: float,
+    ratio: float,
+    alpha: float,
+    comparisons: int = 1,
+    wanted: float = 0.9,
+    metric: Metric = METRICS["accuracy"],
+) -> Detection:
+    """What it takes to see a difference of ``effect``, from the scatter ``sd`` of a pilot.
+
+    With k times the rows at the same shares, ``ratio`` stays and ``sd`` falls as 1/√k, because each score then
+    averages k times the rows.
+
+    Args:
+        effect: the difference to detect, in units of the metric; above 0.
+        sd: standard deviation of the pilot's paired differences.
+        ratio, alpha, comparisons: as in the study to come.
+        wanted: the chance of seeing it.
+        metric: what is judged by, for the sentence.
+
+    Returns:
+        the number of seeds, or the factor on the rows, and a sentence.
+
+    Raises:
+        InputError: ``effect`` is not above 0.
+    """
+    if not effect > 0:
+        raise InputError(f"the difference to detect must be above 0. Got {effect:g}")
+    seeds = seeds_for(effect, sd, ratio, alpha, comparisons, wanted)
+    smallest = smallest_effect(sd, ratio, alpha, comparisons, wanted)
+    times = (smallest / effect) ** 2
+    unit, chance = Scale(metric), percent(wanted)
+    if seeds is not None:
+        sentence = f"{seeds} seeds show a difference of {unit.amount(effect)} with a chance of {chance}."
+    elif smallest > effect:
+        sentence = (
+            f"No number of seeds shows a difference of {unit.amount(effect)} with a chance of {chance}: the least that "
+            f"this many rows can show is {unit.amount(smallest)}. About {rough(times)} times the rows would."
+        )
+    else:
+        sentence = f"A difference of {unit.amount(effect)} takes more than {MOST_SEEDS} seeds."
+    return Detection(effect, sd, ratio, wanted, seeds, times if seeds is None else None, smallest, sentence)
+
+
+def detections(dataset: DatasetSummary, question: Question, effect: float) -> dict[str, Detection]:
+    """`detection` for each comparison of a pilot that has a standard deviation, by name of the variant.
+
+    Args:
+        dataset: the pilot's summary.
+        question: what it answers, and the study to come.
+        effect: the difference to detect, in units of the metric; above 0.
+    """
+    shown = [*dataset.variants, *(family.tuned for family in dataset.families)]
+    return {
+        row.name: detection(
+            effect, row.comparison.sd, dataset.ratio, question.alpha, dataset.comparisons, metric=question.metric
+        )
+        for row in shown
+        if row.comparison is not None and not math.isnan(row.comparison.sd)
+    }

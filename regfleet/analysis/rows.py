@@ -47,7 +47,7 @@ def variant_row(
         spread=_spread(own.scores),
         train_score=_mean(own.train_scores),
         comparison=comparison,
-        gap=gap_interval(own.gaps_train, own.gaps_val, terms.gap_ratio, terms.settings.alpha, terms.gap_rows),
+        gap=gap_interval(own.gaps_train, own.gaps_val, terms.gap_ratio, terms.question.alpha, terms.gap_rows),
         gap_change=gap_change,
         best_epoch=_mean(own.best_epoch),
         seconds=_mean(own.seconds),
@@ -89,10 +89,10 @@ def _against_control(
     own, control = runs[variant.name], runs[variant.control]
     comparison = compare(variant.name, own, variant.control, control, terms)
     label = terms.labels[variant.control]
-    told = sentence(variant.label, label, comparison, terms.settings, terms.where, terms.ratio, terms.comparisons)
+    told = sentence(variant.label, label, comparison, terms.question, terms.where, terms.ratio, terms.comparisons)
     _, here, there = shared(own, control)
     change = gap_change_interval(
-        own.gaps[here], control.gaps[there], terms.gap_ratio, terms.settings.alpha, terms.gap_rows
+        own.gaps[here], control.gaps[there], terms.gap_ratio, terms.question.alpha, terms.gap_rows
     )
     return replace(comparison, sentence=told), change
 

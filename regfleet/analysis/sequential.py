@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from regfleet.analysis.power import resolution_floor, useful_seeds
+from regfleet.analysis.question import Question
 from regfleet.analysis.summary import Comparison, DatasetSummary, Look
-from regfleet.settings.values import AnalysisSettings
 
 LOOKS = (10, 20, 40, 80, 160)
-
-
-def spent(alpha: float, look: int, looks: int) -> float:
-    """The share of ``alpha`` for look ``look`` of ``looks`` (from 1): α·2^(j−1)/(2^J−1), which adds up to alpha."""
-    return float(alpha * 2 ** (look - 1) / (2**looks - 1))
 
 
 def planned_looks(ratio: float) -> tuple[int, ...]:
@@ -39,12 +34,12 @@ def decidable(comparison: Comparison, ratio: float, alpha: float, comparisons: i
     return farthest > floor or nearest + floor < comparison.rope
 
 
-def take_look(dataset: DatasetSummary, settings: AnalysisSettings, looks: Sequence[int]) -> Look:
-    """What look ``settings.look`` settles on one data set, and whether to go on.
+def take_look(dataset: DatasetSummary, question: Question, looks: Sequence[int]) -> Look:
+    """What look ``question.look`` settles on one data set, and whether to go on.
 
     Args:
-        dataset: the summary computed with these ``settings``.
-        settings: with ``look`` from 1 and ``looks`` = len(looks).
+        dataset: the summary that answers ``question``.
+        question: with ``look`` from 1 and ``looks`` = len(looks).
         looks: seeds at each look, as `planned_looks` gave them before the first run.
 
     Returns:
@@ -53,7 +48,6 @@ def take_look(dataset: DatasetSummary, settings: AnalysisSettings, looks: Sequen
     """
     shown = [variant for variant in dataset.variants if variant.comparison is not None]
     shown += [family.tuned for family in dataset.families]
-    last = spent(settings.alpha, settings.looks, settings.looks)
     settled, undecided, hopeless = [], [], []
     for variant in shown:
         comparison = variant.comparison
@@ -61,22 +55,22 @@ def take_look(dataset: DatasetSummary, settings: AnalysisSettings, looks: Sequen
             continue
         if comparison.verdict != "undecided":
             settled.append(variant.name)
-        elif decidable(comparison, dataset.ratio, last, dataset.comparisons):
+        elif decidable(comparison, dataset.ratio, question.alpha_last, dataset.comparisons):
             undecided.append(variant.name)
         else:
             hopeless.append(variant.name)
-    following = looks[settings.look] if undecided and settings.look < len(looks) else None
+    following = looks[question.look] if undecided and question.look < len(looks) else None
     return Look(
         dataset=dataset.dataset,
-        number=settings.look,
+        number=question.look,
         looks=len(looks),
-        seeds=looks[settings.look - 1],
-        alpha=spent(settings.alpha, settings.look, settings.looks),
+        seeds=looks[question.look - 1],
+        alpha=question.alpha_now,
         settled=tuple(settled),
         undecided=tuple(undecided),
         hopeless=tuple(hopeless),
         next_seeds=following,
-        reason=_reason(dataset.dataset, looks, settings.look, len(undecided), len(hopeless)),
+        reason=_reason(dataset.dataset, looks, question.look, len(undecided), len(hopeless)),
         running=_running(dataset, undecided) if following is not None else (),
     )
 

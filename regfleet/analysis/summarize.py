@@ -13,17 +13,16 @@ from regfleet.analysis.across import over_datasets
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
 from regfleet.analysis.headline import headline, warnings
-from regfleet.analysis.metric import metric_of
 from regfleet.analysis.power import useful_seeds
+from regfleet.analysis.question import Question
 from regfleet.analysis.ranks import shared_ranks
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, lead_sentence
-from regfleet.analysis.sequential import spent
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
-from regfleet.settings.values import AnalysisSettings, Task, Variant
+from regfleet.settings.values import Task, Variant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,19 +34,19 @@ def summarize(
     trials: pd.DataFrame,
     histories: Histories,
     variants: Sequence[Variant],
-    settings: AnalysisSettings,
+    question: Question,
     class_shares: Mapping[str, Sequence[float]] | None = None,
 ) -> Summary:
     """The whole analysis of a study.
 
     Args:
         trials: one row per trial: dataset, variant, seed, status, n_train, n_val, n_test, best_epoch, seconds, the
-            metrics of `records.Outcome` (R² tells a regression), and ``fixed_test`` where the test rows are the same
+            metrics of `Outcome.metrics` (R² tells a regression), and ``fixed_test`` where the test rows are the same
             for every seed.
         histories: one row per trial and epoch: dataset, variant, seed, epoch (from 1), HISTORY_COLUMNS; a frame, or a
             function that yields those of a data set, some whole variants at a time; None without any.
         variants: of the study, in its order; one without a finished seed is still a row.
-        settings: metric, scope, alpha, ROPE and which weights.
+        question: metric, scope, alpha and which weights.
         class_shares: data set → shares of its classes, for scoring failed runs as the majority class; without it, and
             for regression judged by its errors, the worst finished score stands in.
 
@@ -55,17 +54,15 @@ def summarize(
         the Summary; data sets in alphabetical order.
 
     Raises:
-        InputError: the metric is unknown, a seed occurs twice, or the row counts that the scope needs are missing.
+        InputError: a seed occurs twice, or the row counts that the scope needs are missing.
     """
-    metric = metric_of(settings)
     shares = class_shares or {}
     datasets = tuple(
-        _dataset(str(name), rows, histories, variants, settings, shares.get(str(name)))
+        _dataset(str(name), rows, histories, variants, question, shares.get(str(name)))
         for name, rows in trials.groupby("dataset", sort=True)
     )
     order = [variant.name for variant in variants] + list(sweeps(variants))
-    rope = metric.rope if settings.rope is None else settings.rope
-    return Summary(settings, rope, datasets, across=over_datasets(datasets, order, settings))
+    return Summary(question, datasets, across=over_datasets(datasets, order, question))
 
 
 def _dataset(
@@ -73,13 +70,13 @@ def _dataset(
     trials: pd.DataFrame,
     histories: Histories,
     variants: Sequence[Variant],
-    settings: AnalysisSettings,
+    question: Question,
     shares: Sequence[float] | None,
 ) -> DatasetSummary:
-    terms, n_train, fixed = _terms(name, trials, variants, settings, shares)
+    terms, n_train, fixed = _terms(name, trials, variants, question, shares)
     groups = {str(key): rows for key, rows in trials.groupby("variant")}
     runs = {
-        one.name: runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, settings.at, terms.task)
+        one.name: runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, question.at, terms.task)
         for one in variants
     }
     curves = _curves(name, histories, runs)
@@ -105,27 +102,25 @@ def _terms(
     name: str,
     trials: pd.DataFrame,
     variants: Sequence[Variant],
-    settings: AnalysisSettings,
+    question: Question,
     shares: Sequence[float] | None,
 ) -> tuple[Terms, int, bool]:
     """What the comparisons share; the number of training rows; whether the test rows are fixed."""
     n_train, n_val, n_test = (_rows(trials, column) for column in ("n_train", "n_val", "n_test"))
     fixed = bool("fixed_test" in trials and trials["fixed_test"].any())
-    new_data, metric = settings.scope == "new_data", metric_of(settings)
+    new_data = question.scope == "new_data"
     terms = Terms(
         dataset=name,
-        settings=settings,
-        metric=metric,
+        question=question,
         ratio=_ratio(name, n_test, n_train, trials) if new_data and not fixed else 0.0,
         gap_ratio=n_val / n_train if new_data and n_train else 0.0,
-        alpha=spent(settings.alpha, settings.look, settings.looks),
         comparisons=max(1, sum(variant.control is not None for variant in variants) + len(sweeps(variants))),
         n_test=n_test,
         n_val=n_val,
         shares=shares,
-        where=about(settings.scope, fixed_test=fixed),
+        where=about(question.scope, fixed_test=fixed),
         labels={variant.name: variant.label for variant in variants},
-        task=_task(trials, metric, settings.at),
+        task=_task(trials, question.metric, question.at),
     )
     return terms, n_train, fixed
 
@@ -140,19 +135,18 @@ def _told(
     if first is not None:
         labels = terms.labels[first.best], terms.labels[first.runner_up]
         score = next(row.score.mean for row in dataset.variants if row.name == first.best)
-        first = replace(first, sentence=lead_sentence(*labels, first, terms.settings, terms.where, score))
+        first = replace(first, sentence=lead_sentence(*labels, first, terms.metric, terms.where, score))
     dataset = replace(dataset, lead=first, floor=float(np.median(floors)) if floors else math.nan)
     return replace(
         dataset,
-        headline=headline(dataset, terms.settings),
-        warnings=warnings(dataset, terms.settings, variants),
+        headline=headline(dataset, terms.metric),
+        warnings=warnings(dataset, terms.question, variants),
     )
 
 
 def _ranked(rows: Sequence[VariantSummary], terms: Terms) -> tuple[VariantSummary, ...]:
     """``rows`` with their places, best first; those without one last, equals in the order of the study."""
-    sign = 1 if terms.metric.higher_is_better else -1
-    ranks = shared_ranks([sign * row.score.mean for row in rows])
+    ranks = shared_ranks([terms.metric.sign * row.score.mean for row in rows])
     placed = [replace(row, rank=rank) for row, rank in zip(rows, ranks, strict=True)]
     return tuple(sorted(placed, key=lambda row: math.inf if row.rank is None else row.rank))
 

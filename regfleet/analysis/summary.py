@@ -1,4 +1,4 @@
-"""What the analysis is asked, and what it says of one variant against its control."""
+"""What the analysis says: of one variant against its control, of a data set, of the whole study."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from regfleet.settings.values import AnalysisSettings, Task
+from regfleet.analysis.question import Question
+from regfleet.metrics import Metric
+from regfleet.settings.values import Task
 
 Word = Literal["better", "worse", "equivalent", "undecided"]
 
@@ -280,8 +282,12 @@ class Detection:
 class Summary:
     """All that the terminal, the report and the exports say; none of them computes."""
 
-    settings: AnalysisSettings
-    rope: float
+    question: Question
     datasets: tuple[DatasetSummary, ...]
     across: Across | None = None
     looks: tuple[Look, ...] = ()
+
+    @property
+    def metric(self) -> Metric:
+        """What the variants are judged by."""
+        return self.question.metric

@@ -44,7 +44,7 @@ def print_preview(screen: Console, found: Preview) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from regfleet.running.progress import duration
+    from regfleet.numbers import duration
 
     for name in dict.fromkeys(row.dataset for row in found.rows):
         table = Table(title=f"\n{name}", title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="dim")

@@ -34,7 +34,7 @@ def _show(screen: Console, found: StudyStatus) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from regfleet.running.progress import duration
+    from regfleet.numbers import duration
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("Variant", "Done", "Planned", "Diverged", "Failed"):

@@ -101,7 +101,8 @@ def jobs(
         return
     from rich.table import Table
 
-    from regfleet.running.progress import console, duration
+    from regfleet.numbers import duration
+    from regfleet.running.progress import console
 
     table = Table("ID", "Status", "Age", "Command")
     for job in every(client):

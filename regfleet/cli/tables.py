@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
 from regfleet.report.shown import ordered, shown
-from regfleet.report.text import DASH, gap_scale, number, scale
 from regfleet.report.words import VERDICTS, chip
-from regfleet.running.progress import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +61,7 @@ def _say(screen: Console, sentences: Sequence[str]) -> None:
 
 def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
     """Two lines a row, the second with the intervals: it fits 80 columns."""
-    unit, gap = scale(analysis.summary.settings), gap_scale(data.task)
+    unit, gap = Scale(analysis.summary.metric), gap_scale(data.task)
     title = f"\n{data.dataset}: {unit.metric.title}" + (f" on {data.n_test} test rows" if data.n_test else "")
     table = _table(title, caption(data, analysis))
     controls = {
@@ -90,23 +89,20 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
 
 def caption(data: DatasetSummary, analysis: Conclusion) -> str:
     """What the intervals of a leaderboard are about, how sure they are, and what is too small to matter."""
-    summary, settings = analysis.summary, analysis.summary.settings
-    unit, weights = scale(settings), "" if analysis.facts.foreign else f" Weights of the {settings.at} epoch."
+    summary, question = analysis.summary, analysis.summary.question
+    weights = "" if analysis.facts.foreign else f" Weights of the {question.at} epoch."
     looks = next((look.looks for look in summary.looks if look.dataset == data.dataset), 1)
     held = [f"all {many} {what}" for many, what in ((data.comparisons, "comparisons"), (looks, "looks")) if many > 1]
     at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""
-    rope = f"±{number(unit.factor * summary.rope, unit.decimals)} {unit.points}".rstrip()
-    if unit.metric.relative_rope and settings.rope is None:
-        rope = f"±{100 * summary.rope:g} % of the control's mean"
     return (
-        f"{100 * (1 - settings.alpha):g} % intervals about {data.about} (scope {settings.scope}){at_once}. "
-        f"Too small to matter: {rope}.{weights}"
+        f"{level(question.alpha)} intervals about {data.about} (scope {question.scope}){at_once}. "
+        f"Too small to matter: {Scale(summary.metric).rope}.{weights}"
     )
 
 
 def _across(summary: Summary) -> Table:
     """The verdicts over data sets."""
-    unit, found = scale(summary.settings), summary.across
+    unit, found = Scale(summary.metric), summary.across
     table = _table(f"\nOver {len(summary.datasets)} data sets, each counted once", "")
     for name in ("Variant", f"vs control\n{unit.points}".strip(), "Verdict"):
         table.add_column(name, justify="right" if name.startswith("vs") else "left")
@@ -119,14 +115,15 @@ def _across(summary: Summary) -> Table:
 
 def _looks(summary: Summary) -> Table:
     """What each look settled, and what then."""
-    below = f"Together they spend {summary.settings.alpha:g}. Open: not settled yet; hopeless: no seeds will settle it."
+    alpha = short(summary.question.alpha)
+    below = f"Together they spend {alpha}. Open: not settled yet; hopeless: no seeds will settle it."
     table = _table("\nLooks", below)
     for name in ("Data set", "Look", "Seeds", "Share", "Settled", "Open", "Hopeless"):
         table.add_column(name, justify="left" if name == "Data set" else "right")
     table.add_column("What then")
     for look in summary.looks:
         counts = (len(found) for found in (look.settled, look.undecided, look.hopeless))
-        cells = (f"{look.number} of {look.looks}", look.seeds, f"{look.alpha:.3g}", *counts)
+        cells = (f"{look.number} of {look.looks}", look.seeds, short(look.alpha, 3), *counts)
         table.add_row(escape(look.dataset), *map(str, cells), escape(look.reason))
     return table
 
@@ -163,11 +160,11 @@ def print_forecast(screen: Console, forecast: Forecast) -> None:
     for dataset, by_label in forecast.detections.items():
         if not by_label:
             continue
-        table = _table(f"\n{dataset}: what it takes to see a difference of {forecast.effect:g}", "")
+        table = _table(f"\n{dataset}: what it takes to see a difference of {short(forecast.effect)}", "")
         for name in ("Variant", "Scatter", "Seeds", "In words"):
             table.add_column(name, justify="left" if name in ("Variant", "In words") else "right")
         for label, one in by_label.items():
-            table.add_row(escape(label), f"{one.sd:.3g}", str(one.seeds or DASH), one.sentence)
+            table.add_row(escape(label), short(one.sd, 3), str(one.seeds or DASH), one.sentence)
         screen.print(table)
     screen.print(f"The scatter is that of a pilot of {forecast.pilot_seeds} seeds.", markup=False)
     if forecast.seeds is None:

@@ -75,7 +75,7 @@ def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
         summary = summarize_standings(resolved, reached, trials, results.curves)
     else:
         finished, planned = _done(trials), len(resolved.study.names) * len(resolved.names) * len(resolved.study.seeds)
-        summary = summarize(trials, results.curves, resolved.variants, resolved.settings, resolved.class_shares)
+        summary = summarize(trials, results.curves, resolved.variants, resolved.question, resolved.class_shares)
     return StudyConclusion(
         summary=summary,
         facts=_facts(resolved, results, trials, planned, finished),

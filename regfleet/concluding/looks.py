@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regfleet.analysis import Histories, summarize, take_look
+from regfleet.analysis import Histories, Question, summarize, take_look
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.rows import sweeps
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
-from regfleet.settings.values import AnalysisSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,10 +30,10 @@ class Standing:
     """How far a data set has come: ``looks`` taken, and the seeds that each variant needs.
 
     ``asked`` counts the seeds up to the look that is due or was the last, ``analysed`` those up to the last look whose
-    trials are all there; before the first they are the same. ``settings`` belong to ``analysed``.
+    trials are all there; before the first they are the same. ``question`` belongs to ``analysed``.
     """
 
-    settings: AnalysisSettings
+    question: Question
     looks: tuple[Look, ...]
     asked: Seeds
     analysed: Seeds
@@ -60,12 +59,12 @@ def take_looks(resolved: Resolved, trials: pd.DataFrame, planned: tuple[int, ...
         planned: seeds at each look.
     """
     asked = dict.fromkeys(resolved.names, planned[0])
-    standing = Standing(replace(resolved.settings, look=1, looks=len(planned)), (), asked, asked)
+    standing = Standing(replace(resolved.question, look=1, looks=len(planned)), (), asked, asked)
     for number in range(1, len(planned) + 1):
         rows = within(trials, asked)
         if len(rows) < sum(asked.values()):
             break
-        now = replace(resolved.settings, look=number, looks=len(planned))
+        now = replace(resolved.question, look=number, looks=len(planned))
         (dataset,) = summarize(rows, None, resolved.variants, now, resolved.class_shares).datasets
         look = take_look(dataset, now, planned)
         following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
@@ -101,13 +100,13 @@ def summarize_standings(
 
     The comparison over data sets is made once, at the end, with all of alpha: no look depended on it.
     """
-    variants, settings = resolved.variants, resolved.settings
-    whole = summarize(trials.iloc[:0], None, variants, settings)
+    variants, question = resolved.variants, resolved.question
+    whole = summarize(trials.iloc[:0], None, variants, question)
     datasets: list[DatasetSummary] = []
     for name, standing in sorted(reached.items()):
         rows = within(trials[trials["dataset"] == name], standing.analysed)
-        datasets += summarize(rows, histories, variants, standing.settings, resolved.class_shares).datasets
+        datasets += summarize(rows, histories, variants, standing.question, resolved.class_shares).datasets
     order = [*resolved.names, *sweeps(variants)]
     looks = tuple(look for _, standing in sorted(reached.items()) for look in standing.looks)
-    across = over_datasets(tuple(datasets), order, settings)
+    across = over_datasets(tuple(datasets), order, question)
     return replace(whole, datasets=tuple(datasets), across=across, looks=looks)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regfleet.analysis.metric import metric_of
+from regfleet.analysis import Question, ask
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric
-from regfleet.settings import Training
-from regfleet.settings.values import AnalysisSettings, Variant
+from regfleet.settings import Analysis, Training
+from regfleet.settings.values import Variant
 from regfleet.text import nearest
 
 if TYPE_CHECKING:
@@ -24,26 +24,35 @@ ROWS = ("n_train", "n_val", "n_test")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Foreign scores, ready for `summarize`: the trials frame, the variants, the settings with the metric found.
+    """Foreign scores, ready for `summarize`: the trials frame, the variants, and the question with the metric resolved.
 
     ``notes`` are sentences on what was ignored or is missing, by name.
     """
 
     trials: pd.DataFrame
     variants: tuple[Variant, ...]
-    settings: AnalysisSettings
+    question: Question
     notes: tuple[str, ...]
 
 
-def read_scores(frame: pd.DataFrame, settings: AnalysisSettings, control: str | None = None) -> Scores:
+def read_scores(
+    frame: pd.DataFrame,
+    settings: Analysis,
+    control: str | None = None,
+    *,
+    metric: str = "accuracy",
+    higher_is_better: bool | None = None,
+) -> Scores:
     """Foreign scores as the trials frame of a study.
 
     Args:
         frame: long (columns technique, seed and at least one metric) or wide (seed and one column per technique, which
-            holds ``settings.metric``); both with dataset, n_train, n_val, n_test where they are known. A long frame may
+            holds ``metric``); both with dataset, n_train, n_val, n_test where they are known. A long frame may
             also hold train_ and val_ columns of the metric, of accuracy and of r2. A missing score is a failed run.
-        settings: metric and scope; a long frame with a single metric column needs no metric named.
+        settings: scope, alpha, ROPE and which weights.
         control: the technique that the others are compared with; by default baseline, none or control.
+        metric: a column; one that is not there stands for the only metric column of a long frame.
+        higher_is_better: which way it points, where neither METRICS nor its name tells.
 
     Raises:
         InputError: a column is missing or holds what it must not, a run occurs twice, or the control is unclear.
@@ -53,21 +62,22 @@ def read_scores(frame: pd.DataFrame, settings: AnalysisSettings, control: str | 
         raise InputError(f"columns must have names of their own. Got {twice!r} twice")
     if frame.empty:
         raise InputError("scores must hold at least one row. Got none")
-    long = (frame if "technique" in frame else _melted(frame, settings)).reset_index(drop=True)
-    settings, ignored = _metric_column(long, settings)
-    trials = _trials(long, settings)
+    long = (frame if "technique" in frame else _melted(frame, metric)).reset_index(drop=True)
+    metric, ignored = _metric_column(long, metric)
+    question = ask(settings, metric, higher_is_better=higher_is_better)
+    trials = _trials(long, question.metric, question.at)
     names = list(dict.fromkeys(trials["variant"]))
     chosen = _control(names, control)
     variants = tuple(
         Variant(name, name, (), Training(), None if name == chosen else chosen)
         for name in [chosen, *(name for name in names if name != chosen)]
     )
-    _check_rows(trials, settings)
+    _check_rows(trials, question.scope)
     unused = [f"Columns that were not used: {', '.join(ignored)}."] if ignored else []
-    return Scores(trials, variants, settings, (*unused, *_missing(trials, names)))
+    return Scores(trials, variants, question, (*unused, *_missing(trials, names)))
 
 
-def _melted(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+def _melted(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A wide frame made long."""
     keys = [column for column in ("dataset", "seed", *ROWS) if column in frame]
     techniques = [column for column in frame if column not in keys]
@@ -76,11 +86,11 @@ def _melted(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
             "scores must have the columns technique, seed and a metric, or seed and a column for each technique. "
             f"Got {_columns(frame)}"
         )
-    return frame.melt(keys, techniques, var_name="technique", value_name=settings.metric)
+    return frame.melt(keys, techniques, var_name="technique", value_name=metric)
 
 
-def _metric_column(frame: pd.DataFrame, settings: AnalysisSettings) -> tuple[AnalysisSettings, list[str]]:
-    """The settings with the metric that the frame holds, and the columns that nothing uses."""
+def _metric_column(frame: pd.DataFrame, wanted: str) -> tuple[str, list[str]]:
+    """The metric that the frame holds, and the columns that nothing uses."""
     from pandas.api.types import is_numeric_dtype
 
     if "seed" not in frame:
@@ -88,20 +98,16 @@ def _metric_column(frame: pd.DataFrame, settings: AnalysisSettings) -> tuple[Ana
     others = [str(column) for column in frame if column not in ("technique", "seed", "dataset", *ROWS)]
     extra = {f"{rows}_{metric}" for rows in ("train", "val") for metric in (*others, *METRICS)}
     metrics = [column for column in others if column not in extra and is_numeric_dtype(frame[column])]
-    if settings.metric not in others:
-        if len(metrics) != 1:
-            raise InputError(
-                f"metric must be a column of the scores. Got {settings.metric!r}; columns {_columns(frame)}"
-            )
-        settings = replace(settings, metric=metrics[0])
-    metric_of(settings)
-    used = {settings.metric, *_companions(settings)}
-    return settings, [column for column in others if column not in used]
+    if wanted not in others and len(metrics) != 1:
+        raise InputError(f"metric must be a column of the scores. Got {wanted!r}; columns {_columns(frame)}")
+    name = wanted if wanted in others else metrics[0]
+    used = {name, *_companions(name)}
+    return name, [column for column in others if column not in used]
 
 
-def _companions(settings: AnalysisSettings) -> tuple[str, ...]:
+def _companions(metric: str) -> tuple[str, ...]:
     """Columns that are taken along where they are there: metric, accuracy and R² on training and validation rows."""
-    names = dict.fromkeys((settings.metric, "accuracy", "r2"))
+    names = dict.fromkeys((metric, "accuracy", "r2"))
     return tuple(f"{rows}_{name}" for name in names for rows in ("train", "val"))
 
 
@@ -109,28 +115,27 @@ def _columns(frame: pd.DataFrame) -> str:
     return ", ".join(str(column) for column in frame)
 
 
-def _trials(frame: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+def _trials(frame: pd.DataFrame, metric: Metric, at: str) -> pd.DataFrame:
     import pandas as pd
 
-    metric = metric_of(settings)
     blank = frame["technique"].isna()
     if blank.any():
         raise InputError(f"technique must be a name. Got nothing in row {int(np.argmax(blank)) + 1}")
-    scores = _numbers(frame, settings.metric)
+    scores = _numbers(frame, metric.name)
     outside = (scores < metric.lowest) | (scores > metric.highest)
     if outside.any():
         row = int(np.argmax(outside))
-        raise InputError(f"{settings.metric} must be {_limits(metric)}. Got {scores[row]:g} in row {row + 1}")
+        raise InputError(f"{metric.name} must be {_limits(metric)}. Got {scores[row]:g} in row {row + 1}")
     status = np.where(np.isnan(scores), "failed", np.where(np.isfinite(scores), "done", "diverged"))
     columns = {
         "dataset": frame["dataset"].astype(str) if "dataset" in frame else "scores",
         "variant": frame["technique"].astype(str),
         "seed": _seeds(frame),
         "status": status,
-        f"{settings.at}_test_{settings.metric}": scores,
+        f"{at}_test_{metric.name}": scores,
     }
     columns |= {name: _numbers(frame, name) for name in ROWS if name in frame}
-    columns |= {f"{settings.at}_{name}": _numbers(frame, name) for name in _companions(settings) if name in frame}
+    columns |= {f"{at}_{name}": _numbers(frame, name) for name in _companions(metric.name) if name in frame}
     trials = pd.DataFrame(columns, index=range(len(frame)))
     repeated = trials.duplicated(["dataset", "variant", "seed"])
     if repeated.any():
@@ -184,8 +189,8 @@ def _control(names: Sequence[str], control: str | None) -> str:
     return found[0]
 
 
-def _check_rows(trials: pd.DataFrame, settings: AnalysisSettings) -> None:
-    needed = ("n_train", "n_test") if settings.scope == "new_data" else ()
+def _check_rows(trials: pd.DataFrame, scope: str) -> None:
+    needed = ("n_train", "n_test") if scope == "new_data" else ()
     for column in needed:
         if column not in trials:
             raise InputError(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.concluding.judge import failures_of
 from regfleet.errors import InputError
-from regfleet.metrics import METRICS
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.results import place_of
 from regfleet.settings import Analysis, read_part
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from regfleet.concluding.score_table import Scores
-    from regfleet.settings.values import AnalysisSettings
 
 NAMES = ("technique", "dataset")
 """Columns of text: what looks like a number or like a missing value there, such as None, is a name."""
@@ -57,17 +55,20 @@ def analyze(
         InputError: one line that names the column, the technique or the setting, and what was expected.
     """
     from regfleet import analysis
+    from regfleet.concluding.score_table import read_scores
 
-    asked = read_part(Analysis, {"scope": scope, "rope": rope, "alpha": alpha}).settings()
-    asked = replace(asked, metric=metric or asked.metric, higher_is_better=higher_is_better)
+    asked = read_part(Analysis, {"scope": scope, "rope": rope, "alpha": alpha})
     name, frame, facts = _read(scores)
     if metric is not None and "technique" in frame and metric not in frame:
         raise InputError(f"--metric: expected a column of {name}: {', '.join(map(str, frame))}; got {metric!r}")
     if isinstance(scores, str | Path) and "dataset" not in frame:
         frame = frame.assign(dataset=Path(scores).stem)
     directory = None if out is None else _free(Path(out))
-    found = _understood(name, frame, asked, control)
-    summary = analysis.summarize(found.trials, None, found.variants, found.settings)
+    try:
+        found = read_scores(frame, asked, control, metric=metric or "accuracy", higher_is_better=higher_is_better)
+    except InputError as problem:
+        raise InputError(f"{name}: {problem}") from None
+    summary = analysis.summarize(found.trials, None, found.variants, found.question)
     told = _facts(found, [data.dataset for data in summary.datasets], command, facts)
     error = found.trials["status"].map({"failed": "there is no score", "diverged": "the score is not finite"})
     trials = found.trials.assign(label=found.trials["variant"], error=error, traceback="")
@@ -78,21 +79,6 @@ def analyze(
 
     directory.mkdir(parents=True, exist_ok=True)
     return replace(done, report=write(place_of(directory), done))
-
-
-def _understood(name: str, frame: pd.DataFrame, asked: AnalysisSettings, control: str | None) -> Scores:
-    """The scores as trials; a metric that is none of ours is told apart once, for whoever reads the settings later."""
-    from regfleet.analysis.metric import metric_of
-    from regfleet.concluding.score_table import read_scores
-
-    try:
-        found = read_scores(frame, asked, control)
-    except InputError as problem:
-        raise InputError(f"{name}: {problem}") from None
-    if found.settings.metric in METRICS:
-        return found
-    direction = metric_of(found.settings).higher_is_better
-    return replace(found, settings=replace(found.settings, higher_is_better=direction))
 
 
 def _facts(found: Scores, datasets: Sequence[str], command: str, provenance: Mapping[str, Any]) -> StudyFacts:

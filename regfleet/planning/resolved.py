@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from regfleet.analysis import planned_looks
+from regfleet.analysis import Question, ask, planned_looks
 from regfleet.data import parse_split, row_counts, split_meaning, stratifies
 from regfleet.errors import ResultsError
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
-from regfleet.settings.values import AnalysisSettings, ModelSpec, SplitSpec, Variant
+from regfleet.settings.values import ModelSpec, SplitSpec, Variant
 
 if TYPE_CHECKING:
     from regfleet.data.dataset import Dataset
@@ -30,7 +30,7 @@ class Resolved:
     model: ModelSpec
     split: SplitSpec
     variants: tuple[Variant, ...]
-    settings: AnalysisSettings
+    question: Question
     data: Mapping[str, DataFacts]
     looks: Mapping[str, tuple[int, ...]]
 
@@ -62,15 +62,15 @@ def resolve(study: Study, data: Mapping[str, DataFacts]) -> Resolved:
 
     Raises InputError for variants or a split that the study cannot have.
     """
-    settings = study.analysis.settings()
+    question = ask(study.analysis)
     return Resolved(
         study=study,
         model=study.model.spec(),
         split=parse_split(study.split),
         variants=resolve_variants(study),
-        settings=settings,
+        question=question,
         data=data,
-        looks={name: _looks(facts, settings) for name, facts in data.items() if facts.training_rows},
+        looks={name: _looks(facts, question) for name, facts in data.items() if facts.training_rows},
     )
 
 
@@ -94,8 +94,8 @@ def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
     )
 
 
-def _looks(facts: DataFacts, settings: AnalysisSettings) -> tuple[int, ...]:
-    redrawn = settings.scope == "new_data" and not facts.fixed_test
+def _looks(facts: DataFacts, question: Question) -> tuple[int, ...]:
+    redrawn = question.scope == "new_data" and not facts.fixed_test
     return planned_looks(facts.test_rows / facts.training_rows if redrawn else 0.0)
 
 

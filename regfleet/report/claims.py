@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from regfleet.analysis.summary import Summary, VariantSummary
-from regfleet.report.text import scale
+from regfleet.numbers import Scale
 from regfleet.report.words import Chip, chip
 
 # By the beginning of the variant's canonical name.
@@ -34,7 +34,7 @@ class Claim:
 
 def claims(summary: Summary) -> tuple[Claim, ...]:
     """The article's claims in its own order; those whose variant is not in the study are left out."""
-    unit = scale(summary.settings)
+    unit = Scale(summary.metric)
     found = []
     for start, claimed in ARTICLE:
         row = _variant(summary, start)
@@ -46,7 +46,7 @@ def claims(summary: Summary) -> tuple[Claim, ...]:
                 label=row.label,
                 claimed=claimed,
                 score=unit.full(row.score.mean),
-                difference=f"{unit.difference(interval.mean)} {unit.points}".rstrip(),
+                difference=unit.change(interval.mean),
                 interval=unit.from_to(interval.low, interval.high),
                 chip=chip(row),
             )

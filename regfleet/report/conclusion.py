@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regfleet.analysis import Question
 from regfleet.analysis.summary import Summary
+from regfleet.metrics import METRICS
 from regfleet.trials import Status
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ class Conclusion:
 
     def json(self) -> str:
         """The summary for machines; NaN becomes null, and curves are left to the histories."""
-        summary = asdict(self.summary)
+        summary: dict[str, Any] = {"settings": _settings(self.summary.question), "rope": self.summary.metric.rope}
+        summary |= {name: value for name, value in asdict(self.summary).items() if name != "question"}
         for data in summary["datasets"]:
             for row in [*data["variants"], *(family["tuned"] for family in data["families"])]:
                 del row["curves"]
@@ -89,6 +92,23 @@ class Conclusion:
             "report": None if self.report is None else str(self.report),
         }
         return json.dumps(_without_nan(whole), indent=2, ensure_ascii=False)
+
+
+def _settings(question: Question) -> dict[str, Any]:
+    """The question as a study file puts it: a ROPE or a direction that is the metric's own is null."""
+    metric, known = question.metric, METRICS.get(question.metric.name)
+    own_rope = metric.relative_rope or (known and metric.rope == known.rope and not known.relative_rope)
+    own_direction = known and metric.higher_is_better == known.higher_is_better
+    return {
+        "metric": metric.name,
+        "scope": question.scope,
+        "alpha": question.alpha,
+        "rope": None if own_rope else metric.rope,
+        "at": question.at,
+        "higher_is_better": None if own_direction else metric.higher_is_better,
+        "look": question.look,
+        "looks": question.looks,
+    }
 
 
 def _without_nan(value: object) -> object:

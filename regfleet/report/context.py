@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from regfleet.analysis.summary import DatasetSummary, Look, Summary, VariantSummary
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import error_of
+from regfleet.numbers import Scale, gap_scale
 from regfleet.report.figures.curves import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.shown import chosen, controls, ordered, shown
 from regfleet.report.templates import environment, sentence
-from regfleet.report.text import Scale, gap_scale, scale
 from regfleet.report.words import Chip, chip, gap_sentence
 from regfleet.text import capital
 
@@ -88,7 +88,7 @@ class Section:
 
 def facts(dataset: DatasetSummary, summary: Summary) -> tuple[Fact, ...]:
     """The four key numbers: the chosen variant's score, its control's, the difference, how fine this study can see."""
-    unit = scale(summary.settings)
+    unit = Scale(summary.metric)
     best = chosen(dataset, higher_is_better=unit.metric.higher_is_better)
     if best is None:
         return ()
@@ -97,9 +97,8 @@ def facts(dataset: DatasetSummary, summary: Summary) -> tuple[Fact, ...]:
     control = next((row for row in dataset.variants if row.name == best.control), None)
     if control and best.comparison:
         interval = best.comparison.difference
-        text = f"{unit.difference(interval.mean)} {unit.points}".rstrip()
         found.append(Fact("Its control", unit.full(control.score.mean), control.label))
-        found.append(Fact("Difference", text, unit.from_to(interval.low, interval.high)))
+        found.append(Fact("Difference", unit.change(interval.mean), unit.from_to(interval.low, interval.high)))
     if dataset.floor > 0:
         value = f"±{unit.amount(dataset.floor)}"
         found.append(Fact("Finest this study can see", value, "with any number of seeds"))
@@ -114,7 +113,7 @@ def section(
     overlay: Mapping[str, object],
 ) -> Section:
     """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name."""
-    unit, gap, metrics = scale(summary.settings), gap_scale(dataset.task), METRICS[dataset.task]
+    unit, gap, metrics = Scale(summary.metric), gap_scale(dataset.task), METRICS[dataset.task]
     order = ordered(dataset, higher_is_better=unit.metric.higher_is_better)
     verdict, *points = dataset.headline or ("No trial finished, so there is nothing to compare.",)
     told = gap_sentence(dataset, chosen(dataset, higher_is_better=unit.metric.higher_is_better))
@@ -164,7 +163,7 @@ def section(
 def fragment(summary: Summary) -> str:
     """The verdict and the leaderboard as HTML without styles, for a notebook."""
     sections = tuple(section(dataset, summary, "", {}, {}) for dataset in summary.datasets)
-    return environment().get_template("fragment.html.j2").render(sections=sections, unit=scale(summary.settings))
+    return environment().get_template("fragment.html.j2").render(sections=sections, unit=Scale(summary.metric))
 
 
 def looks(summary: Summary) -> tuple[Look, ...]:
@@ -195,7 +194,7 @@ def _tuned(row: VariantSummary, unit: Scale) -> str:
     text = f"{row.label}: {unit.full(row.score.mean)}"
     if row.comparison:
         interval = row.comparison.difference
-        text += f", {unit.difference(interval.mean)} {unit.points}".rstrip()
+        text += f", {unit.change(interval.mean)}"
         reach = unit.from_to(interval.low, interval.high)
         text += f" against its control ({reach})" if reach else " against its control"
         text += f", {chip(row).word.lower()}"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
+from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
 from regfleet.report.shown import ordered
-from regfleet.report.text import DASH, MINUS, Scale, gap_scale, scale
 from regfleet.report.words import chip
 from regfleet.text import clean
 
@@ -39,9 +39,9 @@ _LATEX = {
 
 def leaderboard_rows(summary: Summary) -> list[dict[str, Cell]]:
     """A row per data set and variant, best first, in units of the metric; None where there is no value."""
-    higher = scale(summary.settings).metric.higher_is_better
+    higher = Scale(summary.metric).metric.higher_is_better
     return [
-        {"dataset": dataset.dataset, "metric": summary.settings.metric, "scope": summary.settings.scope, **_row(row)}
+        {"dataset": dataset.dataset, "metric": summary.metric.name, "scope": summary.question.scope, **_row(row)}
         for dataset in summary.datasets
         for _, row in ordered(dataset, higher_is_better=higher)
     ]
@@ -211,17 +211,16 @@ def leaderboard(summary: Summary, form: str) -> str:
 
 
 def _caption(dataset: DatasetSummary, summary: Summary) -> str:
-    level = f"{100 * (1 - summary.settings.alpha):g}"
     about = f", {dataset.about}" if dataset.about else ""
     return (
-        f"Test {scale(summary.settings).metric.title} on {dataset.dataset} with {level} % intervals; differences from "
-        f"the control are simultaneous over {dataset.comparisons} comparisons{about}."
+        f"Test {summary.metric.title} on {dataset.dataset} with {level(summary.question.alpha)} intervals; "
+        f"differences from the control are simultaneous over {dataset.comparisons} comparisons{about}."
     )
 
 
 def _table(dataset: DatasetSummary, summary: Summary) -> tuple[list[str], list[list[str]]]:
     """(header, rows) as a person reads them."""
-    unit, gap = scale(summary.settings), gap_scale(dataset.task)
+    unit, gap = Scale(summary.metric), gap_scale(dataset.task)
     percent, points = (", %", ", points") if unit.unit else ("", "")
     gap_header = "Gap, points" if gap.unit else "Gap"
     header = ["Rank", "Variant", f"Test{percent}", f"Difference{points}", gap_header, "Seeds", "Verdict"]

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from regfleet.analysis.summary import DatasetSummary, Interval, Summary, VariantSummary
+from regfleet.numbers import DASH, Scale, gap_scale, number
 from regfleet.report.figures.curves import TITLES
 from regfleet.report.shown import controls, curve, ordered, shown
-from regfleet.report.text import DASH, Scale, gap_scale, number, scale
 from regfleet.report.words import Chip, chip
 from regfleet.text import clean, slug
 
@@ -56,7 +56,7 @@ class Row:
 
 def rows(dataset: DatasetSummary, summary: Summary, prefix: str) -> tuple[Row, ...]:
     """The leaderboard's rows in order."""
-    unit, gap = scale(summary.settings), gap_scale(dataset.task)
+    unit, gap = Scale(summary.metric), gap_scale(dataset.task)
     labels = {row.name: row.label for row in dataset.variants}
     several, domain, anchor = len(controls(dataset)) > 1, _domain(dataset), anchors(dataset)
     return tuple(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.analysis.summary import DatasetSummary, Summary
+from regfleet.numbers import Scale, level, number
 from regfleet.report import context, exports, overlay, provenance, tokens
 from regfleet.report.claims import claims
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
@@ -19,7 +20,6 @@ from regfleet.report.shown import ordered
 from regfleet.report.speed import speed
 from regfleet.report.svg import inline
 from regfleet.report.templates import environment, source
-from regfleet.report.text import scale
 from regfleet.report.words import chip
 from regfleet.text import clean
 
@@ -63,12 +63,12 @@ def render(found: Conclusion, templates: Path | None = None) -> str:
     return made.get_template("report.html.j2").render(
         title=title(summary, facts),
         summary=summary,
-        level=f"{100 * (1 - summary.settings.alpha):g}\u202f%",
+        level=level(summary.question.alpha),
         variant_count=max((len(dataset.variants) for dataset in summary.datasets), default=0),
         entry=entry(summary, facts, failures),
-        settings=summary.settings,
-        unit=scale(summary.settings),
-        rope=rope_text(summary),
+        settings=summary.question,
+        unit=Scale(summary.metric),
+        rope=Scale(summary.metric).rope,
         facts=facts,
         status=provenance.status(facts, failures),
         details=tuple(pair for pair in provenance.details(facts.provenance) if pair[1] != clean(facts.command)),
@@ -98,7 +98,7 @@ def title(summary: Summary, facts: StudyFacts) -> str:
 
 def entry(summary: Summary, facts: StudyFacts, failures: Sequence[Failure]) -> dict[str, Any]:
     """What an index of reports shows of this one; embedded, so that a report alone is enough to publish it."""
-    unit = scale(summary.settings)
+    unit = Scale(summary.metric)
     return {
         "title": title(summary, facts),
         "model": facts.model,
@@ -130,17 +130,9 @@ def _section(dataset: DatasetSummary, summary: Summary, prefix: str) -> context.
     for drawing in FIGURES:
         for plate in drawing.draw(dataset, summary):
             drawn.setdefault(drawing.section, {})[plate.name] = inline(plate, prefix)
-    higher = scale(summary.settings).metric.higher_is_better
+    higher = Scale(summary.metric).metric.higher_is_better
     data = overlay.data(dataset, higher_is_better=higher, points=resolution(summary))
     return context.section(dataset, summary, prefix, drawn, data)
-
-
-def rope_text(summary: Summary) -> str:
-    """The zone too small to matter: ``±1.0 points``, ``±1 % of the control's mean``."""
-    unit = scale(summary.settings)
-    if unit.metric.relative_rope and summary.settings.rope is None:
-        return f"±{100 * summary.rope:g}\u202f% of the control's mean"
-    return f"±{unit.amount(summary.rope)}"
 
 
 def _download(name: str, text: str) -> dict[str, Any]:
@@ -149,6 +141,6 @@ def _download(name: str, text: str) -> dict[str, Any]:
     small = 0 < len(raw) <= EMBED_AT_MOST
     return {
         "name": name,
-        "kilobytes": f"{len(raw) / 1000:,.1f}",
+        "kilobytes": number(len(raw) / 1000),
         "href": "data:text/csv;charset=utf-8;base64," + base64.b64encode(raw).decode() if small else "",
     }

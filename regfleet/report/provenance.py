@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from regfleet.numbers import count
 from regfleet.report.conclusion import Failure, StudyFacts
-from regfleet.report.text import count
 from regfleet.report.words import Chip
 from regfleet.text import clean
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from regfleet.analysis.summary import Summary
-from regfleet.report.text import number
+from regfleet.numbers import number
 from regfleet.text import clean
 
 if TYPE_CHECKING:

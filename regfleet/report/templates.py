@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.errors import InputError
-from regfleet.report.text import count, number, seed_list
+from regfleet.numbers import count, number, seed_list, short
 from regfleet.text import capital, clean
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def environment(templates: Path | None = None) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
+        "short": short,
         "name": name,
         "number": number,
         "count": count,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from regfleet.analysis.summary import DatasetSummary, VariantSummary
+from regfleet.numbers import gap_scale
 from regfleet.report.shown import controls
-from regfleet.report.text import gap_scale
 
 
 @dataclass(frozen=True, slots=True)

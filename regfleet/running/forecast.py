@@ -65,7 +65,7 @@ def forecast(directory: str | Path, effect: float, workers: int | None = None) -
     summary = judge(resolved, results).summary
     for data in summary.datasets:
         labels = {row.name: row.label for row in shown(data)}
-        found[data.dataset] = {labels[name]: one for name, one in detections(data, resolved.settings, effect).items()}
+        found[data.dataset] = {labels[name]: one for name, one in detections(data, summary.question, effect).items()}
     every = [one for by_label in found.values() for one in by_label.values()]
     if not every:
         raise InputError(f"{directory}: expected two finished seeds of a variant and its control; got fewer")

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regfleet.analysis import check_metric
 from regfleet.data import cut, load_dataset, parse_split, split_rows
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
-from regfleet.metrics import default_metric
+from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.plan import Plan, make_plan
 from regfleet.planning.resolved import Resolved, data_facts, resolve
 from regfleet.planning.variants import problems
@@ -111,7 +110,7 @@ def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:
     (task,) = tasks
     metric = study.analysis.metric
     if metric:
-        check_metric(metric, task)
+        resolve_metric(metric, task=task)
     weighted = [study.training.class_weight, *(entry.overrides().get("class_weight") for entry in study.variant)]
     if task == "regression" and any(weighted):
         raise InputError("--class-weight: expected classes to weigh; got it with a regression")

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from regfleet.metrics import METRICS
+from regfleet.numbers import DASH, Scale, duration
 from regfleet.running.watch import Watch
 
 if TYPE_CHECKING:
@@ -169,12 +170,5 @@ class Progressing(Watch):
 
     def _score(self, variant: str) -> str:
         if not self._counts[variant]:
-            return "–"
-        return f"{self._mean(variant):.1%}" if self._scored == "accuracy" else f"{self._mean(variant):.3f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words, e.g. ``40 s``, ``3 min``, ``2.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+            return DASH
+        return Scale(METRICS[self._scored]).full(self._mean(variant))

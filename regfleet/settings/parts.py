@@ -7,11 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from regfleet.metrics import METRICS, default_metric, metrics_of
+from regfleet.metrics import METRICS, metrics_of
 from regfleet.settings.defaults import ARTICLE_MODEL
 from regfleet.settings.setting import Part, Setting, with_optional
 from regfleet.settings.training import Training
-from regfleet.settings.values import AnalysisSettings, ModelSpec, Scope, Task
+from regfleet.settings.values import ModelSpec, Scope, Task
 
 
 def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -139,11 +139,6 @@ class Analysis(Part):
     """a difference up to this size is no difference that matters; otherwise the metric's own, 0.01 of accuracy"""
     at: Annotated[Literal["last", "best"], Setting("last|best")] = "last"
     """judge the weights of the last epoch or of the best"""
-
-    def settings(self) -> AnalysisSettings:
-        """The same as the value that the analysis takes."""
-        metric = self.metric or default_metric("classification")
-        return AnalysisSettings(metric, self.scope, self.alpha, self.rope, self.at)
 
 
 @with_optional(Training)

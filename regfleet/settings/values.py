@@ -13,24 +13,6 @@ Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
-class AnalysisSettings:
-    """What the analysis is asked. ``rope`` None is the metric's default; ``at`` picks last or best-epoch weights.
-
-    ``higher_is_better`` is needed for a metric that `regfleet.metrics` does not know. ``look`` of ``looks`` says which
-    share of ``alpha`` a study that adds seeds until the answer is clear may spend now.
-    """
-
-    metric: str = "accuracy"
-    scope: Scope = "new_data"
-    alpha: float = 0.05
-    rope: float | None = None
-    at: Literal["last", "best"] = "last"
-    higher_is_better: bool | None = None
-    look: int = 1
-    looks: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Technique:
     """One regularizer with its parameters and place; ``str`` gives the canonical text ``l2(0.01)@all``."""
 

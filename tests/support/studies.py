@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from regfleet.analysis import Question
+from regfleet.metrics import resolve_metric
 from regfleet.settings import Training
 from regfleet.settings.values import Variant
 from regfleet.trials import HISTORY_COLUMNS
@@ -15,6 +17,11 @@ CORRECT = {
     "batchnorm": (25, 26, 24, 28, 26, 25, 24, 26, 26, 27, 23, 27),
 }
 TRAINING = Training(epochs=3, batch_size=128)
+
+
+def asked(metric="accuracy", rope=None, **settings):
+    """What the analysis is asked, by the name of a metric."""
+    return Question(resolve_metric(metric, rope=rope), **settings)
 
 
 def make_variants(names):

@@ -10,7 +10,7 @@ import pandas as pd
 from regfleet import analysis
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
 from regfleet.settings import Training
-from regfleet.settings.values import AnalysisSettings, Technique, Variant
+from regfleet.settings.values import Technique, Variant
 
 CONTROL, CONTROL_32 = "none", "none[batch_size=32]"
 HOSTILE = (
@@ -143,7 +143,7 @@ def build(
     epochs: int = 350,
     lost: dict[str, int | None] | None = None,
     missing: int = 0,
-    settings: AnalysisSettings = AnalysisSettings(),  # noqa: B008 - frozen
+    question: analysis.Question = analysis.Question(),  # noqa: B008 - frozen
 ) -> Conclusion:
     """A study: ``lost`` counts the first seeds of a variant that did not finish, ``missing`` trials that never ran.
 
@@ -155,7 +155,7 @@ def build(
     trials = trials[[lost.get(name, 0) is not None for name in trials["variant"]]].reset_index(drop=True)
     histories = _histories(trials, epochs, draw)
     variants = tuple(entry for entry, _ in entries)
-    summary = analysis.summarize(trials, histories, variants, settings)
+    summary = analysis.summarize(trials, histories, variants, question)
     bad = trials[trials["status"] != "done"]
     columns = ["dataset", "variant", "seed", "status", "error", "traceback"]
     facts = StudyFacts(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric
+from regfleet.numbers import Scale, number, short
 from regfleet.report.figures.style import BAND, GHOST, LINE, Plate, canvas, grid, spread_apart, styled, thin, write
 from regfleet.report.shown import curve
-from regfleet.report.text import Scale, number, scale_of
 from regfleet.report.tokens import LIGHT
 from regfleet.settings.values import Task
 
@@ -92,8 +92,8 @@ def _frame(rows: Sequence[VariantSummary], metric: str, points: int) -> Frame:
     margin = 0.06 * (high - low) or 0.05
     # Room above 100 %, or half of a line that lies there is cut off.
     top = min(high + margin, 1 + margin / 4) if metric == "accuracy" else high + margin
-    known = KNOWN.get(metric) or Metric(metric, metric, higher_is_better=False, rope=0.0)
-    return Frame(metric, scale_of(known), epochs, max(low - margin, 0.0), top, points)
+    known = KNOWN.get(metric) or Metric(metric, metric, higher_is_better=False, rope=0.0, decimals=4)
+    return Frame(metric, Scale(known), epochs, max(low - margin, 0.0), top, points)
 
 
 @styled
@@ -104,8 +104,8 @@ def card(name: str, row: VariantSummary, ghost: Curve | None, frame: Frame) -> P
     axes.set_ylim(frame.low, frame.high)
     axes.locator_params(axis="y", nbins=4)
     axes.locator_params(axis="x", nbins=4, integer=True)
-    factor, percent = frame.unit.factor, "\u202f%" if frame.unit.unit else ""
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value * factor:.4g}{percent}")
+    factor = frame.unit.factor
+    axes.yaxis.set_major_formatter(lambda value, _: f"{short(value * factor, 4)}{frame.unit.unit}")
     grid(axes, "y")
     write(axes, 1, frame.low - 9 * _pixel(frame), "epochs", colour=LIGHT["muted"], shift=12)
     ends: list[tuple[float, str, str]] = []

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSummary, Summary, Word
+from regfleet.numbers import Scale
 from regfleet.report.figures.rows import rows
 from regfleet.report.figures.style import NARROW, WIDE, Plate, styled, thin
 from regfleet.report.shown import controls, shown
-from regfleet.report.text import Scale, scale
 from regfleet.report.tokens import LIGHT
 from regfleet.report.words import VERDICTS
 
@@ -44,13 +44,13 @@ def forest(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
         for row in shown(dataset)
         if row.comparison and row.comparison.seeds
     ]
-    yield from _both(lines, scale(summary.settings), "forest")
+    yield from _both(lines, Scale(summary.metric), "forest")
 
 
 def across(summary: Summary) -> Iterator[Plate]:
     """The same over data sets: a dot per data set; nothing below five of them."""
     lines = [Line(one.label, "", one) for one in summary.across.comparisons] if summary.across else []
-    yield from _both(lines, scale(summary.settings), "across")
+    yield from _both(lines, Scale(summary.metric), "across")
 
 
 def _both(lines: list[Line], unit: Scale, name: str) -> Iterator[Plate]:

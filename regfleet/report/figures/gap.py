@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.numbers import Scale, gap_scale
 from regfleet.report.figures.rows import rows
 from regfleet.report.figures.style import NARROW, WIDE, Plate, styled
 from regfleet.report.shown import curve, shown
-from regfleet.report.text import Scale, gap_scale
 from regfleet.report.tokens import LIGHT
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Ends = tuple[VariantSummary, float, float]
 def gap(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
     """The dumbbells, once for a wide page and once for a phone; nothing without a gap to show."""
     unit = gap_scale(dataset.task)
-    with_test = summary.settings.metric == unit.metric.name
+    with_test = summary.metric.name == unit.metric.name
     ends = [(row, *_ends(row, unit, with_test=with_test)) for row in shown(dataset) if row.finished]
     ends = [end for end in ends if all(math.isfinite(value) for value in (end[0].gap.mean, end[1]))]
     ends.sort(key=lambda end: end[0].gap.mean)
@@ -56,7 +56,7 @@ def draw(ends: Sequence[Ends], unit: Scale, width: int, *, with_test: bool) -> P
             reach = 0.26 if plot.wide else 0.2
             test = [unit.factor * row.score.mean] * 2
             plot.axes.plot(test, [y - reach, y + reach], color=LIGHT["fg"], linewidth=2, zorder=4)
-        plot.words(index, row.label, f"{unit.difference(row.gap.mean)} {unit.points}".rstrip(), LIGHT["muted"])
+        plot.words(index, row.label, unit.change(row.gap.mean), LIGHT["muted"])
     plot.describe_axis(f"{unit.metric.title}{', %' if unit.unit else ''}")
     told = (
         f"{row.label}: training {unit.score(train)}, validation {unit.score(validation)}, "

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from regfleet.analysis.summary import RankTest, Summary
+from regfleet.numbers import number
 from regfleet.report.figures.rows import rows
 from regfleet.report.figures.style import NARROW, WIDE, Plate, styled
 from regfleet.report.shown import shown
-from regfleet.report.text import number
 from regfleet.report.tokens import LIGHT
 
 Place = tuple[float, str]

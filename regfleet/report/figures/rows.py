@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regfleet.numbers import short
 from regfleet.report.figures.style import BODY, SMALL, TINY, WIDE, canvas, grid, write
 from regfleet.report.tokens import LIGHT
 from regfleet.text import elide, head_and_detail
@@ -54,6 +55,6 @@ def rows(many: int, width: int, longest: int) -> Rows:
     axes.set_ylim(many - 0.5, -0.5)
     axes.set_yticks([])
     axes.locator_params(axis="x", nbins=8 if wide else 6)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\u2212"))
+    axes.xaxis.set_major_formatter(lambda value, _: short(value))
     grid(axes, "x")
     return Rows(figure, axes, wide)

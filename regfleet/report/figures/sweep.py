@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from regfleet.analysis.summary import DatasetSummary, FamilySummary, Summary, VariantSummary
+from regfleet.numbers import Scale, count, short
 from regfleet.report.figures.style import BAND, NARROW, SMALL, WIDE, Plate, canvas, grid, styled, write
-from regfleet.report.text import Scale, count, scale
 from regfleet.report.tokens import LIGHT
 from regfleet.text import elide
 
@@ -22,7 +22,7 @@ def sweep(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
         points = points_of(family, rows)
         control = rows.get(points[0][1].control or "") if points else None
         for width in (WIDE, NARROW) if len(points) > 1 else ():
-            yield draw(family, points, control, scale(summary.settings), f"sweep-{index}-{width}", width)
+            yield draw(family, points, control, Scale(summary.metric), f"sweep-{index}-{width}", width)
 
 
 def points_of(family: FamilySummary, rows: dict[str, VariantSummary]) -> list[Point]:
@@ -64,7 +64,7 @@ def draw(
         color=LIGHT["muted"],
         labelpad=6,
     )
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.4g}{unit.unit}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{short(value, 4)}{unit.unit}")
     return Plate(
         name,
         f"Test {unit.metric.title} along the sweep {family.tuned.label.replace(', tuned', '')}",

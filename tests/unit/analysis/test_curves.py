@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from support.studies import CORRECT, make_histories, make_trials, make_variants
+from support.studies import CORRECT, asked, make_histories, make_trials, make_variants
 
 from regfleet.analysis import summarize
 from regfleet.analysis.curves import curve
-from regfleet.settings.values import AnalysisSettings
 from regfleet.trials import HISTORY_COLUMNS
 
 
@@ -40,7 +39,7 @@ def test_only_finished_seeds_are_drawn(study):
     trials.loc[(trials["variant"] == "l2") & (trials["seed"] == 11), "status"] = "diverged"
     wild = (histories["variant"] == "l2") & (histories["seed"] == 11)
     histories.loc[wild, list(HISTORY_COLUMNS)] = np.float32(np.inf)
-    rows = {row.name: row for row in summarize(trials, histories, variants, AnalysisSettings()).datasets[0].variants}
+    rows = {row.name: row for row in summarize(trials, histories, variants, asked()).datasets[0].variants}
     assert set(rows["l2"].curves) == set(HISTORY_COLUMNS)
     assert rows["l2"].curves["val_loss"].mean == (6.0, 7.0, 8.0)  # seeds 0 to 10, each seed + epoch
     assert rows["baseline"].curves["val_loss"].mean == (6.5, 7.5, 8.5)
@@ -50,12 +49,12 @@ def test_histories_may_come_in_any_order():
     """Rows are placed by seed and epoch."""
     trials, variants, histories = make_trials(CORRECT), make_variants(CORRECT), make_histories(CORRECT)
     histories["loss"] = (histories["seed"] * 100 + histories["epoch"]).astype(np.float32)
-    there = summarize(trials, histories, variants, AnalysisSettings())
-    back = summarize(trials, histories.iloc[::-1], variants, AnalysisSettings())
+    there = summarize(trials, histories, variants, asked())
+    back = summarize(trials, histories.iloc[::-1], variants, asked())
     assert repr(there) == repr(back)
 
 
 def test_a_study_without_histories_has_no_curves():
     """Foreign scores have no epochs."""
-    summary = summarize(make_trials(CORRECT), pd.DataFrame(), make_variants(CORRECT), AnalysisSettings())
+    summary = summarize(make_trials(CORRECT), pd.DataFrame(), make_variants(CORRECT), asked())
     assert all(row.curves == {} for row in summary.datasets[0].variants)

@@ -9,13 +9,12 @@ import scikit_posthocs
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from support.studies import CORRECT, make_trials, make_variants
+from support.studies import CORRECT, asked, make_trials, make_variants
 
 from regfleet.analysis import summarize
 from regfleet.analysis.across import compare_across, signed_rank_p
 from regfleet.analysis.intervals import estimate, p_value
 from regfleet.analysis.ranks import critical_difference, rank_test, shared_ranks
-from regfleet.settings.values import AnalysisSettings
 
 NAMES = ("base", "l2", "dropout", "bn")
 TWELVE = """.912 .921 .915 .905|.853 .861 .858 .849|.774 .779 .786 .771|.951 .950 .953 .948
@@ -139,7 +138,7 @@ def study(count, shift):
 @pytest.mark.parametrize("count", [1, 4])
 def test_below_five_data_sets_each_speaks_for_itself(count):
     """Two to four data sets have verdicts of their own and none over them."""
-    summary = summarize(study(count, -3), pd.DataFrame(), make_variants(["none", "l2", "l1"]), AnalysisSettings())
+    summary = summarize(study(count, -3), pd.DataFrame(), make_variants(["none", "l2", "l1"]), asked())
     assert len(summary.datasets) == count
     assert summary.across is None
 
@@ -147,7 +146,7 @@ def test_below_five_data_sets_each_speaks_for_itself(count):
 def test_from_five_data_sets_the_unit_is_the_data_set():
     """Six data sets of twelve seeds are six observations: df 5, whatever the seeds say."""
     trials = study(6, -3)
-    summary = summarize(trials, pd.DataFrame(), make_variants(["none", "l2", "l1"]), AnalysisSettings())
+    summary = summarize(trials, pd.DataFrame(), make_variants(["none", "l2", "l1"]), asked())
     l2 = summary.across.comparisons[0]
     by_hand = [rows.loc[rows["variant"] == "l2", "last_test_correct"].mean() / 30
                - rows.loc[rows["variant"] == "none", "last_test_correct"].mean() / 30

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from support.studies import CORRECT, TRAINING, make_trials
+from support.studies import CORRECT, TRAINING, asked, make_trials
 
 from regfleet.analysis import summarize
 from regfleet.analysis.families import swept_values
-from regfleet.settings.values import AnalysisSettings, Technique, Variant
+from regfleet.settings.values import Technique, Variant
 
 SWEEP = "l2(0.001|0.1)"
 SEEDS = 10
@@ -38,7 +38,7 @@ def trials():
 
 def family(trials):
     """The sweep's summary."""
-    return summarize(trials, pd.DataFrame(), VARIANTS, AnalysisSettings()).datasets[0].families[0]
+    return summarize(trials, pd.DataFrame(), VARIANTS, asked()).datasets[0].families[0]
 
 
 def test_the_parameter_is_picked_on_validation_and_judged_on_test(trials):
@@ -52,7 +52,7 @@ def test_the_parameter_is_picked_on_validation_and_judged_on_test(trials):
 
 def test_the_tuned_variant_counts_as_a_comparison_and_costs_the_whole_sweep(trials):
     """Two members and the tuned one make three simultaneous intervals; its seconds are those of both members."""
-    dataset = summarize(trials, pd.DataFrame(), VARIANTS, AnalysisSettings()).datasets[0]
+    dataset = summarize(trials, pd.DataFrame(), VARIANTS, asked()).datasets[0]
     assert dataset.comparisons == 3
     assert dataset.families[0].tuned.seconds == pytest.approx(3.0)
     assert dataset.families[0].tuned.rank is None
@@ -88,7 +88,7 @@ def test_a_lower_validation_loss_is_picked():
     """For a loss the best member is the one with the lowest validation loss."""
     trials = make_trials({"none": CORRECT["l2"], "l2(0.001)": CORRECT["l2"], "l2(0.1)": CORRECT["baseline"]})
     trials["last_val_cross_entropy"] = np.where(trials["variant"] == "l2(0.1)", 0.2, 0.3)
-    settings = AnalysisSettings(metric="cross_entropy")
+    settings = asked(metric="cross_entropy")
     assert summarize(trials, pd.DataFrame(), VARIANTS, settings).datasets[0].families[0].picks == (0, 12)
 
 

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
+from studies import asked
 
 from regfleet.analysis import summarize
 from regfleet.analysis.effects import a12, cliff_delta, d_z, g_z, iqm, mean_interval, superiority
@@ -17,7 +18,6 @@ from regfleet.analysis.power import noether, resolution_floor, useful_seeds
 from regfleet.analysis.runs import differences
 from regfleet.analysis.variance import variance_components
 from regfleet.metrics import METRICS
-from regfleet.settings.values import AnalysisSettings
 
 RATIO = 30 / 90
 TECHNIQUES = ("l2", "dropout", "batchnorm")
@@ -137,7 +137,7 @@ def test_the_bonferroni_p_decides_as_statsmodels_does(d):
 
 def test_the_study_gets_the_verdicts_of_the_specification(study):
     """Of three comparisons l2 and dropout are undecided and batchnorm is worse, by the interval with t = 2.820034."""
-    dataset = summarize(*study, AnalysisSettings()).datasets[0]
+    dataset = summarize(*study, asked()).datasets[0]
     compared = {row.name: row.comparison for row in dataset.variants if row.comparison is not None}
     assert {name: one.verdict for name, one in compared.items()} == {
         "l2": "undecided",

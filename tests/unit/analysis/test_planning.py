@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from statsmodels.stats.power import TTestPower
-from support.studies import CORRECT, make_trials, make_variants
+from support.studies import CORRECT, asked, make_trials, make_variants
 
 from regfleet.analysis import detection, detections, summarize
 from regfleet.analysis.intervals import estimate, interval
 from regfleet.analysis.power import power, resolution_floor, seeds_for, smallest_effect
 from regfleet.errors import InputError
-from regfleet.settings.values import AnalysisSettings
 
 
 @pytest.mark.parametrize(("effect", "seeds"), [(0.5, 20), (1.0, 10), (0.3, 100)])
@@ -45,14 +44,14 @@ def test_five_seeds_are_the_least():
 
 def test_below_the_floor_only_more_rows_help():
     """One point on Iris takes no number of seeds; the factor on the rows brings the sd down until it does."""
-    found = detection(0.01, 0.0217, 1 / 3, 0.05, unit="points")
+    found = detection(0.01, 0.0217, 1 / 3, 0.05)
     assert found.seeds is None
     assert found.smallest > resolution_floor(0.0217, 1 / 3, 0.05) > 0.01
     more = 0.0217 / math.sqrt(found.rows_factor)
     assert smallest_effect(more, 1 / 3, 0.05) == pytest.approx(0.01)
     assert found.sentence == (
-        "No number of seeds shows a difference of 1.0 points with a chance of 90%: the least that this many rows can "
-        "show is 4.1 points. About 16 times the rows would."
+        "No number of seeds shows a difference of 1.0 points with a chance of 90\u202f%: the least that this many rows "
+        "can show is 4.1 points. About 16 times the rows would."
     )
 
 
@@ -66,9 +65,9 @@ def test_the_factor_on_the_rows_is_a_plain_number(effect, times):
 
 def test_a_difference_that_seeds_can_show_says_how_many():
     """The sentence names the seeds."""
-    found = detection(0.05, 0.0217, 1 / 3, 0.05, unit="points")
+    found = detection(0.05, 0.0217, 1 / 3, 0.05)
     assert found.rows_factor is None
-    assert found.sentence == f"{found.seeds} seeds show a difference of 5.0 points with a chance of 90%."
+    assert found.sentence == f"{found.seeds} seeds show a difference of 5.0 points with a chance of 90\u202f%."
     assert power(0.05, 0.0217, found.seeds, 1 / 3, 0.05) >= 0.9
 
 
@@ -88,8 +87,8 @@ def test_no_difference_cannot_be_detected(effect):
 def test_a_pilot_plans_each_of_its_comparisons():
     """The pilot's sd, ratio and number of comparisons go into the plan; a variant without a second seed has none."""
     trials = make_trials(CORRECT | {"dropout": CORRECT["dropout"][:1]})
-    dataset = summarize(trials, pd.DataFrame(), make_variants(CORRECT), AnalysisSettings()).datasets[0]
-    planned = detections(dataset, AnalysisSettings(), 0.08)
+    dataset = summarize(trials, pd.DataFrame(), make_variants(CORRECT), asked()).datasets[0]
+    planned = detections(dataset, asked(), 0.08)
     assert set(planned) == {"l2", "batchnorm"}
     assert planned["l2"].sd == pytest.approx(0.021711, abs=1e-6)
     assert planned["l2"].seeds == seeds_for(0.08, planned["l2"].sd, 1 / 3, 0.05, 3)

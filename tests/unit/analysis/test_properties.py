@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.studies import make_trials, make_variants
+from support.studies import asked, make_trials, make_variants
 
 from regfleet.analysis import summarize
 from regfleet.analysis.intervals import decide, estimate, interval
-from regfleet.settings.values import AnalysisSettings
 
 MIRROR = {"better": "worse", "worse": "better", "equivalent": "equivalent", "undecided": "undecided"}
 pairs = st.integers(5, 12).flatmap(
@@ -19,7 +18,7 @@ losses = st.lists(st.floats(0.1, 3.0), min_size=10, max_size=10)
 
 def compared(correct, **settings):
     """The comparison of the second of two variants with the first."""
-    summary = summarize(make_trials(correct), pd.DataFrame(), make_variants(correct), AnalysisSettings(**settings))
+    summary = summarize(make_trials(correct), pd.DataFrame(), make_variants(correct), asked(**settings))
     rows = {row.name: row for row in summary.datasets[0].variants}
     return rows[list(correct)[1]].comparison
 
@@ -69,8 +68,8 @@ def test_the_order_of_rows_is_irrelevant(pair, random):
     trials, variants = make_trials(correct), make_variants(correct)
     order = list(range(len(trials)))
     random.shuffle(order)
-    there = summarize(trials, pd.DataFrame(), variants, AnalysisSettings())
-    shuffled = summarize(trials.iloc[order], pd.DataFrame(), variants, AnalysisSettings())
+    there = summarize(trials, pd.DataFrame(), variants, asked())
+    shuffled = summarize(trials.iloc[order], pd.DataFrame(), variants, asked())
     assert repr(shuffled) == repr(there)
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from support.studies import TRAINING, make_variants
+from support.studies import TRAINING, asked, make_variants
 
 from regfleet.analysis import summarize
 from regfleet.analysis.families import tuned_label
-from regfleet.analysis.metric import check_metric
 from regfleet.analysis.runs import ignorant_score
 from regfleet.concluding.score_table import read_scores
 from regfleet.errors import InputError
-from regfleet.metrics import METRICS, default_metric, metrics_of
-from regfleet.settings.values import AnalysisSettings, Technique, Variant
+from regfleet.metrics import METRICS, default_metric, metrics_of, resolve_metric
+from regfleet.settings import Analysis
+from regfleet.settings.values import Technique, Variant
 
 R2 = {
     "baseline": (0.41, 0.44, 0.38, 0.47, 0.43, 0.40, 0.45, 0.42),
@@ -51,7 +51,7 @@ def make_trials(r2=R2, unit=50.0):
 
 def analysed(trials, names=tuple(R2), **settings):
     """The summary of the one data set and its rows by name."""
-    settings = AnalysisSettings(**{"metric": "r2"} | settings)
+    settings = asked(**{"metric": "r2"} | settings)
     (dataset,) = summarize(trials, pd.DataFrame(), make_variants(names), settings).datasets
     return dataset, {row.name: row for row in dataset.variants}
 
@@ -107,7 +107,7 @@ def test_equal_validation_scores_are_decided_by_validation_mse():
     trials["last_val_mse"] = np.where(trials["variant"] == "b", 1.0, 2.0)
     members = [Variant(name, name, (), TRAINING, "none", "l2(1|2)") for name in "ab"]
     variants = [*make_variants(["none"]), *members]
-    (dataset,) = summarize(trials, pd.DataFrame(), variants, AnalysisSettings(metric="r2")).datasets
+    (dataset,) = summarize(trials, pd.DataFrame(), variants, asked(metric="r2")).datasets
     assert dataset.families[0].picks == (0, 8)
 
 
@@ -127,7 +127,7 @@ def test_sentences_speak_of_r2_and_of_the_targets_unit():
     )
     assert "points" not in " ".join(dataset.headline)
     large, _ = analysed(make_trials(unit=90_000.0), metric="rmse")
-    assert "by about 4,440 (3,410 to 5,470), to 63,800, " in large.headline[0]
+    assert "by about 4,439 (3,407 to 5,472), to 63,788, " in large.headline[0]
 
 
 def test_scores_stay_within_what_a_metric_can_be():
@@ -143,14 +143,14 @@ def test_each_task_has_its_metrics():
     """Accuracy cannot judge a regression nor R² classes; the error names the flag and what can."""
     assert (default_metric("classification"), default_metric("regression")) == ("accuracy", "r2")
     assert set(metrics_of("regression")) == {"r2", "mae", "rmse", "mse"}
-    check_metric("mse", "regression")
-    check_metric("mse", "classification")
+    resolve_metric("mse", task="regression")
+    resolve_metric("mse", task="classification")
     with pytest.raises(
         InputError, match=r"^--metric: expected one of r2, mae, rmse, mse for a regression; got accuracy$"
     ):
-        check_metric("accuracy", "regression")
+        resolve_metric("accuracy", task="regression")
     with pytest.raises(InputError, match=r"^--metric: expected one of accuracy, .* for a classification; got r2$"):
-        check_metric("r2", "classification")
+        resolve_metric("r2", task="classification")
 
 
 def test_scores_of_other_tools_may_be_r2():
@@ -167,11 +167,11 @@ def test_scores_of_other_tools_may_be_r2():
             "n_test": 20,
         }
     )
-    found = read_scores(frame, AnalysisSettings(metric="r2"))
-    (dataset,) = summarize(found.trials, pd.DataFrame(), found.variants, found.settings).datasets
+    found = read_scores(frame, Analysis(), metric="r2")
+    (dataset,) = summarize(found.trials, pd.DataFrame(), found.variants, found.question).datasets
     assert dataset.variants[0].gap.mean == pytest.approx(0.4)
     with pytest.raises(InputError, match=r"r2 must be 1 or less. Got 1.5 in row 3"):
-        read_scores(frame.assign(r2=frame["r2"].where(frame.index != 2, 1.5)), AnalysisSettings(metric="r2"))
+        read_scores(frame.assign(r2=frame["r2"].where(frame.index != 2, 1.5)), Analysis(), metric="r2")
 
 
 @pytest.mark.parametrize(

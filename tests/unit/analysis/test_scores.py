@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from support.studies import CORRECT, make_trials, make_variants
+from support.studies import CORRECT, asked, make_trials, make_variants
 
 from regfleet.analysis import summarize
 from regfleet.concluding.score_table import read_scores
 from regfleet.errors import InputError
-from regfleet.settings.values import AnalysisSettings
+from regfleet.settings import Analysis
+
+ASKED = Analysis()
 
 
 def wide():
@@ -24,8 +26,8 @@ def long(metric="accuracy"):
 
 def analysed(frame, control=None, **settings):
     """The data sets of foreign scores."""
-    scores = read_scores(frame, AnalysisSettings(**settings), control)
-    return summarize(scores.trials, pd.DataFrame(), scores.variants, scores.settings).datasets
+    scores = read_scores(frame, Analysis(**settings), control)
+    return summarize(scores.trials, pd.DataFrame(), scores.variants, scores.question).datasets
 
 
 def verdicts(dataset):
@@ -39,7 +41,7 @@ def verdicts(dataset):
 
 def test_long_wide_and_our_own_results_have_the_same_verdicts():
     """Three ways in, one analysis."""
-    own = summarize(make_trials(CORRECT), pd.DataFrame(), make_variants(CORRECT), AnalysisSettings()).datasets[0]
+    own = summarize(make_trials(CORRECT), pd.DataFrame(), make_variants(CORRECT), asked()).datasets[0]
     assert verdicts(analysed(long())[0]) == verdicts(own) == verdicts(analysed(wide())[0])
 
 
@@ -51,8 +53,8 @@ def test_rows_may_come_in_any_order_and_with_any_index():
 
 def test_the_only_metric_column_needs_no_name():
     """A frame with one score column is analysed by it, and its name says which way it points."""
-    scores = read_scores(long("test_error"), AnalysisSettings())
-    assert scores.settings.metric == "test_error"
+    scores = read_scores(long("test_error"), ASKED)
+    assert scores.question.metric.name == "test_error"
     assert verdicts(analysed(long("test_error"))[0])["batchnorm"][0] == "better"  # an error: less is better
 
 
@@ -71,7 +73,7 @@ def test_missing_pairs_and_foreign_columns_are_reported_by_name():
     """What is left out is said."""
     frame = long().assign(colour="red", gpu=1.5)
     frame = frame[~((frame["technique"] == "l2") & frame["seed"].isin([3, 7]))]
-    notes = read_scores(frame, AnalysisSettings()).notes
+    notes = read_scores(frame, ASKED).notes
     assert notes == (
         "Columns that were not used: colour, gpu.",
         "l2 has no score on scores for seeds 3, 7: those pairs are left out.",
@@ -96,7 +98,7 @@ def test_without_row_counts_only_these_rows_can_be_judged():
     """Scope new_data needs n_train and n_test, and says so; this_dataset does without."""
     frame = long().drop(columns=["n_train", "n_test"])
     with pytest.raises(InputError, match="column n_train must be there for scope new_data"):
-        read_scores(frame, AnalysisSettings())
+        read_scores(frame, ASKED)
     assert verdicts(analysed(frame, scope="this_dataset")[0])["l2"][0] == "better"
 
 
@@ -125,12 +127,12 @@ def test_without_row_counts_only_these_rows_can_be_judged():
 def test_what_cannot_be_read_is_an_error_that_names_it(edit, message):
     """Each mistake in a table is one line with the column, what was expected and what was given."""
     with pytest.raises(InputError) as caught:
-        read_scores(edit(long()), AnalysisSettings())
+        read_scores(edit(long()), ASKED)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_control_suggests_the_nearest():
     """A misspelt control is named with its likely meaning."""
-    with pytest.raises(InputError, match=r"Got 'dropuot'; did you mean 'dropout'\?"):
-        read_scores(long(), AnalysisSettings(), "dropuot")
+    with pytest.raises(InputError, match=r"Got 'dropuot' \(did you mean dropout\?\)"):
+        read_scores(long(), ASKED, "dropuot")

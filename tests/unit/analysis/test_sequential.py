@@ -6,12 +6,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from support.studies import make_trials, make_variants
+from support.studies import asked, make_trials, make_variants
 
 from regfleet.analysis import planned_looks, summarize, take_look
 from regfleet.analysis.intervals import estimate, excludes_zero, interval
-from regfleet.analysis.sequential import spent
-from regfleet.settings.values import AnalysisSettings
+from regfleet.analysis.question import spent
 
 LOOKS = (10, 20, 30)
 
@@ -41,9 +40,9 @@ def test_looks_stop_where_more_seeds_add_nothing(ratio, looks):
 
 def look(correct, number, looks=LOOKS, **settings):
     """What look ``number`` says of these counts of correct rows."""
-    asked = AnalysisSettings(look=number, looks=len(looks), **settings)
+    question = asked(look=number, looks=len(looks), **settings)
     trials, variants = make_trials(correct), make_variants(list(correct))
-    return take_look(summarize(trials, pd.DataFrame(), variants, asked).datasets[0], asked, looks)
+    return take_look(summarize(trials, pd.DataFrame(), variants, question).datasets[0], question, looks)
 
 
 def test_settled_variants_stop_and_open_ones_go_on():
@@ -67,8 +66,8 @@ def test_an_undecided_sweep_keeps_all_of_its_members_running():
     trials, variants = make_trials(correct), make_variants(list(correct))
     trials["last_val_accuracy"] = np.where(trials["variant"] == "weak", 0.9, 0.5)
     swept = [replace(one, family="sweep") if one.control else one for one in variants]
-    asked = AnalysisSettings(look=1, looks=3)
-    found = take_look(summarize(trials, pd.DataFrame(), swept, asked).datasets[0], asked, LOOKS)
+    question = asked(look=1, looks=3)
+    found = take_look(summarize(trials, pd.DataFrame(), swept, question).datasets[0], question, LOOKS)
     assert found.settled == ("strong",)
     assert found.undecided == ("weak", "sweep")
     assert found.running == ("weak", "none", "strong")
@@ -122,7 +121,7 @@ def test_the_last_look_is_the_end():
 def test_a_verdict_of_an_early_look_stands_at_a_later_one(study):
     """A settled variant gets no more seeds, and the larger share of alpha of a later look keeps its verdict."""
     trials, histories, variants = study
-    early = AnalysisSettings(look=2, looks=3, alpha=0.1)
+    early = asked(look=2, looks=3, alpha=0.1)
     for settings in (early, replace(early, look=3)):
         rows = {row.name: row for row in summarize(trials, histories, variants, settings).datasets[0].variants}
         assert rows["batchnorm"].comparison.verdict == "worse"

@@ -6,20 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.studies import CORRECT, make_histories, make_trials, make_variants
+from support.studies import CORRECT, asked, make_histories, make_trials, make_variants
 
 from regfleet.analysis import summarize
 from regfleet.analysis.runs import ignorant_score
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
-from regfleet.settings.values import AnalysisSettings
 
 NONE = pd.DataFrame()
 
 
 def analysed(trials, names=CORRECT, shares=None, **settings):
     """The one data set of ``trials``, and its rows by name."""
-    found = summarize(trials, NONE, make_variants(list(names)), AnalysisSettings(**settings), shares).datasets[0]
+    found = summarize(trials, NONE, make_variants(list(names)), asked(**settings), shares).datasets[0]
     return found, {row.name: row for row in found.variants}
 
 
@@ -172,7 +171,7 @@ def test_a_tie_for_the_first_place_is_no_lead():
 
 def test_the_lead_pays_for_every_rival(study):
     """The lead of four variants is as wide as three simultaneous comparisons."""
-    lead = summarize(*study, AnalysisSettings()).datasets[0].lead
+    lead = summarize(*study, asked()).datasets[0].lead
     d = (np.array(CORRECT["l2"]) - np.array(CORRECT["dropout"])) / 30
     half = 2.820034 * d.std(ddof=1) * math.sqrt(1 / 12 + 1 / 3)  # t quantile at 1 - .05/6, 11 degrees of freedom
     assert (lead.best, lead.runner_up) == ("l2", "dropout")
@@ -182,8 +181,8 @@ def test_the_lead_pays_for_every_rival(study):
 def test_a_fixed_test_set_has_no_correction_and_says_what_it_is_about(study):
     """With the test rows the same for every seed, ratio is 0 and the words say "this test set"."""
     trials, _, variants = study
-    fixed = summarize(trials.assign(fixed_test=True), NONE, variants, AnalysisSettings()).datasets[0]
-    rows = summarize(trials, NONE, variants, AnalysisSettings(scope="this_dataset")).datasets[0]
+    fixed = summarize(trials.assign(fixed_test=True), NONE, variants, asked()).datasets[0]
+    rows = summarize(trials, NONE, variants, asked(scope="this_dataset")).datasets[0]
     assert (fixed.ratio, fixed.about) == (0.0, "this test set")
     assert (rows.ratio, rows.about) == (0.0, "these rows")
     by_name = {row.name: row.comparison for row in rows.variants}
@@ -197,15 +196,15 @@ def test_best_epoch_weights_are_read_from_their_own_columns(study):
     """``at`` decides which columns are the score."""
     trials, histories, variants = study
     trials["best_test_correct"] = trials["last_test_correct"] - 1
-    at_best = summarize(trials, histories, variants, AnalysisSettings(at="best")).datasets[0]
-    at_last = summarize(trials, histories, variants, AnalysisSettings()).datasets[0]
+    at_best = summarize(trials, histories, variants, asked(at="best")).datasets[0]
+    at_last = summarize(trials, histories, variants, asked()).datasets[0]
     for best, last in zip(at_best.variants, at_last.variants, strict=True):
         assert best.score.mean == pytest.approx(last.score.mean - 1 / 30)
 
 
 def test_a_lower_loss_is_better(study):
     """Cross-entropy is turned, so that a positive difference is an improvement; its ROPE is 1 % of the control's."""
-    dataset = summarize(*study, AnalysisSettings(metric="cross_entropy")).datasets[0]
+    dataset = summarize(*study, asked(metric="cross_entropy")).datasets[0]
     rows = {row.name: row for row in dataset.variants}
     assert rows["l2"].rank == 1
     assert rows["l2"].comparison.difference.mean > 0
@@ -218,7 +217,7 @@ def test_the_gap_and_its_change_are_paired_by_seed(study):
     trials, histories, variants = study
     l2 = trials["variant"] == "l2"
     trials.loc[l2, "last_train_accuracy"] = 0.96 + 0.001 * trials["seed"]
-    rows = {row.name: row for row in summarize(trials, histories, variants, AnalysisSettings()).datasets[0].variants}
+    rows = {row.name: row for row in summarize(trials, histories, variants, asked()).datasets[0].variants}
     assert rows["baseline"].gap.mean == pytest.approx(0.04)
     # no scatter but the floor of one validation row in 30: t(11) = 2.200985, r = n_val / n_train = 1/3
     half = 2.200985 / (30 * math.sqrt(12)) * math.sqrt(1 / 12 + 1 / 3)
@@ -232,7 +231,7 @@ def test_early_stopping_makes_the_gap_optimistic(study):
     """Where validation chose the epoch, the report is told to say so."""
     trials, histories, variants = study
     stopped = [replace(one, training=one.training.model_copy(update={"early_stopping": 5})) for one in variants]
-    warnings = summarize(trials, histories, stopped, AnalysisSettings()).datasets[0].warnings
+    warnings = summarize(trials, histories, stopped, asked()).datasets[0].warnings
     assert any("gaps look too small" in warning for warning in warnings)
 
 
@@ -249,7 +248,7 @@ def test_a_score_is_never_shown_beyond_what_it_can_be():
 def test_a_variant_without_its_control_is_named(study):
     """A control that is not in the results makes a warning, not a crash."""
     trials, histories, variants = study
-    dataset = summarize(trials, histories, variants[1:], AnalysisSettings()).datasets[0]
+    dataset = summarize(trials, histories, variants[1:], asked()).datasets[0]
     assert all(row.comparison is None for row in dataset.variants)
     assert "L2 cannot be compared: its control baseline is not in the results." in dataset.warnings
 
@@ -265,19 +264,19 @@ def test_a_variant_without_its_control_is_named(study):
 def test_what_cannot_be_analysed_is_refused_by_name(edit, settings, message):
     """A doubled seed, missing row counts and an unknown metric are errors of one line."""
     with pytest.raises(InputError, match=message):
-        summarize(edit(make_trials(CORRECT)), NONE, make_variants(CORRECT), AnalysisSettings(**settings))
+        summarize(edit(make_trials(CORRECT)), NONE, make_variants(CORRECT), asked(**settings))
 
 
 def test_an_empty_frame_has_no_data_sets():
     """Nothing run yet is a Summary without data sets."""
     trials = make_trials(CORRECT).iloc[:0]
-    assert summarize(trials, NONE, make_variants(CORRECT), AnalysisSettings()).datasets == ()
+    assert summarize(trials, NONE, make_variants(CORRECT), asked()).datasets == ()
 
 
 def test_one_summary_is_the_same_twice(study):
     """Bootstrap draws have streams of their own, so that the same input gives the same bytes."""
     trials, _, variants = study
     histories = make_histories(CORRECT)
-    assert repr(summarize(trials, histories, variants, AnalysisSettings())) == repr(
-        summarize(trials, histories, variants, AnalysisSettings())
+    assert repr(summarize(trials, histories, variants, asked())) == repr(
+        summarize(trials, histories, variants, asked())
     )

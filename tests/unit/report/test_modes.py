@@ -3,8 +3,12 @@
 import re
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from regfleet import analyze
+from regfleet.cli.tables import caption
 from regfleet.report import render
 from regfleet.report.context import fragment
 
@@ -58,6 +62,26 @@ def test_a_notebook_shows_the_gap_only_where_there_is_one(foreign, nine):
     """The column of dashes is left out."""
     assert "<th>Gap" not in fragment(foreign.summary)
     assert "<th>Gap" in fragment(nine.summary)
+
+
+def test_the_rope_of_a_metric_of_others_is_the_same_everywhere(parse):
+    """The verdict, the terminal and the page take 1 % of the control's mean for a metric that is not ours."""
+    draw = np.random.default_rng(3)
+    base = 30 + draw.normal(0, 0.5, 8)
+    values = {"none": base, "fast": base - 0.1 + draw.normal(0, 0.01, 8)}
+    rows = [
+        {"technique": name, "seed": seed, "latency_loss": x} for name in values for seed, x in enumerate(values[name])
+    ]
+    found = analyze(pd.DataFrame(rows), scope="this_dataset")
+    (data,) = found.summary.datasets
+    comparison = next(row.comparison for row in data.variants if row.comparison)
+    assert comparison.rope == pytest.approx(0.01 * base.mean())
+    assert (comparison.verdict, comparison.note) == ("equivalent", "tiny but real")
+    words = "±1\u202f% of the control's mean"
+    assert words in caption(data, found)
+    page = parse(render(found))
+    assert page.text.count(" ".join(words.split())) == 4
+    assert "±0.0100" not in page.text
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ from html import unescape
 
 import pytest
 
+from regfleet.analysis import Question
 from regfleet.analysis.summary import Curve
+from regfleet.metrics import METRICS
 from regfleet.report import render
-from regfleet.settings.values import AnalysisSettings
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4])
@@ -63,8 +64,8 @@ def test_several_data_sets_begin_with_an_overview(parse, ten):
 
 def test_losses_are_plain_numbers_and_lower_is_better(parse, make_study):
     """With cross-entropy as the metric the best row is the lowest, and nothing is written in percent points."""
-    settings = AnalysisSettings(metric="cross_entropy", scope="this_dataset")
-    study = make_study(epochs=5, settings=settings)
+    question = Question(METRICS["cross_entropy"], scope="this_dataset")
+    study = make_study(epochs=5, question=question)
     source = render(study)
     page = parse(source)
     rows = re.findall(r'data-values="([^"]+)"', source)

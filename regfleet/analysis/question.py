@@ -1,0 +1,51 @@
+"""What the analysis is asked: by which metric, about what, and how sure its answers must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from regfleet.metrics import METRICS, Metric, default_metric, resolve_metric
+from regfleet.settings import Analysis
+from regfleet.settings.values import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the analysis is asked. ``metric`` says what matters, its ROPE how much of it; ``at`` picks the weights.
+
+    ``look`` of ``looks`` says which share of ``alpha`` a study that adds seeds until the answer is clear may spend now.
+    """
+
+    metric: Metric = METRICS["accuracy"]
+    scope: Scope = "new_data"
+    alpha: float = 0.05
+    at: Literal["last", "best"] = "last"
+    look: int = 1
+    looks: int = 1
+
+    @property
+    def alpha_now(self) -> float:
+        """The share of alpha to spend at this look."""
+        return spent(self.alpha, self.look, self.looks)
+
+    @property
+    def alpha_last(self) -> float:
+        """The share of alpha of the last look."""
+        return spent(self.alpha, self.looks, self.looks)
+
+
+def ask(settings: Analysis, metric: str | None = None, *, higher_is_better: bool | None = None) -> Question:
+    """The question of a study's ``settings``, or of scores judged by the column ``metric``, which may be anybody's.
+
+    Raises:
+        InputError: nothing says which way ``metric`` points.
+    """
+    name = metric or settings.metric or default_metric("classification")
+    resolved = resolve_metric(name, higher_is_better=higher_is_better, rope=settings.rope)
+    return Question(resolved, settings.scope, settings.alpha, settings.at)
+
+
+def spent(alpha: float, look: int, looks: int) -> float:
+    """The share of ``alpha`` for look ``look`` of ``looks`` (from 1): α·2^(j−1)/(2^J−1), which adds up to alpha."""
+    return float(alpha * 2 ** (look - 1) / (2**looks - 1))
