@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from regfleet.metrics import METRICS, Metric, default_metric, resolve_metric
+from regfleet.settings import Analysis
 from regfleet.settings.values import Scope
-
-if TYPE_CHECKING:
-    from regfleet.settings import Analysis
 
 
 @dataclass(frozen=True, slots=True)

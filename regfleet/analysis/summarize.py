@@ -41,7 +41,7 @@ def summarize(
 
     Args:
         trials: one row per trial: dataset, variant, seed, status, n_train, n_val, n_test, best_epoch, seconds, the
-            metrics of `records.Outcome` (R² tells a regression), and ``fixed_test`` where the test rows are the same
+            metrics of `Outcome.metrics` (R² tells a regression), and ``fixed_test`` where the test rows are the same
             for every seed.
         histories: one row per trial and epoch: dataset, variant, seed, epoch (from 1), HISTORY_COLUMNS; a frame, or a
             function that yields those of a data set, some whole variants at a time; None without any.

@@ -11,7 +11,7 @@ import numpy as np
 from regfleet.analysis import Question, ask
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric
-from regfleet.settings import Training
+from regfleet.settings import Analysis, Training
 from regfleet.settings.values import Variant
 from regfleet.text import nearest
 

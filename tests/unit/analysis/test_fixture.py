@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
-from studies import asked
+from support.studies import asked
 
 from regfleet.analysis import summarize
 from regfleet.analysis.effects import a12, cliff_delta, d_z, g_z, iqm, mean_interval, superiority

@@ -14,7 +14,7 @@ from regfleet.analysis.runs import ignorant_score
 from regfleet.concluding.score_table import read_scores
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, default_metric, metrics_of, resolve_metric
-from regfleet.settings import read_analysis
+from regfleet.settings import Analysis
 from regfleet.settings.values import Technique, Variant
 
 R2 = {
@@ -167,11 +167,11 @@ def test_scores_of_other_tools_may_be_r2():
             "n_test": 20,
         }
     )
-    found = read_scores(frame, read_analysis({}), metric="r2")
+    found = read_scores(frame, Analysis(), metric="r2")
     (dataset,) = summarize(found.trials, pd.DataFrame(), found.variants, found.question).datasets
     assert dataset.variants[0].gap.mean == pytest.approx(0.4)
     with pytest.raises(InputError, match=r"r2 must be 1 or less. Got 1.5 in row 3"):
-        read_scores(frame.assign(r2=frame["r2"].where(frame.index != 2, 1.5)), read_analysis({}), metric="r2")
+        read_scores(frame.assign(r2=frame["r2"].where(frame.index != 2, 1.5)), Analysis(), metric="r2")
 
 
 @pytest.mark.parametrize(

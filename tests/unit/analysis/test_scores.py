@@ -8,9 +8,9 @@ from support.studies import CORRECT, asked, make_trials, make_variants
 from regfleet.analysis import summarize
 from regfleet.concluding.score_table import read_scores
 from regfleet.errors import InputError
-from regfleet.settings import read_analysis
+from regfleet.settings import Analysis
 
-ASKED = read_analysis({})
+ASKED = Analysis()
 
 
 def wide():
@@ -26,7 +26,7 @@ def long(metric="accuracy"):
 
 def analysed(frame, control=None, **settings):
     """The data sets of foreign scores."""
-    scores = read_scores(frame, read_analysis(settings), control)
+    scores = read_scores(frame, Analysis(**settings), control)
     return summarize(scores.trials, pd.DataFrame(), scores.variants, scores.question).datasets
 
 
