@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.borrowed.keras import operation_of, without_code
 from regfleet.errors import InputError
+from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.graph import functional, hidden_layers, is_model
 from regfleet.models.hooks import Hooks
-from regfleet.models.own import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.surgery import with_techniques
 from regfleet.models.weights import initial_weights
 from regfleet.settings.values import ModelSpec
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from regfleet.models.own import Base
+    from regfleet.models.base import Base
     from regfleet.settings.values import Task
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from regfleet.borrowed.keras import Call
 
+INPUT = "input"
+"""The name that stands for the model's input as a place for insertions."""
 # Class names in lower case, the same for a layer (ReLU) and a function of `keras.ops` (Relu).
 ACTIVATIONS = frozenset(
     {
