@@ -25,7 +25,7 @@ from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import runtime
-from regfleet.training.rules import STACK
+from regfleet.training.engines import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -151,7 +151,7 @@ def size_rates(epochs: int) -> list[dict[str, Any]]:
                 {
                     "data, network": name,
                     "technique": technique,
-                    "executed as": first.execution,
+                    "executed as": str(first.execution),
                     "trace s": first.trace_seconds,
                     "regfleet ms/epoch": 1000 * seconds,
                     "model.fit ms/epoch": 1000 * plain,

@@ -32,7 +32,7 @@ from regfleet.results import load
 from regfleet.running import run as pipeline
 from regfleet.running.progress import Progressing
 from regfleet.settings import read_study
-from regfleet.trials import HISTORY_OF, HISTORY_SETS, Chunk, Outcome
+from regfleet.trials import HISTORY_OF, HISTORY_SETS, Chunk, Execution, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +61,8 @@ def pretend(chunk: Chunk, dataset: Dataset) -> tuple[Outcome, ...]:
         metrics |= {f"{when}_test_correct": correct for when in ("last", "best")}
         outcomes.append(
             Outcome(
-                trial, "done", "fused", "graph", dict(zip(STUB_HISTORY, values, strict=True)), metrics, best_epoch=50,
-                n_train=90, n_val=30, n_test=30, weights=1000, seconds=SECONDS, host="here", device="CPU",
+                trial, "done", "fused", Execution("graph"), dict(zip(STUB_HISTORY, values, strict=True)), metrics,
+                best_epoch=50, n_train=90, n_val=30, n_test=30, weights=1000, seconds=SECONDS, host="a", device="CPU",
             )
         )  # fmt: skip
     return tuple(outcomes)

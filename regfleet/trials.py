@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -31,8 +32,38 @@ def history_columns(task: Task) -> tuple[str, ...]:
     return tuple(rows + metric for rows in HISTORY_SETS for metric in HISTORY_OF[task])
 
 
-STACKED = ", seeds stacked"
-"""How `Fit.execution` ends where one program trained several seeds of a variant side by side."""
+_EXECUTION = re.compile(
+    r"(?P<path>graph|xla|keras)(?P<stacked>, seeds stacked)?"
+    r"(?: \(not traceable: (?P<untraceable>.*?)\))?(?: \(one by one: (?P<unstacked>.*)\))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How an engine trained a fit: by ``path``, several seeds of a variant ``stacked`` in one program or each alone.
+
+    ``untraceable`` says why Keras' own `fit` had to stand in for the fast engine, ``unstacked`` why seeds that should
+    have been stacked ran one by one; empty where they did not. Its text is a trial's column ``execution``.
+    """
+
+    path: Literal["graph", "xla", "keras"]
+    stacked: bool = False
+    untraceable: str = ""
+    unstacked: str = ""
+
+    def __str__(self) -> str:
+        untraceable = f" (not traceable: {self.untraceable})" if self.untraceable else ""
+        unstacked = f" (one by one: {self.unstacked})" if self.unstacked else ""
+        return self.path + ", seeds stacked" * self.stacked + untraceable + unstacked
+
+    @classmethod
+    def read(cls, text: str) -> Execution | None:
+        """The execution whose text this is; None for any other text, such as a failed trial's empty one."""
+        match = _EXECUTION.fullmatch(text)
+        if not match:
+            return None
+        fields = match.groupdict("")
+        return cls(match["path"], bool(fields["stacked"]), fields["untraceable"], fields["unstacked"])  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +106,14 @@ class Fit:
     penalty: Mapping[str, float]
     best_epoch: int
     diverged_at: int | None
-    execution: str
+    execution: Execution
     trace_seconds: float = 0.0
     weights: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A finished trial: its history and metrics, or its failure with traceback.
+    """A finished trial: its history, metrics and execution, or its failure with traceback.
 
     ``metrics`` has ``{last,best}_{train,val,test}_{…}`` as floats, the loss and `metrics.metrics_of` the task (of
     regression in units of the target, but for the loss), and for classes ``{last,best}_test_correct`` as counts of
@@ -92,7 +123,7 @@ class Outcome:
     trial: Trial
     status: Status
     engine: str
-    execution: str = ""
+    execution: Execution | None = None
     history: Mapping[str, np.ndarray] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     best_epoch: int | None = None

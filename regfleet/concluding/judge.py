@@ -15,6 +15,7 @@ from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
 from regfleet.results import Place, Stored, load
 from regfleet.settings import Study, read_study
+from regfleet.trials import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -148,7 +149,9 @@ def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
         notes += [f"{name}: {sentence}" for sentence in (facts.split, *facts.notes) if sentence]
     if resolved.split.test_is_validation:
         notes.append(ARTICLE_SPLIT_NOTE)
-    fell_back = trials[trials["execution"].str.startswith("keras (")]
+    executions = {text: Execution.read(text) for text in trials["execution"].unique()}
+    fallbacks = [text for text, execution in executions.items() if execution and execution.untraceable]
+    fell_back = trials[trials["execution"].isin(fallbacks)]
     notes += [f"{label}: {how}" for label, how in fell_back.groupby("label")["execution"].first().items()]
     if waiting:
         notes.append(f"{waiting} more trials have finished; they wait for the others of their look to be analysed")

@@ -1,10 +1,7 @@
 """A data set from wherever it is: built in, a file, OpenML, a function of the user's."""
 
 import hashlib
-import importlib
-import re
 import sys
-import traceback
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -17,9 +14,10 @@ from regfleet.data.arrays import raw_data, raw_mapping
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import check_file, is_file, read_table, suffix
 from regfleet.data.tables import build_dataset
-from regfleet.errors import InputError, RegfleetError
+from regfleet.errors import InputError
+from regfleet.functions import import_function, module_and_name, users_code
 from regfleet.settings import Data
-from regfleet.text import masked, nearest, one_line, raised
+from regfleet.text import masked, nearest, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,9 +92,6 @@ def _read_openml(source: Data) -> RawTable | RawArrays:
     return raw_data(source.location, bunch.frame, target, None, source)
 
 
-FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
-
-
 def _read_function(source: Data) -> RawTable | RawArrays | Dataset:
     """What ``package.module:function``, called without arguments, returns.
 
@@ -104,18 +99,11 @@ def _read_function(source: Data) -> RawTable | RawArrays | Dataset:
     columns, if ``source`` names the target's), or a `Dataset`. The working directory is importable. Raises InputError
     with the line of the user's code that failed.
     """
-    found = FUNCTION.fullmatch(source.location)
-    if not found:
-        raise InputError(f"--data: expected package.module:function; got {source.location!r}")
-    module, function = found.groups()
-    with _importable(), _blaming(source.location):
-        names = vars(importlib.import_module(module))
-        if callable(names.get(function)):
-            data = names[function]()
-        else:
-            hint = nearest(function, [name for name, value in names.items() if callable(value)])
-            raise InputError(f"--data: expected a function in {module}; got {function}, which is not there{hint}")
-    return _returned(function, data, source)
+    with _importable():
+        function = import_function("--data", source.location)
+        with users_code("--data", source.location, "to return data"):
+            data = function()
+    return _returned(source.location.rpartition(":")[2], data, source)
 
 
 def _returned(name: str, data: Any, source: Data) -> RawTable | RawArrays | Dataset:
@@ -145,23 +133,6 @@ def _importable() -> Iterator[None]:
         sys.path.remove(here)
 
 
-@contextmanager
-def _blaming(location: str) -> Iterator[None]:
-    """Whatever the user's code raises, as one line that says where."""
-    try:
-        yield
-    except RegfleetError:
-        raise
-    except (Exception, SystemExit) as problem:  # noqa: BLE001 – a user's code may raise anything
-        frames = [frame for frame in traceback.extract_tb(problem.__traceback__) if "importlib" not in frame.filename]
-        last = frames[-1]
-        where = f" at {last.filename}:{last.lineno}" if last.filename != __file__ else ""
-        if isinstance(problem, SyntaxError):
-            where = f" at {problem.filename}:{problem.lineno}"
-        said = raised(problem)
-        raise InputError(f"--data: expected {location} to return data; got {said}{where}") from None
-
-
 def check_source(source: Data) -> None:
     """Raise InputError for what can be seen to be wrong without reading any row."""
     place = source.location
@@ -173,7 +144,7 @@ def check_source(source: Data) -> None:
         pass
     elif suffix(place) == ".npz":
         check_file(place, "--data", (".npz",))
-    elif FUNCTION.fullmatch(place) and not Path(place).exists():
+    elif module_and_name(place) and not Path(place).exists():
         pass
     elif is_file(place):
         check_file(place, "--data")
@@ -203,7 +174,7 @@ def _read(source: Data) -> RawTable | RawArrays | Dataset:
         return _read_openml(source)
     if suffix(place) == ".npz":
         return _read_npz(source)
-    if FUNCTION.fullmatch(place) and not Path(place).exists():
+    if module_and_name(place) and not Path(place).exists():
         return _read_function(source)
     table, notes = read_table(place, "--data")
     test, more = (None, ()) if source.test is None else read_table(source.test, "--test")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet import patience
+from regfleet.borrowed import ray as borrowed
 from regfleet.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,25 +22,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("regfleet.fleet")
 
 OBJECT_STORE_BYTES = 200_000_000
-DRIVER_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-STARTING_ENVIRONMENT = {
-    # A process that was stopped, or is out of memory to run in, is noticed in twenty seconds; Ray's workers here, which
-    # inherit this, let themselves be asked as often.
-    "RAY_grpc_client_keepalive_time_ms": "10000",
-    "RAY_grpc_client_keepalive_timeout_ms": "10000",
-}
-JOINING_ENVIRONMENT = {
-    # Seconds to wait for the head of a cluster, which should be up; Ray's own default is 20.
-    "RAY_NUM_REDIS_GET_RETRIES": "4",
-    # A call over a cut network ends after 75 s, not Ray's seven minutes. A worker that is asked more than once a minute
-    # while its trial runs hangs up (GOAWAY, too_many_pings), and the trial is lost; five seconds more are to spare.
-    "RAY_grpc_client_keepalive_time_ms": "65000",
-    "RAY_grpc_client_keepalive_timeout_ms": "10000",
-}
-
 OPEN_CLUSTER = "the cluster at %s asks for no token, and whoever reaches its ports can run code there. See cluster.yaml"
 
 
@@ -49,17 +31,17 @@ def start(settings: FleetSettings, note: Callable[[str], object]) -> None:
     ``note`` hears where the cluster's dashboard is, and that the cluster asks for no token. Raises InputError for one
     that does not let us in.
     """
-    own = JOINING_ENVIRONMENT if settings.address else STARTING_ENVIRONMENT
-    for name, value in (DRIVER_ENVIRONMENT | own).items():
+    keepalive = borrowed.JOINING_ENVIRONMENT if settings.address else borrowed.STARTING_ENVIRONMENT
+    for name, value in (borrowed.DRIVER_ENVIRONMENT | keepalive).items():
         os.environ.setdefault(name, value)
     # Ray asks for a token by default, and without this would keep one that others may read in the user's home.
-    if not settings.address and not _token():
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    if not settings.address and not borrowed.token():
+        os.environ[borrowed.TOKEN] = secrets.token_hex(32)
     named = settings.address if settings.address != "auto" else None
-    is_open = named is not None and _answer(named, None) == "OK"
+    is_open = named is not None and _status(named, None) == "OK"
     # Ray reads its mode when it is imported. A driver that asks for tokens where workers have none is dead to them.
-    if "ray" not in sys.modules and (is_open or _token()):
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled" if is_open else "token")
+    if "ray" not in sys.modules and (is_open or borrowed.token()):
+        os.environ.setdefault(borrowed.AUTH_MODE, "disabled" if is_open else "token")
     import ray
 
     environment: dict[str, Any] = {"env_vars": dict(settings.environment)}
@@ -74,11 +56,10 @@ def start(settings: FleetSettings, note: Callable[[str], object]) -> None:
             joined = ray.init(address=settings.address, **common)
         except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
             first = str(problem).strip().splitlines()[0]
-            msg = (
+            raise InputError(
                 "--address: expected a Ray cluster that this machine is part of (from others: regfleet submit); got "
                 f"{settings.address} ({first})"
-            )
-            raise InputError(msg) from None
+            ) from None
         if url := joined.dashboard_url:
             # One that listens to its own machine alone is not reached from here, unless this is the head.
             note(f"Ray's dashboard: http://{url}" + " on the head" * url.startswith("127."))
@@ -101,26 +82,26 @@ def start(settings: FleetSettings, note: Callable[[str], object]) -> None:
 def check_address(address: str) -> None:
     """Raise InputError unless ``address`` is HOST:PORT (or ``auto``), and a head answers there that takes our token."""
     if address.startswith("ray://"):
-        msg = f"--address: expected HOST:PORT of the head, as Ray Client loses results when it drops; got {address}"
-        raise InputError(msg)
+        raise InputError(
+            f"--address: expected HOST:PORT of the head, as Ray Client loses results when it drops; got {address}"
+        )
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
-        msg = f"--address: expected HOST:PORT; got {address!r}"
-        raise InputError(msg)
-    token = _token()
-    answer = _answer(address, token)
-    if answer == "no head":
-        msg = f"--address: expected a Ray head that answers within {patience.SECONDS.connect:g} s; got {address}"
-        raise InputError(msg)
-    if answer == "UNAUTHENTICATED":
+        raise InputError(f"--address: expected HOST:PORT; got {address!r}")
+    token = borrowed.token()
+    status = _status(address, token)
+    if status == "no head":
+        raise InputError(
+            f"--address: expected a Ray head that answers within {patience.SECONDS.connect:g} s; got {address}"
+        )
+    if status == "UNAUTHENTICATED":
         given = "another token" if token else "no token"
-        msg = (
+        raise InputError(
             f"--address: expected the token of the cluster at {address} in RAY_AUTH_TOKEN, the file that "
             f"RAY_AUTH_TOKEN_PATH names or ~/.ray/auth_token; got {given}"
         )
-        raise InputError(msg)
 
 
 def answers(address: str) -> bool:
@@ -133,31 +114,5 @@ def answers(address: str) -> bool:
     return True
 
 
-def _token() -> str | None:
-    """The user's token for clusters, looked for where Ray looks."""
-    if "RAY_AUTH_TOKEN" in os.environ:
-        return os.environ["RAY_AUTH_TOKEN"]
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    try:
-        return file.read_text(encoding="utf-8").strip() or None
-    except OSError:
-        return None
-
-
-def _answer(address: str, token: str | None) -> str:
-    """What a head answers to its simplest question: a gRPC status by name, or ``no head``."""
-    import grpc
-
-    # A head speaks gRPC; to anything else that listens there, Ray itself would talk for minutes.
-    with grpc.insecure_channel(address) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=patience.SECONDS.connect)
-        except grpc.FutureTimeoutError:
-            return "no head"
-        ask = channel.unary_unary("/ray.rpc.NodeInfoGcsService/GetClusterId")
-        metadata = [("authorization", f"Bearer {token}")] if token else None
-        try:
-            ask(b"", timeout=patience.SECONDS.connect, metadata=metadata)
-        except grpc.RpcError as refusal:
-            return str(refusal.code().name)
-    return "OK"
+def _status(address: str, token: str | None) -> str:
+    return borrowed.head_status(address, token, patience.SECONDS.connect)

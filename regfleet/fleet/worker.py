@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet import patience
+from regfleet.borrowed.ray import is_worker
 from regfleet.fleet.retries import failures
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def end(pid: int) -> bool:
     """End a worker of this node that hangs; False when it is gone."""
     try:
         # Another process may have the number by now.
-        if not Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::"):
+        if not is_worker(pid):
             return False
         os.kill(pid, signal.SIGKILL)
     except (FileNotFoundError, ProcessLookupError):

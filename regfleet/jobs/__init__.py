@@ -1,7 +1,7 @@
 """Studies as jobs of a Ray cluster: packed, started once, followed, and their results brought back."""
 
 from regfleet.jobs.archive import unpack
-from regfleet.jobs.connecting import Answer, ask, connect, find_token
+from regfleet.jobs.connecting import Answer, ask, connect
 from regfleet.jobs.jobs import Started, details, entrypoint, every, exit_code, follow, start, stop
 from regfleet.jobs.parcel import CODE, Parcel, fingerprint
 
@@ -16,7 +16,6 @@ __all__ = [
     "entrypoint",
     "every",
     "exit_code",
-    "find_token",
     "fingerprint",
     "follow",
     "start",

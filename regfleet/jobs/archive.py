@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from regfleet import atomic
 from regfleet.errors import ResultsError
 
 LIMIT_BYTES = 20_000_000
@@ -71,8 +71,9 @@ class Carried:
         except ValueError:
             found = b""
         if hashlib.sha256(found).hexdigest() != self._checksum:
-            msg = "the results came back damaged (their checksum differs): fetch them again with `regfleet jobs ID`"
-            raise ResultsError(msg)
+            raise ResultsError(
+                "the results came back damaged (their checksum differs): fetch them again with `regfleet jobs ID`"
+            )
         return found
 
 
@@ -87,18 +88,15 @@ def unpack(archive: bytes, out: Path) -> int:
         for member in members:
             target = out / member.filename
             if not _NAME.fullmatch(member.filename) or not target.parent.resolve().is_relative_to(out.resolve()):
-                msg = f"the results hold a file that would not lie in {out}: {member.filename!r}; nothing was written"
-                raise ResultsError(msg)
+                raise ResultsError(
+                    f"the results hold a file that would not lie in {out}: {member.filename!r}; nothing was written"
+                )
         if sum(member.file_size for member in members) > UNPACKED_LIMIT_BYTES:
-            msg = f"the results unpack to more than {UNPACKED_LIMIT_BYTES / 1e6:.0f} MB; nothing was written"
-            raise ResultsError(msg)
+            raise ResultsError(
+                f"the results unpack to more than {UNPACKED_LIMIT_BYTES / 1e6:.0f} MB; nothing was written"
+            )
         for member in members:
             target = out / member.filename
             target.parent.mkdir(parents=True, exist_ok=True)
-            beside = target.with_name(target.name + ".tmp")
-            with beside.open("wb") as file:
-                file.write(packed.read(member))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
+            atomic.write(target, [packed.read(member)])
     return len(members)

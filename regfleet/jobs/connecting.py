@@ -9,11 +9,11 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from regfleet import patience
+from regfleet.borrowed import ray as borrowed
 from regfleet.errors import FleetError, InputError
 
 if TYPE_CHECKING:
@@ -51,54 +51,39 @@ def ask(address: str) -> Answer:
     token = None
     status, text = _get(url, None)
     if status == 401:
-        token = find_token()
+        token = borrowed.token()
         if token is None:
-            msg = f"--address: {url} expected a token; got none: {HOW_TO_GIVE_ONE}"
-            raise FleetError(msg)
+            raise FleetError(f"--address: {url} expected a token; got none: {HOW_TO_GIVE_ONE}")
         status, text = _get(url, token)
     if status in {401, 403}:
-        msg = f"--address: {url} expected another token; got one it refuses: {HOW_TO_GIVE_ONE}"
-        raise FleetError(msg)
+        raise FleetError(f"--address: {url} expected another token; got one it refuses: {HOW_TO_GIVE_ONE}")
     try:
         version = str(json.loads(text)["ray_version"])
     except (ValueError, KeyError, TypeError):
-        msg = f"--address: expected the dashboard of a Ray head, http://HOST:8265; got {url}, which is something else"
-        raise InputError(msg) from None
+        raise InputError(
+            f"--address: expected the dashboard of a Ray head, http://HOST:8265; got {url}, which is something else"
+        ) from None
     return Answer(url, token, version)
 
 
 def connect(answer: Answer) -> JobSubmissionClient:
     """A client of the Jobs API that answered."""
     # Ray would rather take the address of another cluster from the environment than the one that it is given.
-    os.environ["RAY_API_SERVER_ADDRESS"] = answer.url
+    os.environ[borrowed.JOBS_ADDRESS] = answer.url
     from ray.job_submission import JobSubmissionClient
 
     # Each upload, each large file and each closed connection is news to nobody.
     for handler in logging.getLogger("ray").handlers:
         handler.setLevel(logging.ERROR)
-    return JobSubmissionClient(
-        answer.url, headers={"Authorization": f"Bearer {answer.token}"} if answer.token else None
-    )
-
-
-def find_token() -> str | None:
-    """The token that Ray itself would take: the variable, the file it names, the file in the home directory."""
-    if token := os.environ.get("RAY_AUTH_TOKEN", "").strip():
-        return token
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    try:
-        return file.read_text(encoding="utf-8").strip() or None
-    except OSError:
-        return None
+    return JobSubmissionClient(answer.url, headers=borrowed.bearer(answer.token) or None)
 
 
 def _url(address: str) -> str:
     if address.startswith("ray://"):
-        msg = (
+        raise InputError(
             "--address: expected http://HOST:8265, the Jobs API, as Ray Client loses the study when its connection "
             f"drops; got {address}"
         )
-        raise InputError(msg)
     url = address if "://" in address else f"http://{address}"
     parts = urlsplit(url)
     try:
@@ -106,15 +91,13 @@ def _url(address: str) -> str:
     except ValueError:
         known = None
     if not known:
-        msg = f"--address: expected http://HOST:PORT of the head's dashboard (port 8265); got {address!r}"
-        raise InputError(msg)
+        raise InputError(f"--address: expected http://HOST:PORT of the head's dashboard (port 8265); got {address!r}")
     return url.rstrip("/")
 
 
 def _get(url: str, token: str | None) -> tuple[int, str]:
-    request = urllib.request.Request(f"{url}/api/version")  # noqa: S310 - `_url` lets through http and https only
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
+    question, header = f"{url}/api/version", borrowed.bearer(token)
+    request = urllib.request.Request(question, headers=header)  # noqa: S310 - `_url` lets through http and https only
     try:
         with urllib.request.urlopen(request, timeout=patience.SECONDS.connect) as reply:  # noqa: S310 - the same
             return reply.status, reply.read(100_000).decode(errors="replace")
@@ -122,5 +105,6 @@ def _get(url: str, token: str | None) -> tuple[int, str]:
         return problem.code, ""
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "reason", None) or problem
-        msg = f"--address: expected a Ray head that answers within {patience.SECONDS.connect:g} s; got {url} ({reason})"
-        raise FleetError(msg) from None
+        raise FleetError(
+            f"--address: expected a Ray head that answers within {patience.SECONDS.connect:g} s; got {url} ({reason})"
+        ) from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from regfleet import patience
+from regfleet.borrowed import ray as borrowed
 from regfleet.errors import FleetError, InputError
 from regfleet.jobs.archive import Carried
 
@@ -49,8 +50,7 @@ def start(
 ) -> Started:
     """Start a job unless one of this name runs; after one that has ended its successor gets a number."""
     if not NAME.fullmatch(name):
-        msg = f"--id: expected letters, digits, dots and dashes; got {name!r}"
-        raise InputError(msg)
+        raise InputError(f"--id: expected letters, digits, dots and dashes; got {name!r}")
     before: list[str] = []
     while True:
         current = f"{name}-{len(before) + 1}" if before else name
@@ -62,11 +62,11 @@ def start(
                     metadata=dict(metadata),
                     runtime_env={
                         "working_dir": str(folder),
-                        "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": f"{patience.SECONDS.stop:.0f}", **environment},
+                        "env_vars": {borrowed.STOP_SECONDS: f"{patience.SECONDS.stop:.0f}", **environment},
                     },
                 )
         except RuntimeError as problem:
-            if "already exists" not in str(problem):
+            if borrowed.JOB_EXISTS not in str(problem):
                 raise FleetError(_first_line(problem)) from None
         else:
             return Started(current, attached=False, before=tuple(before))
@@ -81,14 +81,14 @@ def follow(client: JobSubmissionClient, name: str, show: Callable[[str], None]) 
     Returns the archive of its results, None if the job sent none.
     """
     carried = Carried()
-    chatter = f"Running entrypoint for job {name}: {details(client, name).entrypoint}".split("\n")
+    chatter = borrowed.job_chatter(name, details(client, name).entrypoint)
 
     async def read() -> None:
         rest = ""
         async for text in client.tail_job_logs(name):
             *whole, rest = (rest + text).split("\n")
             for line in whole:
-                if not carried.take(line) and line not in chatter and not line.endswith("Runtime env is setting up."):
+                if not carried.take(line) and line not in chatter and not borrowed.is_setup(line):
                     show("".join(sign for sign in line if sign.isprintable() or sign == "\t"))
 
     try:
@@ -114,10 +114,9 @@ def details(client: JobSubmissionClient, name: str) -> JobDetails:
             if NAME.fullmatch(name):
                 return client.get_job_info(name)
     except RuntimeError as problem:
-        if "404" not in str(problem):
+        if borrowed.NO_JOB not in str(problem):
             raise FleetError(_first_line(problem)) from None
-    msg = f"ID: expected a job of this cluster (regfleet jobs lists them); got {name!r}"
-    raise InputError(msg)
+    raise InputError(f"ID: expected a job of this cluster (regfleet jobs lists them); got {name!r}")
 
 
 def every(client: JobSubmissionClient) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from regfleet.errors import InputError
+from regfleet.functions import module_and_name
 
 LIMIT_BYTES = 100_000_000
 CODE = "regfleet-code"
-_BUILDER = re.compile(r"([A-Za-z_]\w*)(?:\.\w+)*:[A-Za-z_]\w*")
 
 
 @dataclass
@@ -32,8 +31,8 @@ class Parcel:
 
     def add(self, text: str) -> str:
         """Add what ``text`` names on this machine, if anything; returns what names it in the job."""
-        if (found := _BUILDER.fullmatch(text)) and not Path(text).exists():
-            self._add_module(found[1])
+        if (named := module_and_name(text)) and not Path(text).exists():
+            self._add_module(named[0].partition(".")[0])
         # A folder may have a data set's name: only one that is written as a path is meant.
         elif text and "://" not in text and (_is_file(text) or ("/" in text and Path(text).is_dir())):
             return self._add_path(text)
@@ -48,8 +47,7 @@ class Parcel:
         given = Path(text)
         path, here = given.resolve(), Path.cwd()
         if given.name.startswith("."):
-            msg = f"submit: expected a file that is no dot file, which may hold secrets; got {text}"
-            raise InputError(msg)
+            raise InputError(f"submit: expected a file that is no dot file, which may hold secrets; got {text}")
         inside = not given.is_absolute() and ".." not in given.parts
         place = given.as_posix() if inside else self._place_for(path, here)
         if path.is_dir():
@@ -81,11 +79,10 @@ class Parcel:
         total = sum(size for size, _ in sizes)
         if total > LIMIT_BYTES:
             size, place = sizes[0]
-            msg = (
+            raise InputError(
                 f"submit: expected at most {LIMIT_BYTES / 1e6:.0f} MB to upload; got {total / 1e6:.0f} MB, of which "
                 f"{place} is {size / 1e6:.0f} MB: put it into storage that the cluster reads and name its URL"
             )
-            raise InputError(msg)
 
     @contextmanager
     def staged(self, texts: Mapping[str, str]) -> Iterator[Path]:
@@ -140,10 +137,10 @@ def _imports(source: Path) -> set[str]:
         tree = ast.parse(source.read_bytes())
     except (SyntaxError, ValueError):
         return set()  # the job says so, with the line
-    found = set()
+    names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
+            names.add(node.module.partition(".")[0])
+    return names

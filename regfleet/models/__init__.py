@@ -1,12 +1,11 @@
 """Models: the multilayer perceptron of a study or one of the user's own, with techniques put in and weights by seed."""
 
-from regfleet.models.build import build
+from regfleet.models.base import Base, Builder, Function, SavedModel, base_of, parse_model
+from regfleet.models.build import build, perceptron
 from regfleet.models.describe import describe
-from regfleet.models.graph import named_parts
+from regfleet.models.graph import INPUT, named_parts
 from regfleet.models.hooks import Hooks
-from regfleet.models.own import Base, Builder, Function, SavedModel, base_of, parse_model
 from regfleet.models.penalties import penalties_of
-from regfleet.models.perceptron import INPUT, perceptron
 from regfleet.models.surgery import with_techniques
 from regfleet.models.weights import initial_weights, starting_weights
 

@@ -1,19 +1,19 @@
-"""The Keras model of a recipe."""
+"""The Keras model of a recipe: the multilayer perceptron of a study, or a model of the user's own, with techniques."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from regfleet.models.base import takes_techniques
 from regfleet.models.describe import opened
+from regfleet.models.graph import INPUT
 from regfleet.models.hooks import Hooks
-from regfleet.models.own import takes_techniques
-from regfleet.models.perceptron import perceptron
 from regfleet.models.surgery import with_techniques
 
 if TYPE_CHECKING:
     import keras
 
-    from regfleet.settings.values import Task
+    from regfleet.settings.values import ModelSpec, Task
     from regfleet.techniques.recipe import Recipe
 
 
@@ -42,3 +42,19 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
     else:
         model = opened(recipe.base(input_shape, outputs), recipe.model.source, input_shape)
     return with_techniques(model, recipe.penalties, recipe.insertions, keep=recipe.model.keep_weights)
+
+
+def perceptron(spec: ModelSpec, input_shape: tuple[int, ...], outputs: int, task: Task) -> keras.Model:
+    """Dense layers ``dense_1`` and on with the widths and activations of ``spec``, and the layer ``output``.
+
+    Rows of more than one axis are made flat. The output is a softmax, or linear for a regression.
+    """
+    import keras
+
+    tensor = source = keras.Input(input_shape, name=INPUT)
+    if len(input_shape) > 1:
+        tensor = keras.layers.Flatten(name="flatten")(tensor)
+    for name, width, activation in zip(spec.layer_names, spec.hidden, spec.activations, strict=True):
+        tensor = keras.layers.Dense(width, activation, name=name)(tensor)
+    last = "softmax" if task == "classification" else "linear"
+    return keras.Model(source, keras.layers.Dense(outputs, last, name="output")(tensor))

@@ -7,10 +7,11 @@ import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
+from regfleet.borrowed.keras import operation_of, without_code
 from regfleet.errors import InputError
+from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.graph import functional, hidden_layers, is_model
 from regfleet.models.hooks import Hooks
-from regfleet.models.own import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.surgery import with_techniques
 from regfleet.models.weights import initial_weights
 from regfleet.settings.values import ModelSpec
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from regfleet.models.own import Base
+    from regfleet.models.base import Base
     from regfleet.settings.values import Task
 
 
@@ -111,7 +112,7 @@ def _last_activation(model: keras.Model) -> str | None:
 
     if not is_model(model):
         return None
-    last = functional(model).outputs[0]._keras_history.operation  # noqa: SLF001 - there is no public way back
+    last = operation_of(functional(model).outputs[0])
     if is_model(last):
         return _last_activation(last)
     if hasattr(last, "activation"):
@@ -146,7 +147,7 @@ def _fingerprint(base: Base, model: keras.Model, *, keep_weights: bool) -> str:
         architecture.pop("name", None)
     else:
         architecture = [(type(layer).__name__, layer.get_config()) for layer in layers]
-    digest.update(json.dumps(_without_code(architecture), sort_keys=True, default=repr).encode())
+    digest.update(json.dumps(without_code(architecture), sort_keys=True, default=repr).encode())
     code: list[Callable[..., Any]] = [type(part) for part in (model, *layers)]
     code = sorted(set(code), key=lambda kind: kind.__qualname__)
     if isinstance(base, Builder | Function):
@@ -158,17 +159,6 @@ def _fingerprint(base: Base, model: keras.Model, *, keep_weights: bool) -> str:
         for weight in model.weights:
             digest.update(weight.numpy().tobytes())
     return digest.hexdigest()
-
-
-def _without_code(node: Any) -> Any:
-    """The configuration without the bytes of lambdas, which are not the same in every process."""
-    if isinstance(node, dict):
-        return {
-            key: _without_code(value)
-            for key, value in node.items()
-            if not (key == "config" and node.get("class_name") == "__lambda__")
-        }
-    return [_without_code(value) for value in node] if isinstance(node, list | tuple) else node
 
 
 def _text(part: Callable[..., Any]) -> str:

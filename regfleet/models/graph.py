@@ -1,10 +1,11 @@
-"""How the layers of a Functional model hang together, read from its configuration."""
+"""How the layers of a Functional model hang together."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from regfleet.borrowed.keras import calls_of
 from regfleet.models.penalties import has_kernel
 
 if TYPE_CHECKING:
@@ -12,9 +13,10 @@ if TYPE_CHECKING:
 
     import keras
 
-Call = tuple[str, int]
-"""A layer's name and the number of its call in the model."""
+    from regfleet.borrowed.keras import Call
 
+INPUT = "input"
+"""The name that stands for the model's input as a place for insertions."""
 # Class names in lower case, the same for a layer (ReLU) and a function of `keras.ops` (Relu).
 ACTIVATIONS = frozenset(
     {
@@ -42,17 +44,12 @@ class Graph:
     """The calls of a Functional model's layers."""
 
     def __init__(self, model: keras.Model) -> None:
-        config = model.get_config()
         self.layers = {operation.name: operation for operation in model.operations}
-        self.outputs = list(_output_calls(config["output_layers"]))
-        self.sources: dict[Call, list[Call]] = {}
+        self.outputs, self.sources = calls_of(model)
         self.consumers: dict[Call, list[Call]] = defaultdict(list)
-        for layer in config["layers"]:
-            for number, arguments in enumerate(layer["inbound_nodes"]):
-                call = (layer["name"], number)
-                self.sources[call] = list(_argument_calls(arguments))
-                for source in self.sources[call]:
-                    self.consumers[source].append(call)
+        for call, sources in self.sources.items():
+            for source in sources:
+                self.consumers[source].append(call)
 
     def settles_in_activation(self, name: str) -> bool:
         """Whether every call of a layer without activation leads to an activation layer of its own.
@@ -143,27 +140,3 @@ def _output_layers(model: keras.Model, prefix: str) -> tuple[set[str], bool]:
             waiting += [source for source in graph.sources[call] if source not in seen]
             seen.update(graph.sources[call])
     return found, through
-
-
-def _argument_calls(node: Any) -> Iterator[Call]:
-    """The calls whose results stand among the serialized arguments of a call."""
-    if isinstance(node, dict):
-        if node.get("class_name") == "__keras_tensor__":
-            name, number, _ = node["config"]["keras_history"]
-            yield name, number
-        else:
-            for value in node.values():
-                yield from _argument_calls(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _argument_calls(value)
-
-
-def _output_calls(node: Any) -> Iterator[Call]:
-    if isinstance(node, dict):
-        node = list(node.values())
-    if node and isinstance(node[0], str):
-        yield node[0], node[1]
-    else:
-        for value in node:
-            yield from _output_calls(value)

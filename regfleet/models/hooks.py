@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regfleet.errors import InputError
+from regfleet.models.graph import INPUT
 from regfleet.models.penalties import added
-from regfleet.models.perceptron import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

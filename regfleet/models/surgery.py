@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
-from regfleet.models.graph import ACTIVATIONS, Graph, functional, hidden_layers, is_kind, is_model
+from regfleet.models.graph import ACTIVATIONS, INPUT, Graph, functional, hidden_layers, is_kind, is_model
 from regfleet.models.penalties import penalized
-from regfleet.models.perceptron import INPUT
 from regfleet.models.weights import keep_weights
 from regfleet.text import raised
 

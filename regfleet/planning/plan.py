@@ -11,7 +11,7 @@ from regfleet.data.dataset import Dataset
 from regfleet.planning.resolved import Resolved
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, SplitSpec, Variant
-from regfleet.training.rules import STACK, pays_to_stack
+from regfleet.training.engines import STACK, pays_to_stack
 from regfleet.trials import Chunk, Trial
 
 RESULT_FORMAT = 1

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from regfleet.trials import STACKED, Chunk, Outcome
+from regfleet.trials import Chunk, Outcome
 
 CHUNK_SECONDS = (1.0, 10.0)
 CHUNKS_PER_WORKER = 4
@@ -54,7 +54,7 @@ class Schedule:
                 group, on_gpu = (outcome.trial.dataset, outcome.trial.variant), outcome.device != "cpu"
                 self._seconds.setdefault((*group, on_gpu), deque(maxlen=RECENT)).append(seconds)
                 if on_gpu:
-                    self._is_stacked[group] = outcome.execution.endswith(STACKED)
+                    self._is_stacked[group] = bool(outcome.execution and outcome.execution.stacked)
 
     def seconds_of(self, group: Chunk, *, on_gpu: bool = False) -> float | None:
         """The expected seconds for one trial of a group there; None while nothing at all was measured."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from regfleet import atomic
 from regfleet.errors import InputError, ResultsError
 from regfleet.report.site import index_html, read_entry
 from regfleet.results import Place, place_of
@@ -105,9 +106,7 @@ def _write(site: Path, files: Mapping[str, bytes]) -> Iterable[Path]:
             continue
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            beside = file.with_name(f"{file.name}.tmp")
-            beside.write_bytes(content)
-            beside.replace(file)
+            atomic.write(file, [content])
         except OSError as problem:
             raise InputError(
                 f"--site: expected a folder that can be written; got {site} ({problem.strerror})"

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet import patience
+from regfleet import atomic, patience
 from regfleet.errors import InputError, ResultsError, StorageError
 from regfleet.results.place import FOLDERS, LOCK, Place, blocks
 from regfleet.text import reason
@@ -53,21 +53,11 @@ class LocalPlace(Place):
             return file.read()
 
     def write(self, name: str, content: bytes | Iterator[bytes]) -> None:
-        """Write beside, flush to disk, rename: readers see the old file or the new one."""
-        beside = self._path(f"{name}.tmp")
+        """Write a file whole or not at all."""
         try:
             self._folder_of(name)
-            beside.unlink(missing_ok=True)
-            with os.fdopen(self._open(f"{name}.tmp", os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-                file.writelines(blocks(content))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path(name))
-        except BaseException as problem:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
-            if not isinstance(problem, OSError):
-                raise
+            atomic.write(self._path(name), blocks(content))
+        except OSError as problem:
             raise StorageError(
                 f"--out: expected room to write; got {self.at(name)} ({reason(problem)}). What is there is kept"
             ) from None

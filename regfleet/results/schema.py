@@ -91,4 +91,5 @@ def trial_row(outcome: Outcome, variant: Variant) -> dict[str, object]:
     row |= {"key": trial.key, "dataset": trial.dataset, "variant": trial.variant, "seed": trial.seed}
     row |= {"label": variant.label, "control": variant.control}
     row |= {"epochs_run": len(next(iter(outcome.history.values()), ()))}
+    row |= {"execution": str(outcome.execution or "")}
     return row | dict(outcome.metrics)

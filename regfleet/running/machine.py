@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regfleet import patience
+from regfleet.borrowed.ray import DRIVER_ENVIRONMENT, TOKEN
 from regfleet.errors import RegfleetError
 from regfleet.fleet import check_address
 from regfleet.jobs import ask
@@ -196,7 +197,7 @@ def _run(code: str) -> dict[str, Any]:
     """What ``code`` prints as JSON in a process of its own; ``problem`` says why it did not."""
     # This Ray is for this user alone, whatever token there is; and it calls nobody.
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    environment |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
+    environment |= DRIVER_ENVIRONMENT | {TOKEN: secrets.token_hex(32)}
     try:
         done = subprocess.run(  # noqa: S603 - the code above
             [sys.executable, "-c", code],

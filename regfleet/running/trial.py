@@ -89,7 +89,7 @@ def _alone(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, reason:
     sets = datasets.cut(dataset, chunk.split, trial.seed)
     fit = training.fit(recipe, sets, trial.seed, chunk.engine, _cache_key(chunk))
     if reason:
-        fit = replace(fit, execution=f"{fit.execution} (one by one: {reason})")
+        fit = replace(fit, execution=replace(fit.execution, unstacked=reason))
     return sets, fit, time.perf_counter() - started
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from regfleet.functions import module_and_name
 from regfleet.metrics import METRICS, metrics_of
 from regfleet.settings.defaults import ARTICLE_MODEL
 from regfleet.settings.setting import Part, Setting, with_optional
@@ -60,8 +61,8 @@ class Data(Part):
     @property
     def name(self) -> str:
         """What results call it: a file's stem, a function's name, else the location as a file name."""
-        if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", self.location):
-            return self.location.rpartition(":")[2]
+        if parts := module_and_name(self.location):
+            return parts[1]
         stem = PurePath(self.location.removesuffix(".gz")).name
         stem = re.sub(r"\.(csv|tsv|parquet|feather|npz)$", "", stem, flags=re.IGNORECASE)
         return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "data"

@@ -1,5 +1,5 @@
 """Training one variant from one seed or many, by the fast engine or by Keras' own `fit`."""
 
-from regfleet.training.fitting import fit, fit_side_by_side
+from regfleet.training.engines import fit, fit_side_by_side
 
 __all__ = ["fit", "fit_side_by_side"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.metrics import error_of
+from regfleet.streams import stream_int
 from regfleet.trials import HISTORY_OF, history_columns
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Course:
     """How a fit went.
 
     ``history``: float32 (epochs run, columns), its columns `Settings.columns`. ``last`` and ``best`` are values of
-    ``model.variables`` after the fit and after ``best_epoch`` (from 1). ``diverged_at``: as in `records.Fit`.
+    ``model.variables`` after the fit and after ``best_epoch`` (from 1). ``diverged_at``: as in `trials.Fit`.
     """
 
     history: np.ndarray
@@ -128,3 +129,17 @@ def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) ->
     """Set each of ``variables`` to its value."""
     for variable, value in zip(variables, values, strict=True):
         variable.value.assign(value, read_value=False)
+
+
+def order_key(seed: int) -> int:
+    """The key of the batch-order stream of a study's ``seed``, for `permutation`."""
+    return stream_int(seed, "order")
+
+
+def permutation(key: int | tf.Tensor, epoch: int | tf.Tensor, rows: int) -> tf.Tensor:
+    """The order of the training rows in ``epoch`` (from 0): int32 (rows,), the same with and without a graph or XLA."""
+    import tensorflow as tf
+
+    seed = tf.stack([tf.cast(key, tf.int32), tf.cast(epoch, tf.int32)])
+    draws = tf.random.stateless_uniform((rows,), seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+    return tf.argsort(draws, stable=True)

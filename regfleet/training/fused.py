@@ -1,88 +1,50 @@
-"""The fast engine: all epochs of a fit in one traced function, for any model that `model.fit` takes.
-
-`model.fit` spends nearly all its time between operations, in Python. Keras layers, losses and optimizers trace into a
-graph as they are; what remains here is Keras' own training step, the loop over epochs around it, and the bookkeeping.
-"""
+"""The fast engine: all epochs of one seed's fit in one traced function, for any model that `model.fit` takes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from regfleet.training.contract import Course, assign
-from regfleet.training.order import permutation
-from regfleet.training.rules import no_gradients_kept, same_in_training
-from regfleet.training.steps import Steps, epoch_of_updates
+from regfleet.training.contract import Course, assign, permutation
+from regfleet.training.loop import Loop, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
-    import numpy as np
-    import tensorflow as tf
 
     from regfleet.training.contract import RowMetric, Settings, Start
 
 
-class Progress(NamedTuple):
-    """What the loop over epochs carries. ``epoch``, ``best_epoch`` and ``diverged_at`` count from 1; 0 is none yet."""
-
-    epoch: tf.Tensor
-    running: tf.Tensor
-    history: tf.TensorArray
-    lowest: tf.Tensor
-    best_epoch: tf.Tensor
-    diverged_at: tf.Tensor
-
-
-class Program:
-    """A traced fit of a compiled model: one trace for all seeds whose rows have the same shapes.
-
-    Nothing of a seed is in the trace: initial values, optimizer slots and noise states are assigned before it runs,
-    rows and order are its arguments.
-    """
+class Program(Loop):
+    """The traced fit of one seed."""
 
     def __init__(self, model: keras.Model, metrics: tuple[RowMetric, ...], settings: Settings, *, xla: bool) -> None:
         import tensorflow as tf
 
-        self.model = model
-        self._settings = settings
-        self._steps = Steps(model, metrics)
+        super().__init__(model, metrics, settings, (), xla=xla)
         model.optimizer.build(model.trainable_variables)
         self._slots = [variable.numpy() for variable in model.optimizer.variables]
         values = [variable.numpy() for variable in model.variables]
         self._best = [tf.Variable(value, trainable=False) for value in values]
         self.held_bytes = sum(array.nbytes for array in (*values, *values, *self._slots))
         self._lags = False
-        self._use(xla=xla)
-
-    def _use(self, *, xla: bool) -> None:
-        import tensorflow as tf
-
-        self._xla = xla
-        self.execution = "xla" if xla else "graph"
-        self._fit = tf.function(self._whole_fit, autograph=False, jit_compile=xla)
 
     def trace(self, start: Start) -> None:
-        """Trace and compile the fit for rows of the shapes in ``start``: what cannot be traced fails here.
-
-        Raises:
-            Exception: whatever the model's layers, loss or optimizer raise.
-        """
+        """As `Loop.trace`; what XLA cannot compile becomes a graph, which can run every operation."""
         import tensorflow as tf
 
-        rows = tf.TensorSpec((None, *start.train.x.shape[1:]), start.train.x.dtype)
-        self._infer = tf.function(self._steps.infer, (rows,), autograph=False)
-        with no_gradients_kept():
-            try:
-                self._run(start, epochs=0)
-            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-                if not self._xla:
-                    raise
-                self._use(xla=False)  # XLA cannot compile every operation that a graph can run
-                self._run(start, epochs=0)
+        try:
+            super().trace(start)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            if not self._xla:
+                raise
+            self._use(xla=False)
+            super().trace(start)
 
     def run(self, start: Start) -> Course:
         """Train from ``start``, whatever ran before; leaves the model with the last weights."""
-        end, judged = self._run(start, self._settings.epochs)
-        history = end.history.numpy()[: int(end.epoch)]
+        end, judged = self._run([start], self._settings.epochs)
+        history = end.history.numpy()[: int(end.ran)]
         if self._lags:
             width = len(self._settings.metrics)
             history[:-1, width : 2 * width] = history[1:, :width]
@@ -95,9 +57,10 @@ class Program:
             diverged_at=int(end.diverged_at) or None,
         )
 
-    def _run(self, start: Start, epochs: int) -> tuple[Progress, Any]:
+    def _run(self, starts: Sequence[Start], epochs: int) -> tuple[Progress, Any]:
         import tensorflow as tf
 
+        (start,) = starts
         assign(self.model.variables, start.values)
         assign(self.model.optimizer.variables, self._slots)
         end: tuple[Progress, Any] = self._fit(
@@ -105,51 +68,24 @@ class Program:
         )
         return end
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """The model's output for ``x`` in inference mode."""
-        import tensorflow as tf
-
-        predicted: np.ndarray = self._infer(tf.constant(x))[0].numpy()
-        return predicted
-
     def _whole_fit(
-        self, epochs: Any, key: Any, x: Any, y: Any, x_val: Any, y_val: Any, weight: Any = None
+        self, epochs: Any, keys: Any, x: Any, y: Any, x_val: Any, y_val: Any, *weight: Any
     ) -> tuple[Progress, Any]:
         """The course and, where the training rows' evaluation lags, the one of the last weights."""
-        import tensorflow as tf
-
         # With one batch an epoch, in a model that is the same in training, the next epoch's forward pass is this one's
         # evaluation of the training rows: the history is completed with it afterwards. Evaluation does not weigh rows.
-        rows = x.shape[0]
-        one_batch = rows <= self._settings.batch_size
-        self._lags = one_batch and weight is None and same_in_training(self.model)
-
-        def update_on(batch: Any) -> Any:
-            """One update on the rows numbered ``batch``."""
-            return self._update(*(None if part is None else tf.gather(part, batch) for part in (x, y, weight)))
-
-        both = tf.concat([x, x_val], axis=0)
-
-        def epoch(progress: Progress) -> tuple[Progress]:
-            order = permutation(key, progress.epoch, rows) if self._settings.shuffle else tf.range(rows)
-            totals = tf.zeros(self._steps.width)
-            seen = epoch_of_updates(order, self._settings.batch_size, update_on, totals, static=self._xla)
-            if self._lags:
-                row = [seen, tf.zeros_like(seen), *self._evaluate(x_val, (x_val, y_val))]
-            else:
-                row = [seen, *self._evaluate(both, (x, y), (x_val, y_val))]
-            return (self._judge(progress, tf.concat(row, axis=0), epochs),)
-
-        zero = tf.constant(0)
-        history = tf.TensorArray(tf.float32, self._settings.epochs, element_shape=(len(self._settings.columns),))
-        begin = Progress(zero, epochs > 0, history, tf.constant(float("inf")), zero, zero)
-        (end,) = tf.while_loop(lambda progress: progress.running, epoch, (begin,))
-        (judged,) = self._evaluate(x, (x, y)) if self._lags else (None,)
+        one_batch = x.shape[0] <= self._settings.batch_size
+        self._lags = one_batch and not weight and same_in_training(self.model)
+        end = super()._whole_fit(epochs, keys, x, y, x_val, y_val, *weight)
+        judged = self._steps.evaluate(self._infer, x, (x, y))[0] if self._lags else None
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        return end._replace(history=end.history.stack()), judged
+        return end, judged
 
-    def _update(self, x: Any, y: Any, weight: Any) -> Any:
-        """Keras' training step; returns the measurement of the batch times its rows."""
+    def _orders(self, keys: Any, epoch: Any, rows: int) -> Any:
+        return permutation(keys, epoch, rows)
+
+    def _update(self, x: Any, y: Any, weight: Any = None) -> Any:
+        """Keras' training step."""
         import tensorflow as tf
 
         model, optimizer = self.model, self.model.optimizer
@@ -159,34 +95,39 @@ class Program:
         optimizer.apply(tape.gradient(scaled, model.trainable_weights), model.trainable_weights)
         return measured
 
-    def _evaluate(self, both: Any, *parts: tuple[Any, Any]) -> list[Any]:
-        return self._steps.evaluate(self._infer, both, *parts)
-
-    def _judge(self, progress: Progress, row: Any, epochs: Any) -> Progress:
-        """Note the epoch's ``row``, keep the weights if they are the best yet, and say whether to go on."""
+    def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> Any:
         import tensorflow as tf
 
-        epoch = progress.epoch + 1
-        column = dict(zip(self._settings.columns, tf.unstack(row), strict=True))
-        finite = tf.math.is_finite(column["loss"] + column["val_loss"])
-        current = column[self._settings.monitor]
-        improved = (finite & (current < progress.lowest)) | (epoch == 1)
+        if self._lags:
+            measured = [tf.zeros(self._steps.width), *self._steps.evaluate(self._infer, x_val, (x_val, y_val))]
+        else:
+            measured = self._steps.evaluate(self._infer, both, (x, y), (x_val, y_val))
+        return tf.concat(measured, axis=0)
 
-        def keep() -> Any:
+    def _keep(self, improved: Any, ended: Any) -> None:  # noqa: ARG002 - the model itself has the last values
+        import tensorflow as tf
+
+        def copy() -> Any:
             for best, variable in zip(self._best, self.model.variables, strict=True):
                 best.assign(variable.value)
             return True
 
-        tf.cond(improved, keep, lambda: False)
-        best_epoch = tf.where(improved, epoch, progress.best_epoch)
-        running = finite & (epoch < epochs)
-        if self._settings.patience is not None:
-            running &= improved | (epoch - best_epoch < self._settings.patience)
-        return Progress(
-            epoch,
-            running,
-            progress.history.write(progress.epoch, row),
-            tf.where(improved, current, progress.lowest),
-            best_epoch,
-            tf.where(finite, 0, epoch),
-        )
+        tf.cond(improved, copy, lambda: False)
+
+
+def same_in_training(model: keras.Model) -> bool:
+    """Whether ``model`` certainly computes the same in training as in inference mode, row by row."""
+    import keras
+
+    from regfleet.models.graph import is_model
+
+    layers = keras.layers
+    alike = {layers.InputLayer, layers.Dense, layers.Activation, layers.ReLU, layers.Flatten, layers.Reshape}
+    alike |= {layers.Add, layers.Concatenate, layers.Conv1D, layers.Conv2D, layers.Rescaling}
+    # A class of the user's own may do in its call whatever it likes.
+    seen = is_model(model) and type(model).__module__.startswith("keras.")
+    return (
+        seen
+        and not model.non_trainable_variables
+        and all(type(layer) in alike and layer.activity_regularizer is None for layer in model.layers)
+    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regfleet.training.contract import Course, assign
-from regfleet.training.order import permutation
+from regfleet.training.contract import Course, assign, permutation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

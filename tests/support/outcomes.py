@@ -7,7 +7,7 @@ import numpy as np
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS
 from regfleet.settings import Training
 from regfleet.settings.values import Variant
-from regfleet.trials import HISTORY_COLUMNS, Outcome, Trial
+from regfleet.trials import HISTORY_COLUMNS, Execution, Outcome, Trial
 
 _TRAINING = Training(epochs=3, batch_size=8)
 VARIANTS = {
@@ -28,7 +28,7 @@ def pretended(trial, correct=15, *, epochs=1, seconds=0.5):
         trial,
         "diverged" if correct is None else "done",
         "fused",
-        "graph",
+        Execution("graph"),
         history,
         metrics,
         best_epoch=1,
@@ -47,4 +47,5 @@ def made_up(variant, seed, status="done"):
         return Outcome(trial, "failed", "fused", error="ValueError: no", traceback="Traceback …")
     history = {name: np.full(3, seed, dtype="float32") for name in HISTORY_COLUMNS}
     metrics = dict.fromkeys(METRIC_COLUMNS, 0.5) | dict.fromkeys(CORRECT_COLUMNS, 15)
-    return Outcome(trial, status, "fused", "graph", history, metrics, best_epoch=2, n_train=90, n_val=30, n_test=30)
+    sizes = {"n_train": 90, "n_val": 30, "n_test": 30}
+    return Outcome(trial, status, "fused", Execution("graph"), history, metrics, best_epoch=2, **sizes)

@@ -8,17 +8,17 @@ import time
 
 import pytest
 
-from regfleet.fleet.joining import _answer
+from regfleet.borrowed.ray import head_status
 
 TOKEN = "d4" * 32
 LOCAL = """
 import os
 from regfleet.fleet import FleetSettings, ray_fleet
-from regfleet.fleet.joining import _answer
+from regfleet.borrowed.ray import head_status
 with ray_fleet(FleetSettings(workers=1), warm_up=os.getpid) as fleet:
     import ray
     head = ray.get_runtime_context().gcs_address
-    print(_answer(head, None), _answer(head, "0" * 64), _answer(head, os.environ["RAY_AUTH_TOKEN"]))
+    print(*(head_status(head, token, 5.0) for token in (None, "0" * 64, os.environ["RAY_AUTH_TOKEN"])))
 """
 JOIN = """
 import sys
@@ -57,7 +57,7 @@ def head(request, tmp_path_factory):
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"127.0.0.1:{port}"
     deadline = time.monotonic() + 60
-    while _answer(address, TOKEN) != "OK" and time.monotonic() < deadline:
+    while head_status(address, TOKEN, 5.0) != "OK" and time.monotonic() < deadline:
         time.sleep(0.5)
     yield request.param, address
     process.terminate()

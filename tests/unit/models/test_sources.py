@@ -117,7 +117,7 @@ def test_a_builder_that_cannot_be_used_is_refused_in_a_line(folder, name):
         ("def build(:", "broken:build", "SyntaxError: .* at .*broken.py:1"),
         ("def built(): pass", "broken:build", r"expected a function in broken; got build, .*\(did you mean built\?\)"),
         ("", "absent:build", "No module named 'absent'"),
-        ("", "not a source", "expected package.module:build"),
+        ("", "not a source", "expected package.module:function"),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_refused_in_a_line(folder, code, source, expected):

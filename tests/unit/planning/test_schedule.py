@@ -10,13 +10,14 @@ from regfleet.data.dataset import Dataset
 from regfleet.planning.schedule import Schedule
 from regfleet.settings import read_study
 from regfleet.settings.values import ModelSpec
-from regfleet.trials import STACKED, Outcome
+from regfleet.trials import Execution, Outcome
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "fingerprint")}
 SPLIT = SPLITS["60/20/20"]
+ALONE, STACKED = Execution("graph"), Execution("graph", stacked=True)
 
 
-def outcomes_of(chunk, seconds, status="done", device="cpu", execution="graph"):
+def outcomes_of(chunk, seconds, status="done", device="cpu", execution=ALONE):
     """What a worker returns for the chunk when each trial takes so many seconds."""
     return [Outcome(t, status, "fused", execution, seconds=seconds, device=device) for t in chunk.trials]
 
@@ -54,7 +55,7 @@ def test_a_gpu_gets_whole_stacks():
     schedule, sizes = Schedule(plan.groups, 2, {}), defaultdict(list)
     first = schedule.next(on_gpu=True)
     assert len(first.trials) == first.stack == 32
-    schedule.learn(outcomes_of(first, 0.03, **on_gpu(f"graph{STACKED}")))
+    schedule.learn(outcomes_of(first, 0.03, **on_gpu(STACKED)))
     beside = schedule.next()
     schedule.learn(outcomes_of(beside, 2.0))
     assert len(schedule.next().trials) == 5
@@ -68,7 +69,7 @@ def test_times_on_a_gpu_do_not_size_the_chunks_of_a_cpu():
     """Three hundredths of a second there and two seconds here are two expectations."""
     plan = planned(read_study({"seeds": "400", "variant": [{"technique": "none"}]}), DATA)
     schedule = Schedule(plan.groups, 2, {})
-    schedule.learn(outcomes_of(schedule.next(on_gpu=True), 0.03, **on_gpu(f"graph{STACKED}")))
+    schedule.learn(outcomes_of(schedule.next(on_gpu=True), 0.03, **on_gpu(STACKED)))
     schedule.learn(outcomes_of(schedule.next(), 2.0))
     (group,) = plan.groups
     assert (schedule.seconds_of(group, on_gpu=True), schedule.seconds_of(group)) == (0.03, 2.0)
@@ -79,10 +80,10 @@ def test_whether_a_gpu_stacks_is_seen():
     """A failure of memory shrinks one group's chunks until its seeds are stacked again."""
     plan = planned(read_study({"seeds": "400", "variant": [{"technique": "none"}]}), DATA)
     schedule = Schedule(plan.groups, 2, {})
-    schedule.learn(outcomes_of(schedule.next(on_gpu=True), 2.0, **on_gpu("graph (one by one: no room)")))
+    schedule.learn(outcomes_of(schedule.next(on_gpu=True), 2.0, **on_gpu(Execution("graph", unstacked="no room"))))
     alone = schedule.next(on_gpu=True)
     assert len(alone.trials) == 5
-    schedule.learn(outcomes_of(alone, 2.0, **on_gpu(f"graph{STACKED}")))
+    schedule.learn(outcomes_of(alone, 2.0, **on_gpu(STACKED)))
     assert len(schedule.next(on_gpu=True).trials) == 32
 
 
@@ -93,7 +94,7 @@ def test_a_model_of_ones_own_shows_whether_it_is_stacked():
     schedule = Schedule(plan.groups, 2, {})
     first = schedule.next(on_gpu=True)
     assert (len(first.trials), first.stack) == (1, 32)
-    schedule.learn(outcomes_of(first, 2.0, **on_gpu(f"graph{STACKED}")))
+    schedule.learn(outcomes_of(first, 2.0, **on_gpu(STACKED)))
     assert len(schedule.next(on_gpu=True).trials) == 9  # all that is left of ten
 
 

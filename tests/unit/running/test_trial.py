@@ -28,8 +28,8 @@ from regfleet.settings import Training, read_study
 from regfleet.settings.values import ModelSpec
 from regfleet.techniques import TECHNIQUES, Definition
 from regfleet.techniques.recipe import Recipe
-from regfleet.training import fit, fit_side_by_side, rules, runtime
-from regfleet.trials import STACKED
+from regfleet.training import engines, fit, fit_side_by_side, runtime
+from regfleet.trials import Execution
 
 IRIS = load_builtin("iris")
 DIABETES = Dataset("diabetes", *load_diabetes(return_X_y=True), classes=(), fingerprint="diabetes")
@@ -285,7 +285,7 @@ def test_a_class_of_ones_own_trains_as_in_keras(batch_size):
     recipe = Recipe(OWN, Training(epochs=4, batch_size=batch_size, learning_rate=0.3), base=with_techniques)
     sets = cut(IRIS, SPLIT, 0)
     fused, reference = (fit(recipe, sets, 0, engine, cache_key="class") for engine in ("fused", "keras"))
-    assert fused.execution == "graph"
+    assert fused.execution == Execution("graph")
     for name, values in reference.history.items():
         np.testing.assert_allclose(fused.history[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
     assert abs(reference.history["loss"][1] - reference.history["train_loss"][0]) > 1e-3
@@ -295,7 +295,7 @@ def test_a_class_of_ones_own_trains_as_in_keras(batch_size):
 def on_gpu(monkeypatch):
     """A function that runs a chunk as on a GPU, in stacks of three."""
     monkeypatch.setattr(runtime, "has_gpu", lambda: True)
-    monkeypatch.setattr("regfleet.training._PROGRAMS", OrderedDict())
+    monkeypatch.setattr("regfleet.training.engines._PROGRAMS", OrderedDict())
     return lambda chunk, data: run_chunk(dataclasses.replace(chunk, stack=3), data)
 
 
@@ -312,7 +312,7 @@ def test_on_a_gpu_seeds_are_trained_side_by_side(on_gpu):
     fields = {"seeds": "5", "variant": [{"technique": "dropout(0.3)"}], "training": {"epochs": 4}}
     (_, chunk) = plan("fused", **fields).groups
     outcomes = on_gpu(chunk, IRIS)
-    assert {outcome.execution for outcome in outcomes} == {f"graph{STACKED}"}
+    assert {outcome.execution for outcome in outcomes} == {Execution("graph", stacked=True)}
     assert [outcome.trace_seconds > 0 for outcome in outcomes] == [True, False, False, False, False]
     assert all(outcome.seconds > outcome.trace_seconds for outcome in outcomes)
     assert_as_by_keras(outcomes, chunk, IRIS)
@@ -327,16 +327,16 @@ def test_rows_of_another_shape_make_another_stack(on_gpu):
     (chunk,) = planned(read_study(fields), {"table": data}).groups
     outcomes = on_gpu(chunk, data)
     assert len({cut(data, SPLIT, trial.seed).train.x.shape[1] for trial in chunk.trials}) > 1
-    assert {outcome.execution for outcome in outcomes} == {f"graph{STACKED}"}
+    assert {outcome.execution for outcome in outcomes} == {Execution("graph", stacked=True)}
     assert_as_by_keras(outcomes, chunk, data)
 
 
 def test_what_cannot_be_stacked_runs_one_by_one(on_gpu, monkeypatch):
     """A network that fills the GPU by itself is trained alone, and every trial says why."""
-    monkeypatch.setattr(rules, "STACK_WORK", 10)
+    monkeypatch.setattr(engines, "STACK_WORK", 10)
     (chunk,) = plan("fused", seeds="2", variant=[{"technique": "none"}]).groups
-    said = "graph (one by one: ValueError: one network fills the device)"
-    assert {outcome.execution for outcome in on_gpu(chunk, IRIS)} == {said}
+    text = "graph (one by one: ValueError: one network fills the device)"
+    assert {str(outcome.execution) for outcome in on_gpu(chunk, IRIS)} == {text}
 
 
 def test_a_seed_that_cannot_be_cut_fails_alone(on_gpu, monkeypatch):
@@ -352,7 +352,7 @@ def test_a_seed_that_cannot_be_cut_fails_alone(on_gpu, monkeypatch):
     outcomes = on_gpu(chunk, IRIS)
     assert [outcome.status for outcome in outcomes] == ["done", "failed", "done"]
     assert outcomes[1].error == "ValueError: no such rows"
-    assert outcomes[0].execution == outcomes[2].execution == f"graph{STACKED}"
+    assert outcomes[0].execution == outcomes[2].execution == Execution("graph", stacked=True)
 
 
 def test_a_model_that_leaves_takes_no_finished_stack_with_it(on_gpu, monkeypatch):

@@ -14,6 +14,7 @@ from regfleet import training
 from regfleet.data.dataset import Rows, Sets
 from regfleet.settings import Training
 from regfleet.techniques.recipe import Recipe
+from regfleet.training import engines
 from regfleet.trials import history_columns
 
 
@@ -37,7 +38,7 @@ def digest(fit):
     return found.hexdigest()
 
 
-@pytest.mark.parametrize("engine", training.ENGINES)
+@pytest.mark.parametrize("engine", engines.ENGINES)
 def test_a_seed_gives_the_same_bits_again(small, iris, engine):
     """Other seeds before, another trace and other global random states change no bit; another seed does."""
     recipe = noisy(small)
@@ -82,7 +83,7 @@ def test_another_process_gives_the_same_bits(small, tmp_path, request):
     assert found.stdout.split()[-1] == here
 
 
-@pytest.mark.parametrize("engine", training.ENGINES)
+@pytest.mark.parametrize("engine", engines.ENGINES)
 def test_a_diverging_fit_stops_and_disturbs_no_other(small, iris, engine):
     """A huge learning rate ends the history at the first epoch whose loss is not finite; the next seed is as before."""
     calm = digest(training.fit(small, iris, 4, engine, "calm"))

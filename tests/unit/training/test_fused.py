@@ -12,7 +12,7 @@ from regfleet.techniques.recipe import Recipe
 from regfleet.training import keras_fit
 from regfleet.training.contract import Settings, Start, row_metrics
 from regfleet.training.fused import Program
-from regfleet.trials import history_columns
+from regfleet.trials import Execution, history_columns
 
 COLUMNS = history_columns("classification")
 LOSSES = [index for index, name in enumerate(COLUMNS) if not name.endswith("accuracy")]
@@ -50,7 +50,7 @@ def test_the_articles_variants_train_as_in_keras(variant, article, iris):
     recipe = article(30)[variant]
     fused = training.fit(recipe, iris, 1, "fused", variant)
     reference = training.fit(recipe, iris, 1, "keras", variant)
-    assert (fused.execution, reference.execution) == ("graph", "keras")
+    assert (fused.execution, reference.execution) == (Execution("graph"), Execution("keras"))
     for name in COLUMNS:
         tolerance = {"rtol": 0, "atol": 1e-6} if name.endswith("accuracy") else {"rtol": 1e-5, "atol": 1e-6}
         np.testing.assert_allclose(fused.history[name], reference.history[name], err_msg=name, **tolerance)
@@ -206,11 +206,11 @@ def test_short_fits_are_not_compiled(small, iris):
     """XLA is used from 20,000 updates on, but on a CPU not for a model that draws noise."""
     long = Training(epochs=5000, batch_size=25, early_stopping=1)
     noisy = Recipe(small.model, long).insert("dense_1", "dropout", lambda name: keras.layers.Dropout(0.5, name=name))
-    executions = [
-        training.fit(recipe, iris, 0, "fused", f"rule {number}").execution
+    paths = [
+        training.fit(recipe, iris, 0, "fused", f"rule {number}").execution.path
         for number, recipe in enumerate((small, Recipe(small.model, long), noisy))
     ]
-    assert executions == ["graph", "xla", "graph"]
+    assert paths == ["graph", "xla", "graph"]
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -227,7 +227,7 @@ def test_what_xla_cannot_compile_runs_as_a_graph(small, iris):
     long = Recipe(small.model, Training(epochs=5000, batch_size=25, early_stopping=1)).insert(
         "dense_1", "shuffler", lambda name: Shuffler(name=name)
     )
-    assert training.fit(long, iris, 0, "fused", "shuffler").execution == "graph"
+    assert training.fit(long, iris, 0, "fused", "shuffler").execution == Execution("graph")
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -249,6 +249,6 @@ def test_what_cannot_be_traced_is_left_to_keras(small, iris):
     plain = training.fit(small, iris, 0, "keras", "plain")
     for _ in range(2):
         fallen = training.fit(recipe, iris, 0, "fused", "numbers")
-        assert fallen.execution.startswith("keras (not traceable: AttributeError: ")
+        assert str(fallen.execution).startswith("keras (not traceable: AttributeError: ")
         for name in COLUMNS:
             np.testing.assert_allclose(fallen.history[name], plain.history[name], rtol=1e-4, atol=1e-5)

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from regfleet.training.order import order_key, permutation
+from regfleet.training.contract import order_key, permutation
 
 
 def test_every_epoch_is_a_permutation_of_its_own():

@@ -12,7 +12,7 @@ from regfleet import training
 from regfleet.data.dataset import Rows, Sets
 from regfleet.errors import InputError
 from regfleet.models import initial_weights
-from regfleet.training import keras_fit
+from regfleet.training import engines, keras_fit
 from regfleet.training.contract import Settings, Start, assign, balanced_weight, compile_model, row_metrics
 from regfleet.training.fused import Program
 from regfleet.trials import HISTORY_OF, history_columns
@@ -100,7 +100,7 @@ def test_regression_trains_as_in_keras(diabetes, small, engine, batch_size):
     assert found.best_epoch == np.argmin(history["val_mse"]) + 1
 
 
-@pytest.mark.parametrize("engine", training.ENGINES)
+@pytest.mark.parametrize("engine", engines.ENGINES)
 def test_regression_from_recipe_to_predictions(diabetes, small, engine):
     """A recipe trains on one number: a linear output, predictions (rows, 1), and the lowest validation MSE is best."""
     recipe = replace(
@@ -121,7 +121,7 @@ def test_regression_from_recipe_to_predictions(diabetes, small, engine):
 def test_both_engines_agree_on_regression(diabetes, small):
     """Shuffled, with dropout: the same history, weights and predictions to rounding."""
     recipe = small.insert("dense_1", "dropout", lambda name: keras.layers.Dropout(0.3, name=name))
-    fused, reference = (training.fit(recipe, diabetes, 1, engine, "agree") for engine in training.ENGINES)
+    fused, reference = (training.fit(recipe, diabetes, 1, engine, "agree") for engine in engines.ENGINES)
     for name, values in fused.history.items():
         np.testing.assert_allclose(values, reference.history[name], rtol=1e-5, err_msg=name)
     for one, other in zip(fused.weights, reference.weights, strict=True):
@@ -159,7 +159,7 @@ def test_a_class_without_training_rows_weighs_nothing(uneven):
     assert set(weight[y[:, 1] == 1]) == {np.float32(30 / 20)}
 
 
-@pytest.mark.parametrize("engine", training.ENGINES)
+@pytest.mark.parametrize("engine", engines.ENGINES)
 def test_weights_reach_the_engines_from_a_recipe(uneven, small, engine):
     """``class_weight`` changes the course of a fit on uneven classes, and not that on even ones."""
     balanced = replace(small, training=small.training.model_copy(update={"class_weight": "balanced"}))

@@ -15,7 +15,8 @@ from regfleet.data.dataset import Rows, Sets
 from regfleet.settings import Training
 from regfleet.settings.training import Optimizer
 from regfleet.techniques.recipe import Recipe
-from regfleet.trials import history_columns
+from regfleet.training import engines
+from regfleet.trials import Execution, history_columns
 
 VARIANTS = ["none", "l1 all", "l2 first", "dropout first", "dropout four", "batchnorm one", "batchnorm all"]
 
@@ -23,9 +24,9 @@ VARIANTS = ["none", "l1 all", "l2 first", "dropout first", "dropout four", "batc
 @pytest.fixture(autouse=True)
 def _no_program_of_others():
     """Each test begins with nothing traced."""
-    training._PROGRAMS.clear()
+    engines._PROGRAMS.clear()
     yield
-    training._PROGRAMS.clear()
+    engines._PROGRAMS.clear()
 
 
 def shuffled(sets, seed):
@@ -66,7 +67,7 @@ def test_every_seed_trains_as_in_keras(variant, article, small, iris):
     recipe = article(12, small.model)[variant]
     fits = side_by_side(recipe, iris, [1, 2, 7])
     for seed, fit in zip((1, 2, 7), fits, strict=True):
-        assert fit.execution == "graph, seeds stacked"
+        assert fit.execution == Execution("graph", stacked=True)
         assert_same_fit(fit, training.fit(recipe, shuffled(iris, seed), seed, "keras", variant))
 
 
@@ -93,15 +94,15 @@ def test_company_changes_no_bit(article, small, iris):
 def test_programs_are_kept_for_so_many_bytes(small, iris, monkeypatch):
     """A stack that is used no more goes, with its variables, when others need its room; the newest stays."""
     side_by_side(small, iris, [1], "first")
-    (first,) = training._PROGRAMS.values()
+    (first,) = engines._PROGRAMS.values()
     # Values, last and best weights of four seeds of 4·8+8 + 8·6+6 + 6·3+3 numbers; slots of SGD: step and rate.
     assert first.held_bytes == 4 * (3 * 4 * 115) + 8 + 4
     gone = weakref.ref(first)
     del first
-    monkeypatch.setattr(training, "_KEPT_BYTES", 6000)
+    monkeypatch.setattr(engines, "_KEPT_BYTES", 6000)
     side_by_side(small, iris, [1], "second")
     gc.collect()
-    assert [key[1] for key in training._PROGRAMS] == ["second"]
+    assert [key[1] for key in engines._PROGRAMS] == ["second"]
     assert gone() is None
 
 
@@ -159,7 +160,7 @@ def test_as_many_updates_as_pay_are_compiled(small, iris):
     """Where XLA pays, a stack is compiled as well, and says so."""
     recipe = replace(small, training=Training(epochs=5000, batch_size=25, early_stopping=1))
     (_, fit) = side_by_side(recipe, iris, [1, 2])
-    assert fit.execution == "xla, seeds stacked"
+    assert fit.execution == Execution("xla", stacked=True)
     assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "fused", "compiled"), rtol=1e-3)
 
 
@@ -185,7 +186,7 @@ def test_what_cannot_be_stacked_is_said(layer, reason, small, iris):
     recipe = small.insert("dense_2", "odd", layer)
     with pytest.raises(ValueError, match=reason):
         side_by_side(recipe, iris, [1, 2])
-    assert training.fit(recipe, iris, 1, "fused", "alone").execution == "graph"
+    assert training.fit(recipe, iris, 1, "fused", "alone").execution == Execution("graph")
 
 
 def test_a_large_network_is_not_stacked(small, iris):

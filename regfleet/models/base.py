@@ -5,28 +5,24 @@ A `Base` is made by the driver and is pickled to the workers, which call it for 
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 import sys
 import tempfile
-import traceback
-import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regfleet.borrowed.keras import freshly_named, is_saved_model
 from regfleet.errors import InputError
-from regfleet.text import nearest, raised
+from regfleet.functions import import_function, module_and_name, users_code
+from regfleet.text import nearest
 
 if TYPE_CHECKING:
     import keras
 
-_BUILDER = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
 _WIDTHS = re.compile(r"\d+(,\d+)*")
 
 
@@ -38,17 +34,7 @@ class Builder:
 
     def function(self) -> Callable[..., Any]:
         """The function itself; raises InputError naming the line of the user's code that failed."""
-        found = _BUILDER.fullmatch(self.source)
-        if not found:
-            raise InputError(f"--model: expected package.module:build; got {self.source!r}")
-        module, name = found.groups()
-        with _blaming(self.source, "to be importable"), redirect_stdout(sys.stderr):
-            names = vars(importlib.import_module(module))
-        if not callable(names.get(name)):
-            hint = nearest(name, [key for key, value in names.items() if inspect.isfunction(value)])
-            raise InputError(f"--model: expected a function in {module}; got {name}, which is not there{hint}")
-        function: Callable[..., Any] = names[name]
-        return function
+        return import_function("--model", self.source)
 
     def __call__(self, input_shape: tuple[int, ...], outputs: int, **hooks: Any) -> keras.Model:
         """The model for rows of ``input_shape`` and so many outputs."""
@@ -81,10 +67,10 @@ class SavedModel:
         """The model with the weights of the file."""
         import keras
 
-        with tempfile.TemporaryDirectory() as folder, _blaming(self.name, "to load in safe mode"):
+        with tempfile.TemporaryDirectory() as folder, users_code("--model", self.name, "to load in safe mode"):
             path = Path(folder) / "model.keras"
             path.write_bytes(self.content)
-            return _freshly_named(lambda: keras.models.load_model(path, compile=False, safe_mode=True))
+            return freshly_named(lambda: keras.models.load_model(path, compile=False, safe_mode=True))
 
 
 Base = Builder | SavedModel | Function
@@ -99,11 +85,11 @@ def parse_model(text: str) -> tuple[int, ...] | str:
     text = text.strip()
     if _WIDTHS.fullmatch(text.replace(" ", "")):
         return tuple(int(width) for width in text.split(","))
-    if _BUILDER.fullmatch(text) or (text.endswith(".keras") and Path(text).is_file()):
+    if module_and_name(text) or (text.endswith(".keras") and Path(text).is_file()):
         return text
     near = nearest(text, [str(path) for path in Path(text).parent.glob("*.keras")])
-    said = "widths such as 64,32, package.module:build or a .keras file that is there"
-    raise InputError(f"--model: expected {said}; got {text!r}{near}")
+    expected = "widths such as 64,32, package.module:build or a .keras file that is there"
+    raise InputError(f"--model: expected {expected}; got {text!r}{near}")
 
 
 def base_of(source: str | Callable[..., Any]) -> Base:
@@ -140,18 +126,13 @@ def _read(path: Path) -> SavedModel:
         content = path.read_bytes()
     except OSError as problem:
         raise InputError(f"--model: expected a .keras file; got {path}: {problem.strerror}") from None
-    try:
-        with zipfile.ZipFile(BytesIO(content)) as file:
-            whole = {"config.json", "metadata.json"} <= set(file.namelist()) and file.testzip() is None
-    except (zipfile.BadZipFile, EOFError):
-        whole = False
-    if not whole:
+    if not is_saved_model(content):
         raise InputError(f"--model: expected a .keras file as model.save writes it; got {path}, which is none")
     return SavedModel(content, path.name)
 
 
 def _saved(model: keras.Model) -> SavedModel:
-    with tempfile.TemporaryDirectory() as folder, _blaming(model.name, "to be saved"):
+    with tempfile.TemporaryDirectory() as folder, users_code("--model", model.name, "to be saved"):
         path = Path(folder) / "model.keras"
         model.save(path)
         return SavedModel(path.read_bytes(), model.name)
@@ -168,43 +149,8 @@ def _built(
             model.build((None, *input_shape))
         return model
 
-    with _blaming(source, "to return a Keras model"), redirect_stdout(sys.stderr):
-        model = _freshly_named(make)
+    with users_code("--model", source, "to return a Keras model"), redirect_stdout(sys.stderr):
+        model = freshly_named(make)
     if not isinstance(model, keras.Model):
         raise InputError(f"--model: expected {source} to return a Keras model; got {type(model).__name__}")
     return model
-
-
-def _freshly_named(make: Callable[[], Any]) -> Any:
-    """What ``make`` returns, made in a thread of its own.
-
-    Keras numbers the layers that have no name per thread, so that the first is called ``dense`` again at every call.
-    """
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(make).result()
-
-
-@contextmanager
-def _blaming(source: str, expected: str) -> Iterator[None]:
-    """Whatever another's code raises, as one line that says where."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (Exception, SystemExit) as problem:
-        said = raised(problem)
-        raise InputError(f"--model: expected {source} {expected}; got {said}{_where(problem)}") from problem
-
-
-def _where(problem: BaseException) -> str:
-    """The last line of the user's own code on the way to ``problem``."""
-    if isinstance(problem, SyntaxError):
-        return f" at {problem.filename}:{problem.lineno}"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(problem.__traceback__)
-        if "-packages" not in frame.filename
-        and not frame.filename.startswith(("<frozen", str(Path(inspect.__file__).parent)))
-        and frame.filename != __file__
-    ]
-    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -1,4 +1,4 @@
-"""Training one variant from one seed or many, by the fast engine or by Keras' own `fit`."""
+"""Training one variant from one seed or many: the engine, by rule and not by timing, and the traces that are kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
-from regfleet.trials import Fit, history_columns
+from regfleet.training import runtime
+from regfleet.trials import Execution, Fit, history_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from regfleet.training.stacked import Stack
 
 ENGINES = ("fused", "keras")
+STACK = 32
+"""Seeds of a variant that a GPU trains side by side: always as many, so that the same kernels give the same bits."""
+STACK_WORK = 2.5e9
+"""Weights times rows of an update up to which one network leaves a GPU idle."""
+STACK_WEIGHTS = 4_000_000
+"""Weights up to which a stack has room: with its start, end and best it takes about 3 GB of the node's memory too."""
+XLA_FROM = 20_000
+"""Updates from which a fit is compiled by XLA. Measured on two cores: compiling takes 4 to 10 s and then saves 0.07 to
+0.3 ms an update, so that it pays within five fits of this length; shorter fits are faster as a plain graph."""
 
 _PROGRAMS: OrderedDict[tuple[object, ...], Program | Stack | str] = OrderedDict()
 """Traced fits of this process, the least recently used first; a text says why a fit cannot be traced."""
@@ -50,11 +60,11 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
     if recipe.training.class_weight and sets.task == "regression":
         raise InputError("--class-weight: expected classes to balance; got a regression")
     if engine == "keras":
-        return _with_keras(recipe, sets, seed, "keras", eagerly=False)
+        return _with_keras(recipe, sets, seed, Execution("keras"))
     program: Program | str
     program, trace_seconds = _kept(recipe, sets, seed, cache_key)
     if isinstance(program, str):
-        return _with_keras(recipe, sets, seed, f"keras (not traceable: {program})", eagerly=True)
+        return _with_keras(recipe, sets, seed, Execution("keras", untraceable=program))
     course = program.run(_start(program.model, recipe, sets, seed))
     done = _fit(program.model, course, sets, program.predict, program.execution)
     return replace(done, trace_seconds=trace_seconds)
@@ -111,7 +121,6 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
     """
     from regfleet.training.contract import row_metrics
     from regfleet.training.fused import Program
-    from regfleet.training.rules import pays_to_compile, pays_to_stack
     from regfleet.training.stacked import Stack
 
     model, settings, rows = _compiled(recipe, sets), _settings(recipe, sets), len(sets.train.x)
@@ -130,12 +139,36 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
     return program
 
 
-def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: str, *, eagerly: bool) -> Fit:
-    """Train with `model.fit`, which traces its steps as well unless it is told to run ``eagerly``."""
+def pays_to_compile(model: keras.Model, rows: int, settings: Settings) -> bool:
+    """Whether XLA is faster than a plain graph for fits of ``model`` on ``rows`` training rows on this device.
+
+    XLA draws random numbers tenfold slower than TensorFlow on a CPU, so a model with noise stays a graph there.
+    """
+    noisy = len(model.variables) > len(model.weights)
+    updates = settings.epochs * -(-rows // settings.batch_size)
+    return updates >= XLA_FROM and not (noisy and not runtime.has_gpu())
+
+
+def pays_to_stack(weights: int, rows: int, dimensions: int) -> bool:
+    """Whether a GPU trains `STACK` seeds of a model side by side faster than one after the other.
+
+    With one small network it waits for its next operation nearly all the time. A network on images, or a large one,
+    keeps it busy.
+
+    Args:
+        weights: of the model; 0 while they are unknown.
+        rows: of an update.
+        dimensions: of the training rows as an array; a table has 2.
+    """
+    return weights * rows <= STACK_WORK and weights <= STACK_WEIGHTS and dimensions == 2
+
+
+def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: Execution) -> Fit:
+    """Train with `model.fit`, which traces its steps as well, unless they cannot be traced."""
     from regfleet.training import keras_fit
 
     model = _compiled(recipe, sets)
-    model.run_eagerly = eagerly
+    model.run_eagerly = bool(execution.untraceable)
     course = keras_fit.train(model, _settings(recipe, sets), _start(model, recipe, sets, seed))
     return _fit(model, course, sets, lambda x: model(x, training=False).numpy(), execution)
 
@@ -158,8 +191,7 @@ def _settings(recipe: Recipe, sets: Sets) -> Settings:
 
 def _start(model: keras.Model, recipe: Recipe, sets: Sets, seed: int) -> Start:
     from regfleet.models import starting_weights
-    from regfleet.training.contract import Start, balanced_weight
-    from regfleet.training.order import order_key
+    from regfleet.training.contract import Start, balanced_weight, order_key
 
     weight = balanced_weight(sets.train.y) if recipe.training.class_weight else None
     values = starting_weights(model, seed, recipe.model.keep_weights)
@@ -167,7 +199,7 @@ def _start(model: keras.Model, recipe: Recipe, sets: Sets, seed: int) -> Start:
 
 
 def _fit(
-    model: keras.Model, course: Course, sets: Sets, predict: Callable[[np.ndarray], np.ndarray], execution: str
+    model: keras.Model, course: Course, sets: Sets, predict: Callable[[np.ndarray], np.ndarray], execution: Execution
 ) -> Fit:
     """The record of a finished course of ``model``: predictions and penalties."""
     import numpy as np

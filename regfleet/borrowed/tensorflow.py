@@ -1,0 +1,69 @@
+"""Private names of TensorFlow: the rules of `tf.vectorized_map`, and the gradients that it registers for good."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DRAWS = (
+    "StatelessRandomGetKeyCounter",
+    "StatelessRandomUniformV2",
+    "StatelessRandomUniformFullIntV2",
+    "StatelessRandomUniformIntV2",
+    "StatelessRandomNormalV2",
+    "StatelessTruncatedNormalV2",
+)
+"""Operations that draw; `tf.vectorized_map` has no rules for them, nor for the ``Bitcast`` of `argmax`."""
+
+
+@cache
+def add_mapping_rules() -> None:
+    """Teach `tf.vectorized_map` to draw, for each element of a map, what that element alone would draw."""
+    from tensorflow.python.ops.parallel_for import pfor
+
+    rules = dict.fromkeys(DRAWS, _one_by_one) | {"Bitcast": _bitcast}
+    for name, rule in rules.items():
+        if name not in pfor._pfor_converter_registry:  # noqa: SLF001 - rules can be added, not looked up
+            pfor.RegisterPFor(name)(rule)
+
+
+def _one_by_one(call: Any) -> Any:
+    import tensorflow as tf
+    from tensorflow.python.ops.parallel_for import pfor
+
+    (elements,) = tf.get_static_value(call.pfor.loop_len_vector)
+    inputs = [call.input(index) for index in range(call.num_inputs)]
+    types, attributes = [output.dtype for output in call.outputs], call.op.node_def.attr
+    draws = []
+    for element in range(elements):
+        of_element = [tensor[element] if is_stacked else tensor for tensor, is_stacked, _ in inputs]
+        draws.append(pfor._create_op(call.op_type, of_element, types, attributes).outputs)  # noqa: SLF001
+    return [pfor.wrap(tf.stack(draw), is_stacked=True) for draw in zip(*draws, strict=True)]
+
+
+def _bitcast(call: Any) -> Any:
+    import tensorflow as tf
+    from tensorflow.python.ops.parallel_for import pfor
+
+    return pfor.wrap(tf.bitcast(call.stacked_input(0), call.get_attr("type")), is_stacked=True)
+
+
+@contextmanager
+def no_gradients_kept() -> Iterator[None]:
+    """Forget the gradients that a trace registers for good, and with them the whole graph: they have served.
+
+    Every Keras optimizer registers one (`tf.distribute`'s all-reduce has a custom gradient); 10 MB a trace would stay.
+    """
+    from tensorflow.python.framework import ops
+
+    registered = ops.gradient_registry._registry  # noqa: SLF001 - TensorFlow has no other way to take one back
+    before = set(registered)
+    try:
+        yield
+    finally:
+        for name in set(registered) - before:
+            del registered[name]

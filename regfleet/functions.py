@@ -1,0 +1,69 @@
+"""Functions that a study names as ``package.module:function``, and what goes wrong in other people's code."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+import traceback
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regfleet.errors import InputError, RegfleetError
+from regfleet.text import nearest, raised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_NAME = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
+_NOT_THE_USERS = ("<frozen", str(Path(inspect.__file__).parent), str(Path(__file__).parent))
+
+
+def module_and_name(text: str) -> tuple[str, str] | None:
+    """The module and the function of ``package.module:function``; None for any other text."""
+    match = _NAME.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+def import_function(flag: str, text: str) -> Callable[..., Any]:
+    """The function that ``package.module:function`` names, given with ``flag``; what its module prints is no result.
+
+    Raises:
+        InputError: there is none, or its module cannot be imported, with the line of the user's code that failed.
+    """
+    parts = module_and_name(text)
+    if not parts:
+        raise InputError(f"{flag}: expected package.module:function; got {text!r}")
+    module, name = parts
+    with users_code(flag, text, "to be importable"), redirect_stdout(sys.stderr):
+        names = vars(importlib.import_module(module))
+    if not callable(names.get(name)):
+        hint = nearest(name, [key for key, value in names.items() if inspect.isfunction(value)])
+        raise InputError(f"{flag}: expected a function in {module}; got {name}, which is not there{hint}")
+    function: Callable[..., Any] = names[name]
+    return function
+
+
+@contextmanager
+def users_code(flag: str, source: str, expected: str) -> Iterator[None]:
+    """Turn whatever the code behind ``source`` raises into an InputError: one line that says where."""
+    try:
+        yield
+    except RegfleetError:
+        raise
+    except (Exception, SystemExit) as problem:
+        raise InputError(f"{flag}: expected {source} {expected}; got {raised(problem)}{_where(problem)}") from problem
+
+
+def _where(problem: BaseException) -> str:
+    """The last line of the user's own code on the way to ``problem``."""
+    if isinstance(problem, SyntaxError):
+        return f" at {problem.filename}:{problem.lineno}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(problem.__traceback__)
+        if "-packages" not in frame.filename and not frame.filename.startswith(_NOT_THE_USERS)
+    ]
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
