@@ -41,8 +41,10 @@ class Patience:
     """Between two writes of a bucket's lock."""
     stale: float = 300.0
     """A bucket's lock that was not written for so long is taken over."""
+    progress: float = 2.0
+    """Between two notes of a run's progress in its directory."""
     log: float = 30.0
-    """Between two copies of the log to a bucket."""
+    """Between two copies of the log, or notes of progress, to a bucket."""
     store_connect: float = 2.0
     """An object store takes a connection within: with `store_request`, twice, one that is away is told in 10 s."""
     store_request: float = 3.0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from regfleet import patience
 from regfleet.errors import StorageError
 from regfleet.text import masked
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 FILE = "progress.json"
 WINDOW_SECONDS = 600.0
-WRITE_SECONDS, PUT_SECONDS = 2.0, 30.0
-"""Between two writes to a folder, and to an object store."""
 TROUBLES = 5
 
 
@@ -58,7 +57,7 @@ class Reporter(logging.Handler):
     def __init__(self, place: Place) -> None:
         super().__init__(logging.WARNING)
         self._place = place
-        self._every = PUT_SECONDS if place.local is None else WRITE_SECONDS
+        self._every = patience.SECONDS.log if place.local is None else patience.SECONDS.progress
         self._begun = self._written = time.monotonic()
         self._fleet = ""
         self._troubles: deque[str] = deque(maxlen=TROUBLES)
