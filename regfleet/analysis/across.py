@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -19,11 +20,11 @@ from regfleet.analysis.intervals import (
     p_value,
 )
 from regfleet.analysis.question import Question
-from regfleet.analysis.ranks import rank_test
 from regfleet.analysis.sentences import across_sentence
 from regfleet.analysis.summary import Across, AcrossComparison, DatasetSummary, RankTest, VariantSummary
 
 MINIMUM_DATASETS = 5
+DIAGRAM_DATASETS = 10
 
 
 def signed_rank_p(differences: Array) -> float:
@@ -137,3 +138,39 @@ def _ranks(datasets: Sequence[DatasetSummary], order: Sequence[str], question: Q
         return None
     scores = np.array([[row[name] for name in names] for row in means])
     return rank_test(names, question.metric.sign * scores, question.alpha)
+
+
+def rank_test(names: Sequence[str], scores: Array, alpha: float = 0.05) -> RankTest:
+    """Friedman's test.
+
+    Args:
+        names: of the variants.
+        scores: (data sets, variants) of mean scores, larger is better; at least 2 × 3. Ties share the mean rank.
+        alpha: for the critical difference.
+
+    Paper: Demšar 2006.
+    """
+    from scipy.stats import friedmanchisquare, rankdata
+
+    datasets, count = scores.shape
+    scores = np.round(scores, 12)
+    p = 1.0 if np.all(scores == scores[:, :1]) else float(friedmanchisquare(*scores.T).pvalue)
+    return RankTest(
+        variants=tuple(names),
+        mean_ranks=tuple(rankdata(-scores, axis=1).mean(axis=0).tolist()),
+        datasets=datasets,
+        p=p,
+        critical_difference=critical_difference(count, datasets, alpha),
+        diagram=datasets >= DIAGRAM_DATASETS and p < alpha,
+    )
+
+
+def critical_difference(variants: int, datasets: int, alpha: float = 0.05) -> float:
+    """The difference in mean rank that tells two variants apart (Nemenyi).
+
+    Paper: Demšar 2006.
+    """
+    from scipy.stats import studentized_range
+
+    quantile = float(studentized_range.ppf(1 - alpha, variants, np.inf)) / math.sqrt(2)
+    return quantile * math.sqrt(variants * (variants + 1) / (6 * datasets))

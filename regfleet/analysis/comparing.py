@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regfleet.analysis.effects import effects
 from regfleet.analysis.intervals import (
     MINIMUM_PAIRS,
     Array,
@@ -15,7 +14,6 @@ from regfleet.analysis.intervals import (
     estimate,
     interval,
     p_value,
-    rope_probabilities,
     sd_floor,
 )
 from regfleet.analysis.power import resolution_floor
@@ -24,7 +22,6 @@ from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, sh
 from regfleet.analysis.summary import Comparison, Interval, Lead
 from regfleet.metrics import METRICS, Metric, default_metric
 from regfleet.settings.values import Task
-from regfleet.streams import stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,6 @@ class Terms:
     are about, ``labels`` of the variants by name.
     """
 
-    dataset: str
     question: Question
     ratio: float
     gap_ratio: float
@@ -63,8 +59,8 @@ class Terms:
         return sd_floor(self.n_test, seeds) if self.metric.counts else 0.0
 
 
-def compare(name: str, variant: Runs, control_name: str, control: Runs, terms: Terms) -> Comparison:
-    """The variant called ``name`` against its control, over the seeds that both finished."""
+def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Comparison:
+    """A variant against its control, over the seeds that both finished."""
     seeds, own, other = shared(variant, control)
     d = differences(variant.scores[own], control.scores[other], terms.metric)
     of = estimate(d, terms.ratio, terms.floor(len(d)))
@@ -75,7 +71,6 @@ def compare(name: str, variant: Runs, control_name: str, control: Runs, terms: T
     withdrawn = None
     if dropped and verdict != "undecided" and _with_failures(variant, control, terms, rope) != verdict:
         verdict, note, withdrawn = "undecided", "withdrawn because of failed runs", verdict
-    worse, equivalent, better = rope_probabilities(of, rope)
     return Comparison(
         control=control_name,
         seeds=tuple(seeds.tolist()),
@@ -83,9 +78,6 @@ def compare(name: str, variant: Runs, control_name: str, control: Runs, terms: T
         difference=simultaneous,
         sd=of.sd,
         p=p_value(of, terms.comparisons),
-        p_worse=worse,
-        p_equivalent=equivalent,
-        p_better=better,
         wins=int(np.sum(d > 0)),
         ties=int(np.sum(d == 0)),
         losses=int(np.sum(d < 0)),
@@ -97,12 +89,6 @@ def compare(name: str, variant: Runs, control_name: str, control: Runs, terms: T
         withdrawn=withdrawn,
         identical=not d.any() and _identical(variant.train_error[own], control.train_error[other]),
         this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.question.alpha_now, terms.comparisons),
-        effects=effects(
-            terms.metric.sign * variant.scores[own],
-            terms.metric.sign * control.scores[other],
-            d,
-            stream(0, "bootstrap", terms.dataset, name),
-        ),
     )
 
 

@@ -85,29 +85,6 @@ def p_value(of: Estimate, comparisons: int = 1) -> float:
     return min(1.0, comparisons * 2 * float(t.sf(abs(of.t), of.df)))
 
 
-def rope_probabilities(of: Estimate, rope: float) -> tuple[float, float, float]:
-    """How probable it is that the variant is worse than, equivalent to and better than its control.
-
-    Args:
-        of: the corrected estimate of the difference, larger is better.
-        rope: half-width of the region of practical equivalence, in units of the metric.
-
-    Returns:
-        probabilities below −rope, within ±rope and above rope; NaN below two values.
-
-    Paper: Benavoli, Corani, Demšar and Zaffalon, "Time for a change", JMLR 18, 2017 (the correlated t-test).
-    """
-    from scipy.stats import t
-
-    if of.df < 1:
-        return math.nan, math.nan, math.nan
-    if of.se == 0:
-        return float(of.mean < -rope), float(abs(of.mean) <= rope), float(of.mean > rope)
-    worse = float(t.cdf((-rope - of.mean) / of.se, of.df))
-    better = float(t.sf((rope - of.mean) / of.se, of.df))
-    return worse, max(0.0, 1 - worse - better), better
-
-
 MINIMUM_PAIRS = 5
 TOO_FEW = "too few seeds"
 TOO_FEW_DATASETS = "too few data sets"

@@ -27,20 +27,6 @@ def useful_seeds(ratio: float) -> int | None:
     return math.ceil(USEFUL / ratio - 1e-9) if ratio > 0 else None
 
 
-def noether(superiority: float, alpha: float = 0.05, power: float = 0.95) -> int | None:
-    """Paired seeds that tell a chance of winning of ``superiority`` from one half; None at one half.
-
-    Paper: Noether, "Sample size determination for some common nonparametric tests", JASA 82, 1987, as used by
-    Bouthillier et al., "Accounting for variance in machine learning benchmarks", MLSys 2021.
-    """
-    from scipy.stats import norm
-
-    if math.isnan(superiority) or superiority == 0.5:
-        return None
-    quantiles = float(norm.ppf(1 - alpha) - norm.ppf(1 - power))
-    return math.ceil((quantiles / (math.sqrt(6) * (0.5 - superiority))) ** 2)
-
-
 def power(effect: float, sd: float, seeds: float, ratio: float, alpha: float, comparisons: int = 1) -> float:
     """The chance that the interval of ``seeds`` pairs excludes zero on the right side of a true ``effect``.
 

@@ -9,15 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from regfleet.analysis.comparing import Terms, compare, score_interval
-from regfleet.analysis.effects import iqm, iqm_interval
 from regfleet.analysis.families import swept_values, tuned, tuned_label
-from regfleet.analysis.gap import gap_change_interval, gap_interval
-from regfleet.analysis.intervals import Array
+from regfleet.analysis.intervals import Array, estimate, interval, sd_floor
 from regfleet.analysis.runs import Runs, shared
 from regfleet.analysis.sentences import sentence
-from regfleet.analysis.summary import Comparison, Curve, FamilySummary, Interval, Spread, VariantSummary
+from regfleet.analysis.summary import Comparison, Curve, FamilySummary, Interval, VariantSummary
 from regfleet.settings.values import Variant
-from regfleet.streams import stream
 
 
 def variant_row(
@@ -31,31 +28,28 @@ def variant_row(
         terms: of the data set.
         curves: by history column.
     """
-    own = runs[variant.name]
-    score = score_interval(own.scores, terms)
-    comparison, gap_change = _against_control(variant, runs, terms)
+    mine = runs[variant.name]
+    control = None if variant.control is None else runs.get(variant.control)
     return VariantSummary(
         name=variant.name,
         label=variant.label,
         control=variant.control,
         family=variant.family,
         rank=None,
-        finished=len(own.seeds),
-        failed=own.failed,
-        diverged=own.diverged,
-        score=score,
-        spread=_spread(own.scores),
-        train_score=_mean(own.train_scores),
-        comparison=comparison,
-        gap=gap_interval(own.gaps_train, own.gaps_val, terms.gap_ratio, terms.question.alpha, terms.gap_rows),
-        gap_change=gap_change,
-        best_epoch=_mean(own.best_epoch),
-        seconds=_mean(own.seconds),
+        finished=len(mine.seeds),
+        failed=mine.failed,
+        diverged=mine.diverged,
+        score=score_interval(mine.scores, terms),
+        sd=float(np.std(mine.scores, ddof=1)) if len(mine.scores) > 1 else math.nan,
+        train_score=_mean(mine.train_scores),
+        comparison=None if control is None else _against(variant, mine, control, terms),
+        gap=gap_interval(mine.gaps, terms.gap_ratio, terms.question.alpha, terms.gap_rows),
+        gap_change=None if control is None else _gap_change(mine, control, terms),
+        best_epoch=_mean(mine.best_epoch),
+        seconds=_mean(mine.seconds),
         curves=curves or {},
-        seeds=tuple(own.seeds.tolist()),
-        scores=tuple(own.scores.tolist()),
-        iqm=iqm_interval(own.scores, stream(0, "iqm", terms.dataset, variant.name)),
-        binomial_sd=_binomial_sd(score.mean, terms),
+        seeds=tuple(mine.seeds.tolist()),
+        scores=tuple(mine.scores.tolist()),
     )
 
 
@@ -74,41 +68,42 @@ def family_row(name: str, members: Sequence[Variant], runs: Mapping[str, Runs], 
 
 def sweeps(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
     """The families of two members or more, by name in alphabetical order."""
-    found: dict[str, list[Variant]] = {}
+    families: dict[str, list[Variant]] = {}
     for variant in variants:
         if variant.family is not None:
-            found.setdefault(variant.family, []).append(variant)
-    return {name: members for name, members in sorted(found.items()) if len(members) > 1}
+            families.setdefault(variant.family, []).append(variant)
+    return {name: members for name, members in sorted(families.items()) if len(members) > 1}
 
 
-def _against_control(
-    variant: Variant, runs: Mapping[str, Runs], terms: Terms
-) -> tuple[Comparison | None, Interval | None]:
-    if variant.control is None or variant.control not in runs:
-        return None, None
-    own, control = runs[variant.name], runs[variant.control]
-    comparison = compare(variant.name, own, variant.control, control, terms)
-    label = terms.labels[variant.control]
-    told = sentence(variant.label, label, comparison, terms.question, terms.where, terms.ratio, terms.comparisons)
-    _, here, there = shared(own, control)
-    change = gap_change_interval(
-        own.gaps[here], control.gaps[there], terms.gap_ratio, terms.question.alpha, terms.gap_rows
+def gap_interval(gaps: Array, ratio: float, alpha: float, n_val: int = 0) -> Interval:
+    """The mean of ``gaps`` with its corrected interval: above 0, the model memorizes.
+
+    Args:
+        gaps: training minus validation accuracy or R², (seeds,), in inference mode on the same weights; or the
+            differences of two variants' gaps, paired by seed.
+        ratio: n_val / n_train for new data, 0 for these rows.
+        alpha: 1 − level; a gap is described, not tested, so it is not simultaneous over variants.
+        n_val: validation rows, for the floor on the standard deviation; 0 for none, as for R².
+    """
+    finite = gaps[np.isfinite(gaps)]
+    return interval(estimate(finite, ratio, sd_floor(n_val, len(finite))), alpha)
+
+
+def _gap_change(variant: Runs, control: Runs, terms: Terms) -> Interval:
+    _, here, there = shared(variant, control)
+    changes = variant.gaps[here] - control.gaps[there]
+    return gap_interval(changes, terms.gap_ratio, terms.question.alpha, terms.gap_rows)
+
+
+def _against(variant: Variant, mine: Runs, control: Runs, terms: Terms) -> Comparison:
+    name = variant.control or ""
+    comparison = compare(mine, control, name, terms)
+    text = sentence(
+        variant.label, terms.labels[name], comparison, terms.question, terms.where, terms.ratio, terms.comparisons
     )
-    return replace(comparison, sentence=told), change
-
-
-def _spread(scores: Array) -> Spread:
-    if not len(scores):
-        return Spread(*(math.nan,) * 5)
-    sd = float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan
-    return Spread(sd, float(np.median(scores)), float(scores.min()), float(scores.max()), iqm(scores))
+    return replace(comparison, sentence=text)
 
 
 def _mean(values: Array) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else math.nan
-
-
-def _binomial_sd(mean: float, terms: Terms) -> float:
-    """√(p̄(1 − p̄)/n_test), for a score that counts rows."""
-    return math.sqrt(max(0.0, mean * (1 - mean)) / terms.n_test) if terms.metric.counts and terms.n_test else math.nan

@@ -15,7 +15,6 @@ from regfleet.analysis.curves import variant_curves
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.power import useful_seeds
 from regfleet.analysis.question import Question
-from regfleet.analysis.ranks import shared_ranks
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, lead_sentence
@@ -110,7 +109,6 @@ def _terms(
     fixed = bool("fixed_test" in trials and trials["fixed_test"].any())
     new_data = question.scope == "new_data"
     terms = Terms(
-        dataset=name,
         question=question,
         ratio=_ratio(name, n_test, n_train, trials) if new_data and not fixed else 0.0,
         gap_ratio=n_val / n_train if new_data and n_train else 0.0,
@@ -146,9 +144,15 @@ def _told(
 
 def _ranked(rows: Sequence[VariantSummary], terms: Terms) -> tuple[VariantSummary, ...]:
     """``rows`` with their places, best first; those without one last, equals in the order of the study."""
-    ranks = shared_ranks([terms.metric.sign * row.score.mean for row in rows])
+    ranks = _shared_ranks([terms.metric.sign * row.score.mean for row in rows])
     placed = [replace(row, rank=rank) for row, rank in zip(rows, ranks, strict=True)]
     return tuple(sorted(placed, key=lambda row: math.inf if row.rank is None else row.rank))
+
+
+def _shared_ranks(scores: Sequence[float]) -> list[int | None]:
+    """Places from 1 for ``scores``, larger is better; equals share the better place and NaN has none."""
+    rounded = [float(f"{score:.12g}") for score in scores]
+    return [None if math.isnan(mine) else 1 + sum(other > mine for other in rounded) for mine in rounded]
 
 
 def _curves(dataset: str, histories: Histories, runs: Mapping[str, Runs]) -> dict[str, Mapping[str, Curve]]:

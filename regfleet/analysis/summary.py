@@ -23,35 +23,6 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """How the seeds of a variant scatter. ``iqm`` is the mean of the middle half."""
-
-    sd: float
-    median: float
-    minimum: float
-    maximum: float
-    iqm: float
-
-
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """Effect sizes of paired differences, all about these rows (scope ``this_dataset``); NaN where undefined.
-
-    ``superiority`` is the chance that the variant beats its control on one seed, ties counting half, with its
-    bootstrap interval. ``d_z`` is mean / sd of the differences and ``g_z`` the same without its small-sample bias;
-    ``a12`` and ``cliff_delta`` ignore the pairing. ``seeds_needed`` tells such a ``superiority`` from a coin (Noether);
-    None: no number does.
-    """
-
-    superiority: Interval
-    d_z: float
-    g_z: float
-    a12: float
-    cliff_delta: float
-    seeds_needed: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """A variant against its control over the seeds that both finished; differences are oriented: larger is better.
 
@@ -68,9 +39,6 @@ class Comparison:
     difference: Interval
     sd: float
     p: float
-    p_worse: float
-    p_equivalent: float
-    p_better: float
     wins: int
     ties: int
     losses: int
@@ -83,7 +51,6 @@ class Comparison:
     withdrawn: Word | None = None
     identical: bool = False
     this_dataset: Interval | None = None
-    effects: Effects | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +69,7 @@ class VariantSummary:
 
     ``gap`` is training minus validation accuracy, or R² of regression, in inference mode on the same weights;
     ``gap_change`` its paired difference from the control's. ``curves`` is keyed by history column. ``scores`` are those
-    of ``seeds``; ``iqm`` is `Spread.iqm` with a bootstrap interval over the seeds; ``binomial_sd`` is what chance alone
-    makes of one test set.
+    of ``seeds``, and ``sd`` is their standard deviation.
     """
 
     name: str
@@ -115,7 +81,7 @@ class VariantSummary:
     failed: int
     diverged: int
     score: Interval
-    spread: Spread
+    sd: float
     train_score: float
     comparison: Comparison | None
     gap: Interval
@@ -125,8 +91,6 @@ class VariantSummary:
     curves: Mapping[str, Curve]
     seeds: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
-    iqm: Interval | None = None
-    binomial_sd: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +176,7 @@ class AcrossComparison:
 
 @dataclass(frozen=True, slots=True)
 class RankTest:
-    """Ranks over data sets (1 is best): Friedman's test, Iman and Davenport's, and the critical difference.
+    """Ranks over data sets (1 is best): the p of Friedman's test, and the critical difference.
 
     ``diagram`` says whether there is enough to draw one: ten data sets or more and Friedman's p below .05.
     """
@@ -220,10 +184,7 @@ class RankTest:
     variants: tuple[str, ...]
     mean_ranks: tuple[float, ...]
     datasets: int
-    chi2: float
     p: float
-    f: float
-    f_p: float
     critical_difference: float
     diagram: bool
 

@@ -82,6 +82,7 @@ class Conclusion:
         for data in summary["datasets"]:
             for row in [*data["variants"], *(family["tuned"] for family in data["families"])]:
                 del row["curves"]
+                row["spread"] = {"sd": row.pop("sd")}
         whole = {
             "summary": summary,
             "headlines": {data.dataset: data.headline for data in self.summary.datasets},

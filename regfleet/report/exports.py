@@ -58,14 +58,7 @@ def _row(row: VariantSummary) -> dict[str, Cell]:
         "mean": row.score.mean,
         "mean_low": row.score.low,
         "mean_high": row.score.high,
-        "sd": row.spread.sd,
-        "median": row.spread.median,
-        "minimum": row.spread.minimum,
-        "maximum": row.spread.maximum,
-        "iqm": row.spread.iqm,
-        "iqm_low": row.iqm.low if row.iqm else None,
-        "iqm_high": row.iqm.high if row.iqm else None,
-        "binomial_sd": row.binomial_sd,
+        "sd": row.sd,
         **_comparison(row.comparison),
         "train": row.train_score,
         "gap": row.gap.mean,
@@ -83,26 +76,16 @@ def _row(row: VariantSummary) -> dict[str, Cell]:
 
 
 _COMPARED = (
-    "difference", "difference_low", "difference_high", "p", "p_worse", "p_equivalent", "p_better", "rope", "floor",
-    "pairs", "dropped", "wins", "ties", "losses", "note", "this_dataset_low", "this_dataset_high", "superiority",
-    "superiority_low", "superiority_high", "d_z", "g_z", "a12", "cliff_delta", "seeds_needed",
+    "difference", "difference_low", "difference_high", "p", "rope", "floor", "pairs", "dropped", "wins", "ties",
+    "losses", "note",
 )  # fmt: skip
 
 
 def _comparison(one: Comparison | None) -> dict[str, Cell]:
     if one is None:
         return dict.fromkeys(_COMPARED)
-    here, effects = one.this_dataset, one.effects
-    values: list[Cell] = [one.difference.mean, one.difference.low, one.difference.high]
-    values += [one.p, one.p_worse, one.p_equivalent, one.p_better, one.rope, one.floor]
+    values: list[Cell] = [one.difference.mean, one.difference.low, one.difference.high, one.p, one.rope, one.floor]
     values += [len(one.seeds), one.dropped, one.wins, one.ties, one.losses, one.note]
-    values += [here.low, here.high] if here else [None] * 2
-    if effects:
-        chance = effects.superiority
-        values += [chance.mean, chance.low, chance.high, effects.d_z, effects.g_z, effects.a12, effects.cliff_delta]
-        values.append(effects.seeds_needed)
-    else:
-        values += [None] * 8
     return dict(zip(_COMPARED, values, strict=True))
 
 

@@ -1,8 +1,12 @@
 """The study of twelve seeds that the tests of the analysis share."""
 
+import hypothesis
 import numpy as np
 import pytest
 from support.studies import CORRECT, ROWS, make_histories, make_trials, make_variants
+
+hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine proves nothing about an example
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_swapping_variant_and_control_mirrors_the_verdict(pair):
     assert back.verdict == MIRROR[there.verdict]
     assert np.isclose(back.difference.low, -there.difference.high)
     assert (back.wins, back.ties, back.losses) == (there.losses, there.ties, there.wins)
-    assert np.isclose(back.p_better, there.p_worse)
+    assert np.isclose(back.p, there.p)
 
 
 @settings(max_examples=40, deadline=None)

@@ -22,7 +22,7 @@ def test_csv_holds_full_precision(nine):
         assert frame.loc[row.name, "mean"] == row.score.mean
         if row.comparison:
             assert frame.loc[row.name, "difference_low"] == row.comparison.difference.low
-            assert frame.loc[row.name, "superiority"] == row.comparison.effects.superiority.mean
+            assert frame.loc[row.name, "p"] == row.comparison.p
         else:
             assert math.isnan(frame.loc[row.name, "difference_low"])
     assert frame["mean"].is_monotonic_decreasing
