@@ -179,23 +179,23 @@ def _showing() -> Iterator[Callable[[str], None]]:
     from rich.live import Live
     from rich.text import Text
 
-    from regfleet.running.progress import FOLLOWS, PROGRESS, console
+    from regfleet.running.progress import LEADERBOARD_MARK, PROGRESS_MARK, console
 
     if not sys.stdout.isatty():
-        yield lambda line: None if line.startswith(FOLLOWS) else typer.echo(line)
+        yield lambda line: None if line.startswith(LEADERBOARD_MARK) else typer.echo(line.removeprefix(PROGRESS_MARK))
         return
     with console(1) as screen, Live(console=screen, transient=True, auto_refresh=False) as live:
         picture: list[str] = []
 
         def show(line: str) -> None:
-            if not line.startswith(FOLLOWS):
+            if line.startswith(LEADERBOARD_MARK):
+                picture.append(line.removeprefix(LEADERBOARD_MARK))
+            elif line.startswith(PROGRESS_MARK):
+                picture[:] = [line.removeprefix(PROGRESS_MARK)]
+            else:
                 picture.clear()
-            is_drawn = line.startswith(FOLLOWS) or PROGRESS.match(line)
-            if is_drawn:
-                picture.append(line.removeprefix(FOLLOWS))
-            live.update(Text("\n".join(picture)), refresh=True)
-            if not is_drawn:
                 screen.print(line, markup=False, soft_wrap=True)
+            live.update(Text("\n".join(picture)), refresh=True)
 
         yield show
 

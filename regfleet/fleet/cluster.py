@@ -30,7 +30,7 @@ class Cluster:
         self._wait, self._note = wait, note
         self._head: str = ray.get_runtime_context().gcs_address
         self._looked = self._answered = self._sign = time.monotonic()
-        self._said = ""
+        self._last = ""
         self._nodes: dict[str, Mapping[str, float]] = {}
         self._lost: dict[str, float] = {}
         self._refresh()
@@ -58,29 +58,28 @@ class Cluster:
             return
         self._looked = now
         if not answers(self._head):
-            self._say(f"the head of the cluster at {self._head} does not answer")
+            self._tell(f"the head of the cluster at {self._head} does not answer")
             if now - self._answered > patience.SECONDS.head:
-                msg = f"the head of the cluster at {self._head} has not answered for {now - self._answered:.0f} s"
-                raise FleetError(msg)
+                raise FleetError(
+                    f"the head of the cluster at {self._head} has not answered for {now - self._answered:.0f} s"
+                )
             return
         self._answered = now
         self._refresh()
         lacking, silent = missing(), now - self._sign > patience.SECONDS.silence
         if lacking:
-            self._say(f"waiting: no node of the cluster has {lacking}")
+            self._tell(f"waiting: no node of the cluster has {lacking}")
         elif silent:
-            self._say(
+            self._tell(
                 f"waiting: no trial has begun for {patience.SECONDS.silence:.0f} s; other work may hold every "
                 "CPU or GPU"
             )
-        elif self._said and now - self._sign < patience.SECONDS.look:
+        elif self._last and now - self._sign < patience.SECONDS.look:
             self._note("trials run again")
-            self._said = ""
+            self._last = ""
         if self._wait is not None and (lacking or silent) and now - self._sign > self._wait:
-            msg = f"--wait: no trial could run for {self._wait / 60:g} min" + (
-                f"; no node has {lacking}" * bool(lacking)
-            )
-            raise FleetError(msg)
+            lack = f"; no node has {lacking}" * bool(lacking)
+            raise FleetError(f"--wait: no trial could run for {self._wait / 60:g} min{lack}")
 
     def end(self, pid: int, node: str) -> bool:
         """End a process on a node; False when it is gone already, or its node does not answer."""
@@ -115,8 +114,8 @@ class Cluster:
             log.info("node %s, %s, is there", new[:8], nodes[new]["NodeManagerHostname"])
         self._nodes = {name: node["Resources"] for name, node in sorted(nodes.items())}
 
-    def _say(self, text: str) -> None:
-        if text != self._said:
-            self._said = text
+    def _tell(self, text: str) -> None:
+        if text != self._last:
+            self._last = text
             log.warning("%s", text)
             self._note(text)

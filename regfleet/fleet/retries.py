@@ -69,10 +69,9 @@ class Retries:
         Raises FleetError when that happened so often that no trial could run at all.
         """
         times = attempt.unstarted + 1
-        log.info("no worker began with %s, time %d: %s", told(attempt.chunk), times, reason)
+        log.info("no worker began with %s, time %d: %s", label(attempt.chunk), times, reason)
         if times >= MAX_UNSTARTED:
-            msg = f"{times} workers were lost before they began, the last: {reason.splitlines()[0]}"
-            raise FleetError(msg)
+            raise FleetError(f"{times} workers were lost before they began, the last: {reason.splitlines()[0]}")
         # A worker that fails at once would otherwise eat up every attempt of the study in a second.
         again = replace(attempt, unstarted=times, apart=attempt.apart or memory)
         self._later.append((time.monotonic() + min(2.0**attempt.unstarted, patience.SECONDS.retry), again))
@@ -85,7 +84,7 @@ class Retries:
         runs out of ``memory``, so that only what runs apart is known to be at fault.
         """
         lost, apart = attempt.lost + 1, attempt.apart or memory
-        log.warning("lost worker %d of %d with %s: %s", lost, MAX_ATTEMPTS, told(attempt.chunk), reason)
+        log.warning("lost worker %d of %d with %s: %s", lost, MAX_ATTEMPTS, label(attempt.chunk), reason)
         if lost >= SPLIT_AFTER and len(attempt.chunk.trials) > 1:
             return self._split(attempt.chunk, apart=apart)
         if lost < MAX_ATTEMPTS:
@@ -98,13 +97,13 @@ class Retries:
 
     def overdue(self, attempt: Attempt, seconds: float) -> tuple[Outcome, ...]:
         """Give a trial up that was ended at its limit of so many seconds; of several, find out which one hangs."""
-        log.warning("ended, as it did not finish within %.0f s: %s", seconds, told(attempt.chunk))
+        log.warning("ended, as it did not finish within %.0f s: %s", seconds, label(attempt.chunk))
         if len(attempt.chunk.trials) > 1:
             return self._split(attempt.chunk, apart=attempt.apart)
         return failures(attempt.chunk, f"did not finish within {seconds:.0f} s; --trial-timeout sets the limit")
 
     def _split(self, chunk: Chunk, *, apart: bool) -> tuple[Outcome, ...]:
-        log.warning("running these trials one by one: %s", told(chunk))
+        log.warning("running these trials one by one: %s", label(chunk))
         single = [Attempt(replace(chunk, trials=(trial,)), apart=apart) for trial in chunk.trials]
         self._queue(single[0]).extend(single)
         return ()
@@ -115,6 +114,6 @@ def failures(chunk: Chunk, error: str, traceback: str = "") -> tuple[Outcome, ..
     return tuple(Outcome(t, "failed", chunk.engine, error=error, traceback=traceback or error) for t in chunk.trials)
 
 
-def told(chunk: Chunk) -> str:
+def label(chunk: Chunk) -> str:
     """The trials of a chunk, in words."""
     return f"{chunk.variant.name} on {chunk.dataset}, seeds {', '.join(str(trial.seed) for trial in chunk.trials)}"

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import traceback
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from regfleet import patience
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from regfleet.data.dataset import Dataset
     from regfleet.fleet.contract import Work
     from regfleet.trials import Chunk, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A worker begins with a chunk: its process, and the node that it is on."""
+
+    pid: int
+    node: str
+
 
 _process: dict[str, Any] = {}
 """What this worker process was made ready for: its GPUs, which TensorFlow keeps for good once it has seen them."""
@@ -42,12 +52,12 @@ def prepare(warm_up: Callable[[], object]) -> None:
 
 def run(
     warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset
-) -> Iterator[tuple[int, str] | tuple[Outcome, ...]]:
-    """Yield this process' id and its node's when the chunk begins, then the outcomes of the chunk."""
+) -> Iterator[Beginning | tuple[Outcome, ...]]:
+    """Yield that the chunk begins here, then its outcomes."""
     import ray
 
     prepare(warm_up)
-    yield os.getpid(), ray.get_runtime_context().get_node_id()
+    yield Beginning(os.getpid(), ray.get_runtime_context().get_node_id())
     try:
         outcomes = work(chunk, dataset)
     # As text whatever was raised survives any serialiser.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -29,11 +28,9 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS = 5.0
 FOLLOWED = "REGFLEET_FOLLOWED"
-"""In the environment of a job whose lines another terminal follows: they hold the leaderboard as well."""
-FOLLOWS = "│ "
-"""How the leaderboard's lines begin there; they belong to the line of progress before them."""
-PROGRESS = re.compile(r"\d+/\d+ trials\b")
-"""How a line of progress begins in a pipe."""
+"""In the environment of a job that another terminal follows: its lines hold the leaderboard, and say what they are."""
+PROGRESS_MARK, LEADERBOARD_MARK = "▸ ", "│ "
+"""What its lines of progress begin with, and those of the leaderboard, which belong to the progress before them."""
 
 
 @contextmanager
@@ -129,12 +126,14 @@ class Progressing(Watch):
             ahead = max(self._labels, key=self._mean)
             best = f"; best mean so far {self._score(ahead)}, {self._labels[ahead]}" if self._counts[ahead] else ""
             left = f", {left}" if left and self._done < self._total else ""
-            self._screen.print(counted + left + best, markup=False, soft_wrap=True)
-            if os.environ.get(FOLLOWED):
+            is_followed = bool(os.environ.get(FOLLOWED))
+            line = PROGRESS_MARK * is_followed + counted + left + best
+            self._screen.print(line, markup=False, soft_wrap=True)
+            if is_followed:
                 with self._screen.capture() as drawn:
                     self._screen.print(self._table())
                 for line in drawn.get().splitlines():
-                    self._screen.print(FOLLOWS + line, markup=False, soft_wrap=True)
+                    self._screen.print(LEADERBOARD_MARK + line, markup=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Take the live picture away; the final table follows."""

@@ -1,0 +1,96 @@
+"""The fleet on Ray: started or joined, its workers made ready, its chunks driven, shut down."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from regfleet.fleet import joining, worker
+from regfleet.fleet.cluster import Cluster
+from regfleet.fleet.driver import Driver
+from regfleet.fleet.gpus import Shares
+from regfleet.fleet.tasks import RayTasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from regfleet.data.dataset import Dataset
+    from regfleet.fleet.contract import FleetSettings, Work, WorkSource
+    from regfleet.trials import Outcome
+
+log = logging.getLogger("regfleet.fleet")
+
+
+@contextmanager
+def ray_fleet(
+    settings: FleetSettings, warm_up: Callable[[], object], note: Callable[[str], object] = str
+) -> Iterator[RayFleet]:
+    """A fleet on Ray, shut down at the end. Its workers run ``warm_up`` while the driver goes on.
+
+    ``note`` hears what the user should know, as the log does. Raises InputError for a cluster that does not let us in,
+    and for GPUs that this machine does not have.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    joining.start(settings, note)
+    import ray
+
+    # Ray's own handler ends the process with a C++ trace; results should be kept and said.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
+    try:
+        fleet = RayFleet(settings, warm_up, Cluster(settings.wait, note))
+        fleet.warm_up()
+        log.info("trials run %s", fleet.description)
+        yield fleet
+    finally:
+        ray.shutdown()
+
+
+class RayFleet:
+    """Runs chunks as Ray tasks.
+
+    Tasks still running when the caller of `run` stops end with the fleet. None is ever cancelled: to cancel one whose
+    result is on its way ends the whole driver ("Tried to complete task that was not pending", Ray 2.60).
+    """
+
+    def __init__(self, settings: FleetSettings, warm_up: Callable[[], object], cluster: Cluster) -> None:
+        self._settings, self._warm_up, self._cluster = settings, warm_up, cluster
+        self._shares = Shares(settings, cluster)
+
+    @property
+    def workers(self) -> int:
+        """Chunks that can run at once, now."""
+        return self._shares.workers
+
+    @property
+    def gpus_per_trial(self) -> float:
+        """The share of a GPU that a trial gets where there is one."""
+        return self._shares.gpus_per_trial
+
+    @property
+    def description(self) -> str:
+        """Where trials run, in a few words."""
+        import ray
+
+        words, share, room = f"on Ray {ray.__version__}, {self.workers} workers", self.gpus_per_trial, self._shares.room
+        if share and room.cpu:
+            return f"{words}, {room.gpu} of them with {share:.3g} GPU each"
+        return words + (f", {share:.3g} GPU each" if share else "")
+
+    def warm_up(self) -> None:
+        """Make workers ready and do not wait: imports overlap with planning."""
+        import ray
+
+        prepare = ray.remote(num_cpus=1, max_retries=0, max_calls=0)(worker.prepare)
+        room = self._shares.room
+        for count, share in ((room.gpu, self.gpus_per_trial), (room.cpu, 0.0)):
+            for _ in range(min(count, self.workers)):
+                prepare.options(num_gpus=share).remote(self._warm_up)
+
+    def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
+        """Run all chunks, each on a worker, as `Driver.run`."""
+        tasks = RayTasks(self._warm_up, work, datasets)
+        yield from Driver(self._settings, self._shares, self._cluster, tasks, source).run(datasets)

@@ -1,0 +1,73 @@
+"""Tasks and a cluster that do what a test says: a stream of Ray's answers without Ray."""
+
+from regfleet.fleet.tasks import Loss
+from regfleet.fleet.worker import Beginning
+from regfleet.trials import Outcome
+
+
+def done(chunk):
+    """The outcomes of a chunk whose trials are all done."""
+    return tuple(Outcome(trial, "done", "test", seconds=0.1) for trial in chunk.trials)
+
+
+class ScriptedTasks:
+    """Tasks that give the messages of ``script(attempt)`` one after the other, then nothing.
+
+    ``started`` lists every attempt with its share of a GPU, ``most`` is how many were on their way at once.
+    """
+
+    def __init__(self, script=lambda attempt: [Beginning(1, "node"), done(attempt.chunk)]):
+        self._script, self._messages = script, {}
+        self.started, self.most = [], 0
+
+    def start(self, attempt, gpu_share):
+        """Take the attempt's messages from the script."""
+        handle = len(self.started)
+        self.started.append((attempt, gpu_share))
+        self._messages[handle] = list(self._script(attempt))
+        return handle
+
+    def ready(self, handles):
+        """Those with a message left."""
+        self.most = max(self.most, len(handles))
+        return [handle for handle in handles if self._messages[handle]]
+
+    def message(self, handle):
+        """The next one."""
+        return self._messages[handle].pop(0)
+
+    def end(self, reason):
+        """Let every task that has nothing left to say lose its worker."""
+        for messages in self._messages.values():
+            if not messages:
+                messages.append(Loss(reason))
+
+
+class ScriptedCluster:
+    """Nodes with these resources; ``losses`` says when which was seen to be lost, ``ended`` lists ended processes."""
+
+    def __init__(self, *nodes, tasks=None):
+        self.nodes = nodes or ({"CPU": 2.0},)
+        self.losses, self.ended, self.looks = {}, [], 0
+        self._tasks = tasks
+
+    def lost_at(self, node):
+        """When the node was lost."""
+        return self.losses.get(node) if node else max(self.losses.values(), default=None)
+
+    def heard(self):
+        """Nobody gives up here."""
+
+    def look(self, missing):
+        """Count the looks, as a driver that goes on for ever would hang its test."""
+        self.looks += 1
+        assert self.looks < 1000, f"the driver does not come to an end; missing: {missing() or 'nothing'}"
+
+    def end(self, pid, node):
+        """End a process: its task says so."""
+        self.ended.append((pid, node))
+        self._tasks.end("WorkerCrashedError: ended")
+        return True
+
+    def gpu_memory(self):
+        """No GPU says how large it is."""

@@ -1,0 +1,56 @@
+"""Lines of progress, in a pipe and in the log of a job that another terminal follows."""
+
+import io
+
+import pytest
+from rich.console import Console
+from support.outcomes import VARIANTS, made_up
+
+from regfleet.cli.submit import _showing
+from regfleet.running.progress import FOLLOWED, LEADERBOARD_MARK, PROGRESS_MARK, Progressing
+
+
+def lines_of_a_study():
+    """What a study of two variants prints into a pipe of 80 columns."""
+    written = io.StringIO()
+    watch = Progressing(Console(file=written, width=80), quiet=False)
+    watch.start(list(VARIANTS.values()), dict.fromkeys(VARIANTS, 1))
+    watch.advance([made_up(name, 1) for name in VARIANTS], None)
+    watch.stop()
+    return written.getvalue().splitlines()
+
+
+def test_a_pipe_gets_one_line_of_progress():
+    """It says how many trials are done and which variant leads, and bears no mark."""
+    assert lines_of_a_study() == [
+        "starting workers for 2 trials",
+        "2/2 trials; best mean so far 50.0%, No regularization",
+    ]
+
+
+@pytest.fixture
+def followed(monkeypatch):
+    """The lines of a job that is followed."""
+    monkeypatch.setenv(FOLLOWED, "1")
+    return lines_of_a_study()
+
+
+def test_lines_of_a_followed_job_say_what_they_are(followed):
+    """Progress has its mark, every line of the leaderboard below it has another, and nothing else has one."""
+    start, progress, *leaderboard = followed
+    assert start == "starting workers for 2 trials"
+    assert progress == f"{PROGRESS_MARK}2/2 trials; best mean so far 50.0%, No regularization"
+    assert all(line.startswith(LEADERBOARD_MARK) for line in leaderboard)
+    assert [line.removeprefix(LEADERBOARD_MARK).split()[0] for line in leaderboard] == ["Variant", "No", "L2"]
+
+
+def test_the_follower_in_a_pipe_shows_progress_without_marks(followed, capsys):
+    """The leaderboard is for terminals; a line that only looks like progress is shown as it is."""
+    with _showing() as show:
+        for line in [*followed, "3/4 trials were enough"]:
+            show(line)
+    assert capsys.readouterr().out.splitlines() == [
+        "starting workers for 2 trials",
+        "2/2 trials; best mean so far 50.0%, No regularization",
+        "3/4 trials were enough",
+    ]
