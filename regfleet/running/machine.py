@@ -23,10 +23,9 @@ from regfleet.errors import RegfleetError
 from regfleet.fleet import check_address
 from regfleet.jobs import ask
 from regfleet.results import place_of
+from regfleet.training.runtime import WORKER_BYTES
 
 GB = 10**9
-WORKER_BYTES = 0.7 * GB
-"""What a worker holds that has imported TensorFlow."""
 STORE_BYTES = 0.2 * GB
 """What the local Ray keeps in shared memory."""
 DISK_BYTES = 0.5 * GB

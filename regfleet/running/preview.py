@@ -15,6 +15,7 @@ from regfleet.planning.schedule import Schedule
 from regfleet.results import load, place_of
 from regfleet.running.prepare import Prepared, check, prepare
 from regfleet.techniques.recipe import Recipe
+from regfleet.training.runtime import WORKER_BYTES
 
 if TYPE_CHECKING:
     from regfleet.data.dataset import Sets
@@ -28,8 +29,6 @@ EPOCH_SECONDS = 0.3e-3
 UPDATE_SECONDS = 0.2e-3
 KERAS_FACTOR = 35.0
 """How much longer model.fit takes than the fused engine, of benchmarks/speed.py."""
-WORKER_BYTES = 0.7e9
-"""Of a process that has imported TensorFlow and traced a few models."""
 
 
 @dataclass(frozen=True, slots=True)

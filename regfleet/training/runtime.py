@@ -18,6 +18,8 @@ ENVIRONMENT = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
 }
 """What a worker's environment must hold before TensorFlow is imported."""
+WORKER_BYTES = 0.7e9
+"""Memory of a worker that has imported TensorFlow and traced a few models."""
 
 
 def prepare(*, gpu: bool) -> None:

@@ -92,6 +92,7 @@ def test_a_thread_numbers_layers_anew():
     assert names == ["dense", "dense"], f"{RELEASE}: names are not numbered per thread any more"
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_saved_model_is_recognized(tmp_path):
     """`model.save` writes a zip with the two files by which we know one; half of it is none."""
     residual().save(tmp_path / "model.keras")
