@@ -7,15 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regfleet.analysis.intervals import (
-    MINIMUM_PAIRS,
-    Array,
-    decide,
-    estimate,
-    interval,
-    p_value,
-    sd_floor,
-)
+from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, decide, estimate, interval, p_value, sd_floor
 from regfleet.analysis.power import resolution_floor
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared

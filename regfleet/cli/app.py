@@ -14,9 +14,9 @@ from typer.exceptions import TyperException
 import regfleet
 from regfleet.cli.analyze import analyze
 from regfleet.cli.compare import compare
+from regfleet.cli.datasets import datasets
 from regfleet.cli.doctor import doctor
 from regfleet.cli.init import init, schema
-from regfleet.cli.listing import datasets, techniques
 from regfleet.cli.options import built, say
 from regfleet.cli.plan import plan
 from regfleet.cli.publish import publish
@@ -24,6 +24,7 @@ from regfleet.cli.report import report
 from regfleet.cli.show_model import show_model
 from regfleet.cli.status import status
 from regfleet.cli.submit import jobs, stop, submit
+from regfleet.cli.techniques import techniques
 from regfleet.errors import RegfleetError
 
 COMMANDS = {

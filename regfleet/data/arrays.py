@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from regfleet.data.columns import LARGEST, arrow
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import unique_names
 from regfleet.data.tables import build_dataset
-from regfleet.data.values import LARGEST, arrow
 from regfleet.errors import InputError
 from regfleet.settings import Data
 

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-if TYPE_CHECKING:
-    import numpy as np
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawTable:

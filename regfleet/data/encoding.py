@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-if TYPE_CHECKING:
-    pass
-
 
 MAX_ONE_HOT = 100
 """Columns that one categorical column becomes at most; the rarest values of the training rows share the last."""

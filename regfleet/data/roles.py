@@ -4,8 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, infer_column
-from regfleet.data.values import LARGEST, flat, is_text, parse_dates, parse_numbers, short
+from regfleet.data.columns import LARGEST, Column, flat, infer_column, is_text, parse_dates, parse_numbers, short
 from regfleet.errors import InputError
 from regfleet.settings import Data
 from regfleet.settings.values import Task

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column
+from regfleet.data.columns import Column, arrow, flat
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
 from regfleet.data.roles import Roles, infer_target, read_roles
-from regfleet.data.values import arrow, flat
 from regfleet.errors import InputError
 from regfleet.settings import Data
 from regfleet.text import nearest

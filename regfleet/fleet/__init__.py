@@ -1,7 +1,6 @@
 """Where chunks of trials run: on Ray, or in this process for debugging, under one contract."""
 
-from regfleet.fleet.contract import Fleet, FleetSettings, Work, WorkSource
-from regfleet.fleet.in_process import InProcess
+from regfleet.fleet.contract import Fleet, FleetSettings, InProcess, Work, WorkSource
 from regfleet.fleet.joining import check_address
 from regfleet.fleet.ray_fleet import ray_fleet
 

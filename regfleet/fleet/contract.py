@@ -59,3 +59,20 @@ class Fleet(Protocol):
 
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks of ``source``; raises FleetError when the workers are lost for good."""
+
+
+class InProcess:
+    """Runs one chunk after the other, here, on a GPU or not."""
+
+    workers = 1
+    description = "in this process"
+
+    def __init__(self, *, on_gpu: bool = False) -> None:
+        self._on_gpu = on_gpu
+
+    def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
+        """Run all chunks of ``source`` in the order in which they come."""
+        while chunk := source.next(on_gpu=self._on_gpu):
+            outcomes = work(chunk, datasets[chunk.dataset])
+            source.learn(outcomes)
+            yield outcomes

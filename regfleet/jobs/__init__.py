@@ -1,8 +1,19 @@
 """Studies as jobs of a Ray cluster: packed, started once, followed, and their results brought back."""
 
 from regfleet.jobs.archive import unpack
-from regfleet.jobs.connecting import Answer, ask, connect
-from regfleet.jobs.jobs import Started, details, entrypoint, every, exit_code, follow, start, stop
+from regfleet.jobs.client import (
+    Answer,
+    Started,
+    ask,
+    connect,
+    details,
+    entrypoint,
+    every,
+    exit_code,
+    follow,
+    start,
+    stop,
+)
 from regfleet.jobs.parcel import CODE, Parcel, fingerprint
 
 __all__ = [

@@ -9,11 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from regfleet.errors import ResultsError
-from regfleet.results.parts import REPEATED, Problem, dictionaries, each_part, open_part, read_groups
+from regfleet.results.parts import (
+    REPEATED,
+    Problem,
+    dictionaries,
+    each_part,
+    history_schema,
+    open_part,
+    read_groups,
+    trial_schema,
+)
 from regfleet.results.place import Place
 from regfleet.results.places import place_of
 from regfleet.results.provenance import Provenance, read_provenance
-from regfleet.results.schema import history_schema, trial_schema
 from regfleet.text import reason
 from regfleet.trials import HISTORY_COLUMNS
 

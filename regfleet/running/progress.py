@@ -16,7 +16,7 @@ from rich.table import Table
 
 from regfleet.metrics import METRICS
 from regfleet.numbers import DASH, Scale, duration
-from regfleet.running.watch import Watch
+from regfleet.running.train import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

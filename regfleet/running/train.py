@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from regfleet.planning.plan import Plan
     from regfleet.results import Reporter
     from regfleet.running.prepare import Prepared
-    from regfleet.running.watch import Watch
     from regfleet.trials import Outcome
 
     Work = Callable[..., tuple[Outcome, ...]]
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from regfleet.settings.values import Variant
+
 
 log = logging.getLogger("regfleet")
 
@@ -100,3 +105,25 @@ class Training:
         trials = results.trials
         reached = standings(resolved, trials[(trials["status"] != "failed") | trials["key"].isin(self.tried)])
         return plan.limited(asked_of(reached)), tuple(look for one in reached.values() for look in one.looks)
+
+
+class Watch:
+    """Sees a study's progress. This one shows nothing; the terminal's overrides what it shows."""
+
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+
+    def start(self, variants: Sequence[Variant], planned: Mapping[str, int]) -> None:
+        """Workers are being started for that many trials of each variant, by name."""
+
+    def extend(self, planned: Mapping[str, int], reasons: Sequence[str]) -> None:
+        """So many trials of each variant are due, for these ``reasons``; again after every look."""
+
+    def resume(self, trials: pd.DataFrame) -> None:
+        """These of the planned trials were finished before."""
+
+    def advance(self, outcomes: Sequence[Outcome], seconds_left: float | None) -> None:
+        """Trials came back."""
+
+    def stop(self) -> None:
+        """No more trials will come."""

@@ -1,12 +1,6 @@
 """The techniques and the grammar that names them."""
 
-from regfleet.techniques.catalogue import (
-    TECHNIQUES,
-    describe_techniques,
-    parse_techniques,
-    recipe,
-    technique_named,
-)
+from regfleet.techniques.catalogue import TECHNIQUES, describe_techniques, parse_techniques, recipe, technique_named
 from regfleet.techniques.definition import Definition, Parameter
 from regfleet.techniques.grammar import Sweep
 

@@ -14,7 +14,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import pyarrow.compute, pyarrow.fs, pyarrow.parquet  # once, not in each child
-from regfleet.results.merging import merge
+from regfleet.results.store import merge
 from regfleet.results.places import place_of
 
 def dying(function):
