@@ -26,6 +26,5 @@ __all__ = ["HISTORY_FIELDS", "TRIAL_FIELDS", "Results", "Study", "__version__", 
 def __getattr__(name: str) -> Any:
     """Import a public name where it lives, on first use: `import regfleet` stays light."""
     if name not in _HOME:
-        msg = f"module 'regfleet' has no attribute {name!r}"
-        raise AttributeError(msg)
+        raise AttributeError(f"module 'regfleet' has no attribute {name!r}")
     return getattr(import_module(f"regfleet.{_HOME[name]}"), name)

@@ -54,14 +54,12 @@ def order_of(command: list[str]) -> Order:
 def _parsed(command: list[str]) -> dict[str, Any]:
     """The values of a compare command; what compare refuses is refused here, before anything is uploaded."""
     if command[0] != "compare":
-        msg = f"submit: expected compare and its flags after --; got {command[0]!r}"
-        raise InputError(msg)
+        raise InputError(f"submit: expected compare and its flags after --; got {command[0]!r}")
     context: typer.Context = built(compare, "compare").make_context("compare", command[1:])
     for name in ("address", "in_process"):
         source = context.get_parameter_source(name)  # an address in the environment is not meant for the job
         if source and source.name == "COMMANDLINE":
-            msg = f"submit: expected the address before -- only; got --{name.replace('_', '-')} after it"
-            raise InputError(msg)
+            raise InputError(f"submit: expected the address before -- only; got --{name.replace('_', '-')} after it")
     return context.params
 
 

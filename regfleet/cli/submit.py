@@ -55,8 +55,9 @@ def submit(
 
     order = order_of(command)
     if masked(order.out) != order.out:
-        msg = f"submit: expected --out without keys, which the head has (docs/clusters.md); got {masked(order.out)}"
-        raise InputError(msg)
+        raise InputError(
+            f"submit: expected --out without keys, which the head has (docs/clusters.md); got {masked(order.out)}"
+        )
     client, url = _reach(address)
     terminal = shutil.get_terminal_size()
     with order.parcel.staged(order.texts) as folder:

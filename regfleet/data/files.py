@@ -38,8 +38,9 @@ def check_file(location: str, flag: str, suffixes: tuple[str, ...] = SUFFIXES) -
     from pyarrow.fs import FileType
 
     if suffix(location) not in suffixes:
-        msg = f"{flag}: expected a file called *{', *'.join(suffixes)} (or one of these with .gz); got {location}"
-        raise InputError(msg)
+        raise InputError(
+            f"{flag}: expected a file called *{', *'.join(suffixes)} (or one of these with .gz); got {location}"
+        )
     filesystem, path = _filesystem(location, flag)
     try:
         info = filesystem.get_file_info(path)
@@ -53,8 +54,9 @@ def check_file(location: str, flag: str, suffixes: tuple[str, ...] = SUFFIXES) -
     if not info.size:
         raise InputError(f"{flag}: expected a table; got {location}, which is empty")
     if info.size > MAX_BYTES:
-        msg = f"{flag}: expected a file of at most {MAX_BYTES / 1e9:.1f} GB; got {location} of {info.size / 1e9:.1f} GB"
-        raise InputError(msg)
+        raise InputError(
+            f"{flag}: expected a file of at most {MAX_BYTES / 1e9:.1f} GB; got {location} of {info.size / 1e9:.1f} GB"
+        )
 
 
 def read_bytes(location: str, flag: str) -> Any:
@@ -72,8 +74,9 @@ def read_bytes(location: str, flag: str) -> Any:
             f"{flag}: expected a file that can be read; got {location}: {one_line(problem, 200)}"
         ) from None
     if content.size > MAX_BYTES:
-        msg = f"{flag}: expected a file of at most {MAX_BYTES / 1e9:.1f} GB; {location} holds more than that unpacked"
-        raise InputError(msg)
+        raise InputError(
+            f"{flag}: expected a file of at most {MAX_BYTES / 1e9:.1f} GB; {location} holds more than that unpacked"
+        )
     return content
 
 

@@ -55,8 +55,7 @@ def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
         values |= {id(variable): value for variable, value in zip(layer.variables, drawn, strict=True)}
     missing = [variable.path for variable in model.variables if id(variable) not in values]
     if missing:
-        msg = f"model: expected all weights in layers, got {missing[0]} outside of them"
-        raise InputError(msg)
+        raise InputError(f"model: expected all weights in layers, got {missing[0]} outside of them")
     return [values[id(variable)] for variable in model.variables]
 
 

@@ -188,8 +188,7 @@ FORMATS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
 def leaderboard(summary: Summary, form: str) -> str:
     """The leaderboard in one of FORMATS; raises InputError for another."""
     if form not in FORMATS:
-        msg = f"--format: expected one of {', '.join(FORMATS)}; got {form!r}"
-        raise InputError(msg)
+        raise InputError(f"--format: expected one of {', '.join(FORMATS)}; got {form!r}")
     return FORMATS[form](summary)
 
 

@@ -30,8 +30,7 @@ def environment(templates: Path | None = None) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     if templates is not None and not templates.is_dir():
-        msg = f"--templates: expected a folder of templates; got {str(templates)!r}"
-        raise InputError(msg)
+        raise InputError(f"--templates: expected a folder of templates; got {str(templates)!r}")
     folders = [folder for folder in (templates, default_folder()) if folder is not None]
     made = Environment(
         loader=FileSystemLoader(folders),

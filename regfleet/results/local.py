@@ -94,8 +94,7 @@ class LocalPlace(Place):
         foreign = sorted(entry.name for entry in here.iterdir() if not _is_own(entry.name)) if here.is_dir() else []
         new = not self._path("study.toml").exists()
         if foreign and new:
-            msg = f"--out: expected an empty or a results directory; got {here}, which holds {foreign[0]}"
-            raise InputError(msg)
+            raise InputError(f"--out: expected an empty or a results directory; got {here}, which holds {foreign[0]}")
         try:
             self._make_folders()
             link = next((name for name in (*FOLDERS, LOCK) if self._path(name).is_symlink()), None)
@@ -103,12 +102,14 @@ class LocalPlace(Place):
                 raise InputError(f"--out: expected no symbolic link in a results directory; got {self.at(link)}")
             lock = os.fdopen(self._open(LOCK, os.O_RDWR | os.O_CREAT), "w")
         except OSError as problem:
-            msg = f"--out: expected a directory that can be written; got {here} ({reason(problem)})"
-            raise InputError(msg) from None
+            raise InputError(
+                f"--out: expected a directory that can be written; got {here} ({reason(problem)})"
+            ) from None
         with lock:
             if not _locked(lock.fileno()):
-                msg = f"--out: expected a directory no other regfleet writes to; got {here}, which is in use"
-                raise InputError(msg)
+                raise InputError(
+                    f"--out: expected a directory no other regfleet writes to; got {here}, which is in use"
+                )
             for folder in ("", *FOLDERS):
                 for left_over in self._path(folder).glob("*.tmp"):
                     left_over.unlink()

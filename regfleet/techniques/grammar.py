@@ -41,24 +41,21 @@ def parse(text: str, layers: tuple[str, ...], catalogue: Mapping[str, Definition
     for combination in combinations:
         seen = [(technique.name, technique.place) for technique in combination]
         if len(set(seen)) < len(seen):
-            msg = f"expected each technique once at a place; got {text!r}"
-            raise InputError(msg)
+            raise InputError(f"expected each technique once at a place; got {text!r}")
     return Sweep(text, combinations)
 
 
 def named(name: str, catalogue: Mapping[str, Definition]) -> Definition:
     """The definition called ``name``; raises InputError with the nearest name when there is none."""
     if name not in catalogue:
-        msg = f"expected one of {', '.join(catalogue)}; got {name!r}{nearest(name, catalogue)}"
-        raise InputError(msg)
+        raise InputError(f"expected one of {', '.join(catalogue)}; got {name!r}{nearest(name, catalogue)}")
     return catalogue[name]
 
 
 def _term(text: str, layers: tuple[str, ...], catalogue: Mapping[str, Definition]) -> list[Technique]:
     match = _TERM.fullmatch(text)
     if match is None:
-        msg = f"expected name(value,…)@place, e.g. l2(0.01)@all; got {text!r}"
-        raise InputError(msg)
+        raise InputError(f"expected name(value,…)@place, e.g. l2(0.01)@all; got {text!r}")
     definition = named(match["name"], catalogue)
     return [
         _placed(definition, values, match["place"], layers, text)
@@ -73,14 +70,14 @@ def _values(definition: Definition, text: str | None, term: str) -> list[tuple[f
     columns = [[_number(value, term) for value in part.split("|")] for part in text.split(",")]
     if not definition.per_layer and len(columns) > len(definition.parameters):
         names = ", ".join(parameter.name for parameter in definition.parameters)
-        msg = f"{definition.name}: expected at most {len(definition.parameters)} value ({names}); got {term!r}"
-        raise InputError(msg)
+        raise InputError(
+            f"{definition.name}: expected at most {len(definition.parameters)} value ({names}); got {term!r}"
+        )
     for position, column in enumerate(columns):
         parameter = definition.parameters[0 if definition.per_layer else position]
         for value in column:
             if not parameter.accepts(value):
-                msg = f"{definition.name}: expected {parameter.name} in {parameter.range}; got {value:g}"
-                raise InputError(msg)
+                raise InputError(f"{definition.name}: expected {parameter.name} in {parameter.range}; got {value:g}")
     return list(itertools.product(*columns))
 
 
@@ -88,8 +85,7 @@ def _number(text: str, term: str) -> float:
     try:
         return float(text)
     except ValueError:
-        msg = f"expected a number between the brackets of {term!r}; got {text!r}"
-        raise InputError(msg) from None
+        raise InputError(f"expected a number between the brackets of {term!r}; got {text!r}") from None
 
 
 def _placed(
@@ -101,11 +97,9 @@ def _placed(
         place = ",".join(str(number) for number in range(1, len(values) + 1)) if many else "all"
     chosen = places.resolve(place, layers)
     if place == "input" and not definition.at_input:
-        msg = f"{definition.name}: expected a hidden layer as place; got @input"
-        raise InputError(msg)
+        raise InputError(f"{definition.name}: expected a hidden layer as place; got @input")
     if many and len(values) != len(chosen):
-        msg = f"{definition.name}: expected one value per layer of @{place} ({len(chosen)}); got {term!r}"
-        raise InputError(msg)
+        raise InputError(f"{definition.name}: expected one value per layer of @{place} ({len(chosen)}); got {term!r}")
     return Technique(definition.name, values, places.canonical(place, layers))
 
 

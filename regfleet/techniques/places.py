@@ -11,8 +11,7 @@ def resolve(place: str, layers: tuple[str, ...]) -> tuple[str, ...]:
     if place == "input":
         return ("input",)
     if not layers:
-        msg = f"place: expected input, since the model has no hidden layer with a kernel; got @{place}"
-        raise InputError(msg)
+        raise InputError(f"place: expected input, since the model has no hidden layer with a kernel; got @{place}")
     if place == "all":
         return layers
     names = {"first": layers[0]} | {str(number): name for number, name in enumerate(layers, 1)} | {n: n for n in layers}
@@ -20,12 +19,10 @@ def resolve(place: str, layers: tuple[str, ...]) -> tuple[str, ...]:
     for part in place.split(","):
         if part not in names:
             expected = f"first, all, input, a number from 1 to {len(layers)}, or one of {', '.join(layers)}"
-            msg = f"place: expected {expected}; got @{part}"
-            raise InputError(msg)
+            raise InputError(f"place: expected {expected}; got @{part}")
         chosen.append(names[part])
     if len(set(chosen)) < len(chosen):
-        msg = f"place: expected each layer once; got @{place}"
-        raise InputError(msg)
+        raise InputError(f"place: expected each layer once; got @{place}")
     return tuple(name for name in layers if name in chosen)
 
 
