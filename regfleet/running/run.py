@@ -83,10 +83,10 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             record = partial(_record, place, before, resolved.data, command, clock)
             record(workers, trained=0)  # whatever becomes of this run, its trials can be analysed
             start = partial(workers.start, resolved.variants)
-            training = Training(ready, store, start, work, watch, reporter)
-            interrupted = training.run(results)
+            session = Session(ready, store, start, work, watch, reporter)
+            interrupted = session.run(results)
         store.merge()
-        record(workers, trained=len(training.tried))
+        record(workers, trained=len(session.tried))
         return replace(conclude(place), interrupted=interrupted)
 
 

@@ -35,7 +35,7 @@ log = logging.getLogger("regfleet")
 
 
 @dataclass
-class Training:
+class Session:
     """One run's training.
 
     ``start`` gives the fleet for so many trials of each variant; ``work`` is what a worker does with a chunk.
