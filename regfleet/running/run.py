@@ -20,7 +20,7 @@ from regfleet.results import Place, Provenance, Store, load, place_of, read_prov
 from regfleet.running.logs import log_to
 from regfleet.running.prepare import NOTHING, Given, check, prepare
 from regfleet.running.provenance import Clock, provenance
-from regfleet.running.train import Training, Watch
+from regfleet.running.train import Session, Watch
 from regfleet.running.trial import run_chunk, warm_up
 from regfleet.training import runtime
 
