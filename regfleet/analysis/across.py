@@ -94,7 +94,7 @@ def over_datasets(datasets: Sequence[DatasetSummary], order: Sequence[str], ques
     """
     if len(datasets) < MINIMUM_DATASETS:
         return None
-    rows = [{row.name: row for row in _shown(dataset)} for dataset in datasets]
+    rows = [{row.name: row for row in dataset.shown} for dataset in datasets]
     held = {
         name: {key.dataset: row[name] for key, row in zip(datasets, rows, strict=True) if name in row} for name in order
     }
@@ -125,10 +125,6 @@ def _told(
     )
     label = rows[control].label if control in rows else control
     return replace(result, sentence=across_sentence(result, label, question.metric))
-
-
-def _shown(dataset: DatasetSummary) -> list[VariantSummary]:
-    return [*dataset.variants, *(family.tuned for family in dataset.families)]
 
 
 def _ranks(datasets: Sequence[DatasetSummary], order: Sequence[str], question: Question) -> RankTest | None:

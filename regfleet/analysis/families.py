@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,32 +9,17 @@ import numpy as np
 from regfleet.analysis.intervals import Array
 from regfleet.analysis.runs import PER_SEED, Runs, Seeds
 from regfleet.metrics import Metric
-from regfleet.settings.values import Variant
+from regfleet.settings.values import Family, Variant
 
 
-def swept_values(members: Sequence[Variant]) -> tuple[float, ...]:
-    """The value that varies over ``members``, one each; NaN where several parameters vary apart."""
-    rows = [[value for technique in member.techniques for value in technique.values] for member in members]
-    if len({len(row) for row in rows}) != 1 or not rows[0]:
-        return (math.nan,) * len(members)
-    columns = {column for column in zip(*rows, strict=True) if len(set(column)) > 1}
-    return tuple(columns.pop()) if len(columns) == 1 else (math.nan,) * len(members)
-
-
-def tuned_label(name: str, members: Sequence[Variant]) -> str:
-    """``L2, all layers, tuned (λ 1e-05 … 0.1)``: the members' labels with the range of the number that varies.
-
-    Where no single number varies, or the labels do not show it, the family's ``name`` stands in for them.
-    """
-    values = swept_values(members)
-    texts = [f"{value:g}" for value in values]
-    shapes = {member.label.replace(f"{text})", "\0)", 1) for member, text in zip(members, texts, strict=True)}
-    shape = shapes.pop()
-    head, bracket, symbol = shape.partition("\0)")[0].rpartition(" (")
-    if shapes or not bracket or not symbol.endswith(" "):
-        return f"{name}, tuned"
-    rest = shape.partition("\0)")[2]
-    return f"{head}{rest}, tuned ({symbol.rstrip(' =')} {min(values):g} … {max(values):g})"
+def sweeps(variants: Sequence[Variant]) -> dict[Family, list[Variant]]:
+    """The families of two members or more, with them, by name in alphabetical order."""
+    families: dict[Family, list[Variant]] = {}
+    for variant in variants:
+        if variant.family is not None:
+            families.setdefault(variant.family, []).append(variant)
+    several = {family: members for family, members in families.items() if len(members) > 1}
+    return dict(sorted(several.items(), key=lambda item: item[0].name))
 
 
 def tuned(members: Sequence[Runs], metric: Metric) -> tuple[Runs, tuple[int, ...]]:
@@ -58,16 +42,16 @@ def tuned(members: Sequence[Runs], metric: Metric) -> tuple[Runs, tuple[int, ...
     # lexsort sorts by its last key first, puts NaN last, and keeps the order of the members between equals.
     keys = (table("val_error"), -metric.sign * table("val_scores"), ~there)
     pick = np.lexsort(keys, axis=0)[0]
-    found = there.any(axis=0)
-    taken = {name: table(name)[pick, np.arange(len(seeds))][found] for name in PER_SEED}
-    taken["seconds"] = np.nansum(table("seconds"), axis=0)[found]
-    chosen = Runs(**taken, seeds=seeds[found], lost=seeds[~found], failed=int(np.sum(~found)), diverged=0)
-    return chosen, tuple(int(np.sum(pick[found] == member)) for member in range(len(members)))
+    finished = there.any(axis=0)
+    taken = {name: table(name)[pick, np.arange(len(seeds))][finished] for name in PER_SEED}
+    taken["seconds"] = np.nansum(table("seconds"), axis=0)[finished]
+    combined = Runs(**taken, seeds=seeds[finished], lost=seeds[~finished], failed=int(np.sum(~finished)), diverged=0)
+    return combined, tuple(int(np.sum(pick[finished] == member)) for member in range(len(members)))
 
 
-def _at(seeds: Seeds, own: Seeds, values: Array) -> Array:
-    """``values`` of the seeds ``own``, spread over ``seeds``; NaN elsewhere."""
+def _at(seeds: Seeds, finished: Seeds, values: Array) -> Array:
+    """``values`` of the ``finished`` seeds, spread over ``seeds``; NaN elsewhere."""
     spread = np.full(len(seeds), np.nan)
-    _, there, here = np.intersect1d(seeds, own, return_indices=True)
+    _, there, here = np.intersect1d(seeds, finished, return_indices=True)
     spread[there] = values[here]
     return spread

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from regfleet.analysis.comparing import Terms, compare, score_interval
-from regfleet.analysis.families import swept_values, tuned, tuned_label
+from regfleet.analysis.families import tuned
 from regfleet.analysis.intervals import Array, estimate, interval, sd_floor
 from regfleet.analysis.runs import Runs, shared
 from regfleet.analysis.sentences import sentence
 from regfleet.analysis.summary import Comparison, Curve, FamilySummary, Interval, VariantSummary
-from regfleet.settings.values import Variant
+from regfleet.settings.values import Family, Variant
 
 
 def variant_row(
@@ -34,7 +34,7 @@ def variant_row(
         name=variant.name,
         label=variant.label,
         control=variant.control,
-        family=variant.family,
+        family=None if variant.family is None else variant.family.name,
         rank=None,
         finished=len(mine.seeds),
         failed=mine.failed,
@@ -53,26 +53,18 @@ def variant_row(
     )
 
 
-def family_row(name: str, members: Sequence[Variant], runs: Mapping[str, Runs], terms: Terms) -> FamilySummary:
-    """The sweep called ``name`` with its tuned variant, which is compared with the control of its members."""
+def family_row(family: Family, members: Sequence[Variant], runs: Mapping[str, Runs], terms: Terms) -> FamilySummary:
+    """A sweep with its tuned variant, which is compared with the control of its members."""
     chosen, picks = tuned([runs[member.name] for member in members], terms.metric)
-    as_variant = replace(members[0], name=name, label=tuned_label(name, members), techniques=(), family=name)
+    as_variant = replace(members[0], name=family.name, label=family.label, techniques=())
     return FamilySummary(
-        family=name,
+        family=family.name,
+        title=family.title,
         members=tuple(member.name for member in members),
-        values=swept_values(members),
+        values=tuple(member.value for member in members),
         picks=picks,
-        tuned=variant_row(as_variant, {**runs, name: chosen}, terms),
+        tuned=variant_row(as_variant, {**runs, family.name: chosen}, terms),
     )
-
-
-def sweeps(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    """The families of two members or more, by name in alphabetical order."""
-    families: dict[str, list[Variant]] = {}
-    for variant in variants:
-        if variant.family is not None:
-            families.setdefault(variant.family, []).append(variant)
-    return {name: members for name, members in sorted(families.items()) if len(members) > 1}
 
 
 def gap_interval(gaps: Array, ratio: float, alpha: float, n_val: int = 0) -> Interval:

@@ -12,10 +12,11 @@ import numpy as np
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
+from regfleet.analysis.families import sweeps
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.power import useful_seeds
 from regfleet.analysis.question import Question
-from regfleet.analysis.rows import family_row, sweeps, variant_row
+from regfleet.analysis.rows import family_row, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
@@ -60,7 +61,7 @@ def summarize(
         _dataset(str(name), rows, histories, variants, question, shares.get(str(name)))
         for name, rows in trials.groupby("dataset", sort=True)
     )
-    order = [variant.name for variant in variants] + list(sweeps(variants))
+    order = [*(variant.name for variant in variants), *(family.name for family in sweeps(variants))]
     return Summary(question, datasets, across=over_datasets(datasets, order, question))
 
 
@@ -127,8 +128,7 @@ def _told(
     dataset: DatasetSummary, runs: Mapping[str, Runs], terms: Terms, variants: Sequence[Variant]
 ) -> DatasetSummary:
     """``dataset`` with what is said about all of its rows together: floor, lead, headline, warnings."""
-    shown = [*dataset.variants, *(family.tuned for family in dataset.families)]
-    floors = [row.comparison.floor for row in shown if row.comparison and not math.isnan(row.comparison.floor)]
+    floors = [row.comparison.floor for row in dataset.shown if row.comparison and not math.isnan(row.comparison.floor)]
     first = lead([(row.name, runs[row.name]) for row in dataset.variants if row.rank is not None], terms)
     if first is not None:
         labels = terms.labels[first.best], terms.labels[first.runner_up]

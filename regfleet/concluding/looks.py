@@ -13,7 +13,7 @@ import numpy as np
 
 from regfleet.analysis import Histories, Question, summarize, take_look
 from regfleet.analysis.across import over_datasets
-from regfleet.analysis.rows import sweeps
+from regfleet.analysis.families import sweeps
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def summarize_standings(
     for name, standing in sorted(reached.items()):
         rows = within(trials[trials["dataset"] == name], standing.analysed)
         datasets += summarize(rows, histories, variants, standing.question, resolved.class_shares).datasets
-    order = [*resolved.names, *sweeps(variants)]
+    order = [*resolved.names, *(family.name for family in sweeps(variants))]
     looks = tuple(look for _, standing in sorted(reached.items()) for look in standing.looks)
     across = over_datasets(tuple(datasets), order, question)
     return replace(whole, datasets=tuple(datasets), across=across, looks=looks)
