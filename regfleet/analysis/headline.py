@@ -113,24 +113,26 @@ def across_headline(comparisons: Sequence[AcrossComparison], datasets: int) -> t
 
 def warnings(dataset: DatasetSummary, question: Question, variants: Sequence[Variant]) -> tuple[str, ...]:
     """What a reader of one data set's results must know: failures, techniques without effect, optimistic gaps."""
-    found = []
+    sentences = []
     rows = {row.name: row for row in dataset.variants}
     for row in dataset.variants:
         lost, attempted = row.failed + row.diverged, row.finished + row.failed + row.diverged
         comparison = row.comparison
         if lost and not row.finished:
-            found.append(f"{row.label}: none of its {counted(attempted, 'run')} finished.")
+            sentences.append(f"{row.label}: none of its {counted(attempted, 'run')} finished.")
         control = rows.get(row.control or "")
         if comparison is None or control is None:
             if row.control is not None and control is None:
-                found.append(f"{row.label} cannot be compared: its control {row.control} is not in the results.")
+                sentences.append(f"{row.label} cannot be compared: its control {row.control} is not in the results.")
             continue
         other = control.failed + control.diverged
         if lost * (control.finished + other) != other * attempted:
             rates = f"{row.label} lost {lost} of {attempted} runs and {control.label} {other}"
-            found.append(f"{rates}: an unequal share of failed runs is itself a result.")
+            sentences.append(f"{rates}: an unequal share of failed runs is itself a result.")
         if comparison.identical:
-            found.append(comparison.sentence)
+            sentences.append(comparison.sentence)
     if question.at == "best" or any(variant.training.early_stopping for variant in variants):
-        found.append("Validation rows chose the epoch, so validation scores are optimistic and gaps look too small.")
-    return tuple(found)
+        sentences.append(
+            "Validation rows chose the epoch, so validation scores are optimistic and gaps look too small."
+        )
+    return tuple(sentences)

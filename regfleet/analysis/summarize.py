@@ -12,11 +12,10 @@ import numpy as np
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
-from regfleet.analysis.families import sweeps
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.power import useful_seeds
 from regfleet.analysis.question import Question
-from regfleet.analysis.rows import family_row, variant_row
+from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
@@ -95,7 +94,7 @@ def _dataset(
         useful_seeds=useful_seeds(terms.ratio),
         task=terms.task,
     )
-    return _told(dataset, runs, terms, variants)
+    return _worded(dataset, runs, terms, variants)
 
 
 def _terms(
@@ -124,7 +123,7 @@ def _terms(
     return terms, n_train, fixed
 
 
-def _told(
+def _worded(
     dataset: DatasetSummary, runs: Mapping[str, Runs], terms: Terms, variants: Sequence[Variant]
 ) -> DatasetSummary:
     """``dataset`` with what is said about all of its rows together: floor, lead, headline, warnings."""

@@ -101,11 +101,11 @@ def caption(data: DatasetSummary, analysis: Conclusion) -> str:
 
 def _across(summary: Summary) -> Table:
     """The verdicts over data sets."""
-    unit, found = Scale(summary.metric), summary.across
+    unit, across = Scale(summary.metric), summary.across
     table = _table(f"\nOver {len(summary.datasets)} data sets, each counted once", "")
     for name in ("Variant", f"vs control\n{unit.points}".strip(), "Verdict"):
         table.add_column(name, justify="right" if name.startswith("vs") else "left")
-    for one in found.comparisons if found else ():
+    for one in across.comparisons if across else ():
         interval = one.difference
         difference = _two_lines(unit.difference(interval.mean), unit.from_to(interval.low, interval.high))
         table.add_row(escape(one.label), difference, f"[{STYLES[one.verdict]}]{VERDICTS[one.verdict]}[/]")
@@ -121,7 +121,7 @@ def _looks(summary: Summary) -> Table:
         table.add_column(name, justify="left" if name == "Data set" else "right")
     table.add_column("What then")
     for look in summary.looks:
-        counts = (len(found) for found in (look.settled, look.undecided, look.hopeless))
+        counts = (len(names) for names in (look.settled, look.undecided, look.hopeless))
         cells = (f"{look.number} of {look.looks}", look.seeds, short(look.alpha, 3), *counts)
         table.add_row(escape(look.dataset), *map(str, cells), escape(look.reason))
     return table

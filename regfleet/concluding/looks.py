@@ -13,7 +13,7 @@ import numpy as np
 
 from regfleet.analysis import Histories, Question, summarize, take_look
 from regfleet.analysis.across import over_datasets
-from regfleet.analysis.families import sweeps
+from regfleet.analysis.rows import sweeps
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
 
 if TYPE_CHECKING:

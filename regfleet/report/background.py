@@ -94,14 +94,14 @@ class Claim:
 
 def claims(summary: Summary) -> tuple[Claim, ...]:
     """The article's claims in its own order; those whose variant is not in the study are left out."""
-    unit, told = Scale(summary.metric), []
+    unit, rows = Scale(summary.metric), []
     for start, words in ARTICLE:
         row = _claimed(summary, start)
         if row and row.comparison:
             interval = row.comparison.difference
             change, reach = unit.change(interval.mean), unit.from_to(interval.low, interval.high)
-            told.append(Claim(row.label, words, unit.full(row.score.mean), change, reach, chip(row)))
-    return tuple(told)
+            rows.append(Claim(row.label, words, unit.full(row.score.mean), change, reach, chip(row)))
+    return tuple(rows)
 
 
 def _claimed(summary: Summary, start: str) -> VariantSummary | None:

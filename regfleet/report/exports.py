@@ -120,6 +120,7 @@ def leaderboard_json(summary: Summary) -> str:
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
+# Tables by hand: pandas writes Markdown through one more package, and LaTeX without the letters of _LATEX.
 def leaderboard_markdown(summary: Summary) -> str:
     """The leaderboard as a Markdown table per data set."""
     parts = []

@@ -65,11 +65,11 @@ def card_name(place: int, metric: str) -> str:
 
 def training_mode_differs(row: VariantSummary) -> bool:
     """Whether Keras' own training accuracy leaves the inference-mode one after the first tenth of the epochs."""
-    own, inference = row.curve("accuracy"), row.curve("train_accuracy")
-    if own is None or inference is None:
+    training, inference = row.curve("accuracy"), row.curve("train_accuracy")
+    if training is None or inference is None:
         return False
-    start = len(own.mean) // 10
-    pairs = zip(own.mean[start:], inference.mean[start:], strict=False)
+    start = len(training.mean) // 10
+    pairs = zip(training.mean[start:], inference.mean[start:], strict=False)
     return any(abs(a - b) > TRAINING_MODE_DIFFERS for a, b in pairs)
 
 
@@ -110,10 +110,10 @@ def card(name: str, row: VariantSummary, ghost: Curve | None, frame: Frame) -> P
     if ghost:
         _line(axes, ghost, frame, LIGHT["ghost"], "-", GHOST)
         ends.append((ghost.mean[-1], "control", LIGHT["muted"]))
-    own = row.curve(frame.metric) if frame.metric == "accuracy" and training_mode_differs(row) else None
-    if own:
-        _line(axes, own, frame, LIGHT["train"], (0, (1, 1.6)), 1.2)
-        ends.append((own.mean[-1], "train mode", LIGHT["train"]))
+    moving = row.curve(frame.metric) if frame.metric == "accuracy" and training_mode_differs(row) else None
+    if moving:
+        _line(axes, moving, frame, LIGHT["train"], (0, (1, 1.6)), 1.2)
+        ends.append((moving.mean[-1], "train mode", LIGHT["train"]))
     for column, word, colour, dash in (
         (f"train_{frame.metric}", "train", LIGHT["train"], (0, (4, 1.8))),
         (f"val_{frame.metric}", "validation", LIGHT["validation"], "-"),

@@ -74,12 +74,12 @@ def draw(lines: Sequence[Line], unit: Scale, width: int, name: str) -> Plate:
         plot.words(index, line.label, text, LIGHT[verdict] if verdict in LIGHT else LIGHT["muted"], line.against)
     what = f"test {unit.metric.title} minus control, percentage points" if unit.unit else f"test {unit.metric.title}"
     plot.describe_axis(f"← worse  ·  {what if plot.wide else unit.points or unit.metric.title}  ·  better →")
-    told = (
+    spoken = (
         f"{line.label}: {text}, {VERDICTS[line.comparison.verdict].word.lower()}"
         for line, text in zip(lines, numbers, strict=True)
     )
     title = f"Difference in test {unit.metric.title} from the control, per variant"
-    return Plate(f"{name}-{width}", title, "; ".join(told), plot.figure)
+    return Plate(f"{name}-{width}", title, "; ".join(spoken), plot.figure)
 
 
 def _limits(lines: Sequence[Line], factor: float) -> tuple[float, float]:

@@ -56,13 +56,13 @@ def draw(ends: Sequence[Ends], unit: Scale, width: int, *, with_test: bool) -> P
             plot.axes.plot(test, [y - reach, y + reach], color=LIGHT["fg"], linewidth=2, zorder=4)
         plot.words(index, row.label, unit.change(row.gap.mean), LIGHT["muted"])
     plot.describe_axis(f"{unit.metric.title}{', %' if unit.unit else ''}")
-    told = (
+    spoken = (
         f"{row.label}: training {unit.score(train)}, validation {unit.score(validation)}, "
         f"gap {unit.score(row.gap.mean)} {unit.points}".rstrip()
         for row, train, validation in ends
     )
     title = f"Training and validation {unit.metric.title} per variant, sorted by the gap between them"
-    return Plate(f"gap-{width}", title, "; ".join(told), plot.figure)
+    return Plate(f"gap-{width}", title, "; ".join(spoken), plot.figure)
 
 
 def _dumbbell(axes: Axes, y: float, train: float, validation: float) -> None:

@@ -36,6 +36,6 @@ def draw(test: RankTest, places: Sequence[Place], width: int) -> Plate:
         axes.plot([rank], [y], "o", color=LIGHT["validation"], markeredgecolor=LIGHT["bg"], markersize=8, zorder=3)
         plot.words(index, label, number(rank), LIGHT["muted"])
     plot.describe_axis(f"mean rank over {test.datasets} data sets, 1 is best")
-    told = "; ".join(f"{label}: {number(rank, 2)}" for rank, label in places)
-    told += f". Ranks closer than {number(test.critical_difference, 2)} cannot be told apart."
-    return Plate(f"ranks-{width}", "Mean ranks over data sets", told, plot.figure)
+    spoken = "; ".join(f"{label}: {number(rank, 2)}" for rank, label in places)
+    spoken += f". Ranks closer than {number(test.critical_difference, 2)} cannot be told apart."
+    return Plate(f"ranks-{width}", "Mean ranks over data sets", spoken, plot.figure)
