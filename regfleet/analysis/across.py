@@ -94,12 +94,12 @@ def over_datasets(datasets: Sequence[DatasetSummary], order: Sequence[str], ques
     """
     if len(datasets) < MINIMUM_DATASETS:
         return None
-    rows = [{row.name: row for row in _shown(dataset)} for dataset in datasets]
+    rows = [{row.name: row for row in dataset.shown} for dataset in datasets]
     held = {
         name: {key.dataset: row[name] for key, row in zip(datasets, rows, strict=True) if name in row} for name in order
     }
     compared = [name for name in order if any(one.comparison for one in held[name].values())]
-    comparisons = tuple(_told(held[name], rows[0], question, len(compared)) for name in compared)
+    comparisons = tuple(_compared(held[name], rows[0], question, len(compared)) for name in compared)
     return Across(
         datasets=tuple(dataset.dataset for dataset in datasets),
         comparisons=comparisons,
@@ -108,27 +108,23 @@ def over_datasets(datasets: Sequence[DatasetSummary], order: Sequence[str], ques
     )
 
 
-def _told(
+def _compared(
     held: Mapping[str, VariantSummary], rows: Mapping[str, VariantSummary], question: Question, count: int
 ) -> AcrossComparison:
-    found = {key: row.comparison for key, row in held.items() if row.comparison is not None and row.comparison.seeds}
+    judged = {key: row.comparison for key, row in held.items() if row.comparison is not None and row.comparison.seeds}
     first = next(iter(held.values()))
     control = first.control or ""
     result = compare_across(
         name=first.name,
         label=first.label,
         control=control,
-        means={key: one.difference.mean for key, one in found.items()},
-        rope=float(np.mean([one.rope for one in found.values()])) if found else 0.0,
+        means={key: one.difference.mean for key, one in judged.items()},
+        rope=float(np.mean([one.rope for one in judged.values()])) if judged else 0.0,
         alpha=question.alpha_now,
         comparisons=count,
     )
     label = rows[control].label if control in rows else control
     return replace(result, sentence=across_sentence(result, label, question.metric))
-
-
-def _shown(dataset: DatasetSummary) -> list[VariantSummary]:
-    return [*dataset.variants, *(family.tuned for family in dataset.families)]
 
 
 def _ranks(datasets: Sequence[DatasetSummary], order: Sequence[str], question: Question) -> RankTest | None:

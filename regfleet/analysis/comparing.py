@@ -53,11 +53,11 @@ class Terms:
 
 def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Comparison:
     """A variant against its control, over the seeds that both finished."""
-    seeds, own, other = shared(variant, control)
-    d = differences(variant.scores[own], control.scores[other], terms.metric)
+    seeds, here, there = shared(variant, control)
+    d = differences(variant.scores[here], control.scores[there], terms.metric)
     of = estimate(d, terms.ratio, terms.floor(len(d)))
     simultaneous = interval(of, terms.question.alpha_now, terms.comparisons)
-    rope = terms.metric.rope_at(float(np.mean(control.scores[other])) if len(d) else 0.0)
+    rope = terms.metric.rope_at(float(np.mean(control.scores[there])) if len(d) else 0.0)
     verdict, note = decide(simultaneous, rope, len(d))
     dropped = _dropped(variant, control)
     withdrawn = None
@@ -79,7 +79,7 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
         note=note,
         dropped=dropped,
         withdrawn=withdrawn,
-        identical=not d.any() and _identical(variant.train_error[own], control.train_error[other]),
+        identical=not d.any() and _identical(variant.train_error[here], control.train_error[there]),
         this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.question.alpha_now, terms.comparisons),
     )
 
@@ -89,8 +89,8 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
     if len(ranked) < 2:
         return None
     (best, first), (runner_up, second) = ranked[:2]
-    seeds, own, other = shared(first, second)
-    d = differences(first.scores[own], second.scores[other], terms.metric)
+    seeds, here, there = shared(first, second)
+    d = differences(first.scores[here], second.scores[there], terms.metric)
     between = interval(estimate(d, terms.ratio, terms.floor(len(d))), terms.question.alpha_now, len(ranked) - 1)
     clear = len(d) >= MINIMUM_PAIRS and between.low > 0
     return Lead(best, runner_up, between, clear, tuple(seeds.tolist()))
@@ -98,8 +98,8 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
 
 def score_interval(scores: Array, terms: Terms) -> Interval:
     """The mean of ``scores`` (seeds,) with its own interval, cut to what the metric can be."""
-    found = interval(estimate(scores, terms.ratio, terms.floor(len(scores))), terms.question.alpha)
-    return Interval(found.mean, max(found.low, terms.metric.lowest), min(found.high, terms.metric.highest))
+    around = interval(estimate(scores, terms.ratio, terms.floor(len(scores))), terms.question.alpha)
+    return Interval(around.mean, max(around.low, terms.metric.lowest), min(around.high, terms.metric.highest))
 
 
 def _dropped(variant: Runs, control: Runs) -> int:
@@ -113,8 +113,8 @@ def _with_failures(variant: Runs, control: Runs, terms: Terms, rope: float) -> s
     """The verdict with every lost run scored as a model that has learned nothing."""
     score = ignorant_score(terms.metric, terms.shares, np.concatenate([variant.scores, control.scores]))
     (seeds, scores), (control_seeds, control_scores) = scored(variant, score), scored(control, score)
-    _, own, other = np.intersect1d(seeds, control_seeds, return_indices=True)
-    d = differences(scores[own], control_scores[other], terms.metric)
+    _, here, there = np.intersect1d(seeds, control_seeds, return_indices=True)
+    d = differences(scores[here], control_scores[there], terms.metric)
     of = estimate(d, terms.ratio, terms.floor(len(d)))
     return decide(interval(of, terms.question.alpha_now, terms.comparisons), rope, len(d))[0]
 

@@ -23,9 +23,8 @@ def verdict_counts(variants: Sequence[VariantSummary]) -> str:
 
 def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     """The study's result on one data set, most important sentence first."""
-    shown = [*dataset.variants, *(family.tuned for family in dataset.families)]
-    compared = [variant for variant in shown if variant.comparison is not None]
-    if not any(variant.finished for variant in shown):
+    compared = [variant for variant in dataset.shown if variant.comparison is not None]
+    if not any(variant.finished for variant in dataset.shown):
         return (f"No run on {dataset.dataset} finished, so there is nothing to compare.",)
     if not compared:
         return (f"Nothing on {dataset.dataset} has a control to be compared with.",)
@@ -76,20 +75,15 @@ def _best(dataset: DatasetSummary, best: VariantSummary, metric: Metric) -> str:
         return ""
     to = f", to {Scale(metric).full(best.score.mean)}" if dataset.task == "regression" else ""
     return (
-        f"{best.label} is better than {label_of(dataset, comparison.control)} on {dataset.dataset}: it "
+        f"{best.label} is better than {dataset.labels[comparison.control]} on {dataset.dataset}: it "
         f"{change(comparison.difference, Scale(metric), dataset.about)}{to}, ahead on {comparison.wins} of "
         f"{len(comparison.seeds)} seeds."
     )
 
 
-def label_of(dataset: DatasetSummary, name: str) -> str:
-    """The label of the variant called ``name``."""
-    return next((variant.label for variant in dataset.variants if variant.name == name), name)
-
-
 def _control(dataset: DatasetSummary, compared: Sequence[VariantSummary]) -> str:
     controls = {variant.comparison.control for variant in compared if variant.comparison is not None}
-    return label_of(dataset, controls.pop()) if len(controls) == 1 else "its control"
+    return dataset.labels[controls.pop()] if len(controls) == 1 else "its control"
 
 
 def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
@@ -119,24 +113,26 @@ def across_headline(comparisons: Sequence[AcrossComparison], datasets: int) -> t
 
 def warnings(dataset: DatasetSummary, question: Question, variants: Sequence[Variant]) -> tuple[str, ...]:
     """What a reader of one data set's results must know: failures, techniques without effect, optimistic gaps."""
-    found = []
+    sentences = []
     rows = {row.name: row for row in dataset.variants}
     for row in dataset.variants:
         lost, attempted = row.failed + row.diverged, row.finished + row.failed + row.diverged
         comparison = row.comparison
         if lost and not row.finished:
-            found.append(f"{row.label}: none of its {counted(attempted, 'run')} finished.")
+            sentences.append(f"{row.label}: none of its {counted(attempted, 'run')} finished.")
         control = rows.get(row.control or "")
         if comparison is None or control is None:
             if row.control is not None and control is None:
-                found.append(f"{row.label} cannot be compared: its control {row.control} is not in the results.")
+                sentences.append(f"{row.label} cannot be compared: its control {row.control} is not in the results.")
             continue
         other = control.failed + control.diverged
         if lost * (control.finished + other) != other * attempted:
             rates = f"{row.label} lost {lost} of {attempted} runs and {control.label} {other}"
-            found.append(f"{rates}: an unequal share of failed runs is itself a result.")
+            sentences.append(f"{rates}: an unequal share of failed runs is itself a result.")
         if comparison.identical:
-            found.append(comparison.sentence)
+            sentences.append(comparison.sentence)
     if question.at == "best" or any(variant.training.early_stopping for variant in variants):
-        found.append("Validation rows chose the epoch, so validation scores are optimistic and gaps look too small.")
-    return tuple(found)
+        sentences.append(
+            "Validation rows chose the epoch, so validation scores are optimistic and gaps look too small."
+        )
+    return tuple(sentences)

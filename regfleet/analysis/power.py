@@ -131,11 +131,10 @@ def detections(dataset: DatasetSummary, question: Question, effect: float) -> di
         question: what it answers, and the study to come.
         effect: the difference to detect, in units of the metric; above 0.
     """
-    shown = [*dataset.variants, *(family.tuned for family in dataset.families)]
     return {
         row.name: detection(
             effect, row.comparison.sd, dataset.ratio, question.alpha, dataset.comparisons, metric=question.metric
         )
-        for row in shown
+        for row in dataset.shown
         if row.comparison is not None and not math.isnan(row.comparison.sd)
     }

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from regfleet.analysis.comparing import Terms, compare, score_interval
-from regfleet.analysis.families import swept_values, tuned, tuned_label
 from regfleet.analysis.intervals import Array, estimate, interval, sd_floor
-from regfleet.analysis.runs import Runs, shared
+from regfleet.analysis.runs import PER_SEED, Runs, Seeds, shared
 from regfleet.analysis.sentences import sentence
 from regfleet.analysis.summary import Comparison, Curve, FamilySummary, Interval, VariantSummary
-from regfleet.settings.values import Variant
+from regfleet.metrics import Metric
+from regfleet.settings.values import Family, Variant
 
 
 def variant_row(
@@ -34,7 +34,7 @@ def variant_row(
         name=variant.name,
         label=variant.label,
         control=variant.control,
-        family=variant.family,
+        family=None if variant.family is None else variant.family.name,
         rank=None,
         finished=len(mine.seeds),
         failed=mine.failed,
@@ -53,26 +53,63 @@ def variant_row(
     )
 
 
-def family_row(name: str, members: Sequence[Variant], runs: Mapping[str, Runs], terms: Terms) -> FamilySummary:
-    """The sweep called ``name`` with its tuned variant, which is compared with the control of its members."""
+def family_row(family: Family, members: Sequence[Variant], runs: Mapping[str, Runs], terms: Terms) -> FamilySummary:
+    """A sweep with its tuned variant, which is compared with the control of its members."""
     chosen, picks = tuned([runs[member.name] for member in members], terms.metric)
-    as_variant = replace(members[0], name=name, label=tuned_label(name, members), techniques=(), family=name)
+    as_variant = replace(members[0], name=family.name, label=family.label, techniques=())
     return FamilySummary(
-        family=name,
+        family=family.name,
+        title=family.title,
         members=tuple(member.name for member in members),
-        values=swept_values(members),
+        values=tuple(member.value for member in members),
         picks=picks,
-        tuned=variant_row(as_variant, {**runs, name: chosen}, terms),
+        tuned=variant_row(as_variant, {**runs, family.name: chosen}, terms),
     )
 
 
-def sweeps(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    """The families of two members or more, by name in alphabetical order."""
-    families: dict[str, list[Variant]] = {}
+def sweeps(variants: Sequence[Variant]) -> dict[Family, list[Variant]]:
+    """The families of two members or more, with them, by name in alphabetical order."""
+    families: dict[Family, list[Variant]] = {}
     for variant in variants:
         if variant.family is not None:
             families.setdefault(variant.family, []).append(variant)
-    return {name: members for name, members in sorted(families.items()) if len(members) > 1}
+    several = {family: members for family, members in families.items() if len(members) > 1}
+    return dict(sorted(several.items(), key=lambda item: item[0].name))
+
+
+def tuned(members: Sequence[Runs], metric: Metric) -> tuple[Runs, tuple[int, ...]]:
+    """The runs of the family tuned on validation, and how often each member was picked.
+
+    On each seed that every member has attempted, the member with the best validation score is taken; validation
+    cross-entropy (of regression MSE) and then the order of ``members`` decide between equals. A seed is lost if every
+    member lost it. ``seconds`` is what the whole sweep took on that seed.
+    """
+    seeds = np.concatenate([members[0].seeds, members[0].lost])
+    for runs in members[1:]:
+        seeds = np.intersect1d(seeds, np.concatenate([runs.seeds, runs.lost]))
+    seeds = np.sort(seeds)
+
+    def table(name: str) -> Array:
+        """(members, seeds), NaN where a member did not finish."""
+        return np.stack([_at(seeds, runs.seeds, getattr(runs, name)) for runs in members])
+
+    there = np.stack([np.isin(seeds, runs.seeds) for runs in members])
+    # lexsort sorts by its last key first, puts NaN last, and keeps the order of the members between equals.
+    keys = (table("val_error"), -metric.sign * table("val_scores"), ~there)
+    pick = np.lexsort(keys, axis=0)[0]
+    finished = there.any(axis=0)
+    taken = {name: table(name)[pick, np.arange(len(seeds))][finished] for name in PER_SEED}
+    taken["seconds"] = np.nansum(table("seconds"), axis=0)[finished]
+    combined = Runs(**taken, seeds=seeds[finished], lost=seeds[~finished], failed=int(np.sum(~finished)), diverged=0)
+    return combined, tuple(int(np.sum(pick[finished] == member)) for member in range(len(members)))
+
+
+def _at(seeds: Seeds, finished: Seeds, values: Array) -> Array:
+    """``values`` of the ``finished`` seeds, spread over ``seeds``; NaN elsewhere."""
+    spread = np.full(len(seeds), np.nan)
+    _, there, here = np.intersect1d(seeds, finished, return_indices=True)
+    spread[there] = values[here]
+    return spread
 
 
 def gap_interval(gaps: Array, ratio: float, alpha: float, n_val: int = 0) -> Interval:

@@ -112,10 +112,8 @@ def shared(first: Runs, second: Runs) -> tuple[Seeds, NDArray[np.intp], NDArray[
 
 def differences(first: Array, second: Array, metric: Metric) -> Array:
     """``first`` minus ``second``, (pairs,) each, oriented so that larger is better; equal row counts differ equally."""
-    found = first - second if metric.higher_is_better else second - first
-    if metric.counts:
-        found = np.round(found, 14)
-    return found
+    difference = first - second if metric.higher_is_better else second - first
+    return np.round(difference, 14) if metric.counts else difference
 
 
 def _scores(trials: pd.DataFrame, metric: Metric, at: str) -> Array:

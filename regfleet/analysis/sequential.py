@@ -46,10 +46,8 @@ def take_look(dataset: DatasetSummary, question: Question, looks: Sequence[int])
         which variants are settled, undecided and hopeless; the seeds to go on to or None, the reason, and the
         variants to train on them.
     """
-    shown = [variant for variant in dataset.variants if variant.comparison is not None]
-    shown += [family.tuned for family in dataset.families]
     settled, undecided, hopeless = [], [], []
-    for variant in shown:
+    for variant in dataset.shown:
         comparison = variant.comparison
         if comparison is None:
             continue

@@ -60,7 +60,7 @@ def summarize(
         _dataset(str(name), rows, histories, variants, question, shares.get(str(name)))
         for name, rows in trials.groupby("dataset", sort=True)
     )
-    order = [variant.name for variant in variants] + list(sweeps(variants))
+    order = [*(variant.name for variant in variants), *(family.name for family in sweeps(variants))]
     return Summary(question, datasets, across=over_datasets(datasets, order, question))
 
 
@@ -94,7 +94,7 @@ def _dataset(
         useful_seeds=useful_seeds(terms.ratio),
         task=terms.task,
     )
-    return _told(dataset, runs, terms, variants)
+    return _worded(dataset, runs, terms, variants)
 
 
 def _terms(
@@ -123,12 +123,11 @@ def _terms(
     return terms, n_train, fixed
 
 
-def _told(
+def _worded(
     dataset: DatasetSummary, runs: Mapping[str, Runs], terms: Terms, variants: Sequence[Variant]
 ) -> DatasetSummary:
     """``dataset`` with what is said about all of its rows together: floor, lead, headline, warnings."""
-    shown = [*dataset.variants, *(family.tuned for family in dataset.families)]
-    floors = [row.comparison.floor for row in shown if row.comparison and not math.isnan(row.comparison.floor)]
+    floors = [row.comparison.floor for row in dataset.shown if row.comparison and not math.isnan(row.comparison.floor)]
     first = lead([(row.name, runs[row.name]) for row in dataset.variants if row.rank is not None], terms)
     if first is not None:
         labels = terms.labels[first.best], terms.labels[first.runner_up]

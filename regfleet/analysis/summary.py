@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -92,6 +94,11 @@ class VariantSummary:
     seeds: tuple[int, ...] = ()
     scores: tuple[float, ...] = ()
 
+    def curve(self, column: str) -> Curve | None:
+        """The curve of a history column; None where no epoch was recorded."""
+        curve = self.curves.get(column)
+        return curve if curve and curve.epochs else None
+
 
 @dataclass(frozen=True, slots=True)
 class Lead:
@@ -112,11 +119,13 @@ class Lead:
 class FamilySummary:
     """A sweep: its members, the swept ``values`` (NaN where several parameters vary), and the tuned variant.
 
+    ``title`` says what its members have in common, with the range of their values.
     ``tuned`` takes on each seed the member with the best validation score and is judged on test; ``picks`` counts how
     often each member was taken.
     """
 
     family: str
+    title: str
     members: tuple[str, ...]
     values: tuple[float, ...]
     picks: tuple[int, ...]
@@ -149,6 +158,38 @@ class DatasetSummary:
     headline: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     task: Task = "classification"
+
+    @property
+    def shown(self) -> tuple[VariantSummary, ...]:
+        """The variants and, for each sweep, the one tuned on validation."""
+        return (*self.variants, *(family.tuned for family in self.families))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label of each of `shown` by its name."""
+        return {row.name: row.label for row in self.shown}
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The controls that variants are compared with, the most frequent first."""
+        return tuple(name for name, _ in Counter(row.control for row in self.shown if row.control).most_common())
+
+    def variant(self, name: str | None) -> VariantSummary | None:
+        """The variant called ``name``."""
+        return next((row for row in self.variants if row.name == name), None)
+
+    def ordered(self, metric: Metric) -> list[VariantSummary]:
+        """`shown`, best mean first; those without a score last."""
+        return sorted(
+            self.shown,
+            key=lambda row: -metric.sign * row.score.mean if math.isfinite(row.score.mean) else math.inf,
+        )
+
+    def best(self, metric: Metric) -> VariantSummary | None:
+        """The variant that the verdict is about: the best of those that are better, else the best mean."""
+        scored = [row for row in self.ordered(metric) if math.isfinite(row.score.mean)]
+        better = [row for row in scored if row.comparison and row.comparison.verdict == "better"]
+        return next(iter(better or scored), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,3 +293,7 @@ class Summary:
     def metric(self) -> Metric:
         """What the variants are judged by."""
         return self.question.metric
+
+    def looks_at(self, dataset: str) -> int:
+        """The number of looks that were planned at ``dataset``; 0 where the seeds are given."""
+        return next((look.looks for look in self.looks if look.dataset == dataset), 0)

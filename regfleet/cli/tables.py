@@ -8,8 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
-from regfleet.report.shown import ordered, shown
-from regfleet.report.words import VERDICTS, chip
+from regfleet.report.verdicts import VERDICTS, chip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +48,7 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
 
 def verdicts(data: DatasetSummary) -> list[str]:
     """What each verdict that was reached, or withdrawn, means: the sentences of the analysis, in order of the table."""
-    compared = [row.comparison for row in shown(data) if row.comparison]
+    compared = [row.comparison for row in data.shown if row.comparison]
     reached = [one for one in compared if (one.verdict != "undecided" or one.withdrawn) and not one.identical]
     return [one.sentence for one in reached]
 
@@ -72,7 +71,7 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
     table.add_column(f"vs control\n{unit.points}".strip(), justify="right")
     table.add_column("Verdict")
     table.add_column(f"Gap\n{gap.points}".strip(), justify="right")
-    for _, row in ordered(data, higher_is_better=unit.metric.higher_is_better):
+    for row in data.ordered(unit.metric):
         difference = row.comparison.difference if row.comparison else None
         table.add_row(
             str(row.rank or DASH),
@@ -91,7 +90,7 @@ def caption(data: DatasetSummary, analysis: Conclusion) -> str:
     """What the intervals of a leaderboard are about, how sure they are, and what is too small to matter."""
     summary, question = analysis.summary, analysis.summary.question
     weights = "" if analysis.facts.foreign else f" Weights of the {question.at} epoch."
-    looks = next((look.looks for look in summary.looks if look.dataset == data.dataset), 1)
+    looks = summary.looks_at(data.dataset)
     held = [f"all {many} {what}" for many, what in ((data.comparisons, "comparisons"), (looks, "looks")) if many > 1]
     at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""
     return (
@@ -102,11 +101,11 @@ def caption(data: DatasetSummary, analysis: Conclusion) -> str:
 
 def _across(summary: Summary) -> Table:
     """The verdicts over data sets."""
-    unit, found = Scale(summary.metric), summary.across
+    unit, across = Scale(summary.metric), summary.across
     table = _table(f"\nOver {len(summary.datasets)} data sets, each counted once", "")
     for name in ("Variant", f"vs control\n{unit.points}".strip(), "Verdict"):
         table.add_column(name, justify="right" if name.startswith("vs") else "left")
-    for one in found.comparisons if found else ():
+    for one in across.comparisons if across else ():
         interval = one.difference
         difference = _two_lines(unit.difference(interval.mean), unit.from_to(interval.low, interval.high))
         table.add_row(escape(one.label), difference, f"[{STYLES[one.verdict]}]{VERDICTS[one.verdict]}[/]")
@@ -122,7 +121,7 @@ def _looks(summary: Summary) -> Table:
         table.add_column(name, justify="left" if name == "Data set" else "right")
     table.add_column("What then")
     for look in summary.looks:
-        counts = (len(found) for found in (look.settled, look.undecided, look.hopeless))
+        counts = (len(names) for names in (look.settled, look.undecided, look.hopeless))
         cells = (f"{look.number} of {look.looks}", look.seeds, short(look.alpha, 3), *counts)
         table.add_row(escape(look.dataset), *map(str, cells), escape(look.reason))
     return table

@@ -182,13 +182,13 @@ def _control(names: Sequence[str], control: str | None) -> str:
             return control
         hint = nearest(control, names)
         raise InputError(f"control must be one of the techniques {', '.join(names)}. Got {control!r}{hint}")
-    found = [name for name in names if name.strip().lower() in CONTROLS]
-    if len(found) != 1:
+    usual = [name for name in names if name.strip().lower() in CONTROLS]
+    if len(usual) != 1:
         raise InputError(
-            f"control must be named, as {len(found)} of the techniques are called {', '.join(CONTROLS)}. "
+            f"control must be named, as {len(usual)} of the techniques are called {', '.join(CONTROLS)}. "
             f"Got the techniques {', '.join(names)}"
         )
-    return found[0]
+    return usual[0]
 
 
 def _check_rows(trials: pd.DataFrame, scope: str) -> None:

@@ -1,14 +1,15 @@
 """The variants of a study with their controls, and what is wrong with a study whose fields are right by themselves."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from regfleet.data import check_source, parse_split
 from regfleet.errors import InputError
 from regfleet.models import parse_model
 from regfleet.settings import Study, Training, VariantEntry
-from regfleet.settings.values import ModelSpec, Technique, Variant
-from regfleet.techniques import Sweep, describe_techniques, parse_techniques
+from regfleet.settings.values import Family, ModelSpec, Technique, Variant
+from regfleet.techniques import Sweep, describe_sweep, describe_techniques, parse_techniques, swept_values
 
 Problem = tuple[tuple[str | int, ...], str]
 """The place of a field in a study, and a line on what is wrong with it."""
@@ -66,27 +67,50 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
     controls = (entry for entry in study.variant if entry.technique.strip() == "none")
     own = {base.model_copy(update=entry.overrides()): entry.label for entry in controls}
 
-    def add(techniques: tuple[Technique, ...], training: Training, label: str | None, family: str | None) -> str:
+    def add(techniques: tuple[Technique, ...], training: Training, label: str | None) -> str:
         changed = training.changes(base)
         suffix = ",".join(f"{name}={value}" for name, value in changed.items())
         name = ("+".join(map(str, techniques)) or "none") + (f"[{suffix}]" if suffix else "")
-        said = "".join(f", {training.worded(name)}" for name in changed)
         label = label if techniques else own.get(training)
-        words = label or describe_techniques(techniques, model) + said
-        control = add((), training, None, None) if techniques else None
-        variants.setdefault(name, Variant(name, words, techniques, training, control, family))
+        words = label or describe_techniques(techniques, model) + _words(training, base)
+        control = add((), training, None) if techniques else None
+        variants.setdefault(name, Variant(name, words, techniques, training, control))
         return name
 
-    add((), base, None, None)
+    add((), base, None)
+    members: dict[str, list[str]] = {}
     for entry in study.variant:
         sweep = _sweep(entry, model)
         for techniques in sweep.combinations:
-            add(techniques, base.model_copy(update=entry.overrides()), entry.label, sweep.family)
+            before = len(variants)
+            name = add(techniques, base.model_copy(update=entry.overrides()), entry.label)
+            if sweep.family and len(variants) > before:  # a variant that was there already is not the sweep's
+                members.setdefault(sweep.family, []).append(name)
+    for family, names in members.items():
+        swept = _swept(family, [variants[name] for name in names], model, base)
+        variants |= {variant.name: variant for variant in swept}
     labels = [variant.label for variant in variants.values()]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:
         raise InputError(f"variant label: expected a different label for each variant; got {twice!r} twice")
     return tuple(variants.values())
+
+
+def _words(training: Training, base: Training) -> str:
+    return "".join(f", {training.worded(name)}" for name in training.changes(base))
+
+
+def _swept(text: str, members: list[Variant], model: ModelSpec, base: Training) -> Iterator[Variant]:
+    """The ``members`` of a sweep with its titles and the value of each."""
+    combinations = [member.techniques for member in members]
+    described = describe_sweep(combinations, model) if len({member.training for member in members}) == 1 else None
+    family = Family(text, text, f"{text}, tuned")
+    if described is not None:
+        common, reach = described
+        common += _words(members[0].training, base)
+        family = Family(text, f"{common} ({reach})", f"{common}, tuned ({reach})")
+    for member, value in zip(members, swept_values(combinations), strict=True):
+        yield replace(member, family=family, value=value)
 
 
 def _sweep(entry: VariantEntry, model: ModelSpec) -> Sweep:

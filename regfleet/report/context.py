@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from regfleet.analysis.summary import DatasetSummary, Look, Summary, VariantSummary
 from regfleet.metrics import METRICS as KNOWN
-from regfleet.metrics import error_of
+from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
-from regfleet.report.figures.curves import METRICS, TITLES, caption, card_name, training_mode_differs
+from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
-from regfleet.report.shown import chosen, controls, ordered, shown
 from regfleet.report.templates import environment, sentence
-from regfleet.report.words import Chip, chip, gap_sentence
+from regfleet.report.verdicts import Chip, chip, gap_sentence
 from regfleet.text import capital
 
 if TYPE_CHECKING:
@@ -86,23 +85,21 @@ class Section:
     overlay: Mapping[str, object]
 
 
-def facts(dataset: DatasetSummary, summary: Summary) -> tuple[Fact, ...]:
-    """The four key numbers: the chosen variant's score, its control's, the difference, how fine this study can see."""
-    unit = Scale(summary.metric)
-    best = chosen(dataset, higher_is_better=unit.metric.higher_is_better)
+def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
+    """The four key numbers: the best variant's score, its control's, the difference, how fine this study can see."""
+    unit, best = Scale(metric), dataset.best(metric)
     if best is None:
         return ()
-    word = "" if best.rank != 1 else "highest " if unit.metric.higher_is_better else "lowest "
-    found = [Fact(capital(f"{word}test {unit.metric.title}"), unit.full(best.score.mean), best.label)]
-    control = next((row for row in dataset.variants if row.name == best.control), None)
+    word = "" if best.rank != 1 else "highest " if metric.higher_is_better else "lowest "
+    numbers = [Fact(capital(f"{word}test {metric.title}"), unit.full(best.score.mean), best.label)]
+    control = dataset.variant(best.control)
     if control and best.comparison:
         interval = best.comparison.difference
-        found.append(Fact("Its control", unit.full(control.score.mean), control.label))
-        found.append(Fact("Difference", unit.change(interval.mean), unit.from_to(interval.low, interval.high)))
+        numbers.append(Fact("Its control", unit.full(control.score.mean), control.label))
+        numbers.append(Fact("Difference", unit.change(interval.mean), unit.from_to(interval.low, interval.high)))
     if dataset.floor > 0:
-        value = f"±{unit.amount(dataset.floor)}"
-        found.append(Fact("Finest this study can see", value, "with any number of seeds"))
-    return tuple(found)
+        numbers.append(Fact("Finest this study can see", f"±{unit.amount(dataset.floor)}", "with any number of seeds"))
+    return tuple(numbers)
 
 
 def section(
@@ -114,9 +111,9 @@ def section(
 ) -> Section:
     """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name."""
     unit, gap, metrics = Scale(summary.metric), gap_scale(dataset.task), METRICS[dataset.task]
-    order = ordered(dataset, higher_is_better=unit.metric.higher_is_better)
+    order, places = dataset.ordered(summary.metric), {row.name: place for place, row in enumerate(dataset.shown)}
     verdict, *points = dataset.headline or ("No trial finished, so there is nothing to compare.",)
-    told = gap_sentence(dataset, chosen(dataset, higher_is_better=unit.metric.higher_is_better))
+    memory = gap_sentence(dataset, dataset.best(summary.metric))
     plates, anchor = drawn.get("curves", {}), anchors(dataset)
     cards = tuple(
         Card(
@@ -124,34 +121,31 @@ def section(
             label=row.label,
             chip=chip(row),
             caption=caption(row, unit, gap),
-            figures={m: plates[card_name(place, m)] for m in metrics if card_name(place, m) in plates},
+            figures={m: plates[name] for m in metrics if (name := card_name(places[row.name], m)) in plates},
             training_mode=training_mode_differs(row),
         )
-        for place, row in order
+        for row in order
         if card_id(prefix, anchor, row)
     )
-    against = controls(dataset)
     return Section(
         name=dataset.dataset,
         prefix=prefix,
         sizes=_sizes(dataset),
         gap=gap,
         error=KNOWN[error_of(dataset.task)].title,
-        verdict=sentence(verdict, *sorted((row.label for _, row in order), key=len, reverse=True)),
-        points=tuple([*points, told] if told else points),
+        verdict=sentence(verdict, *sorted((row.label for row in order), key=len, reverse=True)),
+        points=tuple([*points, memory] if memory else points),
         warnings=dataset.warnings,
-        facts=facts(dataset, summary),
-        rows=rows(dataset, summary, prefix),
-        main_control=next((row.label for row in dataset.variants if row.name in against[:1]), ""),
-        several_controls=len(against) > 1,
+        facts=facts(dataset, summary.metric),
+        rows=rows(dataset, summary.metric, prefix),
+        main_control=dataset.labels.get(next(iter(dataset.controls), ""), ""),
+        several_controls=len(dataset.controls) > 1,
         comparisons=dataset.comparisons,
-        looks=next((look.looks for look in summary.looks if look.dataset == dataset.dataset), 0),
+        looks=summary.looks_at(dataset.dataset),
         plain=tuple(
-            sentence(row.comparison.sentence, row.label)
-            for _, row in order
-            if row.comparison and row.comparison.sentence
+            sentence(row.comparison.sentence, row.label) for row in order if row.comparison and row.comparison.sentence
         ),
-        figures={name: pairs(found) for name, found in drawn.items() if name != "curves"},
+        figures={name: pairs(plates) for name, plates in drawn.items() if name != "curves"},
         cards=cards,
         metrics={m: TITLES[m] for m in metrics if any(m in card.figures for card in cards)},
         tuned=tuple(_tuned(family.tuned, unit) for family in dataset.families if family.tuned.finished),
@@ -168,17 +162,17 @@ def fragment(summary: Summary) -> str:
 
 def looks(summary: Summary) -> tuple[Look, ...]:
     """The looks of a study that adds seeds, with the labels of variants and sweeps in place of their names."""
-    labels = {data.dataset: {row.name: row.label for row in shown(data)} for data in summary.datasets}
+    labels = {data.dataset: data.labels for data in summary.datasets}
 
-    def told(look: Look, names: tuple[str, ...]) -> tuple[str, ...]:
+    def labelled(look: Look, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(labels.get(look.dataset, {}).get(name, name) for name in names)
 
     return tuple(
         replace(
             look,
-            settled=told(look, look.settled),
-            undecided=told(look, look.undecided),
-            hopeless=told(look, look.hopeless),
+            settled=labelled(look, look.settled),
+            undecided=labelled(look, look.undecided),
+            hopeless=labelled(look, look.hopeless),
         )
         for look in summary.looks
     )
@@ -203,8 +197,8 @@ def _tuned(row: VariantSummary, unit: Scale) -> str:
 
 def pairs(plates: Mapping[str, Markup]) -> tuple[Figure, ...]:
     """Plates named ``…-760`` and ``…-350`` belong together."""
-    found: dict[str, dict[str, Markup]] = {}
+    widths: dict[str, dict[str, Markup]] = {}
     for name, markup in plates.items():
         stem, _, width = name.rpartition("-")
-        found.setdefault(stem, {})[width] = markup
-    return tuple(Figure(pair["760"], pair["350"]) for pair in found.values())
+        widths.setdefault(stem, {})[width] = markup
+    return tuple(Figure(pair["760"], pair["350"]) for pair in widths.values())

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
 from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
-from regfleet.report.shown import ordered
-from regfleet.report.words import chip
+from regfleet.report.verdicts import chip
 from regfleet.text import clean
 
 if TYPE_CHECKING:
@@ -39,11 +38,10 @@ _LATEX = {
 
 def leaderboard_rows(summary: Summary) -> list[dict[str, Cell]]:
     """A row per data set and variant, best first, in units of the metric; None where there is no value."""
-    higher = Scale(summary.metric).metric.higher_is_better
     return [
         {"dataset": dataset.dataset, "metric": summary.metric.name, "scope": summary.question.scope, **_row(row)}
         for dataset in summary.datasets
-        for _, row in ordered(dataset, higher_is_better=higher)
+        for row in dataset.ordered(summary.metric)
     ]
 
 
@@ -95,13 +93,8 @@ def leaderboard_csv(summary: Summary) -> str:
     return _csv(list(rows[0]) if rows else [], (map(safe_cell, row.values()) for row in rows))
 
 
-def trials_csv(trials: pd.DataFrame) -> str:
-    """The frame of trials as CSV, tracebacks left out."""
-    return "".join(trials_csv_blocks(trials))
-
-
-def trials_csv_blocks(trials: pd.DataFrame) -> Iterator[str]:
-    """The same in blocks of rows, so that the text of many trials need not be held at once."""
+def trials_blocks(trials: pd.DataFrame) -> Iterator[str]:
+    """The frame of trials as CSV, tracebacks left out, in blocks of rows: the text of many need not be held at once."""
     frame = trials.drop(columns="traceback", errors="ignore")
     yield _csv([str(column) for column in frame.columns], ())
     for start in range(0, len(frame), BLOCK):
@@ -127,6 +120,7 @@ def leaderboard_json(summary: Summary) -> str:
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
+# Tables by hand: pandas writes Markdown through one more package, and LaTeX without the letters of _LATEX.
 def leaderboard_markdown(summary: Summary) -> str:
     """The leaderboard as a Markdown table per data set."""
     parts = []
@@ -206,8 +200,7 @@ def _table(dataset: DatasetSummary, summary: Summary) -> tuple[list[str], list[l
     percent, points = (", %", ", points") if unit.unit else ("", "")
     gap_header = "Gap, points" if gap.unit else "Gap"
     header = ["Rank", "Variant", f"Test{percent}", f"Difference{points}", gap_header, "Seeds", "Verdict"]
-    order = ordered(dataset, higher_is_better=unit.metric.higher_is_better)
-    return header, [_cells(row, unit, gap) for _, row in order]
+    return header, [_cells(row, unit, gap) for row in dataset.ordered(summary.metric)]
 
 
 def _cells(row: VariantSummary, unit: Scale, gap: Scale) -> list[str]:

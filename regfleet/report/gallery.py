@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.analysis.summary import Summary
 from regfleet.report.figures import FIGURES, OVERVIEW
-from regfleet.report.figures.curves import TITLES, card_name
+from regfleet.report.figures.cards import TITLES, card_name
 from regfleet.report.figures.style import NARROW, WIDE, Plate
 from regfleet.report.svg import save
 from regfleet.text import slug

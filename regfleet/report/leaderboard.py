@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from regfleet.analysis.summary import DatasetSummary, Interval, Summary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, Interval, VariantSummary
+from regfleet.metrics import Metric
 from regfleet.numbers import DASH, Scale, gap_scale, number
-from regfleet.report.figures.curves import TITLES
-from regfleet.report.shown import controls, curve, ordered, shown
-from regfleet.report.words import Chip, chip
+from regfleet.report.figures.cards import TITLES
+from regfleet.report.verdicts import Chip, chip
 from regfleet.text import clean, slug
 
 _VERDICT_ORDER = ("Better", "Equivalent", "Undecided", "Control", "Worse", "Failed", "No trial yet")
@@ -54,39 +54,30 @@ class Row:
     bar: Bar | None
 
 
-def rows(dataset: DatasetSummary, summary: Summary, prefix: str) -> tuple[Row, ...]:
+def rows(dataset: DatasetSummary, metric: Metric, prefix: str) -> tuple[Row, ...]:
     """The leaderboard's rows in order."""
-    unit, gap = Scale(summary.metric), gap_scale(dataset.task)
-    labels = {row.name: row.label for row in dataset.variants}
-    several, domain, anchor = len(controls(dataset)) > 1, _domain(dataset), anchors(dataset)
+    unit, gap = Scale(metric), gap_scale(dataset.task)
+    labels = dataset.labels if len(dataset.controls) > 1 else {}
+    domain, anchor = _domain(dataset), anchors(dataset)
     return tuple(
-        _row(
-            row,
-            unit,
-            gap,
-            (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)),
-            labels if several else {},
-            domain,
-        )
-        for _, row in ordered(dataset, higher_is_better=unit.metric.higher_is_better)
+        _row(row, unit, gap, (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)), labels, domain)
+        for row in dataset.ordered(metric)
     )
 
 
 def anchors(dataset: DatasetSummary) -> dict[str, str]:
     """Variant → what its deep links end in: made of its name, so that links outlive a change of ranks."""
-    found: dict[str, str] = {}
-    for name in sorted(row.name for row in shown(dataset)):
-        stem = slug(name)
-        taken = set(found.values())
-        found[name] = next(
-            one for one in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if one not in taken
-        )
-    return found
+    anchor: dict[str, str] = {}
+    for name in sorted(row.name for row in dataset.shown):
+        stem, taken = slug(name), set(anchor.values())
+        numbered = (f"{stem}-{n}" for n in range(2, len(taken) + 3))
+        anchor[name] = next(one for one in (stem, *numbered) if one not in taken)
+    return anchor
 
 
 def card_id(prefix: str, anchor: Mapping[str, str], row: VariantSummary) -> str:
     """The anchor of a variant's card; empty where it has no curves to show."""
-    return f"{prefix}card-{anchor[row.name]}" if any(curve(row, f"val_{metric}") for metric in TITLES) else ""
+    return f"{prefix}card-{anchor[row.name]}" if any(row.curve(f"val_{metric}") for metric in TITLES) else ""
 
 
 def _row(

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from regfleet.analysis.summary import Curve, DatasetSummary
+from regfleet.metrics import Metric
 from regfleet.report.figures.style import thin
-from regfleet.report.shown import curve, ordered
 from regfleet.text import clean
 
 SERIES = (
@@ -25,18 +25,18 @@ SERIES = (
 """Column, title, and decimals as shown: of percent for accuracies."""
 
 
-def data(dataset: DatasetSummary, *, higher_is_better: bool, points: int) -> dict[str, object]:
+def data(dataset: DatasetSummary, metric: Metric, points: int) -> dict[str, object]:
     """What the script draws from: values are integers, in the last decimal shown; null where there is none.
 
     ``epochs`` are those of the means; every second of them has a band. ``start`` says what is shown at first: the best
     variant, its control and the runner-up.
     """
-    rows = [row for _, row in ordered(dataset, higher_is_better=higher_is_better) if row.curves]
+    rows = [row for row in dataset.ordered(metric) if row.curves]
     names = [row.name for row in rows]
     start = [*(names.index(row.control) for row in rows[:1] if row.control in names), 0, 1]
     lengths = [len(one.epochs) for row in rows for one in row.curves.values()]
     indices = thin(max(lengths, default=0), points)
-    series = [one for one in SERIES if any(curve(row, one[0]) for row in rows)]
+    series = [one for one in SERIES if any(row.curve(one[0]) for row in rows)]
     return {
         "start": [place for place in dict.fromkeys(start) if place < len(rows)],
         "epochs": [index + 1 for index in indices],
@@ -47,7 +47,7 @@ def data(dataset: DatasetSummary, *, higher_is_better: bool, points: int) -> dic
         "variants": [
             {
                 "label": clean(row.label),
-                "values": [_values(curve(row, column), indices, digits) for column, _, digits in series],
+                "values": [_values(row.curve(column), indices, digits) for column, _, digits in series],
             }
             for row in rows
         ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,14 @@ from typing import Any
 
 from regfleet import atomic
 from regfleet.errors import InputError, ResultsError
-from regfleet.report.site import index_html, read_entry
+from regfleet.report.background import day
+from regfleet.report.templates import assets, environment
 from regfleet.results import Place, place_of
-from regfleet.text import slug
+from regfleet.text import clean, slug
 
 MANIFEST = "regfleet-site.json"
 DOWNLOADS = ("leaderboard.csv", "trials.csv", "study.toml", "provenance.json")
+_ENTRY = re.compile(r'<script type="application/json" id="entry">(.*?)</script>', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,9 @@ def publish(directories: Sequence[str | Path], site: str | Path, templates: Path
     names: set[str] = set()
     for directory in map(place_of, directories):
         name = _free_name(directory, names)
-        entry, own = _report(directory)
-        entries[name] = entry
-        files |= {f"{name}/{file}": content for file, content in own.items()}
-    files["index.html"] = index_html(entries, templates).encode()
+        entries[name], contents = _report(directory)
+        files |= {f"{name}/{file}": content for file, content in contents.items()}
+    files["index.html"] = _index(entries, templates).encode()
     hashes = manifest["files"] | {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
     _refuse_foreign(site, files, manifest["files"])
     table = {"entries": dict(sorted(entries.items())), "files": dict(sorted(hashes.items()))}
@@ -74,7 +76,7 @@ def _report(directory: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
         content = directory.read("report.html")
     except OSError:
         raise ResultsError(f"{directory}: expected a results directory with a report.html; got none there") from None
-    entry = read_entry(content.decode("utf-8", errors="replace"))
+    entry = _entry(content.decode("utf-8", errors="replace"))
     if entry is None:
         raise ResultsError(f"{page}: expected a report of regfleet; got another file. Run: regfleet report {directory}")
     files = {name: directory.read(name) for name in DOWNLOADS if directory.exists(name)}
@@ -87,9 +89,13 @@ def _read_manifest(site: Path) -> dict[str, Any]:
         return {"entries": {}, "files": {}}
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
-        return {"entries": dict(manifest["entries"]), "files": dict(manifest["files"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"--site: expected {file} as regfleet wrote it; got a file that cannot be read") from None
+        table = {"entries": dict(manifest["entries"]), "files": dict(manifest["files"])}
+        readable = all(map(_complete, table["entries"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        readable = False
+    if not readable:
+        raise InputError(f"--site: expected {file} as this regfleet writes it; got a file that cannot be read")
+    return table
 
 
 def _refuse_foreign(site: Path, files: Iterable[str], ours: Mapping[str, str]) -> None:
@@ -112,3 +118,55 @@ def _write(site: Path, files: Mapping[str, bytes]) -> Iterable[Path]:
                 f"--site: expected a folder that can be written; got {site} ({problem.strerror})"
             ) from None
         yield file
+
+
+def _entry(report: str) -> dict[str, Any] | None:
+    """What a report's file says of itself; None when it is no report of ours, or of another version of regfleet."""
+    block = _ENTRY.search(report)
+    try:
+        entry = json.loads(block[1]) if block else None
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and _complete(entry) else None
+
+
+def _complete(entry: Mapping[str, Any]) -> bool:
+    """Whether this version of regfleet wrote the entry."""
+    known = {"title", "model", "finished", "datasets"} <= entry.keys()
+    return known and all("symbol" in row for data in entry["datasets"] for row in data["leaderboard"])
+
+
+def _index(entries: Mapping[str, Mapping[str, Any]], templates: Path | None) -> str:
+    """The index page, newest report first; ``entries`` maps a report's folder to what it says of itself."""
+    made = environment(templates)
+    shown = [_shown(folder, entry) for folder, entry in sorted(entries.items())]
+    shown.sort(key=lambda one: one["finished"], reverse=True)  # equals stay in the order of their folders
+    return made.get_template("site.html.j2").render(
+        entries=shown,
+        choices={
+            "dataset": sorted({name for one in shown for name in one["datasets"]}),
+            "model": sorted({one["model"] for one in shown}),
+            "verdict": sorted({word for one in shown for word in one["verdicts"]}),
+        },
+        **assets(made, "site.js", "report.css", "site.css"),
+    )
+
+
+def _shown(folder: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    datasets: Sequence[Mapping[str, Any]] = entry["datasets"]
+    words = {row["verdict"] for data in datasets for row in data["leaderboard"]}
+    texts = [entry["title"], entry["model"], *(data["verdict"] for data in datasets)]
+    texts += [row["label"] for data in datasets for row in data["leaderboard"]]
+    return {
+        "folder": folder,
+        "title": entry["title"],
+        "model": str(entry["model"]),
+        "status": entry.get("status", ""),
+        "finished": str(entry["finished"]),
+        "day": day(str(entry["finished"])),
+        "datasets": [str(data["name"]) for data in datasets],
+        "sections": datasets,
+        "verdicts": sorted(words - {"Control"}),
+        "files": entry.get("files", ()),
+        "text": clean(" ".join(map(str, texts))).lower(),
+    }

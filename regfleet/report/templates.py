@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
 from regfleet.numbers import count, number, seed_list, short
+from regfleet.report import tokens
 from regfleet.text import capital, clean
 
 if TYPE_CHECKING:
@@ -65,14 +68,25 @@ def sentence(text: str, *emphasised: str) -> Markup:
 
     text = clean(text)
     for label in emphasised:
-        before, found, after = text.partition(clean(label))
-        if label and found:
-            return Markup("{}<strong><bdi>{}</bdi></strong>{}").format(before, found, after)
+        before, name, after = text.partition(clean(label))
+        if label and name:
+            return Markup("{}<strong><bdi>{}</bdi></strong>{}").format(before, name, after)
     return escape(text)
 
 
-def source(made: Environment, file: str) -> str:
-    """The text of a template file as it stands, for the style sheet and the script."""
-    if made.loader is None:
-        return ""
-    return made.loader.get_source(made, file)[0]
+def assets(made: Environment, script: str, *styles: str) -> dict[str, Any]:
+    """What every page holds: our colours, the style sheets, the script on short lines, and its hash for the policy."""
+    from markupsafe import Markup
+
+    code = "\n".join(line.strip() for line in _source(made, script).splitlines())
+    return {
+        "tokens": Markup(tokens.style_sheet()),  # noqa: S704 - our own table of colours
+        "style": Markup("".join(_source(made, style) for style in styles)),  # noqa: S704 - files of the templates
+        "script": Markup(code),  # noqa: S704 - a file of the templates
+        "script_hash": base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
+    }
+
+
+def _source(made: Environment, file: str) -> str:
+    """The text of a template file as it stands."""
+    return made.loader.get_source(made, file)[0] if made.loader else ""

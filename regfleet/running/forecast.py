@@ -17,7 +17,6 @@ from regfleet.errors import InputError
 from regfleet.planning.plan import make_plan
 from regfleet.planning.resolved import Resolved
 from regfleet.planning.schedule import Schedule
-from regfleet.report.shown import shown
 from regfleet.results import Stored
 
 
@@ -64,8 +63,9 @@ def forecast(directory: str | Path, effect: float, workers: int | None = None) -
     found: dict[str, dict[str, Detection]] = {}
     summary = judge(resolved, results).summary
     for data in summary.datasets:
-        labels = {row.name: row.label for row in shown(data)}
-        found[data.dataset] = {labels[name]: one for name, one in detections(data, summary.question, effect).items()}
+        found[data.dataset] = {
+            data.labels[name]: one for name, one in detections(data, summary.question, effect).items()
+        }
     every = [one for by_label in found.values() for one in by_label.values()]
     if not every:
         raise InputError(f"{directory}: expected two finished seeds of a variant and its control; got fewer")

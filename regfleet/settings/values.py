@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -26,12 +27,26 @@ class Technique:
 
 
 @dataclass(frozen=True, slots=True)
+class Family:
+    """A sweep, whose variants differ in one number or in several.
+
+    ``name`` is its text. ``title`` says for people what its variants have in common, with the range of the number that
+    varies; ``label`` is that of the variant that is tuned along it.
+    """
+
+    name: str
+    title: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """What is compared: techniques joined by ``+`` with the training settings they need.
 
     ``name`` is canonical and unique in a study, e.g. ``batchnorm@2[batch_size=32]``; ``label`` is for people.
     ``control`` names the variant without technique that has the same training settings; None marks a control.
-    ``family`` is the text of the sweep that the variant came from.
+    ``family`` is the sweep that the variant came from, and ``value`` the number in which it differs from the others
+    there; NaN where several numbers vary.
     """
 
     name: str
@@ -39,7 +54,8 @@ class Variant:
     techniques: tuple[Technique, ...]
     training: Training
     control: str | None = None
-    family: str | None = None
+    family: Family | None = None
+    value: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 A new technique is one file with one `Definition`, and one entry in the list below.
 """
 
+from collections.abc import Sequence
+
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques.definition import Definition
-from regfleet.techniques.grammar import Sweep, describe, named, parse
+from regfleet.techniques.grammar import Sweep, describe, describe_family, named, parse
 from regfleet.techniques.noise import DROPOUT
 from regfleet.techniques.normalization import BATCHNORM
 from regfleet.techniques.penalties import L1, L2
@@ -32,6 +34,11 @@ def technique_named(name: str) -> Definition:
 def describe_techniques(techniques: tuple[Technique, ...], model: ModelSpec) -> str:
     """The label of a combination, e.g. ``L2, all layers (λ = 0.01)``; ``No regularization`` for none."""
     return describe(techniques, model.layer_names, TECHNIQUES)
+
+
+def describe_sweep(members: Sequence[tuple[Technique, ...]], model: ModelSpec) -> tuple[str, str] | None:
+    """``L2, all layers`` and ``λ 1e-05 … 0.1`` for the members of a sweep; None where no single number varies."""
+    return describe_family(members, model.layer_names, TECHNIQUES)
 
 
 def recipe(model: ModelSpec, training: Training, techniques: tuple[Technique, ...]) -> Recipe:

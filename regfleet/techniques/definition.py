@@ -8,9 +8,13 @@ from regfleet.techniques.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A number a technique takes: its name, default and range, where an open end excludes the bound."""
+    """A number a technique takes: its name, default and range, where an open end excludes the bound.
+
+    ``symbol`` stands for it in the labels of variants and sweeps.
+    """
 
     name: str
+    symbol: str
     default: float
     low: float
     high: float

@@ -1,8 +1,9 @@
 """The grammar ``name(value,…)@place+name…``, with sweeps ``l2(1e-4|1e-3|1e-2)``."""
 
 import itertools
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from regfleet.errors import InputError
@@ -103,14 +104,43 @@ def _placed(
     return Technique(definition.name, values, places.canonical(place, layers))
 
 
-def describe(techniques: tuple[Technique, ...], layers: tuple[str, ...], catalogue: Mapping[str, Definition]) -> str:
+def describe(techniques: Sequence[Technique], layers: tuple[str, ...], catalogue: Mapping[str, Definition]) -> str:
     """The label of a combination for people."""
     if not techniques:
         return "No regularization"
-    parts = []
-    for technique in techniques:
-        definition = catalogue[technique.name]
-        detail = definition.label(technique.values)
-        where = places.describe(technique.place, layers)
-        parts.append(f"{definition.title}, {where}" + (f" ({detail})" if detail else ""))
-    return " + ".join(parts)
+    return " + ".join(
+        _described(technique, layers, catalogue, catalogue[technique.name].label(technique.values))
+        for technique in techniques
+    )
+
+
+def describe_family(
+    combinations: Sequence[Sequence[Technique]], layers: tuple[str, ...], catalogue: Mapping[str, Definition]
+) -> tuple[str, str] | None:
+    """What the combinations of a sweep have in common, and the range of the number in which they differ.
+
+    None where they differ in more than one technique, or in one that has a value for each layer.
+    """
+    first = combinations[0]
+    varied = [place for place in range(len(first)) if len({each[place].values for each in combinations}) > 1]
+    if len(varied) != 1 or len(first[varied[0]].values) != 1:
+        return None
+    (swept,) = varied
+    values = [each[swept].values[0] for each in combinations]
+    details = [catalogue[technique.name].label(technique.values) for technique in first]
+    details[swept] = ""
+    parts = (_described(each, layers, catalogue, detail) for each, detail in zip(first, details, strict=True))
+    symbol = catalogue[first[swept].name].parameters[0].symbol
+    return " + ".join(parts), f"{symbol} {min(values):g} … {max(values):g}"
+
+
+def swept_values(combinations: Sequence[Sequence[Technique]]) -> tuple[float, ...]:
+    """The number in which the combinations of a sweep differ, one for each; NaN where several numbers vary apart."""
+    rows = [[value for technique in each for value in technique.values] for each in combinations]
+    columns = {column for column in zip(*rows, strict=True) if len(set(column)) > 1}
+    return columns.pop() if len(columns) == 1 else (math.nan,) * len(combinations)
+
+
+def _described(technique: Technique, layers: tuple[str, ...], catalogue: Mapping[str, Definition], detail: str) -> str:
+    title, where = catalogue[technique.name].title, places.describe(technique.place, layers)
+    return f"{title}, {where} ({detail})" if detail else f"{title}, {where}"

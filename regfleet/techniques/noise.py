@@ -32,7 +32,7 @@ DROPOUT = Definition(
     title="Dropout",
     summary="silences a random share of a layer's outputs in each training step; one rate, or one rate per layer",
     source="Srivastava et al. 2014, Dropout: a simple way to prevent neural networks from overfitting",
-    parameters=(Parameter("rate", 0.5, 0, 1, open_low=True, open_high=True),),
+    parameters=(Parameter("rate", "rate", 0.5, 0, 1, open_low=True, open_high=True),),
     apply=apply,
     label=lambda values: "rate " + "/".join(f"{value:g}" for value in values),
     per_layer=True,

@@ -27,7 +27,7 @@ BATCHNORM = Definition(
     title="Batch norm",
     summary="centres and scales a layer's outputs by the batch in training, by moving averages in inference",
     source="Ioffe & Szegedy 2015, Batch normalization: accelerating deep network training",
-    parameters=(Parameter("momentum", 0.99, 0, 1, open_high=True),),
+    parameters=(Parameter("momentum", "momentum", 0.99, 0, 1, open_high=True),),
     apply=apply,
     label=lambda values: "" if values[0] == 0.99 else f"momentum {values[0]:g}",
     at_input=True,

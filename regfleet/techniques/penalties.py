@@ -32,7 +32,7 @@ L1 = Definition(
     title="L1",
     summary="adds strength x the sum of absolute kernel weights to the loss; drives weights to exactly zero",
     source="Tibshirani 1996, Regression shrinkage and selection via the lasso",
-    parameters=(Parameter("strength", 0.01, 0, float("inf"), open_low=True, open_high=True),),
+    parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True),),
     apply=_apply_l1,
     label=lambda values: f"λ = {values[0]:g}",
 )
@@ -41,7 +41,7 @@ L2 = Definition(
     title="L2",
     summary="adds strength x the sum of squared kernel weights to the loss; keeps weights small",
     source="Krogh & Hertz 1991, A simple weight decay can improve generalization",
-    parameters=(Parameter("strength", 0.01, 0, float("inf"), open_low=True, open_high=True),),
+    parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True),),
     apply=_apply_l2,
     label=lambda values: f"λ = {values[0]:g}",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from regfleet import analysis
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
 from regfleet.settings import Training
-from regfleet.settings.values import Technique, Variant
+from regfleet.settings.values import Family, Variant
 
 CONTROL, CONTROL_32 = "none", "none[batch_size=32]"
 HOSTILE = (
@@ -29,13 +30,11 @@ HOSTILE = (
 Entry = tuple[Variant, float]
 
 
-def variant(name: str, label: str, control: str | None = CONTROL, *, family: str | None = None) -> Variant:
-    """A variant; the numbers in the brackets of its name are its technique's values."""
-    inside = name.partition("(")[2].partition(")")[0]
-    values = tuple(float(part) for part in inside.split(",")) if family else ()
+def variant(name: str, label: str, control: str | None = CONTROL, *, family: Family | None = None) -> Variant:
+    """A variant; of a sweep the number in the brackets of its name is its value."""
+    value = float(name.partition("(")[2].partition(")")[0]) if family else math.nan
     size = 32 if "32" in name else 128
-    techniques = (Technique("l2", values, "all"),) if control else ()
-    return Variant(name, label, techniques, Training(epochs=350, batch_size=size), control, family)
+    return Variant(name, label, (), Training(epochs=350, batch_size=size), control, family, value)
 
 
 def article() -> tuple[Entry, ...]:
@@ -56,7 +55,9 @@ def article() -> tuple[Entry, ...]:
 
 def many(number: int) -> tuple[Entry, ...]:
     """``number`` variants besides the control, six of them a sweep."""
-    family = "l2(1e-05|0.0001|0.001|0.01|0.1|1)@all"
+    family = Family(
+        "l2(1e-05|0.0001|0.001|0.01|0.1|1)@all", "L2, all layers (λ 1e-05 … 1)", "L2, all layers, tuned (λ 1e-05 … 1)"
+    )
     sweep = tuple(
         (variant(f"l2({10.0**power:g})@all", f"L2, all layers (λ = {10.0**power:g})", family=family), effect)
         for power, effect in zip(range(-5, 1), (0.0, 0.004, 0.01, 0.02, 0.004, -0.2), strict=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from regfleet.analysis.summary import DatasetSummary, Summary
-from regfleet.report.figures.curves import curves
+from regfleet.report.figures.cards import curves
 from regfleet.report.figures.forest import across, forest
 from regfleet.report.figures.gap import gap
 from regfleet.report.figures.ranks import ranks

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 
 from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSummary, Summary, Word
 from regfleet.numbers import Scale
-from regfleet.report.figures.rows import rows
-from regfleet.report.figures.style import NARROW, WIDE, Plate, styled, thin
-from regfleet.report.shown import controls, shown
+from regfleet.report.figures.style import NARROW, WIDE, Plate, rows, styled, thin
 from regfleet.report.tokens import LIGHT
-from regfleet.report.words import VERDICTS
+from regfleet.report.verdicts import VERDICTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,15 +31,14 @@ class Line:
 
 def forest(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
     """The forest plot of a data set, for a wide page and for a phone; nothing where nothing could be compared."""
-    labels = {row.name: row.label for row in dataset.variants}
-    usual = next(iter(controls(dataset)), None)
+    labels, usual = dataset.labels, next(iter(dataset.controls), None)
     lines = [
         Line(
             row.label,
             "" if row.control == usual else f"against {labels.get(row.control or '', '')}",
             row.comparison,
         )
-        for row in shown(dataset)
+        for row in dataset.shown
         if row.comparison and row.comparison.seeds
     ]
     yield from _both(lines, Scale(summary.metric), "forest")
@@ -77,12 +74,12 @@ def draw(lines: Sequence[Line], unit: Scale, width: int, name: str) -> Plate:
         plot.words(index, line.label, text, LIGHT[verdict] if verdict in LIGHT else LIGHT["muted"], line.against)
     what = f"test {unit.metric.title} minus control, percentage points" if unit.unit else f"test {unit.metric.title}"
     plot.describe_axis(f"← worse  ·  {what if plot.wide else unit.points or unit.metric.title}  ·  better →")
-    told = (
+    spoken = (
         f"{line.label}: {text}, {VERDICTS[line.comparison.verdict].word.lower()}"
         for line, text in zip(lines, numbers, strict=True)
     )
     title = f"Difference in test {unit.metric.title} from the control, per variant"
-    return Plate(f"{name}-{width}", title, "; ".join(told), plot.figure)
+    return Plate(f"{name}-{width}", title, "; ".join(spoken), plot.figure)
 
 
 def _limits(lines: Sequence[Line], factor: float) -> tuple[float, float]:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.numbers import Scale, gap_scale
-from regfleet.report.figures.rows import rows
-from regfleet.report.figures.style import NARROW, WIDE, Plate, styled
-from regfleet.report.shown import curve, shown
+from regfleet.report.figures.style import NARROW, WIDE, Plate, rows, styled
 from regfleet.report.tokens import LIGHT
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ def gap(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
     """The dumbbells, once for a wide page and once for a phone; nothing without a gap to show."""
     unit = gap_scale(dataset.task)
     with_test = summary.metric.name == unit.metric.name
-    ends = [(row, *_ends(row, unit, with_test=with_test)) for row in shown(dataset) if row.finished]
+    ends = [(row, *_ends(row, unit, with_test=with_test)) for row in dataset.shown if row.finished]
     ends = [end for end in ends if all(math.isfinite(value) for value in (end[0].gap.mean, end[1]))]
     ends.sort(key=lambda end: end[0].gap.mean)
     for width in (WIDE, NARROW) if ends else ():
@@ -35,9 +33,9 @@ def _ends(row: VariantSummary, unit: Scale, *, with_test: bool) -> tuple[float, 
     if with_test:
         train = row.train_score
     elif unit.metric.name == "accuracy":
-        train = _last(curve(row, "train_accuracy"))
+        train = _last(row.curve("train_accuracy"))
     else:  # R² of the training rows, whose standardised target has a variance of 1
-        train = 1 - _last(curve(row, "train_mse"))
+        train = 1 - _last(row.curve("train_mse"))
     return train, train - row.gap.mean
 
 
@@ -58,13 +56,13 @@ def draw(ends: Sequence[Ends], unit: Scale, width: int, *, with_test: bool) -> P
             plot.axes.plot(test, [y - reach, y + reach], color=LIGHT["fg"], linewidth=2, zorder=4)
         plot.words(index, row.label, unit.change(row.gap.mean), LIGHT["muted"])
     plot.describe_axis(f"{unit.metric.title}{', %' if unit.unit else ''}")
-    told = (
+    spoken = (
         f"{row.label}: training {unit.score(train)}, validation {unit.score(validation)}, "
         f"gap {unit.score(row.gap.mean)} {unit.points}".rstrip()
         for row, train, validation in ends
     )
     title = f"Training and validation {unit.metric.title} per variant, sorted by the gap between them"
-    return Plate(f"gap-{width}", title, "; ".join(told), plot.figure)
+    return Plate(f"gap-{width}", title, "; ".join(spoken), plot.figure)
 
 
 def _dumbbell(axes: Axes, y: float, train: float, validation: float) -> None:

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from regfleet.analysis.summary import RankTest, Summary
 from regfleet.numbers import number
-from regfleet.report.figures.rows import rows
-from regfleet.report.figures.style import NARROW, WIDE, Plate, styled
-from regfleet.report.shown import shown
+from regfleet.report.figures.style import NARROW, WIDE, Plate, rows, styled
 from regfleet.report.tokens import LIGHT
 
 Place = tuple[float, str]
@@ -18,7 +16,7 @@ def ranks(summary: Summary) -> Iterator[Plate]:
     """The rank diagram; nothing below ten data sets or where Friedman's test finds no difference."""
     test = summary.across.ranks if summary.across else None
     if test and test.diagram:
-        labels = {row.name: row.label for dataset in summary.datasets for row in shown(dataset)}
+        labels = {name: label for dataset in summary.datasets for name, label in dataset.labels.items()}
         places = sorted(zip(test.mean_ranks, (labels.get(name, name) for name in test.variants), strict=True))
         for width in (WIDE, NARROW):
             yield draw(test, places, width)
@@ -38,6 +36,6 @@ def draw(test: RankTest, places: Sequence[Place], width: int) -> Plate:
         axes.plot([rank], [y], "o", color=LIGHT["validation"], markeredgecolor=LIGHT["bg"], markersize=8, zorder=3)
         plot.words(index, label, number(rank), LIGHT["muted"])
     plot.describe_axis(f"mean rank over {test.datasets} data sets, 1 is best")
-    told = "; ".join(f"{label}: {number(rank, 2)}" for rank, label in places)
-    told += f". Ranks closer than {number(test.critical_difference, 2)} cannot be told apart."
-    return Plate(f"ranks-{width}", "Mean ranks over data sets", told, plot.figure)
+    spoken = "; ".join(f"{label}: {number(rank, 2)}" for rank, label in places)
+    spoken += f". Ranks closer than {number(test.critical_difference, 2)} cannot be told apart."
+    return Plate(f"ranks-{width}", "Mean ranks over data sets", spoken, plot.figure)

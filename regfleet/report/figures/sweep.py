@@ -59,7 +59,7 @@ def draw(
         axes.axhline(level, color=LIGHT["ghost"], linewidth=1.2, zorder=1)
         write(axes, 1, level, "control", colour=LIGHT["muted"], shift=5)
     axes.set_xlabel(
-        elide(family.tuned.label.replace(", tuned", ""), 60 if width == WIDE else 34),
+        elide(family.title, 60 if width == WIDE else 34),
         fontsize=SMALL,
         color=LIGHT["muted"],
         labelpad=6,
@@ -67,7 +67,7 @@ def draw(
     axes.yaxis.set_major_formatter(lambda value, _: f"{short(value, 4)}{unit.unit}")
     return Plate(
         name,
-        f"Test {unit.metric.title} along the sweep {family.tuned.label.replace(', tuned', '')}",
+        f"Test {unit.metric.title} along the sweep {family.title}",
         "; ".join(
             f"{value:g}: {unit.full(row.score.mean)} over {count(row.finished, 'seed')}" for value, row in points
         ),

@@ -140,7 +140,7 @@ def test_downloads_open(opened, report, nine):
     with opened(report()) as page:
         for name, text in (
             ("leaderboard.csv", exports.leaderboard_csv(nine.summary)),
-            ("trials.csv", exports.trials_csv(nine.trials)),
+            ("trials.csv", "".join(exports.trials_blocks(nine.trials))),
         ):
             with page.expect_download() as caught:
                 page.get_by_role("link", name=name).press("Enter")

@@ -1,6 +1,6 @@
 """A sweep whose parameter is picked on validation, seed by seed."""
 
-import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,21 +8,14 @@ import pytest
 from support.studies import CORRECT, TRAINING, asked, make_trials
 
 from regfleet.analysis import summarize
-from regfleet.analysis.families import swept_values
-from regfleet.settings.values import Technique, Variant
+from regfleet.settings.values import Family, Variant
 
-SWEEP = "l2(0.001|0.1)"
+SWEEP = Family("l2(0.001|0.1)", "L2 (λ 0.001 … 0.1)", "L2, tuned (λ 0.001 … 0.1)")
 SEEDS = 10
-
-
-def swept(*values, place="all"):
-    """Members of the sweep, one for each value."""
-    return tuple(
-        Variant(f"l2({v:g})", f"L2 {v:g}", (Technique("l2", (v,), place),), TRAINING, "none", SWEEP) for v in values
-    )
-
-
-VARIANTS = (Variant("none", "None", (), TRAINING), *swept(0.001, 0.1))
+VARIANTS = (
+    Variant("none", "None", (), TRAINING),
+    *(Variant(f"l2({value:g})", f"L2 {value:g}", (), TRAINING, "none", SWEEP, value) for value in (0.001, 0.1)),
+)
 
 
 @pytest.fixture
@@ -92,13 +85,9 @@ def test_a_lower_validation_loss_is_picked():
     assert summarize(trials, pd.DataFrame(), VARIANTS, settings).datasets[0].families[0].picks == (0, 12)
 
 
-def test_the_swept_value_is_known_where_one_parameter_varies():
-    """A sweep over λ has its λs; a grid of two parameters has no single axis."""
-    assert swept_values(swept(0.001, 0.1)) == (0.001, 0.1)
-    grid = [
-        Variant(f"{a}{b}", "", (Technique("l2", (a,), "all"), Technique("dropout", (b,), "all")), TRAINING, "none", "x")
-        for a, b in ((0.1, 0.2), (0.1, 0.3), (0.2, 0.2))
-    ]
-    assert all(math.isnan(value) for value in swept_values(grid))
-    per_layer = [Variant(str(v), "", (Technique("dropout", (v, v), "all"),), TRAINING, "n", "x") for v in (0.2, 0.5)]
-    assert swept_values(per_layer) == (0.2, 0.5)
+def test_a_sweep_keeps_what_it_was_resolved_to(trials):
+    """Members, values and titles are those of the family, for figure and leaderboard."""
+    found = family(trials)
+    members = ("l2(0.001)", "l2(0.1)")
+    assert found == replace(found, family=SWEEP.name, title=SWEEP.title, members=members, values=(0.001, 0.1))
+    assert (found.tuned.name, found.tuned.label, found.tuned.family) == (SWEEP.name, SWEEP.label, SWEEP.name)

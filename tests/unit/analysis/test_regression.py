@@ -9,13 +9,12 @@ from scipy import stats
 from support.studies import TRAINING, asked, make_variants
 
 from regfleet.analysis import summarize
-from regfleet.analysis.families import tuned_label
 from regfleet.analysis.runs import ignorant_score
 from regfleet.concluding.score_table import read_scores
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, default_metric, metrics_of, resolve_metric
 from regfleet.settings import Analysis
-from regfleet.settings.values import Technique, Variant
+from regfleet.settings.values import Family, Variant
 
 R2 = {
     "baseline": (0.41, 0.44, 0.38, 0.47, 0.43, 0.40, 0.45, 0.42),
@@ -104,7 +103,7 @@ def test_equal_validation_scores_are_decided_by_validation_mse():
     trials = make_trials({"none": R2["l2"], "a": R2["l2"], "b": R2["baseline"]})
     trials["last_val_r2"] = 0.5
     trials["last_val_mse"] = np.where(trials["variant"] == "b", 1.0, 2.0)
-    members = [Variant(name, name, (), TRAINING, "none", "l2(1|2)") for name in "ab"]
+    members = [Variant(name, name, (), TRAINING, "none", Family("l2(1|2)", "L2", "L2, tuned")) for name in "ab"]
     variants = [*make_variants(["none"]), *members]
     (dataset,) = summarize(trials, pd.DataFrame(), variants, asked(metric="r2")).datasets
     assert dataset.families[0].picks == (0, 8)
@@ -171,25 +170,3 @@ def test_scores_of_other_tools_may_be_r2():
     assert dataset.variants[0].gap.mean == pytest.approx(0.4)
     with pytest.raises(InputError, match=r"r2 must be 1 or less. Got 1.5 in row 3"):
         read_scores(frame.assign(r2=frame["r2"].where(frame.index != 2, 1.5)), Analysis(), metric="r2")
-
-
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        (("L2, all layers (λ = 1e-05)", "L2, all layers (λ = 0.1)"), "L2, all layers, tuned (λ 1e-05 … 0.1)"),
-        (("L2, first layer (λ = 1e-05), batch 32", "L2, first layer (λ = 0.1), batch 32"),
-         "L2, first layer, batch 32, tuned (λ 1e-05 … 0.1)"),
-        (("Dropout, first layer (rate 1e-05) + L1, all layers (λ = 1)",
-          "Dropout, first layer (rate 0.1) + L1, all layers (λ = 1)"),
-         "Dropout, first layer + L1, all layers (λ = 1), tuned (rate 1e-05 … 0.1)"),
-        (("Dropout, layers 1–2 (rate 0.3/1e-05)", "Dropout, layers 1–2 (rate 0.3/0.1)"), "l2(1e-05|0.1)@all, tuned"),
-        (("weak", "strong"), "l2(1e-05|0.1)@all, tuned"),
-    ],
-)  # fmt: skip
-def test_a_tuned_sweep_is_called_by_its_range(labels, expected):
-    """The members' own label with the range of the number that varies; the family's text where labels hide it."""
-    members = [
-        Variant(label, label, (Technique("l2", (value,), "all"),), TRAINING, "none", "l2")
-        for label, value in zip(labels, (1e-5, 0.1), strict=True)
-    ]
-    assert tuned_label("l2(1e-05|0.1)@all", members) == expected

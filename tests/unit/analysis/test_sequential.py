@@ -11,6 +11,7 @@ from support.studies import asked, make_trials, make_variants
 from regfleet.analysis import planned_looks, summarize, take_look
 from regfleet.analysis.intervals import estimate, excludes_zero, interval
 from regfleet.analysis.question import spent
+from regfleet.settings.values import Family
 
 LOOKS = (10, 20, 30)
 
@@ -65,7 +66,7 @@ def test_an_undecided_sweep_keeps_all_of_its_members_running():
     correct = {"none": none, "strong": none - 12 + rng.integers(-1, 2, 10), "weak": none + rng.integers(1, 5, 10)}
     trials, variants = make_trials(correct), make_variants(list(correct))
     trials["last_val_accuracy"] = np.where(trials["variant"] == "weak", 0.9, 0.5)
-    swept = [replace(one, family="sweep") if one.control else one for one in variants]
+    swept = [replace(one, family=Family("sweep", "Sweep", "Sweep, tuned")) if one.control else one for one in variants]
     question = asked(look=1, looks=3)
     found = take_look(summarize(trials, pd.DataFrame(), swept, question).datasets[0], question, LOOKS)
     assert found.settled == ("strong",)

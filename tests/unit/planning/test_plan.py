@@ -1,6 +1,7 @@
 """Plans: variants with their controls, trial keys, chunks."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from regfleet.planning.resolved import resolve
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
 from regfleet.settings import read_study
-from regfleet.settings.values import ModelSpec
+from regfleet.settings.values import Family, ModelSpec
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "fingerprint")}
 SPLIT = SPLITS["60/20/20"]
@@ -36,11 +37,50 @@ def test_the_article_has_nine_variants_and_a_second_control():
     ]
 
 
+def swept(text, **training):
+    """(name, family, value) of the variants of a study of the one sweep ``text``, its controls left out."""
+    variants = resolve_variants(read_study({"variant": [{"technique": text, **training}]}))
+    return [(one.name, one.family, one.value) for one in variants if one.control is not None]
+
+
 def test_a_sweep_becomes_a_family_of_variants():
-    """Each value of a sweep is a variant of its own that names its family."""
-    study = read_study({"variant": [{"technique": "l2(1e-4|1e-3)"}]})
-    family = [(v.name, v.family) for v in resolve_variants(study)]
-    assert family == [("none", None), ("l2(0.0001)@all", "l2(1e-4|1e-3)"), ("l2(0.001)@all", "l2(1e-4|1e-3)")]
+    """Each value of a sweep is a variant of its own that knows its family and its value there."""
+    family = Family("l2(1e-4|1e-3)", "L2, all layers (λ 0.0001 … 0.001)", "L2, all layers, tuned (λ 0.0001 … 0.001)")
+    assert swept("l2(1e-4|1e-3)") == [("l2(0.0001)@all", family, 0.0001), ("l2(0.001)@all", family, 0.001)]
+
+
+@pytest.mark.parametrize(
+    ("text", "training", "title"),
+    [
+        ("l2(1e-5|0.1)@first", {"batch_size": 32}, "L2, first layer, batch 32 (λ 1e-05 … 0.1)"),
+        ("dropout(0.2|0.1)@first+l1(1)@all", {}, "Dropout, first layer + L1, all layers (λ = 1) (rate 0.1 … 0.2)"),
+        ("l1(0.1)@all+l2(0.1|0.2)", {}, "L1, all layers (λ = 0.1) + L2, all layers (λ 0.1 … 0.2)"),
+        ("batchnorm(0.9|0.99)@2", {}, "Batch norm, layer 2 (momentum 0.9 … 0.99)"),
+        ("dropout(0.3,0.1|0.3)@1,2", {}, None),
+        ("l2(1|2)+l1(1|2)", {}, None),
+    ],
+)
+def test_a_sweep_is_called_by_what_its_variants_share_and_the_range_of_what_varies(text, training, title):
+    """The titles come from the techniques' declarations; where no single number varies, the sweep's text stands in."""
+    (family,) = {family for _, family, _ in swept(text, **training)}
+    assert (family.name, family.title) == (text, title or text)
+    common, bracket, reach = (title or text).rpartition(" (")
+    assert family.label == (f"{common}, tuned{bracket}{reach}" if title else f"{text}, tuned")
+
+
+def test_the_swept_value_is_known_where_one_number_varies():
+    """A grid of two has no single axis, and a single value is no sweep."""
+    assert [value for *_, value in swept("dropout(0.3,0.1|0.4)@1,2")] == [0.1, 0.4]
+    assert all(math.isnan(value) for *_, value in swept("l2(1|2)+l1(1|2)"))
+    assert [family for _, family, _ in swept("l2(1)")] == [None]
+
+
+def test_a_variant_that_was_there_before_is_not_the_sweeps():
+    """The first entry decides what a variant is called and where it belongs."""
+    study = read_study({"variant": [{"technique": "l2(1)", "label": "mine"}, {"technique": "l2(1|2|3)"}]})
+    families = {one.name: one.family and one.family.title for one in resolve_variants(study)}
+    title = "L2, all layers (λ 2 … 3)"
+    assert families == {"none": None, "l2(1)@all": None, "l2(2)@all": title, "l2(3)@all": title}
 
 
 def test_a_technique_that_does_not_fit_the_model_names_its_flag():

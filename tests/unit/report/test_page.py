@@ -13,7 +13,7 @@ from jinja2 import UndefinedError
 from regfleet.analysis.summary import Interval
 from regfleet.errors import InputError
 from regfleet.report import render
-from regfleet.report.words import gap_sentence
+from regfleet.report.verdicts import gap_sentence
 
 
 @pytest.fixture(scope="module")

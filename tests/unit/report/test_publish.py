@@ -92,8 +92,17 @@ def test_directories_of_one_name_do_not_collide(results, tmp_path):
     assert (tmp_path / "site/iris-2/report.html").read_bytes() == (results / "wine/report.html").read_bytes()
 
 
+OTHERS = '{"title": "", "model": "", "finished": "", "datasets": [{"leaderboard": [{"verdict": "▲ Better"}]}]}'
+"""What a report said of itself when symbol and word were one text."""
+
+
 @pytest.mark.parametrize(
-    "content", [None, "<html>not ours</html>", '<script type="application/json" id="entry">{]</script>']
+    "content",
+    [
+        None,
+        "<html>not ours</html>",
+        *(f'<script type="application/json" id="entry">{text}</script>' for text in ("{]", OTHERS)),
+    ],
 )
 def test_what_is_no_report_is_refused(content, tmp_path):
     """A folder without a report, or with somebody else's, is named."""
@@ -103,6 +112,17 @@ def test_what_is_no_report_is_refused(content, tmp_path):
     with pytest.raises(ResultsError, match=r"x.*expected a re(port|sults directory)"):
         publish([tmp_path / "x"], tmp_path / "site")
     assert not (tmp_path / "site").exists()
+
+
+def test_verdicts_can_be_chosen_whole(make_study, tmp_path):
+    """A verdict of three words is one choice, and stands in the table behind its symbol."""
+    study = make_study(epochs=5, lost={"l2(0.01)@all": None}, missing=10)
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r/report.html").write_text(render(study), encoding="utf-8")
+    index = publish([tmp_path / "r"], tmp_path / "site").index.read_text(encoding="utf-8")
+    assert "<option>No trial yet</option>" in index
+    assert "<option>Control</option>" not in index
+    assert re.search(r"<td>(●|▲) (Undecided|Better)</td>", index)
 
 
 def test_a_torn_manifest_is_an_error(results, tmp_path):

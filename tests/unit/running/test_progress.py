@@ -24,7 +24,7 @@ def test_a_pipe_gets_one_line_of_progress():
     """It says how many trials are done and which variant leads, and bears no mark."""
     assert lines_of_a_study() == [
         "starting workers for 2 trials",
-        "2/2 trials; best mean so far 50.0%, No regularization",
+        "2/2 trials; best mean so far 50.0\u202f%, No regularization",
     ]
 
 
@@ -39,7 +39,7 @@ def test_lines_of_a_followed_job_say_what_they_are(followed):
     """Progress has its mark, every line of the leaderboard below it has another, and nothing else has one."""
     start, progress, *leaderboard = followed
     assert start == "starting workers for 2 trials"
-    assert progress == f"{PROGRESS_MARK}2/2 trials; best mean so far 50.0%, No regularization"
+    assert progress == f"{PROGRESS_MARK}2/2 trials; best mean so far 50.0\u202f%, No regularization"
     assert all(line.startswith(LEADERBOARD_MARK) for line in leaderboard)
     assert [line.removeprefix(LEADERBOARD_MARK).split()[0] for line in leaderboard] == ["Variant", "No", "L2"]
 
@@ -51,6 +51,6 @@ def test_the_follower_in_a_pipe_shows_progress_without_marks(followed, capsys):
             show(line)
     assert capsys.readouterr().out.splitlines() == [
         "starting workers for 2 trials",
-        "2/2 trials; best mean so far 50.0%, No regularization",
+        "2/2 trials; best mean so far 50.0\u202f%, No regularization",
         "3/4 trials were enough",
     ]

@@ -12,7 +12,6 @@ from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, number, short
 from regfleet.report.figures.style import BAND, GHOST, LINE, Plate, canvas, grid, spread_apart, styled, thin, write
-from regfleet.report.shown import curve
 from regfleet.report.tokens import LIGHT
 from regfleet.settings.values import Task
 
@@ -45,14 +44,13 @@ class Frame:
 
 def curves(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
     """A card per variant and metric; none for a variant without a finished trial."""
-    by_name = {row.name: row for row in dataset.variants}
     points = resolution(summary)
     for metric in METRICS[dataset.task]:
         frame = _frame(dataset.variants, metric, points)
         for place, row in enumerate(dataset.variants):
-            if curve(row, f"val_{metric}"):
-                control = by_name.get(row.control or "")
-                yield card(card_name(place, metric), row, curve(control, f"val_{metric}") if control else None, frame)
+            if row.curve(f"val_{metric}"):
+                control = dataset.variant(row.control)
+                yield card(card_name(place, metric), row, control.curve(f"val_{metric}") if control else None, frame)
 
 
 def resolution(summary: Summary) -> int:
@@ -67,11 +65,11 @@ def card_name(place: int, metric: str) -> str:
 
 def training_mode_differs(row: VariantSummary) -> bool:
     """Whether Keras' own training accuracy leaves the inference-mode one after the first tenth of the epochs."""
-    own, inference = curve(row, "accuracy"), curve(row, "train_accuracy")
-    if own is None or inference is None:
+    training, inference = row.curve("accuracy"), row.curve("train_accuracy")
+    if training is None or inference is None:
         return False
-    start = len(own.mean) // 10
-    pairs = zip(own.mean[start:], inference.mean[start:], strict=False)
+    start = len(training.mean) // 10
+    pairs = zip(training.mean[start:], inference.mean[start:], strict=False)
     return any(abs(a - b) > TRAINING_MODE_DIFFERS for a, b in pairs)
 
 
@@ -79,7 +77,7 @@ def _frame(rows: Sequence[VariantSummary], metric: str, points: int) -> Frame:
     """Limits from what comes after the first tenth of the epochs; the steep start may leave them."""
     lows, highs, epochs = [], [], 1
     for row in rows:
-        for one in (curve(row, f"train_{metric}"), curve(row, f"val_{metric}")):
+        for one in (row.curve(f"train_{metric}"), row.curve(f"val_{metric}")):
             settled = [value for value in one.mean[len(one.mean) // 10 :] if math.isfinite(value)] if one else []
             if one and settled:
                 epochs = max(epochs, one.epochs[-1])
@@ -112,15 +110,15 @@ def card(name: str, row: VariantSummary, ghost: Curve | None, frame: Frame) -> P
     if ghost:
         _line(axes, ghost, frame, LIGHT["ghost"], "-", GHOST)
         ends.append((ghost.mean[-1], "control", LIGHT["muted"]))
-    own = curve(row, frame.metric) if frame.metric == "accuracy" and training_mode_differs(row) else None
-    if own:
-        _line(axes, own, frame, LIGHT["train"], (0, (1, 1.6)), 1.2)
-        ends.append((own.mean[-1], "train mode", LIGHT["train"]))
+    moving = row.curve(frame.metric) if frame.metric == "accuracy" and training_mode_differs(row) else None
+    if moving:
+        _line(axes, moving, frame, LIGHT["train"], (0, (1, 1.6)), 1.2)
+        ends.append((moving.mean[-1], "train mode", LIGHT["train"]))
     for column, word, colour, dash in (
         (f"train_{frame.metric}", "train", LIGHT["train"], (0, (4, 1.8))),
         (f"val_{frame.metric}", "validation", LIGHT["validation"], "-"),
     ):
-        one = curve(row, column)
+        one = row.curve(column)
         if one:
             _band(axes, one, frame, colour)
             _line(axes, one, frame, colour, dash, LINE)

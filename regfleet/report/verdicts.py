@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from regfleet.analysis.summary import DatasetSummary, VariantSummary
 from regfleet.numbers import gap_scale
-from regfleet.report.shown import controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,7 @@ def gap_sentence(dataset: DatasetSummary, best: VariantSummary | None) -> str:
     """What the gap says: whether the best variant's control memorizes, and what the variant makes of it."""
     if best is None:
         return ""
-    name = best.control or next(iter(controls(dataset)), "")
-    control = next((row for row in dataset.variants if row.name == name), best)
+    control = dataset.variant(best.control or next(iter(dataset.controls), None)) or best
     gap = control.gap
     if not math.isfinite(gap.low):
         return ""
@@ -63,9 +61,9 @@ def gap_sentence(dataset: DatasetSummary, best: VariantSummary | None) -> str:
     end = f"its training {unit.metric.title} ends {unit.amount(gap.mean)} {side} validation {unit.metric.title}"
     if gap.low <= 0:
         return f"{control.label} shows no clear sign of memorizing: {end}, which may be chance."
-    told = f"{control.label} memorizes: {end}."
+    memorizes = f"{control.label} memorizes: {end}."
     change = best.gap_change
     if best is control or change is None or not math.isfinite(change.low):
-        return told
+        return memorizes
     verb = "cuts that gap to" if change.high < 0 else "widens that gap to" if change.low > 0 else "leaves that gap at"
-    return f"{told} {best.label} {verb} {unit.score(best.gap.mean)}."
+    return f"{memorizes} {best.label} {verb} {unit.score(best.gap.mean)}."
