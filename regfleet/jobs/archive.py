@@ -67,14 +67,14 @@ class Carried:
         if not self._checksum:
             return None
         try:
-            found = base64.b64decode("".join(self._parts))
+            archive = base64.b64decode("".join(self._parts))
         except ValueError:
-            found = b""
-        if hashlib.sha256(found).hexdigest() != self._checksum:
+            archive = b""
+        if hashlib.sha256(archive).hexdigest() != self._checksum:
             raise ResultsError(
                 "the results came back damaged (their checksum differs): fetch them again with `regfleet jobs ID`"
             )
-        return found
+        return archive
 
 
 def unpack(archive: bytes, out: Path) -> int:

@@ -44,12 +44,12 @@ class Answer:
     def notes(self) -> list[str]:
         """What the user should know about this cluster before trusting it with a study."""
         here = metadata.version("ray")
-        said = []
+        notes = []
         if self.token is None:
-            said.append("this cluster asks for no token: whoever reaches it can run code on it (docs/clusters.md)")
+            notes.append("this cluster asks for no token: whoever reaches it can run code on it (docs/clusters.md)")
         if self.ray != here:
-            said.append(f"the cluster runs Ray {self.ray}, this machine {here}; the job runs with the cluster's")
-        return said
+            notes.append(f"the cluster runs Ray {self.ray}, this machine {here}; the job runs with the cluster's")
+        return notes
 
 
 def ask(address: str) -> Answer:
@@ -200,10 +200,10 @@ def follow(client: JobSubmissionClient, name: str, show: Callable[[str], None]) 
 
 def exit_code(client: JobSubmissionClient, name: str) -> tuple[int, str]:
     """What a job ended with: its exit code (3 when it has none, as it was stopped or lost), and why in a line."""
-    found = details(client, name)
-    if found.driver_exit_code is not None and found.driver_exit_code >= 0 and found.status != "STOPPED":
-        return found.driver_exit_code, ""
-    return 3, f"{name} {found.status.lower()}: {_first_line(found.message or 'no reason is known')}"
+    job = details(client, name)
+    if job.driver_exit_code is not None and job.driver_exit_code >= 0 and job.status != "STOPPED":
+        return job.driver_exit_code, ""
+    return 3, f"{name} {job.status.lower()}: {_first_line(job.message or 'no reason is known')}"
 
 
 def details(client: JobSubmissionClient, name: str) -> JobDetails:
@@ -221,8 +221,8 @@ def details(client: JobSubmissionClient, name: str) -> JobDetails:
 def every(client: JobSubmissionClient) -> list[dict[str, Any]]:
     """The submitted jobs of a cluster, newest first: id, status, seconds since the epoch, command."""
     with _reached():
-        found = [job for job in client.list_jobs() if job.submission_id]
-    found.sort(key=lambda job: (-(job.start_time or 0), job.submission_id))
+        jobs = [job for job in client.list_jobs() if job.submission_id]
+    jobs.sort(key=lambda job: (-(job.start_time or 0), job.submission_id))
     return [
         {
             "id": job.submission_id,
@@ -231,7 +231,7 @@ def every(client: JobSubmissionClient) -> list[dict[str, Any]]:
             "ended": (job.end_time or 0) / 1000 or None,
             "command": (job.metadata or {}).get("regfleet", job.entrypoint),
         }
-        for job in found
+        for job in jobs
     ]
 
 

@@ -98,8 +98,7 @@ def _check_output(model: keras.Model, source: str, input_shape: tuple[int, ...],
         # Ones are fit for an Embedding too, and unlike zeros they show a sigmoid for what it is.
         given = np.asarray(model(np.ones((2, *input_shape), "float32"), training=False))
     except Exception as problem:
-        said = raised(problem)
-        raise InputError(f"{expected}; got {said}") from problem
+        raise InputError(f"{expected}; got {raised(problem)}") from problem
     if given.shape != (2, outputs):
         raise InputError(f"{expected}; got the shape {given.shape[1:]}")
     if kind == "softmax" and not (given.min() >= 0 and np.allclose(given.sum(axis=1), 1, atol=1e-3)):

@@ -121,7 +121,7 @@ def named_parts(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, ker
 def _output_layers(model: keras.Model, prefix: str) -> tuple[set[str], bool]:
     """The layers that make the output, and whether a way from the output to the input meets none of them."""
     graph = Graph(functional(model))
-    found: set[str] = set()
+    last: set[str] = set()
     through = False
     waiting, seen = list(graph.outputs), set(graph.outputs)
     while waiting:
@@ -132,11 +132,11 @@ def _output_layers(model: keras.Model, prefix: str) -> tuple[set[str], bool]:
             continue
         if is_model(layer):
             inside, open_way = _output_layers(layer, f"{prefix}{layer.name}/")
-            found |= inside
+            last |= inside
         else:
             open_way = not has_kernel(layer.get_config())
-            found |= set() if open_way else {prefix + layer.name}
+            last |= set() if open_way else {prefix + layer.name}
         if open_way:
             waiting += [source for source in graph.sources[call] if source not in seen]
             seen.update(graph.sources[call])
-    return found, through
+    return last, through

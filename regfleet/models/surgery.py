@@ -115,9 +115,9 @@ class _Surgery:
                     config = penalized(config, penalty.make())
             copy = type(layer).from_config(config)
         except Exception as problem:
-            said = raised(problem, 200)
             raise InputError(
-                f"--model: expected layers that get_config and from_config can copy; got {path}, which raises {said}"
+                f"--model: expected layers that get_config and from_config can copy; got {path}, which raises "
+                f"{raised(problem, 200)}"
             ) from problem
         if self.keep and hasattr(layer, "weights"):
             keep_weights(layer, copy)

@@ -141,13 +141,13 @@ def _metrics(fit: Fit, sets: Sets) -> Mapping[str, float]:
     metrics: dict[str, float] = {}
     for when, by_rows in fit.predictions.items():
         for name, predicted in by_rows.items():
-            found = _scores(predicted, rows[name], sets)
-            correct = found.pop("correct", None)
+            scores = _scores(predicted, rows[name], sets)
+            correct = scores.pop("correct", None)
             if name == "test" and correct is not None:
                 metrics[f"{when}_test_correct"] = correct
-            metrics |= {f"{when}_{name}_{metric}": value for metric, value in found.items()}
+            metrics |= {f"{when}_{name}_{metric}": value for metric, value in scores.items()}
             # The loss has the standardised target's scale.
-            metrics[f"{when}_{name}_loss"] = found[error_of(sets.task)] / sets.target_scale**2 + fit.penalty[when]
+            metrics[f"{when}_{name}_loss"] = scores[error_of(sets.task)] / sets.target_scale**2 + fit.penalty[when]
     return metrics
 
 
