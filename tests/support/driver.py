@@ -8,11 +8,10 @@ import os
 import sys
 from functools import partial
 
-from support import work
-
 from regfleet import patience
 from regfleet.cli import main
 from regfleet.running import run as running
+from support import work
 
 if __name__ == "__main__":
     patience.SECONDS = patience.Patience(**json.loads(os.environ.get("REGFLEET_TEST_PATIENCE", "{}")))

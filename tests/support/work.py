@@ -139,7 +139,7 @@ def fill_up(chunk, dataset, **_):
 
 
 def train_in_turn(chunk, dataset, **_):
-    """Train; each trial of the third chunk waits, before its rows are cut, for the mark "1", those of later ones for "2"."""
+    """Train; before its rows are cut a trial of the third chunk waits for the mark "1", one of a later chunk for "2"."""
     number = next(number for number in count() if first_time(f"chunk {number}"))
     awaited = Path(os.environ["REGFLEET_TEST_MARKS"]) / str(min(number - 1, 2))
     true_cut = data.cut
