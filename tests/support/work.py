@@ -8,6 +8,7 @@ import time
 from itertools import count
 from pathlib import Path
 
+import pytest
 import ray
 
 from regfleet import data
@@ -28,6 +29,26 @@ class OddError(Exception):
 def outcomes(chunk, _dataset):
     """Finish every trial, and say in which process."""
     return tuple(Outcome(trial, "done", "test", host=str(os.getpid()), seconds=0.2) for trial in chunk.trials)
+
+
+class Load:
+    """What a model may hold: 50 MB. Counts how often it is packed."""
+
+    packed = 0
+
+    def __init__(self):
+        self.content = bytes(50_000_000)
+
+    def __getstate__(self):
+        """Count."""
+        Load.packed += 1
+        return self.__dict__
+
+
+def loaded(chunk, dataset, load):
+    """Finish every trial, where the load has come."""
+    assert len(load.content) == 50_000_000
+    return outcomes(chunk, dataset)
 
 
 def first_time(name):
@@ -139,7 +160,7 @@ def fill_up(chunk, dataset, **_):
 
 
 def train_in_turn(chunk, dataset, **_):
-    """Train; before its rows are cut a trial of the third chunk waits for the mark "1", one of a later chunk for "2"."""
+    """Train; before its rows are cut, a trial of the third chunk waits for mark "1", one of a later chunk for "2"."""
     number = next(number for number in count() if first_time(f"chunk {number}"))
     awaited = Path(os.environ["REGFLEET_TEST_MARKS"]) / str(min(number - 1, 2))
     true_cut = data.cut

@@ -26,8 +26,8 @@ def test_a_study_prints_its_verdict_and_writes_its_directory(study):
     assert not [word for word in CHATTER if word in done.stdout + done.stderr]
     files = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     assert files == {
-        "study.toml", "provenance.json", "regfleet.log", "report.html", "leaderboard.csv", "trials.csv", "trials",
-        "histories",
+        "study.toml", "provenance.json", "progress.json", "regfleet.log", "report.html", "leaderboard.csv",
+        "trials.csv", "trials", "histories",
     }  # fmt: skip
     results = regfleet.load(out)
     assert results.trials["status"].tolist() == ["done"] * 12
@@ -73,11 +73,6 @@ def test_a_killed_driver_resumes_to_the_same_bits(study, small, killed, command)
     mine, theirs = regfleet.load(killed / "out"), regfleet.load(study[0])
     pd.testing.assert_frame_equal(mine.trials.drop(columns=TIMES), theirs.trials.drop(columns=TIMES), check_exact=True)
     pd.testing.assert_frame_equal(mine.histories, theirs.histories, check_exact=True)
-
-
-def test_a_killed_driver_leaves_no_process(killed):
-    """What a driver killed -9 had started, and no other driver ended, goes by itself."""
-    wait_until(lambda: not processes_of(killed))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -127,3 +122,9 @@ def test_a_read_only_directory_is_refused(study, small, tmp_path, folder):
     (line,) = done.stderr.splitlines()
     assert f"--out: expected a directory that can be written; got {out} ({out / folder} is not writable)" in line
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+# The last test here, as Ray's agents live on for a minute after their driver was killed.
+def test_a_killed_driver_leaves_no_process(killed):
+    """What a driver killed -9 had started, and no other driver ended, goes by itself."""
+    wait_until(lambda: not processes_of(killed))
