@@ -12,8 +12,8 @@ PATIENCE = 300
 
 
 def environment(**more):
-    """This process' environment without what would point a child at another cluster, with this code, and ``more``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    """This process' environment without what leads to clusters and storage, with this code, and ``more``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AWS_"))}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | more
 
 

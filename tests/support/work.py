@@ -159,6 +159,13 @@ def fill_up(chunk, dataset, **_):
     return pretend(chunk, dataset)
 
 
+def stay_after_one(chunk, dataset, **_):
+    """Pretend one chunk, and stay with the second."""
+    while not first_time("chunk"):
+        time.sleep(3600)
+    return pretend(chunk, dataset)
+
+
 def train_in_turn(chunk, dataset, **_):
     """Train; before its rows are cut, a trial of the third chunk waits for mark "1", one of a later chunk for "2"."""
     number = next(number for number in count() if first_time(f"chunk {number}"))
