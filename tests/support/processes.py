@@ -4,29 +4,40 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE = 180
+PATIENCE = 300
 """Seconds that anything may take on a machine that is busy with something else."""
 
 
 def environment(**more):
-    """This process' environment, without what would point a child at another cluster, with this code, and ``more``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    """This process' environment without what leads to clusters and storage, with this code, and ``more``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AWS_"))}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | more
 
 
-def regfleet(*arguments, cwd, **options):
+def python(*arguments, cwd, **more):
+    """Run Python to its end, with ``more`` in its environment."""
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=environment(**more))
+
+
+def regfleet(*arguments, cwd, **more):
     """Run the command line to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "regfleet", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(),
-        **options,
-    )
+    return python("-m", "regfleet", *arguments, cwd=cwd, **more)
+
+
+@contextmanager
+def started(*arguments, cwd, **more):
+    """Start Python; it is killed if it has not ended by itself at the end."""
+    command = [sys.executable, *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=cwd, env=environment(**more), **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_until(condition, process=None):
@@ -34,7 +45,7 @@ def wait_until(condition, process=None):
     deadline = time.monotonic() + PATIENCE
     while not (met := condition()):
         assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, "what was waited for did not happen"
         time.sleep(0.1)
     return met
 

@@ -5,12 +5,16 @@ import resource
 import signal
 import sys
 import time
+from itertools import count
 from pathlib import Path
 
+import pytest
 import ray
 
+from regfleet import data
+from regfleet.running.trial import run_chunk
 from regfleet.trials import Outcome
-from support.outcomes import pretended
+from support.outcomes import plausible
 
 CHUNK = 100 << 20
 
@@ -25,6 +29,26 @@ class OddError(Exception):
 def outcomes(chunk, _dataset):
     """Finish every trial, and say in which process."""
     return tuple(Outcome(trial, "done", "test", host=str(os.getpid()), seconds=0.2) for trial in chunk.trials)
+
+
+class Load:
+    """What a model may hold: 50 MB. Counts how often it is packed."""
+
+    packed = 0
+
+    def __init__(self):
+        self.content = bytes(50_000_000)
+
+    def __getstate__(self):
+        """Count."""
+        Load.packed += 1
+        return self.__dict__
+
+
+def loaded(chunk, dataset, load):
+    """Finish every trial, where the load has come."""
+    assert len(load.content) == 50_000_000
+    return outcomes(chunk, dataset)
 
 
 def first_time(name):
@@ -119,7 +143,43 @@ def swell(room):
 def pretend(chunk, _dataset, **_):
     """Finish every trial with a history and scores that no network was trained for."""
     # Half a minute for each makes chunks of one trial.
-    return tuple(pretended(trial, epochs=chunk.variant.training.epochs, seconds=30.0) for trial in chunk.trials)
+    return tuple(plausible(trial, epochs=chunk.variant.training.epochs, seconds=30.0) for trial in chunk.trials)
+
+
+def pace(chunk, dataset, **_):
+    """Pretend, and take a while for it."""
+    time.sleep(0.5)
+    return pretend(chunk, dataset)
+
+
+def fill_up(chunk, dataset, **_):
+    """Pretend one chunk; from the second on no file of this process may grow, so that its next write really fails."""
+    if not first_time("chunk"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+    return pretend(chunk, dataset)
+
+
+def stay_after_one(chunk, dataset, **_):
+    """Pretend one chunk, and stay with the second."""
+    while not first_time("chunk"):
+        time.sleep(3600)
+    return pretend(chunk, dataset)
+
+
+def train_in_turn(chunk, dataset, **_):
+    """Train; before its rows are cut, a trial of the third chunk waits for mark "1", one of a later chunk for "2"."""
+    number = next(number for number in count() if first_time(f"chunk {number}"))
+    awaited = Path(os.environ["REGFLEET_TEST_MARKS"]) / str(min(number - 1, 2))
+    true_cut = data.cut
+
+    def cut(*arguments):
+        while number > 1 and not awaited.exists():
+            time.sleep(0.1)
+        return true_cut(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "cut", cut)
+        return run_chunk(chunk, dataset)
 
 
 def ruin(chunk, dataset, **_):

@@ -44,10 +44,13 @@ def files(nine, forty, with_hostile_names, two, foreign, with_looks, tmp_path_fa
 
 
 @contextmanager
-def open_page(chromium, address, *, width=1280, scheme="light", script=True):
+def open_page(chromium, address, *, width=1280, script=True):
     """A page at ``address`` that fails on any console error and any request that leaves the file."""
     context = chromium.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script, accept_downloads=True
+        viewport={"width": width, "height": 900},
+        color_scheme="light",
+        java_script_enabled=script,
+        accept_downloads=True,
     )
     page, wrong = context.new_page(), []
     page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
@@ -75,10 +78,29 @@ def report(files):
 
 @pytest.fixture(scope="session")
 def violations():
-    """What axe finds on a page, told in full; empty when there is nothing."""
+    """What axe finds on a page in light, in dark and on a phone, told in full."""
 
     def look(page):
-        found = Axe().run(page, options=WCAG)
-        return found.generate_report() if found.violations_count else ""
+        told = []
+        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390)):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            seen = Axe().run(page, options=WCAG)
+            told += [f"{scheme}, {width}: {seen.generate_report()}"] * bool(seen.violations_count)
+        return told
+
+    return look
+
+
+@pytest.fixture(scope="session")
+def overflows():
+    """The widths, from a small phone to a wide screen, at which a page scrolls sideways."""
+
+    def look(page):
+        wide = []
+        for width in (320, 390, 768, 1280, 2560):
+            page.set_viewport_size({"width": width, "height": 900})
+            wide += [width] * (page.evaluate("document.documentElement.scrollWidth") > width)
+        return wide
 
     return look

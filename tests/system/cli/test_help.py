@@ -1,28 +1,32 @@
 """The command line before it does anything."""
 
-import subprocess
-import sys
-
-import pytest
-
-HEAVY = ("tensorflow", "keras", "ray", "pandas", "scipy", "matplotlib", "sklearn", "pyarrow")
-
+from support.processes import python
 
 COMMANDS = (
     "compare init schema datasets techniques show-model analyze plan report publish status submit jobs stop doctor"
 )
+HELP = """
+import sys
+from regfleet.cli import main
+for arguments in (["--version"], ["--help"], *([name, "--help"] for name in sys.argv[1:])):
+    sys.argv = ["regfleet", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, arguments
+    print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+HEAVY = {"tensorflow", "keras", "ray", "pandas", "scipy", "matplotlib", "sklearn", "pyarrow", "skrub"}
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS.split())])
-def test_help_imports_nothing_heavy(command):
+def test_help_imports_nothing_heavy(tmp_path):
     """Each command's help comes without a library that takes a second, the list of commands without the settings."""
-    heavy = HEAVY if command else (*HEAVY, "pydantic")
-    code = (
-        f"import sys; sys.argv = ['regfleet', *{command!r}, '--help']\n"
-        "from regfleet.cli import main\n"
-        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
-        f"print('HEAVY', sorted({{name.partition('.')[0] for name in sys.modules}} & set({heavy!r})))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Usage" in done.stdout
-    assert done.stdout.splitlines()[-1] == "HEAVY []"
+    names = COMMANDS.split()
+    done = python("-c", HELP, *names, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Usage") == 1 + len(names)
+    loaded = [set(line.split()[1:]) for line in done.stdout.splitlines() if line.startswith("LOADED")]
+    assert len(loaded) == 2 + len(names)
+    assert all({"regfleet", "typer"} <= modules for modules in loaded)
+    assert [modules & HEAVY for modules in loaded] == [set()] * len(loaded)
+    assert [modules & {"pydantic"} for modules in loaded[:2]] == [set(), set()]

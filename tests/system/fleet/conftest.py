@@ -1,13 +1,11 @@
-"""Clusters of several nodes on this machine, to be harmed."""
+"""A cluster of several nodes on this machine, to be used and to be harmed."""
 
 import os
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 from ray.cluster_utils import Cluster
+from support.processes import wait_until
 
 from regfleet.fleet import FleetSettings, ray_fleet
 
@@ -28,9 +26,9 @@ class Nodes:
         """HOST:PORT of the head."""
         return self.cluster.address
 
-    def add(self, cpus=2):
-        """One more node."""
-        self.added.append(self.cluster.add_node(num_cpus=cpus))
+    def add(self, cpus=2, gpus=0):
+        """One more node; Ray only counts its GPUs."""
+        self.added.append(self.cluster.add_node(num_cpus=cpus, num_gpus=gpus))
         return self.added[-1]
 
     def signal(self, node, how):
@@ -45,32 +43,32 @@ class Nodes:
         self.added = []
 
 
-@pytest.fixture(scope="module")
-def _nodes():
+@pytest.fixture(scope="session")
+def _cluster():
     nodes = Nodes()
     yield nodes
     nodes.clear()
     nodes.cluster.shutdown()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def none_left(processes):
-    """A function that fails unless every process of ours is gone within half a minute."""
+    """A function that waits until every process of ours is gone."""
+    return lambda: wait_until(lambda: not processes())
 
-    def wait():
-        deadline = time.monotonic() + 30
-        while left := processes():
-            assert time.monotonic() < deadline, left
-            time.sleep(0.2)
 
-    return wait
+@pytest.fixture(scope="module")
+def nodes_of_a_module(_cluster):
+    """The cluster with a head alone; what is added goes after the module's tests."""
+    yield _cluster
+    _cluster.clear()
 
 
 @pytest.fixture
-def nodes(_nodes, none_left):
-    """A cluster with a head alone; what a test adds goes after it, and no worker of ours may stay."""
-    yield _nodes
-    _nodes.clear()
+def nodes(_cluster, none_left):
+    """The cluster with a head alone; what a test adds goes after it, and no worker of ours may stay."""
+    yield _cluster
+    _cluster.clear()
     none_left()
 
 
@@ -95,32 +93,11 @@ def notes():
 
 
 @pytest.fixture
-def join(nodes, notes, worker_environment):
+def join(_cluster, notes, worker_environment):
     """A function from settings to a fleet on the cluster, whose notes are kept."""
 
     def joined(**settings):
-        settings = FleetSettings(address=nodes.address, environment=worker_environment, **settings)
+        settings = FleetSettings(address=_cluster.address, environment=worker_environment, **settings)
         return ray_fleet(settings, warm_up=os.getpid, note=notes.hear)
 
     return joined
-
-
-@pytest.fixture
-def driver(tmp_path):
-    """A function that starts the command line in another process, after the ``setup`` lines of Python."""
-    started = []
-
-    def start(*arguments, setup="", **environment):
-        code = f"{setup}\nfrom regfleet.cli import main\nmain()"
-        command = [sys.executable, "-c", code, *map(str, arguments)]
-        # A cluster that this process starts asks for the token that this process may have by now.
-        kept = {n: value for n, value in os.environ.items() if not n.startswith("RAY_") or n.startswith("RAY_AUTH_")}
-        environment = kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()

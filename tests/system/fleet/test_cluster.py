@@ -1,39 +1,21 @@
 """The fleet on a cluster it joins by address, with GPUs that Ray only counts."""
 
-import os
-import time
-
 import pytest
 import ray
-from ray.cluster_utils import Cluster
+from support import work
 
-from regfleet.fleet import FleetSettings, ray_fleet
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """A head with four CPUs and two logical GPUs."""
-    running = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "num_gpus": 2, "include_dashboard": False})
-    yield running
-    running.shutdown()
+from regfleet.fleet import worker
 
 
-@pytest.fixture
-def join(cluster, worker_environment):
-    """A function from settings to a fleet on the cluster."""
-
-    def joined(**settings):
-        return ray_fleet(
-            FleetSettings(address=cluster.address, environment=worker_environment, **settings), warm_up=os.getpid
-        )
-
-    return joined
+@pytest.fixture(autouse=True, scope="module")
+def cluster(nodes_of_a_module):
+    """The cluster with a node of four CPUs and two logical GPUs."""
+    nodes_of_a_module.add(4, 2)
+    return nodes_of_a_module
 
 
 def devices(fleet, schedule, data):
     """The process of each trial of a run and the GPUs it saw."""
-    from support import work
-
     return [
         (outcome.host, outcome.device.split("|")[0])
         for batch in fleet.run(schedule, work.see, data)
@@ -68,10 +50,6 @@ def test_trials_that_want_no_gpu_see_none(join, schedule, data):
 
 def test_a_process_that_ray_moves_to_another_gpu_is_replaced(join):
     """TensorFlow keeps the GPUs it saw first: a kept worker that is given others ends, and a new one takes the task."""
-    from support import work
-
-    from regfleet.fleet import worker
-
     with join(gpus_per_trial=0.5):
         prepare = ray.remote(num_cpus=1, max_calls=0, max_retries=3)(work.prepared)
         alone = ray.get(prepare.options(num_gpus=0).remote(worker.prepare))
@@ -84,8 +62,6 @@ def test_a_process_that_ray_moves_to_another_gpu_is_replaced(join):
 
 def test_a_gpu_gets_stacks_of_trials(join, schedule, data):
     """Where a worker with a GPU trains three seeds side by side, it is given three at once."""
-    from support import work
-
     with join() as fleet:
         sizes = [len(batch) for batch in fleet.run(schedule(6, stack=3), work.see, data)]
     assert sizes == [3] * 6
@@ -93,26 +69,24 @@ def test_a_gpu_gets_stacks_of_trials(join, schedule, data):
 
 def test_cpus_beside_gpus_work_too(cluster, join, schedule, data):
     """With a node without GPUs, its CPUs run trials as well, which see no GPU; the GPUs keep theirs."""
-    beside = cluster.add_node(num_cpus=2)
+    beside = cluster.add(2)
     try:
         with join() as fleet:
             assert fleet.workers == 6
             assert fleet.description.endswith("6 workers, 4 of them with 0.5 GPU each")
             seen = [gpu for _, gpu in devices(fleet, schedule(12), data)]
     finally:
-        cluster.remove_node(beside)
+        cluster.cluster.remove_node(beside)
+        cluster.added.remove(beside)
     assert len(seen) == 36
     assert set(seen) == {"0", "1", ""}
     # Six workers, two of them without GPU; whichever are faster, both kinds have their part.
     assert 6 <= seen.count("") <= 30
 
 
-def test_leaving_a_cluster_leaves_no_worker_of_ours(join, processes):
+def test_leaving_a_cluster_leaves_no_worker_of_ours(join, none_left):
     """When the fleet is closed the cluster still stands and our job's workers are gone."""
     with join():
         pass
-    deadline = time.monotonic() + 30
-    while busy := processes():
-        assert time.monotonic() < deadline, busy
-        time.sleep(0.2)
+    none_left()
     assert not ray.is_initialized()

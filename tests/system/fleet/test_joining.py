@@ -1,14 +1,16 @@
 """Addresses and tokens: what is refused, what is asked for, and that nobody else gets in."""
 
-import os
+import re
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
+from support.processes import environment, python, wait_until
 
 from regfleet.borrowed.ray import head_status
+from regfleet.errors import InputError
+from regfleet.fleet import check_address
 
 TOKEN = "d4" * 32
 LOCAL = """
@@ -22,24 +24,16 @@ with ray_fleet(FleetSettings(workers=1), warm_up=os.getpid) as fleet:
 """
 JOIN = """
 import sys
-from regfleet.errors import RegfleetError
-from regfleet.fleet import FleetSettings, check_address, ray_fleet
+from regfleet.fleet import FleetSettings, ray_fleet
 notes = []
-try:
-    check_address(sys.argv[1])
-    with ray_fleet(FleetSettings(address=sys.argv[1]), warm_up=list, note=notes.append) as fleet:
-        print("joined", fleet.workers, notes)
-except RegfleetError as problem:
-    print(problem)
+with ray_fleet(FleetSettings(address=sys.argv[1]), warm_up=list, note=notes.append) as fleet:
+    print("joined", fleet.workers, notes)
 """
 
 
-def python(code, *arguments, home, **environment):
-    """Run code in another process with an empty home; what it printed."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    kept |= {"HOME": str(home), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, env=kept, capture_output=True, text=True, timeout=120, check=False)
+def printed(code, *arguments, home, **more):
+    """What code printed in another process with an empty home."""
+    done = python("-c", code, *arguments, cwd=home, HOME=str(home), **more)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -50,41 +44,49 @@ def head(request, tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    environment = kept | {"RAY_AUTH_MODE": request.param, "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=1"]
+    command = ["-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=1"]
     command += [f"--port={port}", "--include-dashboard=false", f"--temp-dir={tmp_path_factory.mktemp('r')}"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while head_status(address, TOKEN, 5.0) != "OK" and time.monotonic() < deadline:
-        time.sleep(0.5)
-    yield request.param, address
-    process.terminate()
-    process.wait()
+    variables = {"RAY_AUTH_MODE": request.param, "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
+    with (tmp_path_factory.mktemp("log") / "log").open("w") as log:
+        process = subprocess.Popen([sys.executable, *command], env=environment(**variables), stdout=log, stderr=log)
+        wait_until(lambda: head_status(f"127.0.0.1:{port}", TOKEN, 5.0) == "OK", process)
+        yield request.param, f"127.0.0.1:{port}"
+        process.terminate()
+        process.wait()
 
 
 def test_a_token_opens_what_asks_for_one(head, tmp_path):
-    """With the token one joins, by variable or by file; without or with another one line says what is expected."""
+    """One joins with the token; where none is asked for also without, but with a warning."""
     mode, address = head
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
     warning = f"the cluster at {address} asks for no token, and whoever reaches its ports can run code there. "
-    warning += "See cluster.yaml"
-    warned = [] if mode == "token" else [warning]
-    assert python(JOIN, address, home=tmp_path, RAY_AUTH_TOKEN_PATH=str(file)) == f"joined 1 {warned}"
-    for given, environment in (("no token", {}), ("another token", {"RAY_AUTH_TOKEN": "0" * 64})):
-        said = python(JOIN, address, home=tmp_path, **environment)
-        if mode == "token":
-            assert said == (
-                f"--address: expected the token of the cluster at {address} in RAY_AUTH_TOKEN, the file that "
-                f"RAY_AUTH_TOKEN_PATH names or ~/.ray/auth_token; got {given}"
-            )
-        else:
-            assert said == f"joined 1 {warned}"
+    given = {"RAY_AUTH_TOKEN_PATH": str(file)} if mode == "token" else {}
+    notes = [] if mode == "token" else [warning + "See cluster.yaml"]
+    assert printed(JOIN, address, home=tmp_path, **given) == f"joined 1 {notes}"
+
+
+@pytest.mark.parametrize(("words", "token"), [("no token", None), ("another token", "0" * 64)])
+def test_without_its_token_a_head_lets_nobody_in(head, tmp_path, monkeypatch, words, token):
+    """None, or another one, is refused in a line where one is asked for, and is no matter where none is."""
+    mode, address = head
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    if token:
+        monkeypatch.setenv("RAY_AUTH_TOKEN", token)
+    if mode == "disabled":
+        check_address(address)
+        return
+    complaint = (
+        f"--address: expected the token of the cluster at {address} in RAY_AUTH_TOKEN, the file that "
+        f"RAY_AUTH_TOKEN_PATH names or ~/.ray/auth_token; got {words}"
+    )
+    with pytest.raises(InputError, match=re.escape(complaint)):
+        check_address(address)
 
 
 def test_what_starts_here_lets_nobody_else_in(tmp_path):
     """Our own Ray refuses who has no token or another, and leaves no token in the user's home."""
-    assert python(LOCAL, home=tmp_path) == "UNAUTHENTICATED UNAUTHENTICATED OK"
+    assert printed(LOCAL, home=tmp_path) == "UNAUTHENTICATED UNAUTHENTICATED OK"
     assert not (tmp_path / ".ray" / "auth_token").exists()

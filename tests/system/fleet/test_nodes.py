@@ -1,9 +1,9 @@
 """Nodes that are lost, hang, come late or are all gone: every trial still once."""
 
 import signal
-import time
 
 import pytest
+from support import work
 
 from regfleet.errors import FleetError
 
@@ -13,14 +13,12 @@ def hosts(found):
     return {outcome.host for batch in found for outcome in batch}
 
 
-@pytest.mark.parametrize("work", ["slow", "large"])
-def test_a_lost_node_costs_no_trial(nodes, join, schedule, data, names, every, work):
+@pytest.mark.parametrize("how", ["slow", "large"])
+def test_a_lost_node_costs_no_trial(nodes, join, schedule, data, names, every, how):
     """A raylet is killed in the middle, with results small and large on its node: the other node does the rest."""
-    from support import work as works
-
     first, _ = nodes.add(), nodes.add()
     with join() as fleet:
-        running = fleet.run(schedule(10), getattr(works, work), data)
+        running = fleet.run(schedule(10), getattr(work, how), data)
         found = [next(running) for _ in range(6)]
         nodes.signal(first, signal.SIGKILL)
         found += running
@@ -30,8 +28,6 @@ def test_a_lost_node_costs_no_trial(nodes, join, schedule, data, names, every, w
 
 def test_a_hung_node_costs_no_trial(nodes, join, schedule, data, names, every):
     """A raylet that is stopped, but not gone: its node is given up, and the other one does the rest."""
-    from support import work
-
     hung, _ = nodes.add(), nodes.add()
     with join() as fleet:
         running = fleet.run(schedule(12), work.slow, data)
@@ -43,8 +39,6 @@ def test_a_hung_node_costs_no_trial(nodes, join, schedule, data, names, every):
 
 def test_a_cluster_without_nodes_waits_and_says_so(nodes, join, notes, schedule, data, names, every):
     """The last node goes: the user hears what is missing, and a node that comes later does the rest."""
-    from support import work
-
     only = nodes.add()
     with join() as fleet:
         running = fleet.run(schedule(6), work.slow, data)
@@ -59,8 +53,6 @@ def test_a_cluster_without_nodes_waits_and_says_so(nodes, join, notes, schedule,
 
 def test_a_cluster_may_start_empty(nodes, join, notes, schedule, data, names, every):
     """An autoscaler's first nodes come after the trials were asked for."""
-    from support import work
-
     with join(workers=2) as fleet:
         notes.then = ("no node of the cluster has a CPU", nodes.add)
         assert names(fleet.run(schedule(3), work.slow, data)) == every(3)
@@ -68,14 +60,10 @@ def test_a_cluster_may_start_empty(nodes, join, notes, schedule, data, names, ev
 
 def test_waiting_ends_when_the_user_said_so(nodes, join, schedule, data):
     """With a limit, a cluster without nodes ends the run with an error that says what is missing; what came is kept."""
-    from support import work
-
     only = nodes.add()
     with join(wait=3) as fleet:
         running = fleet.run(schedule(20), work.slow, data)
         assert len(next(running)) == 1
         nodes.signal(only, signal.SIGKILL)
-        lost = time.monotonic()
         with pytest.raises(FleetError, match=r"--wait: no trial could run for 0\.05 min; no node has a CPU"):
             list(running)
-    assert time.monotonic() - lost < 40

@@ -2,59 +2,44 @@
 
 import functools
 import os
-import time
 
-import numpy as np
 import pytest
+from support import work
 
 from regfleet.fleet import FleetSettings, ray_fleet
 
 
 @pytest.fixture(scope="module")
 def fleet(worker_environment):
-    """A local Ray of two workers that gives a trial three seconds."""
-    settings = FleetSettings(workers=2, environment=worker_environment, trial_timeout=3)
+    """A local Ray of two workers that gives a trial five seconds."""
+    settings = FleetSettings(workers=2, environment=worker_environment, trial_timeout=5)
     with ray_fleet(settings, warm_up=os.getpid) as running:
         yield running
 
 
 def test_every_trial_comes_back_once_from_kept_workers(fleet, schedule, data, names, every):
     """Thirty chunks on two workers: each outcome once, and no process more than the two."""
-    from support import work
-
     found = list(fleet.run(schedule(10), work.outcomes, data))
     assert names(found) == every(10)
     assert len({o.host for batch in found for o in batch}) <= 2
 
 
 def test_work_may_carry_a_large_load(fleet, schedule, data, names, every):
-    """A callable that holds 50 MB, a model say, goes to the workers once and not with each of 60 chunks."""
-    from support import work
-
-    def loaded(chunk, dataset, load):
-        assert load.sum() == 0
-        return work.outcomes(chunk, dataset)
-
-    started = time.monotonic()
-    load = functools.partial(loaded, load=np.zeros(50_000_000, dtype="uint8"))
-    assert names(fleet.run(schedule(20), load, data)) == every(20)
-    # Sixty times 50 MB would be 3 GB through an object store of 200 MB.
-    assert time.monotonic() - started < 30
+    """A callable that holds 50 MB, a model say, is packed once, and not with each of 60 chunks."""
+    loaded = functools.partial(work.loaded, load=work.Load())
+    assert names(fleet.run(schedule(20), loaded, data)) == every(20)
+    assert work.Load.packed == 1
 
 
 @pytest.mark.parametrize("how", ["die_once", "end_once"])
 def test_a_killed_worker_costs_no_trial(fleet, marks, schedule, data, names, every, how):
     """Each variant's first worker is ended, by SIGKILL or SIGTERM; every trial still comes back once."""
-    from support import work
-
     assert names(fleet.run(schedule(4), getattr(work, how), data)) == every(4)
     assert len(list(marks.iterdir())) == 3
 
 
 def test_a_poison_trial_fails_alone(fleet, schedule, data, names, every):
     """A trial that kills every worker is a failed outcome after three; its chunk's others are done."""
-    from support import work
-
     assert names(fleet.run(schedule(5, size=5), work.die_on_poison, data)) == every(5, bad=3)
 
 
@@ -64,13 +49,11 @@ def test_a_poison_trial_fails_alone(fleet, schedule, data, names, every):
         ("raise_odd", "OddError: this and that"),
         ("leave", "SystemExit: 3"),
         ("exhaust", "MemoryError"),
-        ("hang", "did not finish within 3 s; --trial-timeout sets the limit"),
+        ("hang", "did not finish within 5 s; --trial-timeout sets the limit"),
     ],
 )
 def test_what_user_code_does_is_its_own_failure(fleet, schedule, data, names, every, how, error):
     """What no pickle brings back, `sys.exit`, no memory left, a hang: the trial fails, says why, and no other does."""
-    from support import work
-
     found = list(fleet.run(schedule(4), getattr(work, how), data))
     assert names(found) == every(4, bad=3)
     errors = [o.error for batch in found for o in batch if o.status == "failed"]
@@ -80,15 +63,11 @@ def test_what_user_code_does_is_its_own_failure(fleet, schedule, data, names, ev
 
 def test_a_hang_among_good_trials_is_found(fleet, schedule, data, names, every):
     """A chunk that hangs is ended and its trials run one by one, so that only the one that hangs fails."""
-    from support import work
-
     assert names(fleet.run(schedule(4, size=2), work.hang, data)) == every(4, bad=3)
 
 
 def test_a_frozen_worker_is_ended(fleet, marks, schedule, data, names, every):
     """A stopped process hears nothing but a kill: at most its own trial fails, all others are done."""
-    from support import work
-
     found = names(fleet.run(schedule(4), work.freeze_once, data))
     assert len(list(marks.iterdir())) == 1
     # Ray may miss its heartbeat first; then the trial is made again, elsewhere.
@@ -98,16 +77,12 @@ def test_a_frozen_worker_is_ended(fleet, marks, schedule, data, names, every):
 
 def test_workers_see_no_gpu_and_the_given_environment(fleet, schedule, data):
     """A task without a GPU share has none visible; the fleet's environment and the data reach it."""
-    from support import work
-
     found = [o.device for batch in fleet.run(schedule(1), work.see, data) for o in batch]
     assert found == ["|1|iris"] * 3
 
 
 def test_stopping_early_leaves_a_fleet_that_can_be_used_again(fleet, schedule, data, names, every):
     """A caller that stops listening gets nothing of that run into the next one."""
-    from support import work
-
     running = fleet.run(schedule(10), work.slow, data)
     next(running)
     running.close()

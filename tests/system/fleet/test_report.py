@@ -5,15 +5,11 @@ import shlex
 
 from ray._common.utils import get_system_memory
 from ray._private.utils import get_used_memory
+from support.processes import python
 
 import regfleet
 
 STUDY = ["compare", "--model", "16,8", "-t", "l2@all", "--seeds", "6", "--trial-timeout", "6", "--out", "out"]
-PRETENDED = """
-import os, work
-from regfleet import pipeline
-pipeline.run_chunk, pipeline.warm_up = work.{}, os.getpid
-"""
 ROOM = 2 << 30
 """Bytes until the node is said to run out of memory; what other programs take meanwhile is less."""
 
@@ -27,7 +23,7 @@ def failures(out):
     return {seeds: reason for reason, seeds in told}, command
 
 
-def test_lost_trials_are_told_and_come_back(driver, worker_environment, none_left, tmp_path):
+def test_lost_trials_are_told_and_come_back(worker_environment, none_left, tmp_path):
     """Trials that lose three workers, hang, or take all memory fail alone, each with its reason, and then run again.
 
     Memory is watched by Ray's own monitor, whose limit is a little above what is in use now.
@@ -38,10 +34,9 @@ def test_lost_trials_are_told_and_come_back(driver, worker_environment, none_lef
         "RAY_memory_usage_threshold": str((get_used_memory() + ROOM) / get_system_memory()),
         "RAY_memory_monitor_refresh_ms": "100",
     }
-    process = driver(*STUDY, setup=PRETENDED.format("ruin"), **environment)
-    stdout, stderr = process.communicate(timeout=200)
-    assert process.returncode == 1, stderr
-    assert "3 trials failed or diverged" in stdout
+    done = python("-m", "support.driver", "ruin", *STUDY, cwd=tmp_path, **environment)
+    assert done.returncode == 1, done.stderr
+    assert "3 trials failed or diverged" in done.stdout
     trials = regfleet.load(tmp_path / "out").trials
     assert len(trials) == trials["key"].nunique() == 12
     reasons, command = failures(tmp_path / "out")
@@ -50,10 +45,9 @@ def test_lost_trials_are_told_and_come_back(driver, worker_environment, none_lef
     assert reasons["seed 2"] == "did not finish within 6 s; --trial-timeout sets the limit"
     assert re.match("its worker was lost 3 times, last: OutOfMemoryError: .* running low on memory$", reasons["seed 3"])
     none_left()
-    again = driver(*shlex.split(command)[1:], "--in-process", setup=PRETENDED.format("pretend"))
-    _, stderr = again.communicate(timeout=60)
-    assert again.returncode == 0, stderr
-    assert "9 of them were finished before" in stderr
+    again = python("-m", "support.driver", "pretend", *shlex.split(command)[1:], "--in-process", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "9 of them were finished before" in again.stderr
     after = regfleet.load(tmp_path / "out").trials
     assert after["status"].tolist() == ["done"] * 12
     assert after["key"].is_unique

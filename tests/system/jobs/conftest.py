@@ -14,12 +14,14 @@ import time
 import urllib.request
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
-from support import ROOT
+from support.buckets import KEYS
+from support.processes import PATIENCE, environment, python, started, wait_until
 
 PORTS = (
     "--port",
@@ -32,7 +34,6 @@ PORTS = (
     "--runtime-env-agent-port",
     "--metrics-export-port",
 )
-KEYS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 @dataclass(frozen=True)
@@ -43,51 +44,36 @@ class Head:
     token: str
     home: Path
 
-    def run(self, *arguments, cwd, token=None, **options):
+    def run(self, *arguments, cwd, token=None):
         """Run the command line against this head to its end; ``{url}`` stands for its address."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-            env=self.environment(cwd, token),
-            **options,
-        )
+        return python(*self.words(*arguments), cwd=cwd, **self.variables(cwd, token))
 
     @contextmanager
     def running(self, *arguments, cwd):
         """Start the command line and wait for the first progress of a study; killed if a test leaves it behind."""
-        started = subprocess.Popen(
-            self.command(*arguments),
-            cwd=cwd,
-            env=self.environment(cwd),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        with started:
-            try:
-                assert any(re.match(r"\d+/\d+ trials", line) for line in started.stdout), started.stderr.read()
-                yield started
-            finally:
-                started.kill()
+        with started(*self.words(*arguments), cwd=cwd, **self.variables(cwd)) as process:
+            assert any(re.match(r"\d+/\d+ trials", line) for line in process.stdout), process.stderr.read()
+            yield process
 
-    def command(self, *arguments):
-        """The command line with the address in place."""
-        return [sys.executable, "-m", "regfleet", *(str(word).replace("{url}", self.url) for word in arguments)]
+    def words(self, *arguments):
+        """What Python is told to run, with the address in place."""
+        return ["-m", "regfleet", *(str(word).replace("{url}", self.url) for word in arguments)]
 
-    def environment(self, home, token=None):
-        """An environment that knows the token (or another one; none if empty) and no other cluster."""
+    def variables(self, home, token=None):
+        """The token (or another one; none if empty) and a home without one."""
         token = self.token if token is None else token
-        return clean({"HOME": str(home)} | ({"RAY_AUTH_TOKEN": token} if token else {}))
+        return {"HOME": str(home)} | ({"RAY_AUTH_TOKEN": token} if token else {})
 
 
-def clean(more):
-    """This process' environment without Ray's variables, with this checkout first on the path, and with ``more``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    return kept | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])} | more
+@pytest.fixture
+def at_head(head, command, monkeypatch, tmp_path):
+    """The function that runs the command line in this process against the head: (code, stdout, stderr)."""
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        monkeypatch.delenv(name)
+    for name, value in head.variables(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "")  # so that what the command sets is gone after the test
+    return lambda *arguments: command(*(str(word).replace("{url}", head.url) for word in arguments))
 
 
 def free_ports(count):
@@ -113,23 +99,21 @@ def head():
     token_file.write_text(secrets.token_hex(32))
     ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     binaries = str(Path(sys.executable).parent)
-    environment = clean(
-        {
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN_PATH": str(token_file),
-            "HOME": str(home),
-            "PATH": os.pathsep.join([binaries, os.environ["PATH"]]),
-        }
-        | KEYS
+    variables = environment(
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN_PATH=str(token_file),
+        HOME=str(home),
+        PATH=os.pathsep.join([binaries, os.environ["PATH"]]),
+        **KEYS,
     )
-    del environment["PYTHONPATH"]  # a cluster has no checkout: what the job needs has to come with it
+    del variables["PYTHONPATH"]  # a cluster has no checkout: what the job needs has to come with it
     options = ["--dashboard-host", "127.0.0.1", "--node-ip-address", "127.0.0.1", "--temp-dir", str(folder / "ray")]
     options += ["--num-cpus", "2", "--object-store-memory", "200000000", "--min-worker-port", "0"]
     options += ["--max-worker-port", "0", "--disable-usage-stats", "--block"]
     log = (folder / "log").open("w")
     process = subprocess.Popen(
         [f"{binaries}/ray", "start", "--head", *options, *(word for pair in ports.items() for word in pair)],
-        env=environment,
+        env=variables,
         cwd=home,
         stdout=log,
         stderr=log,
@@ -137,21 +121,15 @@ def head():
     )
     url = f"http://127.0.0.1:{ports['--dashboard-port']}"
     try:
-        _wait_for(url, token_file.read_text(), process, folder / "log")
+        wait_until(partial(_takes_jobs, url, token_file.read_text()), process)
         yield Head(url, token_file.read_text(), home)
     finally:
         left = _descendants(process.pid)
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE)
         _end(left)
         log.close()
         shutil.rmtree(folder)
-
-
-@pytest.fixture
-def keys():
-    """The keys to storage, which a head has and a test gives to this side when it reads a bucket."""
-    return KEYS
 
 
 class Wire:
@@ -195,17 +173,11 @@ def wire(head):
     made.cut()
 
 
-def _wait_for(url, token, process, log):
-    """Wait until jobs can be submitted."""
-    deadline = time.monotonic() + 90
+def _takes_jobs(url, token):
     request = urllib.request.Request(f"{url}/api/jobs/", headers={"Authorization": f"Bearer {token}"})
-    while True:
-        with suppress(OSError), urllib.request.urlopen(request, timeout=5) as reply:
-            reply.read()
-            return
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.3)
+    with suppress(OSError), urllib.request.urlopen(request, timeout=5) as reply:
+        return bool(reply.read())
+    return False
 
 
 def _descendants(pid):

@@ -1,37 +1,23 @@
 """An S3 server on this machine, and results to put there."""
 
-import logging
-import os
 import socket
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
-from pyarrow.fs import S3FileSystem
 from support import planning
+from support.buckets import KEYS, bucket, keys
 from support.outcomes import pretended
 
 from regfleet.data.sources import load_builtin
 from regfleet.results import Store
 from regfleet.settings import read_study
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
-
 
 @pytest.fixture(scope="session")
 def server():
-    """HOST:PORT of an S3 server with an empty bucket called ``bucket``."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in CREDENTIALS.items():
-            patch.setenv(name, value)
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request tells nothing
-        running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        running.start()
-        address = ":".join(map(str, running.get_host_and_port()))
-        S3FileSystem(endpoint_override=address, scheme="http", allow_bucket_creation=True).create_dir("bucket")
+    """HOST:PORT of an S3 server with an empty bucket called ``bucket``, to which this process has the keys."""
+    with bucket() as address, keys():
         yield address
-        running.stop()
 
 
 @pytest.fixture
@@ -41,9 +27,9 @@ def url(server, request):
 
 
 @pytest.fixture
-def environment(server):
-    """What a process needs to reach the server by s3://bucket/… alone."""
-    return os.environ | CREDENTIALS | {"AWS_ENDPOINT_URL": f"http://{server}"}
+def storage(server):
+    """The variables that a process needs to reach the server by s3://bucket/… alone."""
+    return KEYS | {"AWS_ENDPOINT_URL": f"http://{server}"}
 
 
 # libfaketime 0.9.10 refuses the clock_nanosleep of Python's own.

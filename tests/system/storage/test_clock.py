@@ -2,25 +2,19 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
+from support.processes import started, wait_until
 
 import regfleet
 from regfleet import patience
 from regfleet.errors import InputError
 from regfleet.results import place_of
 
-STUDY = ["compare", "--model", "16,8", "--epochs", "150", "-t", "l2@all", "--seeds", "130", "--workers", "2"]
-DRIVER = """
-from regfleet.cli import main
-from regfleet import patience
-# Lock and log are written all the time, as they would be in a long study.
-patience.SECONDS = patience.Patience(refresh=0.3, log=0.3)
-main()
-"""
+STUDY = ["compare", "--model", "16,8", "--epochs", "2", "-t", "l2@all", "--seeds", "12", "--workers", "2"]
 CLAIM = """
 import sys
 from regfleet import patience
@@ -36,70 +30,57 @@ except InputError as problem:
 
 
 @pytest.fixture
-def python(environment, clock):
-    """The function that starts Python with the wrong clock."""
-    started = []
-
-    def start(code, *arguments):
-        kept = {name: value for name, value in environment.items() if not name.startswith("RAY_")} | clock[0]
-        kept["PYTHONPATH"] = os.pathsep.join([clock[0]["PYTHONPATH"], *filter(None, sys.path)])
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        started.append(subprocess.Popen([sys.executable, "-c", code, *arguments], env=kept, **pipes))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+def wrong(storage, clock, tmp_path):
+    """The function that starts Python with the wrong clock, and its marks in ``tmp_path``."""
+    path = os.pathsep.join([clock[0]["PYTHONPATH"], *filter(None, sys.path)])
+    return partial(
+        started, cwd=tmp_path, **storage | clock[0] | {"PYTHONPATH": path, "REGFLEET_TEST_MARKS": str(tmp_path)}
+    )
 
 
-def wait_for(condition, driver):
-    """Wait until a condition holds of a driver at work."""
-    deadline = time.monotonic() + 200
-    while not condition():
-        assert driver.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def test_a_clock_that_jumps_changes_nothing(url, wrong, clock, tmp_path, monkeypatch):
+    """The driver's and its workers' clock goes a day forth and two back in the middle of trials that wait for it.
 
-
-def test_a_clock_that_jumps_changes_nothing(url, python, clock, monkeypatch):
-    """The driver's and its workers' clock goes a day forth and two back: every trial once, seconds as they passed.
-
-    The bucket stays claimed meanwhile.
+    Every trial is there once, seconds are as they passed, and the bucket stays claimed meanwhile.
     """
     monkeypatch.setattr(patience, "SECONDS", patience.Patience(settle=0.0))
-    _, set_clock = clock
+    # Lock and log are written all the time, as they would be in a long study.
+    often = {"REGFLEET_TEST_PATIENCE": json.dumps({"refresh": 0.3, "log": 0.3})}
     place = place_of(url)
     began = time.monotonic()
-    driver = python(DRIVER, *STUDY, "--out", url.partition("?")[0])
-    wait_for(lambda: place.sizes("trials") and place.exists("regfleet.log"), driver)
-    for offset in (1, -1):
-        set_clock(f"{offset:+d}d")
-        day = time.strftime("%Y-%m-%d", time.localtime(time.time() + offset * 86_400))
-        wait_for(lambda day=day: f"\n{day}" in place.text("regfleet.log"), driver)
-    with pytest.raises(InputError, match="in use by process"), place.claim():
-        pass
-    _, stderr = driver.communicate(timeout=200)
+    with wrong("-m", "support.driver", "train_in_turn", *STUDY, "--out", url.partition("?")[0], **often) as driver:
+        wait_until(lambda: (tmp_path / "chunk 2").exists() and place.exists("regfleet.log"), driver)
+        for turn, offset in (("1", 1), ("2", -1)):
+            clock[1](f"{offset:+d}d")
+            time.sleep(1.5)  # libfaketime reads the offset once a second
+            (tmp_path / turn).touch()
+            day = time.strftime("%Y-%m-%d", time.localtime(time.time() + offset * 86_400))
+            wait_until(lambda day=day: f"\n{day}" in place.text("regfleet.log"), driver)
+            if turn == "1":
+                with pytest.raises(InputError, match="in use by process"), place.claim():
+                    pass
+        _, stderr = driver.communicate()
     took = time.monotonic() - began
     assert driver.returncode == 0, stderr
-    found = regfleet.load(url)
-    assert found.trials["status"].tolist() == ["done"] * 260
-    assert found.trials["key"].is_unique
-    assert found.trials["seconds"].between(0, took).all()
-    assert found.trials["trace_seconds"].between(0, took).all()
-    (run,) = found.provenance["runs"]
+    results = regfleet.load(url)
+    assert results.trials["status"].tolist() == ["done"] * 24
+    assert results.trials["key"].is_unique
+    assert results.trials["seconds"].max() > 1.5
+    assert results.trials["seconds"].between(0, took).all()
+    assert results.trials["trace_seconds"].between(0, took).all()
+    (run,) = json.loads(place.text("provenance.json"))["runs"]
     assert 0 < run["seconds"] < took
 
 
 @pytest.mark.parametrize(
     ("offset", "stale", "answer"), [("+1d", 300, "in use by process 1 on elsewhere"), ("-1d", -1, "claimed")]
 )
-def test_a_lock_is_as_old_as_the_store_says(url, python, clock, offset, stale, answer):
+def test_a_lock_is_as_old_as_the_store_says(url, wrong, clock, offset, stale, answer):
     """A driver whose clock is a day ahead breaks no lock, and one whose clock is a day behind takes a stale one."""
-    _, set_clock = clock
-    set_clock(offset)
+    clock[1](offset)
     lock = {"owner": "x", "host": "elsewhere", "process": 1}
     place_of(url).write(".lock", json.dumps(lock).encode())
-    said, stderr = python(CLAIM, url, str(stale)).communicate(timeout=60)
+    with wrong("-c", CLAIM, url, str(stale)) as process:
+        said, stderr = process.communicate()
     assert answer in said, stderr
     assert sorted(place_of(url).sizes("")) == ([".lock"] if stale > 0 else [])

@@ -1,57 +1,43 @@
 """`regfleet compare --out s3://…` as a user starts it, killed and begun again."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
+
+from support.processes import python, started, wait_until
 
 import regfleet
 
-SMALL = ["--model", "8", "--epochs", "3", "-t", "l2@all", "--seeds", "3", "--in-process", "--quiet"]
+STUDY = ["compare", "--model", "8", "--epochs", "3", "-t", "l2@all", "--seeds", "3", "--in-process", "--quiet"]
 
 
-def start(*arguments, environment):
-    """Start the command line in another process."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "regfleet", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment | {"PYTHONPATH": ":".join(sys.path)},
-    )
+def kept(url):
+    """How many trials a bucket holds, if it holds results at all."""
+    try:
+        return len(regfleet.load(url).trials)
+    except regfleet.errors.ResultsError:
+        return 0
 
 
-def test_a_driver_killed_at_a_bucket_loses_nothing(url, environment, tmp_path, monkeypatch):
+def test_a_driver_killed_at_a_bucket_loses_nothing(url, storage, command, tmp_path, monkeypatch):
     """Killed -9 after its first chunk, the study goes on with the same command and ends with report and log there."""
-    monkeypatch.chdir(tmp_path)
     shown = url.partition("?")[0]
-    command = ["compare", *SMALL, "--out", shown]
-    driver = start(*command, environment=environment)
-    deadline = time.monotonic() + 200
-    kept = 0
-    while not kept and driver.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-        try:
-            kept = len(regfleet.load(url).trials)
-        except regfleet.errors.ResultsError:
-            continue
-    driver.send_signal(signal.SIGKILL)
-    driver.communicate()
-    assert 0 < kept < 6
-    again = start(*command, environment=environment)
-    assert again.communicate(timeout=250)[1] == ""
-    assert again.returncode == 0
-    found = regfleet.load(url)
-    assert found.trials["status"].tolist() == ["done"] * 6
-    watched = start("status", shown, "--json", environment=environment)
-    state = json.loads(watched.communicate(timeout=60)[0])
+    study = [*STUDY, "--out", shown]
+    marks = {"REGFLEET_TEST_MARKS": str(tmp_path)}
+    with started("-m", "support.driver", "stay_after_one", *study, cwd=tmp_path, **storage | marks) as driver:
+        assert wait_until(lambda: kept(url), driver) == 1
+    again = python("-m", "support.driver", "pretend", *study, cwd=tmp_path, **storage)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    results = regfleet.load(url)
+    assert results.trials["status"].tolist() == ["done"] * 6
+    for name, value in storage.items():
+        monkeypatch.setenv(name, value)
+    state = json.loads(command("status", shown, "--json")[1])
     assert (state["running"], state["done"], state["planned"]) == (False, 6, 6)
     assert state["report"] == f"{shown}/report.html"
-    log = found.place.text("regfleet.log")
+    log = results.place.text("regfleet.log")
     assert "kept" in log
-    assert "hunter2" not in log + json.dumps(found.provenance)
-    assert sorted(found.place.sizes("")) == [
-        "leaderboard.csv", "provenance.json", "regfleet.log", "report.html", "study.toml", "trials.csv",
+    assert "hunter2" not in log + results.place.text("provenance.json")
+    assert sorted(results.place.sizes("")) == [
+        "leaderboard.csv", "progress.json", "provenance.json", "regfleet.log", "report.html", "study.toml",
+        "trials.csv",
     ]  # fmt: skip
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["chunk"]
