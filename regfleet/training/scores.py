@@ -1,9 +1,9 @@
 """Scores of predictions against the truth, in numpy and float64.
 
 scikit-learn has most of them, at a price: the six sets of rows of a trial on Iris take 3 ms here and 116 ms there, and
-the whole trial 32 ms where seeds are stacked on a GPU; with 1,000 rows of ten classes 8 and 180 ms. Last bits differ (of
-the mean squared error in three cases of four, of the area under the curve in one of three), so that a study would not
-repeat. The tests hold these to scikit-learn's.
+the whole trial 32 ms where seeds are stacked on a GPU; with 1,000 rows of ten classes 8 and 180 ms. Last bits differ
+(of the mean squared error in three cases of four, of the area under the curve in one of three), so that a study would
+not repeat. The tests hold these to scikit-learn's.
 """
 
 from __future__ import annotations
