@@ -1,15 +1,14 @@
 """The techniques and the grammar that names them."""
 
-from regfleet.techniques.catalogue import (
-    TECHNIQUES,
+from regfleet.techniques.catalogue import TECHNIQUES, recipe, technique_named
+from regfleet.techniques.grammar import (
+    Sweep,
     describe_sweep,
     describe_techniques,
     parse_techniques,
-    recipe,
-    technique_named,
+    swept_values,
 )
-from regfleet.techniques.definition import Definition, Parameter
-from regfleet.techniques.grammar import Sweep, swept_values
+from regfleet.techniques.recipe import Definition, Parameter
 
 __all__ = [
     "TECHNIQUES",

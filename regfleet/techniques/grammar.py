@@ -3,14 +3,14 @@
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from regfleet.errors import InputError
-from regfleet.settings.values import Technique
+from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques import places
-from regfleet.techniques.definition import Definition
-from regfleet.text import nearest
+from regfleet.techniques.catalogue import TECHNIQUES, technique_named
+from regfleet.techniques.recipe import Definition
 
 _TERM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,./\-]+))?")
 
@@ -28,8 +28,8 @@ class Sweep:
         return self.text if len(self.combinations) > 1 else None
 
 
-def parse(text: str, layers: tuple[str, ...], catalogue: Mapping[str, Definition]) -> Sweep:
-    """Read a combination; ``none`` is the empty one.
+def parse_techniques(text: str, model: ModelSpec) -> Sweep:
+    """Read ``l2(1e-3)@all+dropout(0.3)`` against a model's hidden layers; ``none`` is the empty combination.
 
     Raises InputError naming the part that is wrong, what was expected and what was given.
     """
@@ -37,7 +37,7 @@ def parse(text: str, layers: tuple[str, ...], catalogue: Mapping[str, Definition
     if text == "none":
         return Sweep("none", ((),))
     # A plus inside brackets belongs to a number such as 1e+3.
-    terms = [_term(part, layers, catalogue) for part in re.split(r"\+(?![^()]*\))", text)]
+    terms = [_term(part, model.layer_names) for part in re.split(r"\+(?![^()]*\))", text)]
     combinations = tuple(itertools.product(*terms))
     for combination in combinations:
         seen = [(technique.name, technique.place) for technique in combination]
@@ -46,18 +46,11 @@ def parse(text: str, layers: tuple[str, ...], catalogue: Mapping[str, Definition
     return Sweep(text, combinations)
 
 
-def named(name: str, catalogue: Mapping[str, Definition]) -> Definition:
-    """The definition called ``name``; raises InputError with the nearest name when there is none."""
-    if name not in catalogue:
-        raise InputError(f"expected one of {', '.join(catalogue)}; got {name!r}{nearest(name, catalogue)}")
-    return catalogue[name]
-
-
-def _term(text: str, layers: tuple[str, ...], catalogue: Mapping[str, Definition]) -> list[Technique]:
+def _term(text: str, layers: tuple[str, ...]) -> list[Technique]:
     match = _TERM.fullmatch(text)
     if match is None:
         raise InputError(f"expected name(value,…)@place, e.g. l2(0.01)@all; got {text!r}")
-    definition = named(match["name"], catalogue)
+    definition = technique_named(match["name"])
     return [
         _placed(definition, values, match["place"], layers, text)
         for values in _values(definition, match["values"], text)
@@ -104,20 +97,17 @@ def _placed(
     return Technique(definition.name, values, places.canonical(place, layers))
 
 
-def describe(techniques: Sequence[Technique], layers: tuple[str, ...], catalogue: Mapping[str, Definition]) -> str:
-    """The label of a combination for people."""
+def describe_techniques(techniques: Sequence[Technique], model: ModelSpec) -> str:
+    """The label of a combination, e.g. ``L2, all layers (λ = 0.01)``; ``No regularization`` for none."""
     if not techniques:
         return "No regularization"
     return " + ".join(
-        _described(technique, layers, catalogue, catalogue[technique.name].label(technique.values))
-        for technique in techniques
+        _described(technique, model, TECHNIQUES[technique.name].label(technique.values)) for technique in techniques
     )
 
 
-def describe_family(
-    combinations: Sequence[Sequence[Technique]], layers: tuple[str, ...], catalogue: Mapping[str, Definition]
-) -> tuple[str, str] | None:
-    """What the combinations of a sweep have in common, and the range of the number in which they differ.
+def describe_sweep(combinations: Sequence[Sequence[Technique]], model: ModelSpec) -> tuple[str, str] | None:
+    """What the combinations of a sweep share, ``L2, all layers``, and where they differ, ``λ 1e-05 … 0.1``.
 
     None where they differ in more than one technique, or in one that has a value for each layer.
     """
@@ -127,10 +117,10 @@ def describe_family(
         return None
     (swept,) = varied
     values = [each[swept].values[0] for each in combinations]
-    details = [catalogue[technique.name].label(technique.values) for technique in first]
+    details = [TECHNIQUES[technique.name].label(technique.values) for technique in first]
     details[swept] = ""
-    parts = (_described(each, layers, catalogue, detail) for each, detail in zip(first, details, strict=True))
-    symbol = catalogue[first[swept].name].parameters[0].symbol
+    parts = (_described(each, model, detail) for each, detail in zip(first, details, strict=True))
+    symbol = TECHNIQUES[first[swept].name].parameters[0].symbol
     return " + ".join(parts), f"{symbol} {min(values):g} … {max(values):g}"
 
 
@@ -141,6 +131,6 @@ def swept_values(combinations: Sequence[Sequence[Technique]]) -> tuple[float, ..
     return columns.pop() if len(columns) == 1 else (math.nan,) * len(combinations)
 
 
-def _described(technique: Technique, layers: tuple[str, ...], catalogue: Mapping[str, Definition], detail: str) -> str:
-    title, where = catalogue[technique.name].title, places.describe(technique.place, layers)
+def _described(technique: Technique, model: ModelSpec, detail: str) -> str:
+    title, where = TECHNIQUES[technique.name].title, places.describe(technique.place, model.layer_names)
     return f"{title}, {where} ({detail})" if detail else f"{title}, {where}"

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from regfleet.techniques.definition import Definition, Parameter
-from regfleet.techniques.recipe import Recipe
+from regfleet.techniques.recipe import Definition, Parameter, Recipe
 
 if TYPE_CHECKING:
     import keras

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from regfleet.techniques.definition import Definition, Parameter
-from regfleet.techniques.recipe import Recipe
+from regfleet.techniques.recipe import Definition, Parameter, Recipe
 
 if TYPE_CHECKING:
     import keras
