@@ -136,7 +136,7 @@ def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: i
         study_toml=study.toml(),
         notes=(*_notes(resolved, trials, waiting), *map(str, results.problems)),
         article=study.is_article,
-        provenance=results.provenance.table(),
+        provenance=results.provenance,
     )
 
 

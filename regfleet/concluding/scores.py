@@ -6,16 +6,16 @@ import csv
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from regfleet.concluding.judge import failures_of
 from regfleet.errors import InputError
 from regfleet.report.conclusion import Conclusion, StudyFacts
-from regfleet.results import place_of
+from regfleet.results import Provenance, place_of
 from regfleet.settings import Analysis, read_part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -81,7 +81,7 @@ def analyze(
     return replace(done, report=write(place_of(directory), done))
 
 
-def _facts(found: Scores, datasets: Sequence[str], command: str, provenance: Mapping[str, Any]) -> StudyFacts:
+def _facts(found: Scores, datasets: Sequence[str], command: str, provenance: Provenance) -> StudyFacts:
     return StudyFacts(
         datasets=tuple(datasets),
         model="",
@@ -101,13 +101,13 @@ def _facts(found: Scores, datasets: Sequence[str], command: str, provenance: Map
     )
 
 
-def _read(scores: pd.DataFrame | str | Path) -> tuple[str, pd.DataFrame, dict[str, Any]]:
+def _read(scores: pd.DataFrame | str | Path) -> tuple[str, pd.DataFrame, Provenance]:
     """The name of the scores, their frame, and what the report says of where they come from."""
     from regfleet import __version__
 
-    facts: dict[str, Any] = {"versions": {"regfleet": __version__}}
+    versions = {"regfleet": __version__}
     if not isinstance(scores, str | Path):
-        return "scores", scores, facts | {"rows": len(scores)}
+        return "scores", scores, Provenance(versions=versions, rows=len(scores))
     path = Path(scores)
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -115,7 +115,7 @@ def _read(scores: pd.DataFrame | str | Path) -> tuple[str, pd.DataFrame, dict[st
     except (OSError, ValueError) as problem:
         words = (problem.strerror if isinstance(problem, OSError) else None) or str(problem).strip().splitlines()[0]
         raise InputError(f"{path}: expected a CSV or Parquet file of scores; got {words}") from None
-    return str(path), frame, facts | {"scores": path.name, "sha256": digest, "rows": len(frame)}
+    return str(path), frame, Provenance(versions=versions, scores=path.name, sha256=digest, rows=len(frame))
 
 
 def _csv(path: Path) -> pd.DataFrame:

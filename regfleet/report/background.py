@@ -16,6 +16,8 @@ from regfleet.text import clean
 if TYPE_CHECKING:
     import pandas as pd
 
+    from regfleet.results import RunFacts
+
 # strftime would write the month in the language of the machine.
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -49,12 +51,6 @@ def status(facts: StudyFacts, failures: Sequence[Failure]) -> Chip:
     return Chip("✓", f"Complete: {count(facts.finished, 'trial')}", "better")
 
 
-def finished(provenance: Mapping[str, Any]) -> str:
-    """When the last run finished, as recorded; empty when it is not."""
-    runs = provenance.get("runs") or [provenance]
-    return str(runs[-1].get("finished") or runs[-1].get("started") or "")
-
-
 def day(moment: str) -> str:
     """The day of an ISO time, written out; empty for anything else."""
     try:
@@ -64,10 +60,10 @@ def day(moment: str) -> str:
     return f"{date.day} {MONTHS[date.month - 1]} {date.year}"
 
 
-def details(provenance: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str], ...]:
-    """provenance.json as (name, text) pairs; what is nested becomes ``outer: inner``; of runs the last is told."""
+def details(table: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str], ...]:
+    """Provenance as (name, text) pairs; what is nested becomes ``outer: inner``; of runs the last is told."""
     pairs: list[tuple[str, str]] = []
-    for key, value in provenance.items():
+    for key, value in table.items():
         name = f"{above}{clean(str(key)).replace('_', ' ')}"
         if isinstance(value, list) and value and isinstance(value[-1], Mapping):
             pairs.append((name, str(len(value))))
@@ -162,15 +158,15 @@ class Speed:
     slowest: tuple[SlowTrial, ...]
 
 
-def speed(trials: pd.DataFrame, provenance: Mapping[str, Any], summary: Summary) -> Speed | None:
-    """The speed of a study from its trials and the runs that provenance.json lists; None when no trial was timed."""
+def speed(trials: pd.DataFrame, runs: Sequence[RunFacts], summary: Summary) -> Speed | None:
+    """The speed of a study from its trials and the runs that trained them; None when no trial was timed."""
     if "seconds" not in trials:
         return None
     timed = trials[trials["seconds"] > 0]
     if timed.empty:
         return None
-    busy, runs = float(timed["seconds"].sum()), provenance.get("runs", [])
-    wall, trained = (sum(float(run.get(key) or 0) for run in runs) for key in ("seconds", "trials"))
+    busy = float(timed["seconds"].sum())
+    wall, trained = sum(run.seconds for run in runs), sum(run.trials for run in runs)
     totals = [
         ("Median trial", f"{number(float(timed['seconds'].median()), 2)} seconds"),
         ("All trials together", f"{number(busy)} seconds of training and scoring"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet.analysis import Question
 from regfleet.analysis.summary import Summary
 from regfleet.metrics import METRICS
+from regfleet.results import Provenance
 from regfleet.trials import Status
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class StudyFacts:
     """What was run, for the report's header, method and reproduction sections.
 
     ``notes`` are sentences on what the protocol gets wrong or on what was allowed but should be known;
-    ``provenance`` is provenance.json as written; ``article`` marks the article's own study. ``foreign`` marks scores
+    ``provenance`` says where it comes from; ``article`` marks the article's own study. ``foreign`` marks scores
     that another tool produced: model, epochs, split, engine and study_toml are unknown then, and empty or 0.
     """
 
@@ -52,7 +52,7 @@ class StudyFacts:
     study_toml: str
     notes: tuple[str, ...]
     article: bool
-    provenance: Mapping[str, Any]
+    provenance: Provenance
     foreign: bool = False
 
 

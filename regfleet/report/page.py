@@ -54,7 +54,7 @@ def _tables(conclusion: Conclusion) -> dict[str, str]:
 def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | None) -> str:
     summary, facts, failures = conclusion.summary, conclusion.facts, conclusion.failures
     made, several = environment(templates), len(summary.datasets) > 1
-    details = background.details(facts.provenance)
+    details = background.details(facts.provenance.table())
     return made.get_template("report.html.j2").render(
         title=_title(summary, facts),
         summary=summary,
@@ -67,8 +67,8 @@ def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | N
         facts=facts,
         status=background.status(facts, failures),
         details=tuple(pair for pair in details if pair[1] != clean(facts.command)),
-        speed=None if facts.foreign else background.speed(conclusion.trials, facts.provenance, summary),
-        finished=background.day(background.finished(facts.provenance)),
+        speed=None if facts.foreign else background.speed(conclusion.trials, facts.provenance.runs, summary),
+        finished=background.day(facts.provenance.finished),
         sections=tuple(
             _section(dataset, summary, f"d{place}-" if several else "")
             for place, dataset in enumerate(summary.datasets, 1)
@@ -97,7 +97,7 @@ def _entry(conclusion: Conclusion) -> dict[str, Any]:
     return {
         "title": _title(summary, facts),
         "model": facts.model,
-        "finished": background.finished(facts.provenance),
+        "finished": facts.provenance.finished,
         "status": background.status(facts, conclusion.failures).word,
         "datasets": [
             {

@@ -60,17 +60,28 @@ class RunFacts(_Facts):
 
 
 class Provenance(_Facts):
-    """What holds of a results directory now, and one entry per run that trained something."""
+    """What holds of a results directory now, and one entry per run that trained something.
+
+    Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.
+    """
 
     versions: dict[str, str] = {}
     hardware: dict[str, Any] = {}
     commit: str | None = None
     data: dict[str, DataFacts] = {}
     runs: tuple[RunFacts, ...] = ()
+    scores: str | None = None
+    sha256: str | None = None
+    rows: int | None = None
+
+    @property
+    def finished(self) -> str:
+        """When the last run finished, as recorded; empty when nothing was."""
+        return self.runs[-1].finished or self.runs[-1].started if self.runs else ""
 
     def table(self) -> dict[str, Any]:
-        """The content of the file."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """What is known, as the file holds it."""
+        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True)
 
     def json_text(self) -> str:
         """The text of the file."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from regfleet import analysis
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
+from regfleet.results import Provenance
 from regfleet.settings import Training
 from regfleet.settings.values import Family, Variant
 
@@ -173,17 +174,19 @@ def build(
         study_toml=f'data = ["iris"]\nseeds = "{seeds}"\n\n[training]\nepochs = {epochs}\n',
         notes=("batch size 128 is more than the 90 training rows of iris: each epoch is a single update",),
         article=entries == article(),
-        provenance={
-            "versions": {"python": "3.11.9", "regfleet": "0.1.0", "tensorflow": "2.21.0", "keras": "3.15.1"},
-            "data": {name: {"sha256": "9d1d77e2" * 8, "rows": 1500} for name in datasets},
-            "runs": [
-                {
-                    "command": f"regfleet compare --seeds {seeds}",
-                    "finished": "2026-11-22T14:05:09Z",
-                    "trials": len(trials),
-                }
-            ],
-        },
+        provenance=Provenance.model_validate(
+            {
+                "versions": {"python": "3.11.9", "regfleet": "0.1.0", "tensorflow": "2.21.0", "keras": "3.15.1"},
+                "data": {name: {"sha256": "9d1d77e2" * 8, "rows": 1500} for name in datasets},
+                "runs": [
+                    {
+                        "command": f"regfleet compare --seeds {seeds}",
+                        "finished": "2026-11-22T14:05:09Z",
+                        "trials": len(trials),
+                    }
+                ],
+            }
+        ),
     )
     failures = tuple(Failure(*row) for row in bad[columns].itertuples(index=False))
     return Conclusion(summary=summary, facts=facts, failures=failures, trials=trials)

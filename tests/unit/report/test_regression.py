@@ -11,12 +11,13 @@ from regfleet.metrics import METRICS
 from regfleet.report import exports, render
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.figures.gap import gap
+from regfleet.results import Provenance
 from regfleet.settings import Training
 from regfleet.settings.values import Variant
 
 TRAINING = Training(epochs=3, batch_size=32, optimizer="adam")
 VARIANTS = (Variant("none", "No regularization", (), TRAINING), Variant("l2", "L2", (), TRAINING, "none"))
-FACTS = StudyFacts(("houses",), "8 tanh", 99, (0, 1), 3, "60/20/20", "fused", 12, 12, "", "", (), False, {})
+FACTS = StudyFacts(("houses",), "8 tanh", 99, (0, 1), 3, "60/20/20", "fused", 12, 12, "", "", (), False, Provenance())
 
 
 def studied(metric):

@@ -12,6 +12,7 @@ from regfleet.analysis import Question
 from regfleet.analysis.summary import Curve
 from regfleet.metrics import METRICS
 from regfleet.report import render
+from regfleet.results import Provenance, RunFacts
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4])
@@ -95,11 +96,11 @@ def test_the_speed_is_that_of_the_trials(parse, make_study):
     trials = study.trials.assign(host="node-1", device="/CPU:0")
     slow = (trials["variant"] == "l2(0.01)@all") & (trials["seed"] == 3)
     trials.loc[slow, "seconds"] = 9.0
-    runs = {"runs": [{"seconds": 40.0, "trials": 20}, {"seconds": 60.0, "trials": 30}]}
-    facts = replace(study.facts, provenance=runs)
+    runs = (RunFacts(seconds=40.0, trials=20), RunFacts(seconds=60.0, trials=30))
+    facts = replace(study.facts, provenance=Provenance(runs=runs))
     text = parse(render(replace(study, trials=trials, facts=facts))).text.replace("\u00a0", " ")
     assert "0.50 trials a second over 2 runs" in text
     assert "1.80 trials at work" in text  # (49 x 3.5 s + 9 s) / 100 s
     assert re.search(r"Node and processor ?L2, all layers \(λ = 0\.01\) ?3 ?9\.00 ?node-1, /CPU:0", text)
-    partly = replace(study.facts, provenance={"runs": runs["runs"][:1]})
+    partly = replace(study.facts, provenance=Provenance(runs=runs[:1]))
     assert "at work" not in parse(render(replace(study, trials=trials, facts=partly))).text
