@@ -6,6 +6,7 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 from support.processes import python
 from support.training import digest, made_up, noisy
 
@@ -64,6 +65,7 @@ for base in pickle.load(open("bases", "rb")):
 """
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_bases_travel_to_another_process(tmp_path, monkeypatch):
     """A builder, a function of this very test and a model arrive as they left, pickled as Ray pickles."""
     from ray import cloudpickle

@@ -6,13 +6,20 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from regfleet.training.order import order_key, permutation
 from support.training import assert_same_course, assert_same_fit, both_courses, shuffled, side_by_side
 
 from regfleet import models, training
 from regfleet.settings import Training
 from regfleet.techniques.recipe import Recipe
-from regfleet.training.contract import Settings, Start, balanced_weight, compile_model, row_metrics
+from regfleet.training.contract import (
+    Settings,
+    Start,
+    balanced_weight,
+    compile_model,
+    order_key,
+    permutation,
+    row_metrics,
+)
 from regfleet.training.fused import Program
 from regfleet.trials import Execution
 
