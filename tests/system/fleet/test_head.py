@@ -5,14 +5,15 @@ import signal
 
 import pytest
 from ray.cluster_utils import Cluster
-from support.processes import started, wait_until
+from support.processes import environment, started, wait_until
 
 import regfleet
 
 
 @pytest.fixture
-def cluster():
-    """A cluster of one node, to be lost."""
+def cluster(monkeypatch):
+    """A cluster of one node, to be lost; its workers can import the work of the tests."""
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     running = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     yield running
     running.shutdown()

@@ -1,8 +1,6 @@
 """Models of the user's own: where they come from, what is refused, and how they travel."""
 
-import subprocess
 import sys
-import textwrap
 
 import keras
 import numpy as np
@@ -221,50 +219,3 @@ def test_a_regression_wants_one_linear_output():
     """A softmax over one number would always say 1."""
     with pytest.raises(InputError, match="1 linear output for each row; got softmax"):
         describe(models.base_of(net), outputs=1, task="regression")
-
-
-TRAVELS = """
-import sys
-from regfleet.training import runtime
-runtime.prepare(gpu=False)
-import pickle
-from regfleet import models
-for base in pickle.load(open(sys.argv[1], "rb")):
-    model = base((4,), 3)
-    print([layer.name for layer in model.layers], model.count_params())
-    print(models.describe(base, "own", (4,), 3, "classification", False).fingerprint)
-"""
-
-
-def test_bases_travel_to_another_process(folder):
-    """A builder, a function of this very test and a model arrive as they left, pickled as Ray pickles."""
-    from ray import cloudpickle
-
-    (folder / "there.py").write_text(MODULE.format(name="build", body="return net(input_shape, outputs)"))
-    width = 6
-
-    def local(input_shape, outputs):
-        import keras as k
-
-        return k.Sequential(
-            [k.Input(input_shape), k.layers.Dense(width), k.layers.Dense(outputs, "softmax", name="end")]
-        )
-
-    bases = [models.base_of(source) for source in ("there:build", local, net())]
-    (folder / "bases").write_bytes(cloudpickle.dumps(bases))
-    (folder / "travels.py").write_text(textwrap.dedent(TRAVELS))
-    done = subprocess.run(
-        [sys.executable, "travels.py", "bases"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": ":".join(filter(None, sys.path))},
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[1::2] == [describe(base).fingerprint for base in bases]
-    lines = lines[::2]
-    assert lines[0] == "['dense', 'dense_1'] 35"
-    assert lines[1] == f"['dense', 'end'] {4 * 6 + 6 + 6 * 3 + 3}"
-    assert lines[2].endswith(f" {4 * 5 + 5 + 5 * 3 + 3}")

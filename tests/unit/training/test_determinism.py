@@ -1,41 +1,15 @@
 """The same seed gives the same bits, whatever ran before, and a diverged fit disturbs no other."""
 
-import hashlib
-import subprocess
-import sys
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.training import digest, noisy
 
 from regfleet import training
-from regfleet.data.dataset import Rows, Sets
 from regfleet.settings import Training
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import engines
-from regfleet.trials import history_columns
-
-
-def noisy(small):
-    """A recipe with dropout and batch norm, whose state and noise must start anew with every seed."""
-    recipe = small.insert("dense_1", "dropout", lambda name: keras.layers.Dropout(0.4, name=name))
-    recipe = recipe.insert("dense_2", "batchnorm", lambda name: keras.layers.BatchNormalization(name=name))
-    return replace(recipe, training=recipe.training.model_copy(update={"optimizer": "adam"}))
-
-
-def digest(fit):
-    """A hash of all numbers of a fit."""
-    found = hashlib.sha256()
-    for name in history_columns("classification"):
-        found.update(fit.history[name].tobytes())
-    for when in ("last", "best"):
-        for rows in ("train", "val", "test"):
-            found.update(fit.predictions[when][rows].tobytes())
-    for weight in fit.weights:
-        found.update(weight.tobytes())
-    return found.hexdigest()
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)
@@ -48,39 +22,6 @@ def test_a_seed_gives_the_same_bits_again(small, iris, engine):
     tf.random.uniform((3,))
     assert digest(training.fit(recipe, iris, 1, engine, "again")) == first != other
     assert digest(training.fit(recipe, iris, 1, engine, "traced anew")) == first
-
-
-SCRIPT = """
-import sys
-from pathlib import Path
-sys.path[:0] = [{root!r}, {here!r}]
-from regfleet.training import runtime
-runtime.prepare(gpu=False)
-import conftest, numpy as np
-import test_determinism as this
-from regfleet import training
-sets = this.made_up(np.random.default_rng(8))
-small = conftest.Recipe(conftest.SMALL_NETWORK, conftest.Training(epochs=6, batch_size=25))
-print(this.digest(training.fit(this.noisy(small), sets, 1, "fused", "elsewhere")))
-"""
-
-
-def made_up(draw):
-    """Three sets of random rows."""
-    return Sets(
-        *(
-            Rows(draw.normal(size=(rows, 4)).astype("float32"), np.eye(3, dtype="float32")[draw.integers(0, 3, rows)])
-            for rows in (60, 20, 20)
-        )
-    )
-
-
-def test_another_process_gives_the_same_bits(small, tmp_path, request):
-    """A worker that has just started, in whatever directory, computes what this process computes."""
-    script = SCRIPT.format(root=str(request.config.rootpath), here=str(request.path.parent))
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
-    here = digest(training.fit(noisy(small), made_up(np.random.default_rng(8)), 1, "fused", "here"))
-    assert found.stdout.split()[-1] == here
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)

@@ -3,32 +3,12 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from support.training import COLUMNS, assert_same_course, both_courses
 
 from regfleet import models, training
 from regfleet.data.dataset import Rows
-from regfleet.settings import Training
-from regfleet.techniques.recipe import Recipe
-from regfleet.training import keras_fit
-from regfleet.training.contract import Settings, Start, row_metrics
-from regfleet.training.fused import Program
-from regfleet.trials import Execution, history_columns
-
-COLUMNS = history_columns("classification")
-LOSSES = [index for index, name in enumerate(COLUMNS) if not name.endswith("accuracy")]
-ACCURACIES = [index for index, name in enumerate(COLUMNS) if name.endswith("accuracy")]
-
-
-def assert_same_course(fused, reference, *, rtol):
-    """Equal histories, accuracies to the row, and equal weights, within ``rtol`` and a float32 rounding of one."""
-    assert fused.history.shape == reference.history.shape
-    np.testing.assert_allclose(fused.history[:, LOSSES], reference.history[:, LOSSES], rtol=rtol, atol=1e-7)
-    np.testing.assert_allclose(fused.history[:, ACCURACIES], reference.history[:, ACCURACIES], rtol=0, atol=1e-6)
-    assert fused.best_epoch == reference.best_epoch
-    assert fused.diverged_at == reference.diverged_at
-    for values, expected in ((fused.last, reference.last), (fused.best, reference.best)):
-        for value, other in zip(values, expected, strict=True):
-            np.testing.assert_allclose(value, other, rtol=rtol, atol=1e-6)
+from regfleet.training.contract import Settings, Start
+from regfleet.trials import Execution
 
 
 @pytest.mark.parametrize(
@@ -97,27 +77,6 @@ OPTIMIZERS = {
 }
 
 
-def both_courses(settings, start_of, optimizer, build=image_model, xla=False):
-    """The course of a model by the fast engine and by Keras, from the same start."""
-    courses = []
-    for engine in ("fused", "keras"):
-        model = build()
-        model.compile(optimizer(), "categorical_crossentropy", metrics=keras_metrics())
-        start = start_of(model)
-        if engine == "fused":
-            program = Program(model, row_metrics("classification"), settings, xla=xla)
-            program.trace(start)
-            courses.append(program.run(start))
-        else:
-            courses.append(keras_fit.train(model, settings, start))
-    return courses
-
-
-def keras_metrics():
-    """The metrics of a history."""
-    return [keras.metrics.CategoricalCrossentropy(name="cross_entropy"), "accuracy", "mse"]
-
-
 def image_start(model):
     """23 training rows, so that batches of 8 leave one of 7, and 9 validation rows."""
     keras.utils.clear_session()
@@ -135,7 +94,7 @@ def renamed(model):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_any_optimizer_trains_as_in_keras(optimizer):
     """Schedules, clipping, decay, averaging, accumulation and constraints on a residual convolutional model."""
-    fused, reference = both_courses(Settings(8, 8), image_start, OPTIMIZERS[optimizer])
+    fused, reference = both_courses(Settings(8, 8), image_start, OPTIMIZERS[optimizer], image_model)
     assert_same_course(fused, reference, rtol=2e-5)
 
 
@@ -169,23 +128,8 @@ def test_any_number_of_rows(small, iris, rows, batch_size):
     assert_same_course(fused, reference, rtol=1e-6)
 
 
-@pytest.mark.parametrize("batch_size", [25, 45, 90])
-def test_xla_trains_as_keras_does(small, iris, batch_size):
-    """Compiled by XLA: batches with a rest, without one, and a single batch, to 1e-4 relative."""
-    recipe = small.penalize(("dense_1", "dense_2"), lambda: keras.regularizers.L1(0.01))
-
-    def start_of(model):
-        return Start(models.initial_weights(model, 0), iris.train, iris.validation, order_key=5)
-
-    fused, reference = both_courses(
-        Settings(10, batch_size), start_of, keras.optimizers.Adam, lambda: models.build(recipe, (4,), 3), xla=True
-    )
-    assert_same_course(fused, reference, rtol=1e-4)
-
-
 @pytest.mark.parametrize("patience", [0, 2])
-@pytest.mark.parametrize("xla", [False, True])
-def test_early_stopping_in_the_graph(small, iris, patience, xla):
+def test_early_stopping_in_the_graph(small, iris, patience):
     """It stops after the epoch, and keeps the weights, at which Keras' engine does."""
 
     def start_of(model):
@@ -196,38 +140,9 @@ def test_early_stopping_in_the_graph(small, iris, patience, xla):
         start_of,
         lambda: keras.optimizers.SGD(0.8),
         lambda: models.build(small, (4,), 3),
-        xla,
     )
     assert 2 < len(fused.history) < 80
     assert_same_course(fused, reference, rtol=1e-4)
-
-
-def test_short_fits_are_not_compiled(small, iris):
-    """XLA is used from 20,000 updates on, but on a CPU not for a model that draws noise."""
-    long = Training(epochs=5000, batch_size=25, early_stopping=1)
-    noisy = Recipe(small.model, long).insert("dense_1", "dropout", lambda name: keras.layers.Dropout(0.5, name=name))
-    paths = [
-        training.fit(recipe, iris, 0, "fused", f"rule {number}").execution.path
-        for number, recipe in enumerate((small, Recipe(small.model, long), noisy))
-    ]
-    assert paths == ["graph", "xla", "graph"]
-
-
-@keras.saving.register_keras_serializable("tests")
-class Shuffler(keras.layers.Layer):
-    """The identity, beside an operation that XLA cannot compile."""
-
-    def call(self, x):
-        """Add zero times a random number."""
-        return x + 0 * tf.random.experimental.stateless_shuffle(tf.range(2.0), [1, 2])[0]
-
-
-def test_what_xla_cannot_compile_runs_as_a_graph(small, iris):
-    """A long fit with an operation without XLA kernel is trained as a graph, and says so."""
-    long = Recipe(small.model, Training(epochs=5000, batch_size=25, early_stopping=1)).insert(
-        "dense_1", "shuffler", lambda name: Shuffler(name=name)
-    )
-    assert training.fit(long, iris, 0, "fused", "shuffler").execution == Execution("graph")
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -13,16 +13,12 @@ def test_every_epoch_is_a_permutation_of_its_own():
     assert len(set(orders)) == 40
 
 
-def test_graph_and_xla_give_the_same_order():
-    """The permutation has the same bits eagerly, in a graph and compiled by XLA."""
+def test_a_graph_gives_the_same_order():
+    """The permutation has the same bits eagerly and in a graph."""
     key = tf.constant(order_key(3))
     for rows in (1, 2, 90):
-        eager = permutation(key, tf.constant(4), rows)
-        for xla in (False, True):
-            function = tf.function(
-                lambda key, epoch, n=rows: permutation(key, epoch, n), autograph=False, jit_compile=xla
-            )
-            np.testing.assert_array_equal(function(key, tf.constant(4)), eager)
+        function = tf.function(lambda key, epoch, n=rows: permutation(key, epoch, n), autograph=False)
+        np.testing.assert_array_equal(function(key, tf.constant(4)), permutation(key, tf.constant(4), rows))
 
 
 def test_rows_are_shuffled_without_preference():

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.training import assert_same_fit, shuffled, side_by_side
 
 from regfleet import training
 from regfleet.data.dataset import Rows, Sets
@@ -27,38 +28,6 @@ def _no_program_of_others():
     engines._PROGRAMS.clear()
     yield
     engines._PROGRAMS.clear()
-
-
-def shuffled(sets, seed):
-    """The same rows in other roles."""
-    x, y = (np.concatenate([getattr(part, name) for part in (sets.train, sets.validation, sets.test)]) for name in "xy")
-    order = np.random.default_rng(seed).permutation(len(x))
-    ends = (len(sets.train.x), len(sets.train.x) + len(sets.validation.x))
-    return replace(
-        sets,
-        **dict(
-            zip(("train", "validation", "test"), map(Rows, *(np.split(p[order], ends) for p in (x, y))), strict=True)
-        ),
-    )
-
-
-def side_by_side(recipe, sets, seeds, name="stack"):
-    """Fits of these seeds in a stack of four, each with rows of its own."""
-    return training.fit_side_by_side(recipe, [shuffled(sets, seed) for seed in seeds], seeds, 4, name)
-
-
-def assert_same_fit(found, expected, rtol=1e-5):
-    """Equal histories, weights, predictions and epochs, within float32 rounding."""
-    assert found.history.keys() == expected.history.keys()
-    for name, values in expected.history.items():
-        np.testing.assert_allclose(found.history[name], values, rtol=rtol, atol=2e-6, err_msg=name)
-    for weight, other in zip(found.weights, expected.weights, strict=True):
-        np.testing.assert_allclose(weight, other, rtol=rtol, atol=2e-5)
-    assert (found.best_epoch, found.diverged_at) == (expected.best_epoch, expected.diverged_at)
-    for when in ("last", "best"):
-        assert found.penalty[when] == pytest.approx(expected.penalty[when], rel=1e-4)
-        for rows in ("train", "val", "test"):
-            np.testing.assert_allclose(found.predictions[when][rows], expected.predictions[when][rows], atol=2e-5)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -154,14 +123,6 @@ def test_a_regression(small, iris):
     )
     (_, fit) = side_by_side(small, number, [1, 2])
     assert_same_fit(fit, training.fit(small, shuffled(number, 2), 2, "keras", "regression"))
-
-
-def test_as_many_updates_as_pay_are_compiled(small, iris):
-    """Where XLA pays, a stack is compiled as well, and says so."""
-    recipe = replace(small, training=Training(epochs=5000, batch_size=25, early_stopping=1))
-    (_, fit) = side_by_side(recipe, iris, [1, 2])
-    assert fit.execution == Execution("xla", stacked=True)
-    assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "fused", "compiled"), rtol=1e-3)
 
 
 @keras.saving.register_keras_serializable("tests")
