@@ -89,13 +89,10 @@ def _read_manifest(site: Path) -> dict[str, Any]:
         return {"entries": {}, "files": {}}
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
-        table = {"entries": dict(manifest["entries"]), "files": dict(manifest["files"])}
-        readable = all(map(_complete, table["entries"].values()))
+        entries = {name: _apart(entry) for name, entry in dict(manifest["entries"]).items()}
+        return {"entries": entries, "files": dict(manifest["files"])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        readable = False
-    if not readable:
-        raise InputError(f"--site: expected {file} as this regfleet writes it; got a file that cannot be read")
-    return table
+        raise InputError(f"--site: expected {file} as regfleet wrote it; got a file that cannot be read") from None
 
 
 def _refuse_foreign(site: Path, files: Iterable[str], ours: Mapping[str, str]) -> None:
@@ -121,19 +118,24 @@ def _write(site: Path, files: Mapping[str, bytes]) -> Iterable[Path]:
 
 
 def _entry(report: str) -> dict[str, Any] | None:
-    """What a report's file says of itself; None when it is no report of ours, or of another version of regfleet."""
+    """What a report's file says of itself; None when it is no report of ours."""
     block = _ENTRY.search(report)
     try:
-        entry = json.loads(block[1]) if block else None
-    except ValueError:
+        entry = json.loads(block[1]) if block else {}
+        return _apart(entry) if {"title", "model", "finished", "datasets"} <= entry.keys() else None
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return entry if isinstance(entry, dict) and _complete(entry) else None
 
 
-def _complete(entry: Mapping[str, Any]) -> bool:
-    """Whether this version of regfleet wrote the entry."""
-    known = {"title", "model", "finished", "datasets"} <= entry.keys()
-    return known and all("symbol" in row for data in entry["datasets"] for row in data["leaderboard"])
+def _apart(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry with symbol and word of each verdict apart; the first reports wrote ``▲ Better`` as one text."""
+
+    def split(row: Mapping[str, Any]) -> dict[str, Any]:
+        symbol, _, word = row["verdict"].partition(" ")
+        return dict(row) if "symbol" in row else {**row, "symbol": symbol, "verdict": word}
+
+    datasets = [data | {"leaderboard": [split(row) for row in data["leaderboard"]]} for data in entry["datasets"]]
+    return {**entry, "datasets": datasets}
 
 
 def _index(entries: Mapping[str, Mapping[str, Any]], templates: Path | None) -> str:

@@ -92,16 +92,15 @@ def test_directories_of_one_name_do_not_collide(results, tmp_path):
     assert (tmp_path / "site/iris-2/report.html").read_bytes() == (results / "wine/report.html").read_bytes()
 
 
-OTHERS = '{"title": "", "model": "", "finished": "", "datasets": [{"leaderboard": [{"verdict": "▲ Better"}]}]}'
-"""What a report said of itself when symbol and word were one text."""
-
-
 @pytest.mark.parametrize(
     "content",
     [
         None,
         "<html>not ours</html>",
-        *(f'<script type="application/json" id="entry">{text}</script>' for text in ("{]", OTHERS)),
+        *(
+            f'<script type="application/json" id="entry">{text}</script>'
+            for text in ("{]", '{"title": "", "model": "", "finished": "", "datasets": 1}')
+        ),
     ],
 )
 def test_what_is_no_report_is_refused(content, tmp_path):
@@ -123,6 +122,29 @@ def test_verdicts_can_be_chosen_whole(make_study, tmp_path):
     assert "<option>No trial yet</option>" in index
     assert "<option>Control</option>" not in index
     assert re.search(r"<td>(●|▲) (Undecided|Better)</td>", index)
+
+
+def as_first_written(entry):
+    """What a report said of itself when a verdict's symbol and word were one text."""
+    for row in (row for data in entry["datasets"] for row in data["leaderboard"]):
+        row["verdict"] = f"{row.pop('symbol')} {row['verdict']}"
+    return entry
+
+
+def test_the_first_reports_can_be_published(results, tmp_path):
+    """They wrote a verdict's symbol and word as one text: the index takes both, from a page and from a site."""
+    page = (results / "iris/report.html").read_text(encoding="utf-8")
+    own = re.search(r'id="entry">(.*?)</script>', page)[1]
+    (tmp_path / "old").mkdir()
+    old = page.replace(own, json.dumps(as_first_written(json.loads(own))))
+    (tmp_path / "old/report.html").write_text(old, encoding="utf-8")
+    index = publish([tmp_path / "old"], tmp_path / "site").index.read_text(encoding="utf-8")
+    assert "<td>◆ Control</td>" in index
+    manifest = tmp_path / "site/regfleet-site.json"
+    table = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps(table | {"entries": {"old": as_first_written(table["entries"]["old"])}}))
+    again = publish([results / "wine"], tmp_path / "site").index.read_text(encoding="utf-8")
+    assert again.count("<td>◆ Control</td>") == 2 * index.count("<td>◆ Control</td>")
 
 
 def test_a_torn_manifest_is_an_error(results, tmp_path):
