@@ -7,6 +7,7 @@ from support.buckets import bucket, keys
 
 import regfleet
 
+pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")  # Ray's client
 SMALL = ["compare", "--model", "8", "--epochs", "2", "-t", "l2"]
 
 
