@@ -146,20 +146,25 @@ class Loop:
         column = dict(zip(self._settings.columns, tf.unstack(row, axis=-1), strict=True))
         finite = tf.math.is_finite(column["loss"] + column["val_loss"])
         current = column[self._settings.monitor]
-        improved = progress.running & ((finite & (current < progress.lowest)) | (epoch == 1))
+
+        def of_running(mask: Any) -> Any:
+            """The seeds of ``mask`` that were not at their end before: one seed alone never is."""
+            return progress.running & mask if self.lanes else mask
+
+        improved = of_running((finite & (current < progress.lowest)) | (epoch == 1))
         best_epoch = tf.where(improved, epoch, progress.best_epoch)
-        running = progress.running & finite & (epoch < epochs)
+        running = of_running(finite & (epoch < epochs))
         if self._settings.patience is not None:
             running &= improved | (epoch - best_epoch < self._settings.patience)
-        self._keep(improved, progress.running & ~running)
+        self._keep(improved, of_running(~running))
         return Progress(
             epoch,
             running,
             progress.history.write(progress.epoch, row),
             tf.where(improved, current, progress.lowest),
-            tf.where(progress.running, epoch, progress.ran),
+            tf.where(progress.running, epoch, progress.ran) if self.lanes else epoch,
             best_epoch,
-            tf.where(progress.running & ~finite, epoch, progress.diverged_at),
+            tf.where(of_running(~finite), epoch, progress.diverged_at),
         )
 
 
