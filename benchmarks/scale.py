@@ -30,7 +30,7 @@ from regfleet.data.dataset import Dataset
 from regfleet.fleet import FleetSettings
 from regfleet.results import load
 from regfleet.running import run as pipeline
-from regfleet.running.progress import Progressing
+from regfleet.running.display import Progressing
 from regfleet.settings import read_study
 from regfleet.trials import HISTORY_OF, HISTORY_SETS, Chunk, Execution, Outcome
 

@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from regfleet.api import Results, compare, load
-    from regfleet.concluding.scores import analyze
+    from regfleet.concluding.analyze import analyze
     from regfleet.results import HISTORY_FIELDS, TRIAL_FIELDS
     from regfleet.settings import Study
 

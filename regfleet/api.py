@@ -178,7 +178,7 @@ def compare(
         flags = {key: value for key, value in flags.items() if not FLAGS[key].is_column}
     study = read_study({}, flags=flags)
     fleet = FleetSettings(address=address, workers=workers, gpus_per_trial=gpus_per_trial)
-    from regfleet.running.progress import Progressing
+    from regfleet.running.display import Progressing
 
     place = tempfile.mkdtemp(prefix="regfleet-") if out is None else out
     try:
@@ -237,7 +237,7 @@ def _screen() -> AbstractContextManager[Console]:
     """Where progress goes: the notebook's cell, or standard error, also while others' output is logged."""
     from rich.console import Console
 
-    from regfleet.running.progress import console
+    from regfleet.running.display import console
 
     notebook = Console()
     if not notebook.is_jupyter:

@@ -38,9 +38,9 @@ def analyze(
 
     Scores of random splits need n_train and n_test; without them only --scope this_dataset can be asked.
     """
-    from regfleet.cli.tables import print_conclusion
-    from regfleet.concluding import scores as foreign
-    from regfleet.running.progress import console
+    from regfleet.cli.terminal import print_conclusion
+    from regfleet.concluding import analyze as foreign
+    from regfleet.running.display import console
 
     given = {"metric": metric, **flags}
     result = foreign.analyze(

@@ -59,9 +59,9 @@ def compare(
 
     Your own study:  regfleet init --data churn.csv --target churned, then regfleet compare study.toml
     """
-    from regfleet.cli.tables import print_conclusion
+    from regfleet.cli.terminal import print_conclusion
     from regfleet.fleet import FleetSettings
-    from regfleet.running.progress import Progressing, console
+    from regfleet.running.display import Progressing, console
     from regfleet.settings import results_name
 
     settings = FleetSettings(
@@ -97,8 +97,8 @@ def compare(
 
 def _preview(study: Any, place: str | Path, workers: int | None, *, as_json: bool) -> None:
     from regfleet.cli.plan import print_preview
+    from regfleet.running.display import console
     from regfleet.running.preview import preview
-    from regfleet.running.progress import console
 
     found = preview(study, place, workers, note=lambda text: options.say(f"note: {text}"))
     if as_json:

@@ -21,7 +21,7 @@ def datasets(
     ] = None,
 ) -> None:
     """List what --data takes; with DATA, show what is inferred of its columns."""
-    from regfleet.running.progress import console
+    from regfleet.running.display import console
 
     with console(1) as screen:
         if data is None:

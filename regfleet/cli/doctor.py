@@ -26,8 +26,8 @@ def doctor(
     from rich.markup import escape
     from rich.table import Table
 
+    from regfleet.running.display import console
     from regfleet.running.machine import examine
-    from regfleet.running.progress import console
 
     signs = {"good": "[green]✔ works[/]", "note": "[yellow]! mind[/]", "bad": "[red]✘ fails[/]"}
     with console(2) as messages, messages.status("looking at this machine") as status:

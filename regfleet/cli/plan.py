@@ -23,9 +23,9 @@ def plan(
     as_json: Annotated[bool, switch("print the plan as JSON", OUTPUT, "--json")] = False,
 ) -> None:
     """Say how many seeds show a difference, or that only more rows can; trains nothing."""
-    from regfleet.cli.tables import print_forecast
+    from regfleet.cli.terminal import print_forecast
+    from regfleet.running.display import console
     from regfleet.running.forecast import forecast
-    from regfleet.running.progress import console
 
     try:
         effect = float(detect)

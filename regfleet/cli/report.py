@@ -26,11 +26,11 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Analyse results and write their report again; trains nothing."""
-    from regfleet.cli.tables import print_conclusion
+    from regfleet.cli.terminal import print_conclusion
     from regfleet.concluding.judge import conclude
     from regfleet.report import export_figures
     from regfleet.report.exports import leaderboard
-    from regfleet.running.progress import console
+    from regfleet.running.display import console
 
     result = conclude(directory, templates)
     if figures:

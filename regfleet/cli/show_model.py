@@ -28,7 +28,7 @@ def show_model(
     """Print a model's layers with a technique in place."""
     from regfleet import models
     from regfleet.errors import InputError
-    from regfleet.running.progress import console
+    from regfleet.running.display import console
     from regfleet.settings import Training, read_study
     from regfleet.techniques import describe_techniques, parse_techniques
     from regfleet.techniques import recipe as recipe_of

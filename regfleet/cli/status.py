@@ -20,7 +20,7 @@ def status(
 ) -> None:
     """Show where a study stands, while it runs or afterwards; changes nothing and holds nothing up."""
     from regfleet.concluding.status import status as read_status
-    from regfleet.running.progress import console
+    from regfleet.running.display import console
 
     found = read_status(directory)
     if as_json:

@@ -51,7 +51,7 @@ def submit(
     """
     from regfleet.cli.order import order_of
     from regfleet.jobs import CODE, entrypoint, fingerprint, start
-    from regfleet.running.progress import FOLLOWED
+    from regfleet.running.display import FOLLOWED
 
     order = order_of(command)
     if masked(order.out) != order.out:
@@ -103,7 +103,7 @@ def jobs(
     from rich.table import Table
 
     from regfleet.numbers import duration
-    from regfleet.running.progress import console
+    from regfleet.running.display import console
 
     table = Table("ID", "Status", "Age", "Command")
     for job in every(client):
@@ -180,7 +180,7 @@ def _showing() -> Iterator[Callable[[str], None]]:
     from rich.live import Live
     from rich.text import Text
 
-    from regfleet.running.progress import LEADERBOARD_MARK, PROGRESS_MARK, console
+    from regfleet.running.display import LEADERBOARD_MARK, PROGRESS_MARK, console
 
     if not sys.stdout.isatty():
         yield lambda line: None if line.startswith(LEADERBOARD_MARK) else typer.echo(line.removeprefix(PROGRESS_MARK))

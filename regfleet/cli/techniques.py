@@ -11,7 +11,7 @@ def techniques(name: Annotated[str | None, typer.Argument(help="Only this one.",
     """List the techniques with their parameters, places and sources."""
     from rich.table import Table
 
-    from regfleet.running.progress import console
+    from regfleet.running.display import console
     from regfleet.techniques import TECHNIQUES, technique_named
 
     chosen = [technique_named(name)] if name else TECHNIQUES.values()

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from regfleet.data.dataset import Dataset
     from regfleet.fleet.cluster import Cluster
-    from regfleet.fleet.contract import FleetSettings, WorkSource
     from regfleet.fleet.gpus import Shares
+    from regfleet.fleet.interface import FleetSettings, WorkSource
     from regfleet.fleet.tasks import Tasks
     from regfleet.trials import Outcome
 

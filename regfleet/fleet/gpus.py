@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from regfleet.data.dataset import Dataset
     from regfleet.fleet.cluster import Cluster
-    from regfleet.fleet.contract import FleetSettings
+    from regfleet.fleet.interface import FleetSettings
     from regfleet.trials import Chunk
 
 log = logging.getLogger("regfleet.fleet")

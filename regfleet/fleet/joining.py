@@ -17,7 +17,7 @@ from regfleet.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from regfleet.fleet.contract import FleetSettings
+    from regfleet.fleet.interface import FleetSettings
 
 log = logging.getLogger("regfleet.fleet")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from regfleet.data.dataset import Dataset
-    from regfleet.fleet.contract import FleetSettings, Work, WorkSource
+    from regfleet.fleet.interface import FleetSettings, Work, WorkSource
     from regfleet.trials import Outcome
 
 log = logging.getLogger("regfleet.fleet")

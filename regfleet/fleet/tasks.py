@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from regfleet.data.dataset import Dataset
-    from regfleet.fleet.contract import Work
+    from regfleet.fleet.interface import Work
     from regfleet.fleet.retries import Attempt
     from regfleet.fleet.worker import Beginning
     from regfleet.trials import Chunk, Outcome

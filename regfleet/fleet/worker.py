@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from regfleet.data.dataset import Dataset
-    from regfleet.fleet.contract import Work
+    from regfleet.fleet.interface import Work
     from regfleet.trials import Chunk, Outcome
 
 

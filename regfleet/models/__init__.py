@@ -5,7 +5,7 @@ from regfleet.models.build import build, perceptron
 from regfleet.models.describe import describe
 from regfleet.models.graph import INPUT, named_parts
 from regfleet.models.hooks import Hooks
-from regfleet.models.penalties import penalties_of
+from regfleet.models.regularizers import penalties_of
 from regfleet.models.surgery import with_techniques
 from regfleet.models.weights import initial_weights, starting_weights
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from regfleet.borrowed.keras import calls_of
-from regfleet.models.penalties import has_kernel
+from regfleet.models.regularizers import has_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.errors import InputError
 from regfleet.models.graph import INPUT
-from regfleet.models.penalties import added
+from regfleet.models.regularizers import added
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
 from regfleet.models.graph import ACTIVATIONS, INPUT, Graph, functional, hidden_layers, is_kind, is_model
-from regfleet.models.penalties import penalized
+from regfleet.models.regularizers import penalized
 from regfleet.models.weights import keep_weights
 from regfleet.text import raised
 

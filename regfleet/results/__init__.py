@@ -9,12 +9,12 @@ disk and renamed; in an object store it is one object. A part of histories lands
 is the commit. Both have the same name, a hash of the keys they hold. Small parts are merged into larger ones.
 """
 
+from regfleet.results.address import claim, place_of
+from regfleet.results.loading import Stored, load
 from regfleet.results.parts import CORRECT_COLUMNS, HISTORY_FIELDS, METRIC_COLUMNS, TRIAL_FIELDS, Problem
 from regfleet.results.place import Place
-from regfleet.results.places import claim, place_of
 from regfleet.results.progress import Reporter, read_progress, reporting
 from regfleet.results.provenance import DataFacts, Provenance, RunFacts, read_provenance
-from regfleet.results.reading import Stored, load
 from regfleet.results.store import Store
 
 __all__ = [

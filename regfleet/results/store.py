@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet import patience
 from regfleet.errors import ResultsError
+from regfleet.results.address import place_of
+from regfleet.results.loading import RANK
 from regfleet.results.parts import (
     REPEATED,
     Problem,
@@ -26,8 +28,6 @@ from regfleet.results.parts import (
     write_part,
 )
 from regfleet.results.place import Place
-from regfleet.results.places import place_of
-from regfleet.results.reading import RANK
 from regfleet.settings.values import Variant
 from regfleet.trials import HISTORY_COLUMNS, Outcome
 

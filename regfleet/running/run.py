@@ -18,8 +18,8 @@ from regfleet.metrics import metrics_of
 from regfleet.planning.resolved import resolve
 from regfleet.results import Place, Provenance, Store, load, place_of, read_provenance, reporting
 from regfleet.running.logs import log_to
+from regfleet.running.origin import Clock, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
-from regfleet.running.provenance import Clock, provenance
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import run_chunk, warm_up
 from regfleet.training import runtime

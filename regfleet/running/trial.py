@@ -15,7 +15,7 @@ from regfleet import data as datasets
 from regfleet import techniques, training
 from regfleet.metrics import error_of
 from regfleet.training import runtime
-from regfleet.training.scores import class_scores, number_scores
+from regfleet.training.scoring import class_scores, number_scores
 from regfleet.trials import Outcome
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """The study: what is to be compared, read from flags or a TOML file."""
 
 from regfleet.settings.flags import FLAGS, Flag, merge
-from regfleet.settings.parts import Analysis, Data, Model, VariantEntry, results_name
 from regfleet.settings.reading import StudyFile, open_study_file, read_part, read_study, read_study_file
+from regfleet.settings.sections import Analysis, Data, Model, VariantEntry, results_name
 from regfleet.settings.seeds import parse_seeds, seeds_text
 from regfleet.settings.study import Study
 from regfleet.settings.training import Training

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from regfleet.settings.parts import Analysis, Data, Model, VariantEntry, listed
+from regfleet.settings.sections import Analysis, Data, Model, VariantEntry, listed
 from regfleet.settings.setting import Part, Setting
 from regfleet.settings.study import Study
 from regfleet.settings.training import Training

@@ -9,7 +9,7 @@ import tomli_w
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from regfleet.settings.defaults import ARTICLE_MODEL, default_variants
-from regfleet.settings.parts import Analysis, Data, Model, NotEmpty, VariantEntry, listed
+from regfleet.settings.sections import Analysis, Data, Model, NotEmpty, VariantEntry, listed
 from regfleet.settings.seeds import parse_seeds, seeds_text
 from regfleet.settings.setting import Part, Setting
 from regfleet.settings.training import Training

@@ -6,7 +6,7 @@ from typing import Any
 import tomli_w
 
 from regfleet.settings.flags import FLAGS, PARTS, default_text, flag_of, meaning
-from regfleet.settings.parts import Analysis, Data, Model, VariantEntry
+from regfleet.settings.sections import Analysis, Data, Model, VariantEntry
 from regfleet.settings.setting import Part
 from regfleet.settings.study import Study
 from regfleet.settings.training import Training

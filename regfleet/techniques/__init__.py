@@ -1,13 +1,7 @@
 """The techniques and the grammar that names them."""
 
 from regfleet.techniques.catalogue import TECHNIQUES, recipe, technique_named
-from regfleet.techniques.grammar import (
-    Sweep,
-    describe_sweep,
-    describe_techniques,
-    parse_techniques,
-    swept_values,
-)
+from regfleet.techniques.grammar import Sweep, describe_sweep, describe_techniques, parse_techniques, swept_values
 from regfleet.techniques.recipe import Definition, Parameter
 
 __all__ = [

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from regfleet.analysis.summary import Look
-from regfleet.concluding.scores import analyze
+from regfleet.concluding.analyze import analyze
 from support.parsed import Page
 from support.synthetic import HOSTILE, Conclusion, Entry, article, build, many, variant
 

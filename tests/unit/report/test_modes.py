@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from regfleet import analyze
-from regfleet.cli.tables import caption
+from regfleet.cli.terminal import caption
 from regfleet.report import render
 from regfleet.report.context import fragment
 

@@ -6,7 +6,7 @@ import pytest
 
 from regfleet.results import Provenance
 from regfleet.running.logs import log_to
-from regfleet.running.provenance import Clock, provenance
+from regfleet.running.origin import Clock, provenance
 from regfleet.text import masked
 
 

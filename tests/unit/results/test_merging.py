@@ -110,7 +110,7 @@ def test_a_part_from_before_a_metric_existed_is_read(store, outcome):
 @pytest.mark.parametrize("rows", [1, 10_000])
 def test_curves_come_a_few_whole_variants_at_a_time(store, outcome, monkeypatch, rows):
     """Whatever fits into memory at once, every variant's rows come together and once."""
-    monkeypatch.setattr("regfleet.results.reading.BATCH_ROWS", rows)
+    monkeypatch.setattr("regfleet.results.loading.BATCH_ROWS", rows)
     for seed in range(3):
         store.append([outcome("none", seed), outcome("l2(0.01)@all", seed)])
         store.merge()

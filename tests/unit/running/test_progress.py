@@ -7,7 +7,7 @@ from rich.console import Console
 from support.outcomes import VARIANTS, made_up
 
 from regfleet.cli.submit import _showing
-from regfleet.running.progress import FOLLOWED, LEADERBOARD_MARK, PROGRESS_MARK, Progressing
+from regfleet.running.display import FOLLOWED, LEADERBOARD_MARK, PROGRESS_MARK, Progressing
 
 
 def lines_of_a_study():

@@ -19,7 +19,7 @@ from sklearn.metrics import (
 )
 
 from regfleet.metrics import metrics_of
-from regfleet.training.scores import auc, balanced_accuracy, calibration_error, class_scores, number_scores
+from regfleet.training.scoring import auc, balanced_accuracy, calibration_error, class_scores, number_scores
 
 
 def predictions(rows, classes, seed, sharpness=3.0):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from regfleet.errors import ResultsError
+from regfleet.results.address import place_of
 from regfleet.results.parts import (
     REPEATED,
     Problem,
@@ -20,7 +21,6 @@ from regfleet.results.parts import (
     trial_schema,
 )
 from regfleet.results.place import Place
-from regfleet.results.places import place_of
 from regfleet.results.provenance import Provenance, read_provenance
 from regfleet.text import reason
 from regfleet.trials import HISTORY_COLUMNS
