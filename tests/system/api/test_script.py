@@ -1,16 +1,15 @@
 """The Python API, from a script as a user writes it."""
 
 import json
-import os
-import subprocess
-import sys
+
+from support.processes import python
 
 SCRIPT = """
 import json, os, sys, tempfile
 from pathlib import Path
 import keras, numpy as np
 import regfleet
-from regfleet.running import progress, watch
+from regfleet.running import progress
 
 def build(input_shape, outputs):
     return keras.Sequential([
@@ -46,11 +45,10 @@ if __name__ == "__main__":
     del results, again
     found["gone"] = not where.exists()
 
-    class Stopped(watch.Watch):
-        def advance(self, outcomes, seconds_left):
-            raise KeyboardInterrupt
+    def interrupted(*_):
+        raise KeyboardInterrupt
 
-    progress.Progressing = lambda *_, **__: Stopped()
+    progress.Progressing.advance = interrupted
     stopped = regfleet.compare((X, y), **settings, in_process=True, out="kept")
     found["stopped"] = [stopped.interrupted, len(stopped.trials), len(regfleet.load("kept").trials)]
     print("FOUND" + json.dumps(found))
@@ -60,15 +58,7 @@ if __name__ == "__main__":
 def test_a_script_compares_a_function_of_its_own(tmp_path):
     """Arrays and a function of __main__ on Ray: frames, figures, report; nothing stays; Ctrl-C keeps results."""
     (tmp_path / "script.py").write_text(SCRIPT)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    done = subprocess.run(
-        [sys.executable, "script.py"],
-        cwd=tmp_path,
-        env=kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("script.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND")]
     found = json.loads(line.removeprefix("FOUND"))

@@ -6,13 +6,13 @@ import subprocess
 from importlib import metadata
 
 import pytest
-import typer
 import yaml
 from jsonschema import ValidationError
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.runtime_env import RuntimeEnv
 
 from regfleet.cli.compare import compare
+from regfleet.cli.options import built
 
 FILES = ("cluster.yaml", "examples/cluster-on-premises.yaml")
 HEALTH = {
@@ -127,9 +127,7 @@ def test_the_rayjob_has_the_fields_of_its_kind(job):
 def test_the_rayjob_runs_a_command_that_exists(job):
     """Its entrypoint is a compare that this command line accepts, with results in storage."""
     program, command, *arguments = shlex.split(job["spec"]["entrypoint"])
-    app = typer.Typer()
-    app.command()(compare)
-    given = typer.main.get_command(app).make_context(command, arguments).params
+    given = built(compare, command).make_context(command, arguments).params
     assert (program, command) == ("regfleet", "compare")
     assert str(given["out"]).startswith("s3:/")
 

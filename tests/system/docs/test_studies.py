@@ -1,12 +1,10 @@
 """The study files that users copy from."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 from support import ROOT
+from support.processes import python
 
 import regfleet
 from regfleet.planning.variants import problems
@@ -39,14 +37,7 @@ def test_every_example_runs(tmp_path):
     assert len(EXAMPLES) >= 5
     small = ["--seeds", "2", "--epochs", "1", "--in-process", "--quiet"]
     runs = [(path.name, [*small, "--out", str(tmp_path / path.stem)]) for path in EXAMPLES]
-    done = subprocess.run(
-        [sys.executable, "-c", RUNS, json.dumps(runs)],
-        cwd=FOLDER,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python("-c", RUNS, json.dumps(runs), cwd=FOLDER)
     assert done.returncode == 0, done.stderr
     found = {path.stem: regfleet.load(tmp_path / path.stem) for path in EXAMPLES}
     for results in found.values():
@@ -56,6 +47,6 @@ def test_every_example_runs(tmp_path):
     assert data.fixed_test
     assert data.ratio == 0
     (data,) = found["regression"].summary().datasets
-    assert (data.task, found["regression"].summary().settings.metric) == ("regression", "r2")
+    assert (data.task, found["regression"].summary().metric.name) == ("regression", "r2")
     (data,) = found["digits-cnn"].summary().datasets
     assert {row.label for row in data.variants} >= {"No regularization", "Batch norm, convolutions"}
