@@ -14,22 +14,19 @@ from regfleet.planning.schedule import Schedule
 from regfleet.results import Store, Stored, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
 
     from regfleet.analysis.summary import Look
     from regfleet.fleet import Fleet
     from regfleet.planning.plan import Plan
     from regfleet.results import Reporter
     from regfleet.running.prepare import Prepared
+    from regfleet.settings.values import Variant
     from regfleet.trials import Outcome
 
     Work = Callable[..., tuple[Outcome, ...]]
-    from collections.abc import Sequence
-
-    import pandas as pd
-
-    from regfleet.settings.values import Variant
-
 
 log = logging.getLogger("regfleet")
 
