@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from regfleet.settings import Study
 
 _HOME = {
-    "analyze": "concluding.scores",
+    "analyze": "concluding.analyze",
     "compare": "api",
     "HISTORY_FIELDS": "results",
     "Results": "api",

@@ -1,5 +1,7 @@
 """Tasks and a cluster that do what a test says: a stream of Ray's answers without Ray."""
 
+import time
+
 from regfleet.fleet.tasks import Loss
 from regfleet.fleet.worker import Beginning
 from regfleet.trials import Outcome
@@ -59,7 +61,8 @@ class ScriptedCluster:
         """Nobody gives up here."""
 
     def look(self, missing):
-        """Count the looks, as a driver that goes on for ever would hang its test."""
+        """Let time pass, and count the looks, as a driver that goes on for ever would hang its test."""
+        time.sleep(0.001)
         self.looks += 1
         assert self.looks < 1000, f"the driver does not come to an end; missing: {missing() or 'nothing'}"
 

@@ -9,7 +9,7 @@ import json, os, sys, tempfile
 from pathlib import Path
 import keras, numpy as np
 import regfleet
-from regfleet.running import progress
+from regfleet.running import display
 
 def build(input_shape, outputs):
     return keras.Sequential([
@@ -48,7 +48,7 @@ if __name__ == "__main__":
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    progress.Progressing.advance = interrupted
+    display.Progressing.advance = interrupted
     stopped = regfleet.compare((X, y), **settings, in_process=True, out="kept")
     found["stopped"] = [stopped.interrupted, len(stopped.trials), len(regfleet.load("kept").trials)]
     print("FOUND" + json.dumps(found))
