@@ -95,14 +95,12 @@ class Program(Loop):
         optimizer.apply(tape.gradient(scaled, model.trainable_weights), model.trainable_weights)
         return measured
 
-    def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> Any:
+    def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:
         import tensorflow as tf
 
         if self._lags:
-            measured = [tf.zeros(self._steps.width), *self._steps.evaluate(self._infer, x_val, (x_val, y_val))]
-        else:
-            measured = self._steps.evaluate(self._infer, both, (x, y), (x_val, y_val))
-        return tf.concat(measured, axis=0)
+            return [tf.zeros(self._steps.width), *self._steps.evaluate(self._infer, x_val, (x_val, y_val))]
+        return self._steps.evaluate(self._infer, both, (x, y), (x_val, y_val))
 
     def _keep(self, improved: Any, ended: Any) -> None:  # noqa: ARG002 - the model itself has the last values
         import tensorflow as tf

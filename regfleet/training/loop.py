@@ -100,8 +100,8 @@ class Loop:
         """One update on these rows; returns the measurement of the batch times its rows."""
         raise NotImplementedError
 
-    def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> Any:
-        """The measurements of training and validation rows, ``both`` together, one behind the other."""
+    def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:
+        """The measurements of training and validation rows, ``both`` together, in parts that follow one another."""
         raise NotImplementedError
 
     def _keep(self, improved: Any, ended: Any) -> None:
@@ -126,7 +126,7 @@ class Loop:
                 order = tf.broadcast_to(tf.range(rows), (*self.lanes, rows))
             totals = tf.zeros((*self.lanes, self._steps.width))
             seen = epoch_of_updates(order, self._settings.batch_size, update_on, totals, static=self._xla)
-            row = tf.concat([seen, self._evaluate(both, x, y, x_val, y_val)], axis=-1)
+            row = tf.concat([seen, *self._evaluate(both, x, y, x_val, y_val)], axis=-1)
             return (self._judge(progress, row, epochs),)
 
         none = tf.zeros(self.lanes, tf.int32)
@@ -135,7 +135,9 @@ class Loop:
         lowest = tf.constant(float("inf"), shape=self.lanes)
         begin = Progress(tf.constant(0), none < epochs, history, lowest, none, none, none)
         end: Progress
-        (end,) = tf.while_loop(lambda progress: tf.reduce_any(progress.running), epoch, (begin,))
+        (end,) = tf.while_loop(
+            lambda progress: tf.reduce_any(progress.running) if self.lanes else progress.running, epoch, (begin,)
+        )
         return end._replace(history=end.history.stack())
 
     def _judge(self, progress: Progress, row: Any, epochs: Any) -> Progress:

@@ -130,7 +130,7 @@ class Stack(Loop):
             variable.assign(value)
         return measured
 
-    def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> Any:  # noqa: ARG002 - ``both`` has the rows
+    def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:  # noqa: ARG002 - ``both`` has them
         import tensorflow as tf
 
         rows = x.shape[1]
@@ -139,7 +139,7 @@ class Stack(Loop):
             x, x_val = both[:rows], both[rows:]
             return tf.concat(self._steps.evaluate(self._steps.infer, both, (x, y), (x_val, y_val)), axis=0)
 
-        return self._mapped(measured, both, y, y_val)
+        return [self._mapped(measured, both, y, y_val)]
 
     def _keep(self, improved: Any, ended: Any) -> None:
         import tensorflow as tf
