@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from regfleet.analysis.summary import Look
 from regfleet.concluding.analyze import analyze
+from regfleet.report import render
 from support.parsed import Page
 from support.synthetic import HOSTILE, Conclusion, Entry, article, build, many, variant
 
@@ -107,3 +109,9 @@ def with_looks(nine: Conclusion) -> Conclusion:
 def parse() -> type[Page]:
     """Parses a page."""
     return Page
+
+
+@pytest.fixture(scope="session")
+def rendered(request) -> Callable[[str], str]:
+    """The function from the name of one of these studies to its report, which is made once."""
+    return cache(lambda name: render(request.getfixturevalue(name)))

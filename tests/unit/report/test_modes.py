@@ -14,9 +14,9 @@ from regfleet.report.context import fragment
 
 
 @pytest.fixture(scope="module")
-def foreign_page(parse, foreign):
+def foreign_page(parse, rendered):
     """Its report, parsed."""
-    return parse(render(foreign))
+    return parse(rendered("foreign"))
 
 
 def test_a_foreign_report_leaves_out_what_is_unknown(foreign_page, page):
@@ -42,20 +42,20 @@ def test_a_foreign_report_asks_its_own_question(foreign_page, foreign):
     assert not {"curves", "gap"} & links
 
 
-def test_a_foreign_leaderboard_has_a_cell_for_each_header(foreign, nine):
+def test_a_foreign_leaderboard_has_a_cell_for_each_header(rendered):
     """Header and rows lose the same columns: eight are left of a study's eleven."""
-    for material, columns in ((foreign, 8), (nine, 11)):
-        table = re.search(r'<table class="sortable">.*?</table>', render(material), re.DOTALL)[0]
+    for material, columns in (("foreign", 8), ("nine", 11)):
+        table = re.search(r'<table class="sortable">.*?</table>', rendered(material), re.DOTALL)[0]
         head, *rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
         assert {len(re.findall(r"<t[dh]\b", row)) for row in (head, *rows)} == {columns}
 
 
-def test_foreign_failures_have_no_training_to_repeat(parse, foreign, nine):
+def test_foreign_failures_have_no_training_to_repeat(parse, rendered, foreign, nine):
     """A lost score is listed, without the promise that the command trains it again."""
     lost = parse(render(replace(foreign, failures=nine.failures)))
     assert "7 trials of" in lost.text
     assert "The same command again" not in lost.text
-    assert "The same command again" in parse(render(nine)).text
+    assert "The same command again" in parse(rendered("nine")).text
 
 
 def test_a_notebook_shows_the_gap_only_where_there_is_one(foreign, nine):
@@ -85,15 +85,15 @@ def test_the_rope_of_a_metric_of_others_is_the_same_everywhere(parse):
 
 
 @pytest.fixture(scope="module")
-def page(parse, nine):
+def page(parse, rendered):
     """The article's report: a study with a fixed number of seeds."""
-    return parse(render(nine))
+    return parse(rendered("nine"))
 
 
 @pytest.fixture(scope="module")
-def looked(parse, with_looks):
+def looked(parse, rendered):
     """The report of a study that added seeds."""
-    return parse(render(with_looks))
+    return parse(rendered("with_looks"))
 
 
 def test_a_study_that_adds_seeds_says_up_to(looked, page):

@@ -17,9 +17,9 @@ from regfleet.report.verdicts import gap_sentence
 
 
 @pytest.fixture(scope="module")
-def source(nine):
+def source(rendered):
     """The article's study as HTML."""
-    return render(nine)
+    return rendered("nine")
 
 
 @pytest.fixture(scope="module")
@@ -149,9 +149,9 @@ def test_forty_variants_of_a_thousand_seeds_fit_the_budgets(make_study, many):
     assert size <= 2_000_000
 
 
-def test_hostile_names_are_shown_literally(parse, with_hostile_names, hostile_names):
+def test_hostile_names_are_shown_literally(parse, rendered, hostile_names):
     """No name becomes markup, script, template or link; each can be read as it is, without direction controls."""
-    source = render(with_hostile_names)
+    source = rendered("with_hostile_names")
     page = parse(source)
     assert len(page.values("id")) == len(set(page.values("id")))
     clean = [name.replace("\u202e", "").replace(" = ", "\u00a0=\u00a0") for name in hostile_names]

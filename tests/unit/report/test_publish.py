@@ -154,10 +154,10 @@ def test_a_torn_manifest_is_an_error(results, tmp_path):
         publish([results / "iris"], tmp_path)
 
 
-def test_the_index_escapes_what_reports_say(with_hostile_names, tmp_path):
+def test_the_index_escapes_what_reports_say(rendered, tmp_path):
     """Names from reports become neither markup nor script, and the manifest holds no path of this machine."""
     (tmp_path / "r").mkdir()
-    (tmp_path / "r/report.html").write_text(render(with_hostile_names), encoding="utf-8")
+    (tmp_path / "r/report.html").write_text(rendered("with_hostile_names"), encoding="utf-8")
     made = publish([tmp_path / "r"], tmp_path / "site")
     index = made.index.read_text(encoding="utf-8")
     assert index.count("<script") == 1

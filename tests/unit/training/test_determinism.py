@@ -51,12 +51,13 @@ def test_both_engines_see_the_same_divergence(small, iris):
         np.testing.assert_allclose(fused.history["loss"], reference.history["loss"], rtol=1e-5)
 
 
-def test_a_program_is_traced_once_and_forgotten_in_time(small, iris):
-    """A second seed pays no trace; a process keeps the traces of the sixteen latest recipes."""
+def test_a_program_is_traced_once_and_forgotten_in_time(small, iris, monkeypatch):
+    """A second seed pays no trace; a process keeps the traces of so many latest recipes, three here."""
+    monkeypatch.setattr(engines, "_KEPT_PROGRAMS", 3)
     first = training.fit(small, iris, 0, "fused", "traced")
     second = training.fit(small, iris, 1, "fused", "traced")
     assert first.trace_seconds > 0 == second.trace_seconds
     tiny = Recipe(small.model, Training(epochs=1, batch_size=128))
-    for number in range(16):
+    for number in range(3):
         training.fit(tiny, iris, 0, "fused", f"another {number}")
     assert training.fit(small, iris, 0, "fused", "traced").trace_seconds > 0
