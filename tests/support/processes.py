@@ -12,7 +12,7 @@ PATIENCE = 300
 
 
 def environment(**more):
-    """This process' environment without what leads to clusters and storage or hushes TensorFlow; this code; ``more``."""
+    """This process' environment, less what leads to clusters and storage or hushes TensorFlow; this code; ``more``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AWS_", "TF_"))}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | more
 
