@@ -15,7 +15,7 @@ import os, signal, sys
 from pathlib import Path
 import pyarrow.compute, pyarrow.fs, pyarrow.parquet  # once, not in each child
 from regfleet.results.store import merge
-from regfleet.results.places import place_of
+from regfleet.results.address import place_of
 
 def dying(function):
     def called(*arguments, **named):
