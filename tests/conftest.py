@@ -11,22 +11,31 @@ from xdist.scheduler import LoadScopeScheduling
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # or TensorFlow tells every worker of its machine
 pytest_plugins = ["support.fleet", "support.reports"]
-LONGEST = ("system", "training", "running", "report")
+LONGEST = ["system/fleet/test_nodes", "system/jobs", "system/docs", "system/cli", "system/storage", "system"]
+LONGEST += ["unit/training", "unit/running", "unit/report"]
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the folders that take longest, so that no worker is left with one at the end."""
-    folders = {item: item.path.relative_to(Path(__file__).parent).parts[:2] for item in items}
-    items.sort(key=lambda item: not {*LONGEST} & {*folders[item]})
-    items.sort(key=lambda item: "system" not in folders[item])
+    """Begin with the places that take longest, so that no worker is left with one at the end."""
+    places = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}
+    items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if places[item].startswith(start)), 99))
+
+
+def pytest_xdist_auto_num_workers(config):
+    """A worker for each processor, two for the system tests, which wait for other processes half of their time."""
+    return (os.cpu_count() or 1) * (2 if any("system" in argument for argument in config.args) else 1)
 
 
 class ByPlace(LoadScopeScheduling):
-    """Gives a file to one worker, and an area of the system tests, which starts its cluster, server or browser once."""
+    """Gives a file to one worker; an area of the system tests, which starts its server or browser once, too.
+
+    But for the fleet's, whose faults take minutes.
+    """
 
     def _split_scope(self, nodeid):
         path = nodeid.partition("::")[0]
-        return "/".join(path.split("/")[:3]) if path.startswith("tests/system") else path
+        areas = path.startswith("tests/system") and "/fleet/" not in path
+        return "/".join(path.split("/")[:3]) if areas else path
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -28,11 +28,15 @@ _PACKAGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """When a run began, in seconds since the epoch, and how long it takes by a clock that nobody sets."""
+class Beginning:
+    """When a run began, in seconds since the epoch and by a clock that nobody sets, and at which commit.
+
+    The commit is asked for once, before the run writes anything: a results directory may be under git too.
+    """
 
     started: float = field(default_factory=time.time)
     begun: float = field(default_factory=time.monotonic)
+    commit: str | None = field(default_factory=lambda: git_commit(Path.cwd()))
 
     @property
     def seconds(self) -> float:
@@ -41,26 +45,26 @@ class Clock:
 
 
 def provenance(
-    before: Provenance, *, command: str, data: Mapping[str, DataFacts], fleet: str, clock: Clock, trained: int
+    before: Provenance, *, command: str, data: Mapping[str, DataFacts], fleet: str, beginning: Beginning, trained: int
 ) -> Provenance:
     """What holds now, and one more entry for a run that trained something.
 
     ``before`` is the directory's content so far; ``data`` what is to be known of each data set.
     """
-    seconds = clock.seconds
+    seconds = beginning.seconds
     run = RunFacts(
         command=masked(command),
         fleet=masked(fleet),
         host=platform.node(),
-        started=_utc(clock.started),
-        finished=_utc(clock.started + seconds),
+        started=_utc(beginning.started),
+        finished=_utc(beginning.started + seconds),
         seconds=round(seconds, 1),
         trials=trained,
     )
     return Provenance(
         versions={"python": platform.python_version()} | _versions(),
         hardware=_hardware(),
-        commit=git_commit(Path.cwd()),
+        commit=beginning.commit,
         data=dict(data),
         runs=(*before.runs, *([run] if trained else [])),
     )

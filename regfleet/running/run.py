@@ -18,7 +18,7 @@ from regfleet.metrics import metrics_of
 from regfleet.planning.resolved import resolve
 from regfleet.results import Place, Provenance, Store, load, place_of, read_provenance, reporting
 from regfleet.running.logs import log_to
-from regfleet.running.origin import Clock, provenance
+from regfleet.running.origin import Beginning, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import run_chunk, warm_up
@@ -54,7 +54,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
     Ctrl-C, or the loss of the cluster, ends the training; what is finished is kept, analysed and reported, with
     ``interrupted`` set. Raises InputError, ResultsError or FleetError.
     """
-    place, watch, clock = place_of(out), watch or Watch(), Clock()
+    place, watch, beginning = place_of(out), watch or Watch(), Beginning()
     fleet = replace(fleet or FleetSettings(), environment=runtime.ENVIRONMENT)
     check(study, sources=given == NOTHING)
     get_ready = partial(prepare, given=given, note=watch.note, gpu=in_process)
@@ -80,7 +80,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             sizes = (variant.training.batch_size for variant in resolved.variants)
             for text in (*store.set_aside(results.problems), *batch_notes(rows, sizes)):
                 watch.note(text)
-            record = partial(_record, place, before, resolved.data, command, clock)
+            record = partial(_record, place, before, resolved.data, command, beginning)
             record(workers, trained=0)  # whatever becomes of this run, its trials can be analysed
             start = partial(workers.start, resolved.variants)
             session = Session(ready, store, start, work, watch, reporter)
@@ -165,11 +165,13 @@ def _record(
     before: Provenance,
     data: Mapping[str, DataFacts],
     command: str,
-    clock: Clock,
+    beginning: Beginning,
     workers: _Workers,
     *,
     trained: int,
 ) -> None:
     """Write where the results come from, with this run if it trained something."""
-    facts = provenance(before, command=command, data=data, fleet=workers.description, clock=clock, trained=trained)
+    facts = provenance(
+        before, command=command, data=data, fleet=workers.description, beginning=beginning, trained=trained
+    )
     place.write("provenance.json", facts.json_text().encode())

@@ -6,6 +6,7 @@ graph as they are; what remains here is the loop over epochs and updates around 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regfleet.borrowed.keras import logits_of, with_logits
@@ -37,7 +38,7 @@ class Progress(NamedTuple):
     diverged_at: tf.Tensor
 
 
-class Loop:
+class Loop(ABC):
     """A traced fit of a compiled model: one trace for all seeds whose rows have the same shapes.
 
     ``lanes`` is the shape of seeds in one run: () for one, (seeds,) for a stack; orders, rows, weights of rows and
@@ -88,25 +89,25 @@ class Loop:
         predicted: np.ndarray = self._infer(tf.constant(x))[0].numpy()
         return predicted
 
+    @abstractmethod
     def _run(self, starts: Sequence[Start], epochs: int) -> Any:
         """Assign what ``starts`` say and run the traced function for so many epochs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _orders(self, keys: Any, epoch: Any, rows: int) -> Any:
         """The permutation of each key for ``epoch``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _update(self, x: Any, y: Any, weight: Any = None) -> Any:
         """One update on these rows; returns the measurement of the batch times its rows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:
         """The measurements of training and validation rows, ``both`` together, in parts that follow one another."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _keep(self, improved: Any, ended: Any) -> None:
         """Copy the values of the seeds that are at their best, and of those that are at their end."""
-        raise NotImplementedError
 
     def _whole_fit(self, epochs: Any, keys: Any, x: Any, y: Any, x_val: Any, y_val: Any, *weight: Any) -> Any:
         import tensorflow as tf
