@@ -1,6 +1,7 @@
 """Text on its way to people and files: on one line, without tricks and without secrets; the nearest of known names."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Sequence
 
@@ -22,10 +23,15 @@ def masked(text: str) -> str:
     return text
 
 
-# Controls, what is invisible or reorders its neighbours, half of a pair, and what no XML may hold.
+_HIDDEN = (
+    "\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
+)
+"""Controls, what is invisible or reorders its neighbours, halves of pairs, and what no XML may hold."""
+_ASCII_OR_HIDDEN = rf"[\x20-\x7e\u200c\u200d{_HIDDEN}]"
+# Joiners belong to Persian, Hindi and emoji; beside ASCII they only hide.
 _UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+    rf"[{_HIDDEN}]|(?:(?<={_ASCII_OR_HIDDEN})|^)[\u200c\u200d]|[\u200c\u200d](?={_ASCII_OR_HIDDEN}|$)"
 )
 
 
@@ -34,14 +40,20 @@ def printable(text: str, keep: str = "\n\t") -> str:
 
     Printing it twice changes nothing. ``keep`` are the controls that stay: those of a text of several lines.
     """
-    return text if text.isprintable() else _UNPRINTABLE.sub(lambda one: _visible(one[0], keep), text)
+    if text.isprintable():
+        return text
+    return _UNPRINTABLE.sub(lambda one: one[0] if one[0] in keep else one[0].encode("unicode_escape").decode(), text)
 
 
-def _visible(character: str, keep: str) -> str:
-    number = ord(character)
-    if character in keep:
-        return character
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+def json_text(value: object, indent: int | None = 2) -> str:
+    r"""``value`` as JSON, letters as they are and what is not `printable` as ``\u…``."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda one: one[0] if one[0] == "\n" else _escaped(one[0]), text)
+
+
+def _escaped(character: str) -> str:
+    halves = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{halves[start : start + 4]}" for start in range(0, len(halves), 4))
 
 
 _CONTROL_CHARACTERS = re.compile(
