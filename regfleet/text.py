@@ -106,17 +106,37 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f" (did you mean {by_lower[near[0]]}?)" if near else ""
 
 
+MOST = 20_000
+"""Characters of a text that is kept with results."""
+
+
+def bounded(text: str, most: int = MOST) -> str:
+    """``text`` made `printable`, of about ``most`` characters: of a longer one the beginning and the end."""
+    if len(text) > most:
+        half = most // 2
+        text = f"{text[:half]}\n… {len(text) - 2 * half:,} characters are left out …\n{text[-half:]}"
+    return printable(text)
+
+
+def said(problem: object) -> str:
+    """What ``problem`` says; an exception of somebody's own may fail at that too."""
+    try:
+        return str(problem)
+    except Exception as worse:  # noqa: BLE001 - whatever its author did
+        return f"it cannot say what ({type(worse).__name__})"
+
+
 def one_line(problem: object, most: int = 300) -> str:
     """What ``problem`` says on one line of at most ``most`` characters."""
-    return " ".join(str(problem).split())[:most]
+    return " ".join(said(problem)[: 100 * most].split())[:most]
 
 
 def raised(problem: BaseException, most: int = 300) -> str:
     """`one_line` with the kind of exception before it: ``ValueError: …``."""
-    return one_line(f"{type(problem).__name__}: {problem}", most)
+    return one_line(f"{type(problem).__name__}: {said(problem)}", most)
 
 
 def reason(problem: Exception) -> str:
     """Why a file could not be read or written: the first line of what the system said."""
-    words = (problem.strerror if isinstance(problem, OSError) else None) or str(problem) or type(problem).__name__
-    return words.strip().splitlines()[0][:300]
+    words = (problem.strerror if isinstance(problem, OSError) else None) or said(problem)
+    return next(iter(one_line(line) for line in words.splitlines() if line.strip()), type(problem).__name__)

@@ -91,6 +91,11 @@ def _root(
 
 def run(arguments: list[str]) -> int:
     """Run a command line; returns its exit code. What Typer finds wrong with it is an InputError."""
+    for word in arguments:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"expected words in UTF-8; got {word!r}") from None
     command = typer.main.get_command(app)
     try:
         with command.make_context("regfleet", arguments) as context:
