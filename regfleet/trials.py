@@ -118,7 +118,7 @@ class Outcome:
 
     ``metrics`` has ``{last,best}_{train,val,test}_{…}`` as floats, the loss and `metrics.metrics_of` the task (of
     regression in units of the target, but for the loss), and for classes ``{last,best}_test_correct`` as counts of
-    rows; it is empty for a failed trial. ``error`` and ``traceback`` are `bounded`, whatever a model of the user's raised.
+    rows; it is empty for a failed trial. ``error`` and ``traceback`` are `bounded`.
     """
 
     trial: Trial
