@@ -1,6 +1,7 @@
 """Text on its way to people and files: on one line, without tricks and without secrets; the nearest of known names."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Sequence
 
@@ -20,6 +21,39 @@ def masked(text: str) -> str:
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+_HIDDEN = (
+    "\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
+)
+"""Controls, what is invisible or reorders its neighbours, halves of pairs, and what no XML may hold."""
+_ASCII_OR_HIDDEN = rf"[\x20-\x7e\u200c\u200d{_HIDDEN}]"
+# Joiners belong to Persian, Hindi and emoji; beside ASCII they only hide.
+_UNPRINTABLE = re.compile(
+    rf"[{_HIDDEN}]|(?:(?<={_ASCII_OR_HIDDEN})|^)[\u200c\u200d]|[\u200c\u200d](?={_ASCII_OR_HIDDEN}|$)"
+)
+
+
+def printable(text: str, keep: str = "\n\t") -> str:
+    r"""``text`` with what a terminal would obey or not show made visible: ``\x1b``, ``\u202e``, ``\udcff``.
+
+    Printing it twice changes nothing. ``keep`` are the controls that stay: those of a text of several lines.
+    """
+    if text.isprintable():
+        return text
+    return _UNPRINTABLE.sub(lambda one: one[0] if one[0] in keep else one[0].encode("unicode_escape").decode(), text)
+
+
+def json_text(value: object, indent: int | None = 2) -> str:
+    r"""``value`` as JSON, letters as they are and what is not `printable` as ``\u…``."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda one: one[0] if one[0] == "\n" else _escaped(one[0]), text)
+
+
+def _escaped(character: str) -> str:
+    halves = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{halves[start : start + 4]}" for start in range(0, len(halves), 4))
 
 
 _CONTROL_CHARACTERS = re.compile(
@@ -72,17 +106,37 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f" (did you mean {by_lower[near[0]]}?)" if near else ""
 
 
+MOST = 20_000
+"""Characters of a text that is kept with results."""
+
+
+def bounded(text: str, most: int = MOST) -> str:
+    """``text`` made `printable`, of about ``most`` characters: of a longer one the beginning and the end."""
+    if len(text) > most:
+        half = most // 2
+        text = f"{text[:half]}\n… {len(text) - 2 * half:,} characters are left out …\n{text[-half:]}"
+    return printable(text)
+
+
+def said(problem: object) -> str:
+    """What ``problem`` says; an exception of somebody's own may fail at that too."""
+    try:
+        return str(problem)
+    except Exception as worse:  # noqa: BLE001 - whatever its author did
+        return f"it cannot say what ({type(worse).__name__})"
+
+
 def one_line(problem: object, most: int = 300) -> str:
     """What ``problem`` says on one line of at most ``most`` characters."""
-    return " ".join(str(problem).split())[:most]
+    return " ".join(said(problem)[: 100 * most].split())[:most]
 
 
 def raised(problem: BaseException, most: int = 300) -> str:
     """`one_line` with the kind of exception before it: ``ValueError: …``."""
-    return one_line(f"{type(problem).__name__}: {problem}", most)
+    return one_line(f"{type(problem).__name__}: {said(problem)}", most)
 
 
 def reason(problem: Exception) -> str:
     """Why a file could not be read or written: the first line of what the system said."""
-    words = (problem.strerror if isinstance(problem, OSError) else None) or str(problem) or type(problem).__name__
-    return words.strip().splitlines()[0][:300]
+    words = (problem.strerror if isinstance(problem, OSError) else None) or said(problem)
+    return next(iter(one_line(line) for line in words.splitlines() if line.strip()), type(problem).__name__)

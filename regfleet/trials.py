@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from regfleet.settings.values import ModelSpec, SplitSpec, Task, Variant
+from regfleet.text import bounded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +118,7 @@ class Outcome:
 
     ``metrics`` has ``{last,best}_{train,val,test}_{…}`` as floats, the loss and `metrics.metrics_of` the task (of
     regression in units of the target, but for the loss), and for classes ``{last,best}_test_correct`` as counts of
-    rows; it is empty for a failed trial.
+    rows; it is empty for a failed trial. ``error`` and ``traceback`` are `bounded`.
     """
 
     trial: Trial
@@ -138,3 +139,7 @@ class Outcome:
     device: str = ""
     error: str = ""
     traceback: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("error", "traceback"):
+            object.__setattr__(self, name, bounded(getattr(self, name)))

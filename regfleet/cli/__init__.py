@@ -1,5 +1,5 @@
 """The command line: each command parses, calls one function, prints."""
 
-from regfleet.cli.app import main
+from regfleet.cli.main import main
 
 __all__ = ["main"]

@@ -11,6 +11,7 @@ import typer
 
 from regfleet.cli import options
 from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
+from regfleet.running.output import tell
 
 
 @options.with_settings(lambda one: one.name in {"scope", "rope", "alpha"})
@@ -52,7 +53,7 @@ def analyze(
         **{name: value for name, value in given.items() if value is not None},
     )
     if as_json:
-        typer.echo(result.json())
+        tell(result.json())
     else:
         with console(1) as screen:
             print_conclusion(screen, result)

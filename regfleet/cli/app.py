@@ -1,10 +1,8 @@
-"""The commands together, and how each of them may end."""
+"""The commands together."""
 
 from __future__ import annotations
 
 import inspect
-import signal
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +15,7 @@ from regfleet.cli.compare import compare
 from regfleet.cli.datasets import datasets
 from regfleet.cli.doctor import doctor
 from regfleet.cli.init import init, schema
-from regfleet.cli.options import built, say
+from regfleet.cli.options import built
 from regfleet.cli.plan import plan
 from regfleet.cli.publish import publish
 from regfleet.cli.report import report
@@ -25,7 +23,8 @@ from regfleet.cli.show_model import show_model
 from regfleet.cli.status import status
 from regfleet.cli.submit import jobs, stop, submit
 from regfleet.cli.techniques import techniques
-from regfleet.errors import RegfleetError
+from regfleet.errors import EXIT_CODES, InputError
+from regfleet.running.output import tell
 
 COMMANDS = {
     one.__name__.replace("_", "-"): one
@@ -60,7 +59,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     cls=_Commands,
     help="Which regularization technique really helps a Keras model on a data set, by how much, and how sure that is.",
-    epilog="Exit codes: 0 done; 1 done, but trials failed; 2 bad input; 3 interrupted or cluster lost, results kept.",
+    epilog="Exit codes: " + ". ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -77,7 +76,7 @@ for command_name, command in COMMANDS.items():
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"regfleet {regfleet.__version__}")
+        tell(f"regfleet {regfleet.__version__}")
         raise typer.Exit
 
 
@@ -90,24 +89,19 @@ def _root(
     del version
 
 
-def _terminated(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def main() -> None:
-    """Run the command line; what a person can mend is said in a line, with exit code 2 or 3."""
-    signal.signal(signal.SIGTERM, _terminated)
+def run(arguments: list[str]) -> int:
+    """Run a command line; returns its exit code. What Typer finds wrong with it is an InputError."""
+    for word in arguments:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"expected words in UTF-8; got {word!r}") from None
+    command = typer.main.get_command(app)
     try:
-        code = app(standalone_mode=False)
-    except RegfleetError as problem:
-        for line in str(problem).splitlines():
-            say(f"error: {line}")
-        code = problem.exit_code
+        with command.make_context("regfleet", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
     except TyperException as problem:
-        say(f"error: {problem.format_message()}")
-        code = 2
-    except (KeyboardInterrupt, typer.Abort):
-        say("interrupted")
-        code = 3
-    sys.stdout.flush()
-    sys.exit(code if isinstance(code, int) else 0)
+        raise InputError(problem.format_message()) from None
+    return 0

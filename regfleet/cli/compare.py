@@ -11,6 +11,7 @@ import typer
 
 from regfleet.cli import options
 from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
+from regfleet.running.output import say, tell
 
 if TYPE_CHECKING:
     from regfleet.concluding.judge import StudyConclusion
@@ -88,7 +89,7 @@ def compare(
             watch=Progressing(messages, quiet=quiet),
         )
     if as_json:
-        typer.echo(result.json())
+        tell(result.json())
     elif not quiet:
         with console(1) as screen:
             print_conclusion(screen, result)
@@ -100,9 +101,9 @@ def _preview(study: Any, place: str | Path, workers: int | None, *, as_json: boo
     from regfleet.running.display import console
     from regfleet.running.preview import preview
 
-    found = preview(study, place, workers, note=lambda text: options.say(f"note: {text}"))
+    found = preview(study, place, workers, note=lambda text: say(f"note: {text}"))
     if as_json:
-        typer.echo(found.json())
+        tell(found.json())
     else:
         with console(1) as screen:
             print_preview(screen, found)
@@ -111,7 +112,7 @@ def _preview(study: Any, place: str | Path, workers: int | None, *, as_json: boo
 def _finish(result: StudyConclusion, *, show: bool) -> None:
     if result.interrupted:
         kept, planned = result.facts.finished, result.facts.planned
-        options.say(
+        say(
             f"interrupted: {kept} of {planned} trials are kept in {result.results.path}; the same command runs the rest"
         )
         raise typer.Exit(3)

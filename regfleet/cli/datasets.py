@@ -50,7 +50,6 @@ def _kinds(screen: Console) -> None:
 
 
 def _columns(screen: Console, data: str, flags: Mapping[str, Any]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from regfleet.data import describe_columns, load_dataset
@@ -60,7 +59,7 @@ def _columns(screen: Console, data: str, flags: Mapping[str, Any]) -> None:
     dataset = load_dataset(source)
     table = Table("Column", "Used as", "What is in it", title=f"{data}: {len(dataset.target):,} rows, {dataset.task}")
     for cells in describe_columns(dataset):
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     screen.print(table)
     for sentence in dataset.notes:
-        screen.print(f"note: {sentence}", markup=False, soft_wrap=True)
+        screen.print(f"note: {sentence}", soft_wrap=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
+from regfleet.running.output import tell
+from regfleet.text import json_text
 
 
 def doctor(
@@ -23,22 +24,21 @@ def doctor(
 
     Exit code 1 when something that a study needs does not work.
     """
-    from rich.markup import escape
     from rich.table import Table
 
-    from regfleet.running.display import console
+    from regfleet.running.display import console, styled
     from regfleet.running.machine import examine
 
-    signs = {"good": "[green]✔ works[/]", "note": "[yellow]! mind[/]", "bad": "[red]✘ fails[/]"}
+    signs = {"good": ("✔ works", "green"), "note": ("! mind", "yellow"), "bad": ("✘ fails", "red")}
     with console(2) as messages, messages.status("looking at this machine") as status:
         findings = list(examine(address, out, lambda name: status.update(f"waiting for {name}")))
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+        tell(json_text([asdict(finding) for finding in findings]))
     else:
         table = Table("", "What", "Found, and what to do")
         for finding in findings:
-            advice = f"\n→ {finding.advice}" if finding.advice else ""
-            table.add_row(signs[finding.state], finding.name, escape(finding.found + advice))
+            advice = (f"→ {finding.advice}",) if finding.advice else ()
+            table.add_row(styled(signs[finding.state]), finding.name, styled(finding.found, *advice))
         with console(1) as screen:
             screen.print(table)
     if any(finding.state == "bad" for finding in findings):

@@ -10,6 +10,7 @@ import typer
 from regfleet.cli import options
 from regfleet.cli.options import OUTPUT, switch
 from regfleet.errors import InputError
+from regfleet.running.output import tell
 
 
 @options.with_settings()
@@ -31,11 +32,11 @@ def init(
         raise InputError(f"--out: expected a new file; got {out}, which exists. Overwrite it with --force") from None
     except OSError as problem:
         raise InputError(f"--out: expected a file that can be written; got {out} ({problem.strerror})") from None
-    typer.echo(f"Wrote {out}. Run it with: regfleet compare {out}")
+    tell(f"Wrote {out}. Run it with: regfleet compare {out}")
 
 
 def schema() -> None:
     """Print the JSON schema of study files, for completion and checks in an editor."""
     from regfleet.settings import schema as text
 
-    typer.echo(text(), nl=False)
+    tell(text(), end="")

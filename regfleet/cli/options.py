@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from regfleet.errors import InputError
+from regfleet.running.output import say
 
 if TYPE_CHECKING:
     from regfleet.report.conclusion import Conclusion
@@ -135,8 +136,3 @@ def finish(result: Conclusion, *, show: bool) -> None:
         say(f"--open: expected a report on this machine; got {result.report}")
     if result.failures:
         raise typer.Exit(1)
-
-
-def say(text: str) -> None:
-    """A line about the command itself, on standard error."""
-    typer.echo(f"regfleet: {text}", err=True)

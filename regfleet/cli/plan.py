@@ -9,6 +9,7 @@ import typer
 from regfleet.cli import options
 from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
 from regfleet.errors import InputError
+from regfleet.running.output import tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +34,7 @@ def plan(
         raise InputError(f"--detect: expected a number above 0; got {detect!r}") from None
     found = forecast(directory, effect, options.worker_count(workers))
     if as_json:
-        typer.echo(found.json())
+        tell(found.json())
     else:
         with console(1) as screen:
             print_forecast(screen, found)
@@ -41,19 +42,20 @@ def plan(
 
 def print_preview(screen: Console, found: Preview) -> None:
     """The plan of a study as a table, and what it would take."""
-    from rich.markup import escape
     from rich.table import Table
 
     from regfleet.numbers import duration
+    from regfleet.running.display import styled
 
     for name in dict.fromkeys(row.dataset for row in found.rows):
-        table = Table(title=f"\n{name}", title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="dim")
+        table = Table(title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="dim")
+        table.title = styled("", (name, "table.title"))
         for column in ("Variant", "Control", "Weights", "Trials", "To run", "Chunks", "Time"):
             table.add_column(column, justify="left" if column in ("Variant", "Control") else "right")
         for row in found.rows:
             if row.dataset == name:
                 cells = (f"{row.weights:,}", *map(str, (row.trials, row.left, row.chunks)), duration(row.seconds))
-                table.add_row(escape(row.label), escape(row.control or "–"), *cells)
+                table.add_row(row.label, row.control or "–", *cells)
         screen.print(table)
     left, trials, chunks = (sum(getattr(row, name) for row in found.rows) for name in ("left", "trials", "chunks"))
     counted = f"{trials} trials, {left} of them to run in {chunks} chunks on {found.workers} workers"
@@ -65,4 +67,4 @@ def print_preview(screen: Console, found: Preview) -> None:
         *(f"note: {sentence}" for sentence in found.notes),
         "Nothing was trained or written.",
     ):
-        screen.print(line, markup=False, soft_wrap=True)
+        screen.print(line, soft_wrap=True)

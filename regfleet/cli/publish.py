@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from regfleet.cli import options
+from regfleet.running.output import tell
 
 
 def publish(
@@ -22,4 +23,4 @@ def publish(
     from regfleet.report import publish as publishing
 
     done = publishing.publish(directories, site, templates)
-    typer.echo(f"{len(done.written)} files written, {done.reports} reports in {done.index}")
+    tell(f"{len(done.written)} files written, {done.reports} reports in {done.index}")

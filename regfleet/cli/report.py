@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from regfleet.cli import options
+from regfleet.running.output import tell
 
 
 def report(
@@ -36,9 +37,9 @@ def report(
     if figures:
         export_figures(result.summary, figures)
     if form:
-        typer.echo(leaderboard(result.summary, form), nl=False)
+        tell(leaderboard(result.summary, form), end="")
     elif as_json:
-        typer.echo(result.json())
+        tell(result.json())
     else:
         with console(1) as screen:
             print_conclusion(screen, result)

@@ -55,9 +55,10 @@ def show_model(
             for combination in sweep.combinations:
                 recipe = replace(recipe_of(spec, Training(), combination), base=base)
                 built = models.build(recipe, shape, outputs, task)
-                screen.print(describe_techniques(combination, spec), markup=False, style="bold")
+                screen.print(describe_techniques(combination, spec), style="bold")
                 screen.print(_table(built, known))
-                screen.print(_totals(built), markup=False)
+                screen.print(_totals(built))
+                screen.print()
 
 
 def _rows(data: str, target: str | None) -> tuple[tuple[int, ...], int, Task]:
@@ -89,4 +90,4 @@ def _table(model: keras.Model, plain: Mapping[str, str]) -> RichTable:
 
 def _totals(model: keras.Model) -> str:
     trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    return f"{model.count_params():,} weights, {trained:,} of them trained\n"
+    return f"{model.count_params():,} weights, {trained:,} of them trained"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regfleet.cli.options import OUTPUT, switch
+from regfleet.running.output import tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,14 +25,13 @@ def status(
 
     found = read_status(directory)
     if as_json:
-        typer.echo(found.json())
+        tell(found.json())
     else:
         with console(1) as screen:
             _show(screen, found)
 
 
 def _show(screen: Console, found: StudyStatus) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from regfleet.numbers import duration
@@ -41,7 +41,7 @@ def _show(screen: Console, found: StudyStatus) -> None:
         table.add_column(name, justify="left" if name == "Variant" else "right")
     for row in found.variants:
         counts = (row.done, row.planned, row.diverged, row.failed)
-        table.add_row(escape(row.label), *(str(count) for count in counts))
+        table.add_row(row.label, *(str(count) for count in counts))
     screen.print(table)
     state = "running" if found.running else "not running"
     lines = [f"{found.place}: {state}, {found.done} of {found.planned} trials done"]
@@ -56,4 +56,4 @@ def _show(screen: Console, found: StudyStatus) -> None:
     lines += [f"note: {problem}" for problem in found.problems]
     lines.append(f"Report: {found.report}" if found.report else "There is no report yet")
     for line in lines:
-        screen.print(line, markup=False, soft_wrap=True)
+        screen.print(line, soft_wrap=True)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regfleet.cli.options import say
 from regfleet.errors import FleetError, InputError
+from regfleet.running.output import say, tell
 from regfleet.text import masked
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def jobs(
         table.add_row(job["id"], job["status"], duration(time.time() - job["started"]), job["command"])
     with console(1) as screen:
         if table.row_count:
-            screen.print(table, markup=False)
+            screen.print(table)
         else:
             screen.print("no jobs")
 
@@ -183,7 +183,7 @@ def _showing() -> Iterator[Callable[[str], None]]:
     from regfleet.running.display import LEADERBOARD_MARK, PROGRESS_MARK, console
 
     if not sys.stdout.isatty():
-        yield lambda line: None if line.startswith(LEADERBOARD_MARK) else typer.echo(line.removeprefix(PROGRESS_MARK))
+        yield lambda line: None if line.startswith(LEADERBOARD_MARK) else tell(line.removeprefix(PROGRESS_MARK))
         return
     with console(1) as screen, Live(console=screen, transient=True, auto_refresh=False) as live:
         picture: list[str] = []
@@ -195,7 +195,7 @@ def _showing() -> Iterator[Callable[[str], None]]:
                 picture[:] = [line.removeprefix(PROGRESS_MARK)]
             else:
                 picture.clear()
-                screen.print(line, markup=False, soft_wrap=True)
+                screen.print(line, soft_wrap=True)
             live.update(Text("\n".join(picture)), refresh=True)
 
         yield show

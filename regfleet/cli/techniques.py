@@ -21,9 +21,9 @@ def techniques(name: Annotated[str | None, typer.Argument(help="Only this one.",
         each = "; one for all layers, or one for each" if definition.per_layer else ""
         table.add_row(definition.name, definition.summary, "; ".join(parameters) + each, definition.source)
     with console(1) as screen:
-        screen.print(table, markup=False)
+        screen.print(table)
         for line in (
             "Places: @first, @all, @2, @2,3, @dense_1 (a layer's name), @input (dropout, batchnorm).",
             "Join techniques with +, sweep a value with |:  -t 'l2(1e-4|1e-3)@all+dropout(0.3)'",
         ):
-            screen.print(line, markup=False)
+            screen.print(line)

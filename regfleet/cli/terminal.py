@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
 from regfleet.report.verdicts import VERDICTS, chip
+from regfleet.running.display import styled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,9 +30,9 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
         _say(screen, data.headline)
         screen.print(_leaderboard(data, analysis))
         for sentence in verdicts(data):
-            screen.print(f"• {sentence}", markup=False)
+            screen.print(f"• {sentence}")
         for warning in data.warnings:
-            screen.print(f"note: {warning}", markup=False)
+            screen.print(f"note: {warning}")
         screen.print()
     if summary.across:
         _say(screen, summary.across.headline)
@@ -39,11 +40,11 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     if summary.looks:
         screen.print(_looks(summary))
     for note in analysis.facts.notes:
-        screen.print(f"note: {note}", markup=False)
+        screen.print(f"note: {note}")
     if analysis.failures:
         screen.print(f"{len(analysis.failures)} trials failed or diverged; the report says why", style="red")
     if analysis.report:
-        screen.print(f"Report: {analysis.report}", markup=False, soft_wrap=True)
+        screen.print(f"Report: {analysis.report}", soft_wrap=True)
 
 
 def verdicts(data: DatasetSummary) -> list[str]:
@@ -55,27 +56,27 @@ def verdicts(data: DatasetSummary) -> list[str]:
 
 def _say(screen: Console, sentences: Sequence[str]) -> None:
     for place, sentence in enumerate(sentences):
-        screen.print(sentence if place == 0 else f"• {sentence}", markup=False, style="" if place else "bold")
+        screen.print(sentence if place == 0 else f"• {sentence}", style="" if place else "bold")
 
 
 def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
     """Two lines a row, the second with the intervals: it fits 80 columns."""
     unit, gap = Scale(analysis.summary.metric), gap_scale(data.task)
-    title = f"\n{data.dataset}: {unit.metric.title}" + (f" on {data.n_test} test rows" if data.n_test else "")
+    title = f"{data.dataset}: {unit.metric.title}" + (f" on {data.n_test} test rows" if data.n_test else "")
     table = _table(title, caption(data, analysis))
     controls = {
         row.name: letter for row, letter in zip((r for r in data.variants if not r.control), "ABCDEFGH", strict=False)
     }
     for name in ("#", "Variant", unit.metric.title.capitalize() + (", %" if unit.points else "")):
         table.add_column(name, justify="left" if name == "Variant" else "right", max_width=22)
-    table.add_column(f"vs control\n{unit.points}".strip(), justify="right")
+    table.add_column(_two_lines("vs control", unit.points), justify="right")
     table.add_column("Verdict")
-    table.add_column(f"Gap\n{gap.points}".strip(), justify="right")
+    table.add_column(_two_lines("Gap", gap.points), justify="right")
     for row in data.ordered(unit.metric):
         difference = row.comparison.difference if row.comparison else None
         table.add_row(
             str(row.rank or DASH),
-            escape(row.label),
+            row.label,
             _two_lines(unit.score(row.score.mean), unit.between(row.score.low, row.score.high)),
             _two_lines(unit.difference(difference.mean), unit.from_to(difference.low, difference.high))
             if difference
@@ -102,13 +103,14 @@ def caption(data: DatasetSummary, analysis: Conclusion) -> str:
 def _across(summary: Summary) -> Table:
     """The verdicts over data sets."""
     unit, across = Scale(summary.metric), summary.across
-    table = _table(f"\nOver {len(summary.datasets)} data sets, each counted once", "")
-    for name in ("Variant", f"vs control\n{unit.points}".strip(), "Verdict"):
-        table.add_column(name, justify="right" if name.startswith("vs") else "left")
+    table = _table(f"Over {len(summary.datasets)} data sets, each counted once", "")
+    table.add_column("Variant")
+    table.add_column(_two_lines("vs control", unit.points), justify="right")
+    table.add_column("Verdict")
     for one in across.comparisons if across else ():
         interval = one.difference
         difference = _two_lines(unit.difference(interval.mean), unit.from_to(interval.low, interval.high))
-        table.add_row(escape(one.label), difference, f"[{STYLES[one.verdict]}]{VERDICTS[one.verdict]}[/]")
+        table.add_row(one.label, difference, styled((VERDICTS[one.verdict], STYLES[one.verdict])))
     return table
 
 
@@ -116,20 +118,20 @@ def _looks(summary: Summary) -> Table:
     """What each look settled, and what then."""
     alpha = short(summary.question.alpha)
     below = f"Together they spend {alpha}. Open: not settled yet; hopeless: no seeds will settle it."
-    table = _table("\nLooks", below)
+    table = _table("Looks", below)
     for name in ("Data set", "Look", "Seeds", "Share", "Settled", "Open", "Hopeless"):
         table.add_column(name, justify="left" if name == "Data set" else "right")
     table.add_column("What then")
     for look in summary.looks:
         counts = (len(names) for names in (look.settled, look.undecided, look.hopeless))
         cells = (f"{look.number} of {look.looks}", look.seeds, short(look.alpha, 3), *counts)
-        table.add_row(escape(look.dataset), *map(str, cells), escape(look.reason))
+        table.add_row(look.dataset, *map(str, cells), look.reason)
     return table
 
 
 def _table(title: str, below: str) -> Table:
     return Table(
-        title=title,
+        title=styled("", (title, "table.title")),
         caption=below or None,
         title_justify="left",
         caption_justify="left",
@@ -139,19 +141,19 @@ def _table(title: str, below: str) -> Table:
     )
 
 
-def _verdict(row: VariantSummary, controls: Mapping[str, str]) -> str:
+def _verdict(row: VariantSummary, controls: Mapping[str, str]) -> Text:
     """The verdict, or that this is a control; below, which control, and what failed."""
     several = len(controls) > 1
     lost = row.failed + row.diverged
-    failed = f"[red]{lost} of {row.finished + lost} failed[/]" if lost else ""
+    failed = styled((f"{lost} of {row.finished + lost} failed" if lost else "", "red"))
     if row.comparison is None:
-        return f"[dim]{chip(row)}{' ' + controls.get(row.name, '') if several else ''}[/]\n{failed}"
+        return styled((f"{chip(row)}{' ' + controls.get(row.name, '') if several else ''}", "dim"), "").append(failed)
     against = f"against {controls.get(row.comparison.control, '')} " if several else ""
-    return f"[{STYLES[row.comparison.verdict]}]{chip(row)}[/]\n[dim]{against}[/]{failed}"
+    return styled((str(chip(row)), STYLES[row.comparison.verdict]), (against, "dim")).append(failed)
 
 
-def _two_lines(value: str, interval: str) -> str:
-    return f"{value}\n[dim]{interval}[/]" if interval else value
+def _two_lines(value: str, below: str) -> Text:
+    return styled(value, (below, "dim")) if below else styled(value)
 
 
 def print_forecast(screen: Console, forecast: Forecast) -> None:
@@ -159,13 +161,13 @@ def print_forecast(screen: Console, forecast: Forecast) -> None:
     for dataset, by_label in forecast.detections.items():
         if not by_label:
             continue
-        table = _table(f"\n{dataset}: what it takes to see a difference of {short(forecast.effect)}", "")
+        table = _table(f"{dataset}: what it takes to see a difference of {short(forecast.effect)}", "")
         for name in ("Variant", "Scatter", "Seeds", "In words"):
             table.add_column(name, justify="left" if name in ("Variant", "In words") else "right")
         for label, one in by_label.items():
-            table.add_row(escape(label), short(one.sd, 3), str(one.seeds or DASH), one.sentence)
+            table.add_row(label, short(one.sd, 3), str(one.seeds or DASH), one.sentence)
         screen.print(table)
-    screen.print(f"The scatter is that of a pilot of {forecast.pilot_seeds} seeds.", markup=False)
+    screen.print(f"The scatter is that of a pilot of {forecast.pilot_seeds} seeds.")
     if forecast.seeds is None:
         screen.print("No number of seeds shows it; more rows would.", style="bold")
         return
@@ -180,4 +182,4 @@ def print_forecast(screen: Console, forecast: Forecast) -> None:
         f"about {duration(forecast.seconds)} on {forecast.workers} workers:",
         markup=False,
     )
-    screen.print(f"  {forecast.command}", markup=False, soft_wrap=True)
+    screen.print(f"  {forecast.command}", soft_wrap=True)

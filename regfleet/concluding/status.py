@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from regfleet.concluding.judge import asked_rows, read_results
 from regfleet.concluding.looks import standings
 from regfleet.errors import ResultsError
 from regfleet.results import read_progress
+from regfleet.text import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ class StudyStatus:
 
     def json(self) -> str:
         """The status for machines."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        return json_text(asdict(self))
 
 
 def status(directory: str | Path) -> StudyStatus:

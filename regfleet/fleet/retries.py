@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from regfleet import patience
 from regfleet.errors import FleetError
+from regfleet.text import one_line
 from regfleet.trials import Chunk, Outcome
 
 MAX_ATTEMPTS = 3
@@ -71,7 +72,7 @@ class Retries:
         times = attempt.unstarted + 1
         log.info("no worker began with %s, time %d: %s", label(attempt.chunk), times, reason)
         if times >= MAX_UNSTARTED:
-            raise FleetError(f"{times} workers were lost before they began, the last: {reason.splitlines()[0]}")
+            raise FleetError(f"{times} workers were lost before they began, the last: {one_line(reason)}")
         # A worker that fails at once would otherwise eat up every attempt of the study in a second.
         again = replace(attempt, unstarted=times, apart=attempt.apart or memory)
         self._later.append((time.monotonic() + min(2.0**attempt.unstarted, patience.SECONDS.retry), again))
@@ -92,7 +93,7 @@ class Retries:
             self._queue(again).append(again)
             return ()
         # The first sentence says what happened; the rest differs from trial to trial.
-        first = reason.splitlines()[0].partition(". ")[0]
+        first = one_line(reason).partition(". ")[0]
         return failures(attempt.chunk, f"its worker was lost {lost} times, last: {first}", reason)
 
     def overdue(self, attempt: Attempt, seconds: float) -> tuple[Outcome, ...]:

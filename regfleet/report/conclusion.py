@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from regfleet.analysis import Question
 from regfleet.analysis.summary import Summary
 from regfleet.metrics import METRICS
 from regfleet.results import Provenance
+from regfleet.text import json_text
 from regfleet.trials import Status
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Conclusion:
             "notes": self.facts.notes,
             "report": None if self.report is None else str(self.report),
         }
-        return json.dumps(_without_nan(whole), indent=2, ensure_ascii=False)
+        return json_text(_without_nan(whole))
 
 
 def _settings(question: Question) -> dict[str, Any]:

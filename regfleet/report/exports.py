@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, Varia
 from regfleet.errors import InputError
 from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
 from regfleet.report.verdicts import chip
-from regfleet.text import clean
+from regfleet.text import clean, json_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +116,7 @@ def leaderboard_json(summary: Summary) -> str:
         {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
         for row in leaderboard_rows(summary)
     ]
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    return json_text(rows) + "\n"
 
 
 # Tables by hand: pandas writes Markdown through one more package, and LaTeX without the letters of _LATEX.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.metrics import METRICS
 from regfleet.settings.values import Variant
-from regfleet.text import reason
+from regfleet.text import bounded, reason
 from regfleet.trials import HISTORY_COLUMNS, Outcome
 
 if TYPE_CHECKING:
@@ -97,12 +97,13 @@ def history_schema() -> pa.Schema:
 
 def trial_row(outcome: Outcome, variant: Variant) -> dict[str, object]:
     """The outcome's row of the trials; columns: TRIAL_FIELDS."""
-    row: dict[str, object] = {name: getattr(outcome, name) for name in TRIAL_FIELDS if hasattr(outcome, name)}
+    own = {name: getattr(outcome, name) for name in TRIAL_FIELDS if hasattr(outcome, name)}
+    row = {name: bounded(value) if isinstance(value, str) else value for name, value in own.items()}
     trial = outcome.trial
     row |= {"key": trial.key, "dataset": trial.dataset, "variant": trial.variant, "seed": trial.seed}
     row |= {"label": variant.label, "control": variant.control}
     row |= {"epochs_run": len(next(iter(outcome.history.values()), ()))}
-    row |= {"execution": str(outcome.execution or "")}
+    row |= {"execution": bounded(str(outcome.execution or ""))}
     return row | dict(outcome.metrics)
 
 

@@ -6,22 +6,26 @@ import math
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from regfleet.metrics import METRICS
 from regfleet.numbers import DASH, Scale, duration
+from regfleet.running.output import stream
 from regfleet.running.train import Watch
+from regfleet.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
+    from rich.console import ConsoleOptions, RenderableType
 
     from regfleet.settings.values import Variant
     from regfleet.trials import Outcome
@@ -33,17 +37,46 @@ PROGRESS_MARK, LEADERBOARD_MARK = "▸ ", "│ "
 """What its lines of progress begin with, and those of the leaderboard, which belong to the progress before them."""
 
 
+class Screen(Console):
+    """A console on which a string is text, wherever it comes from: no markup, no emoji, nothing a terminal obeys.
+
+    A string is one line; what is to have several, or a style, is `styled`.
+    """
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """``text`` as it is measured and printed, in a cell of a table too."""
+        text = printable(text, keep="")
+        return super().render_str(text, **settings | {"markup": False, "emoji": False, "highlight": False})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """The segments of ``renderable``: what a `Text` brought along is made visible too."""
+        for one in super().render(renderable, options):
+            yield one if one.control else Segment(printable(one.text), one.style)
+
+
+def styled(*lines: str | tuple[str, str]) -> Text:
+    """Text of several lines, each a string or one with its style."""
+    text = Text()
+    for number, line in enumerate(lines):
+        words, style = (line, "") if isinstance(line, str) else line
+        text.append("\n" * (number > 0)).append(printable(words, keep=""), style)
+    return text
+
+
 @contextmanager
-def console(descriptor: int) -> Iterator[Console]:
+def console(descriptor: int) -> Iterator[Screen]:
     """A console on a copy of a file descriptor, so that it still reaches the user when others' output is logged."""
-    with os.fdopen(os.dup(descriptor), "w", encoding="utf-8", errors="replace") as file:
-        yield Console(file=file, highlight=False)
+    file = stream(descriptor)
+    try:
+        yield Screen(file=cast("IO[str]", file), markup=False, emoji=False, highlight=False)
+    finally:
+        file.close()
 
 
 class Progressing(Watch):
     """Watches a study and shows it on ``screen``: live on a terminal, as lines in a pipe, not at all when quiet."""
 
-    def __init__(self, screen: Console, *, quiet: bool) -> None:
+    def __init__(self, screen: Screen, *, quiet: bool) -> None:
         self._screen = screen
         self._quiet = quiet
         self._live: Live | None = None
@@ -53,7 +86,7 @@ class Progressing(Watch):
     def note(self, text: str) -> None:
         """Print a line the user should know, also when quiet hides the rest."""
         if not self._quiet:
-            self._screen.print(f"note: {text}", markup=False, soft_wrap=True)
+            self._screen.print(f"note: {text}", soft_wrap=True)
 
     def start(self, variants: Sequence[Variant], planned: Mapping[str, int]) -> None:
         """Show the bar while workers start."""
@@ -83,7 +116,7 @@ class Progressing(Watch):
             )
             self._live.start()
         else:
-            self._screen.print(f"starting workers for {self._total} trials", markup=False)
+            self._screen.print(f"starting workers for {self._total} trials")
 
     def extend(self, planned: Mapping[str, int], reasons: Sequence[str]) -> None:
         """Say what a look gave and count the trials that it asks for."""
@@ -93,9 +126,9 @@ class Progressing(Watch):
         if self._quiet:
             return
         for sentence in reasons:
-            self._screen.print(sentence, markup=False, soft_wrap=True)
+            self._screen.print(sentence, soft_wrap=True)
         if grown and not self._live:
-            self._screen.print(f"{grown} more trials", markup=False)
+            self._screen.print(f"{grown} more trials")
 
     def resume(self, trials: pd.DataFrame) -> None:
         """Count what earlier runs finished."""
@@ -105,7 +138,7 @@ class Progressing(Watch):
             self._count(str(name), float(score))
         self._bar.update(self._task, completed=self._done)
         if self._done and not self._quiet and not self._live:
-            self._screen.print(f"{self._done} of them were finished before", markup=False)
+            self._screen.print(f"{self._done} of them were finished before")
 
     def advance(self, outcomes: Sequence[Outcome], seconds_left: float | None) -> None:
         """Count the outcomes and show where the study stands."""
@@ -128,12 +161,12 @@ class Progressing(Watch):
             left = f", {left}" if left and self._done < self._total else ""
             is_followed = bool(os.environ.get(FOLLOWED))
             line = PROGRESS_MARK * is_followed + counted + left + best
-            self._screen.print(line, markup=False, soft_wrap=True)
+            self._screen.print(line, soft_wrap=True)
             if is_followed:
                 with self._screen.capture() as drawn:
                     self._screen.print(self._table())
                 for line in drawn.get().splitlines():
-                    self._screen.print(LEADERBOARD_MARK + line, markup=False, soft_wrap=True)
+                    self._screen.print(LEADERBOARD_MARK + line, soft_wrap=True)
 
     def stop(self) -> None:
         """Take the live picture away; the final table follows."""
@@ -160,7 +193,7 @@ class Progressing(Watch):
         room = max(3, self._screen.height - 4)
         for name in sorted(self._labels, key=self._mean, reverse=True)[:room]:
             counted = f"{self._counts[name]}/{self._planned.get(name, 0)}"
-            table.add_row(escape(self._labels[name]), counted, self._score(name))
+            table.add_row(self._labels[name], counted, self._score(name))
         return table
 
     def _mean(self, variant: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shlex
@@ -18,6 +17,7 @@ from regfleet.planning.plan import make_plan
 from regfleet.planning.resolved import Resolved
 from regfleet.planning.schedule import Schedule
 from regfleet.results import Stored
+from regfleet.text import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Forecast:
 
     def json(self) -> str:
         """The same for machines."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        return json_text(asdict(self))
 
 
 def forecast(directory: str | Path, effect: float, workers: int | None = None) -> Forecast:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from regfleet.planning.schedule import Schedule
 from regfleet.results import load, place_of
 from regfleet.running.prepare import Prepared, check, prepare
 from regfleet.techniques.recipe import Recipe
+from regfleet.text import json_text
 from regfleet.training.runtime import WORKER_BYTES
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Preview:
 
     def json(self) -> str:
         """The same for machines."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        return json_text(asdict(self))
 
 
 def preview(

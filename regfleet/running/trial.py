@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet import data as datasets
 from regfleet import techniques, training
 from regfleet.metrics import error_of
+from regfleet.text import reason, said
 from regfleet.training import runtime
 from regfleet.training.scoring import class_scores, number_scores
 from regfleet.trials import Outcome
@@ -45,14 +46,14 @@ def run_chunk(
     _prepare()
     recipe = replace(techniques.recipe(chunk.model, chunk.variant.training, chunk.variant.techniques), base=base)
     trained: dict[Trial, Trained] = {}
-    reason = ""
+    why = ""
     if chunk.stack > 1 and runtime.has_gpu():
         try:
             trained.update(_side_by_side(chunk, recipe, dataset))
         # One by one, each trial says for itself what is wrong with it.
         except (Exception, SystemExit) as problem:
-            reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
-    return tuple(_run(trial, chunk, recipe, dataset, trained.get(trial), reason) for trial in chunk.trials)
+            why = f"{type(problem).__name__}: {reason(problem)}"
+    return tuple(_run(trial, chunk, recipe, dataset, trained.get(trial), why) for trial in chunk.trials)
 
 
 def _prepare() -> None:
@@ -84,12 +85,12 @@ def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tu
             started = time.perf_counter()
 
 
-def _alone(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, reason: str) -> Trained:
+def _alone(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, why: str) -> Trained:
     started = time.perf_counter()
     sets = datasets.cut(dataset, chunk.split, trial.seed)
     fit = training.fit(recipe, sets, trial.seed, chunk.engine, _cache_key(chunk))
-    if reason:
-        fit = replace(fit, execution=replace(fit.execution, unstacked=reason))
+    if why:
+        fit = replace(fit, execution=replace(fit.execution, unstacked=why))
     return sets, fit, time.perf_counter() - started
 
 
@@ -97,11 +98,11 @@ def _cache_key(chunk: Chunk) -> str:
     return f"{chunk.variant.name} {chunk.model}"
 
 
-def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: Trained | None, reason: str) -> Outcome:
+def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: Trained | None, why: str) -> Outcome:
     started = time.perf_counter()
     host = platform.node()
     try:
-        sets, fit, seconds = trained or _alone(trial, chunk, recipe, dataset, reason)
+        sets, fit, seconds = trained or _alone(trial, chunk, recipe, dataset, why)
         judging = time.perf_counter()
         metrics = _metrics(fit, sets)
         return Outcome(
@@ -131,7 +132,7 @@ def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: 
             engine=chunk.engine,
             seconds=time.perf_counter() - started,
             host=host,
-            error=f"{type(problem).__name__}: {problem}",
+            error=f"{type(problem).__name__}: {said(problem)}",
             traceback=traceback.format_exc(),
         )
 

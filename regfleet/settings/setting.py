@@ -1,10 +1,11 @@
 """What a setting of a study declares beside its type: its meaning, its flag and keyword, how it is worded."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Optional, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,15 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
     panel: ClassVar[str] = ""
+
+    @field_validator("*")
+    @classmethod
+    def _writable(cls, value: Any) -> Any:
+        """No text that neither a file's name nor a file can hold."""
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, str) and re.search("[\0\ud800-\udfff]", one):
+                raise ValueError("expected text without NUL and halves of characters")
+        return value
 
     @classmethod
     def declared(cls) -> dict[str, Setting]:

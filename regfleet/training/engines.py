@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
+from regfleet.text import reason
 from regfleet.training import runtime
 from regfleet.trials import Execution, Fit, history_columns
 
@@ -135,7 +136,7 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
     try:
         program.trace(_start(model, recipe, sets, seed))
     except Exception as error:  # noqa: BLE001 - tracing runs any layer's code, which may raise anything
-        return f"{type(error).__name__}: {error}".splitlines()[0]
+        return f"{type(error).__name__}: {reason(error)}"
     return program
 
 
