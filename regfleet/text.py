@@ -134,5 +134,5 @@ def given(value: object) -> str:
 
 
 def named(location: str) -> str:
-    """A place somebody named, as it is where it can be read; one that is long or has marks that do not print, quoted."""
-    return location if location.isprintable() and len(location) <= 200 else given(location)
+    """A place somebody named, as it is where it can be read; quoted where it is long or does not print."""
+    return location if location.isprintable() and 0 < len(location) <= 200 else given(location)

@@ -24,13 +24,14 @@ Check = Callable[[Study], Iterable[tuple[Place, str]]]
 """Finds what only other stages can see: the field, and the one line that says what is wrong with its value."""
 
 P = TypeVar("P", bound=Part)
-MOST_BYTES = 4 * files.MB
+MOST_BYTES = files.MB
 DEEPEST = 8
 MOST_MISTAKES = 50
 _INTEGER = "expected whole numbers of 64 bits, as TOML has them"
 _DEEP = f"expected at most {DEEPEST} lists and tables inside one another; got more"
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*\]\]?\s*(?:#.*)?")
+_LONG_KEY = re.compile(rf"(?<![\w.\s-])\s*(?:{_KEY}\s*\.\s*){{100}}")
 _SETTING = re.compile(rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*=")
 
 
@@ -101,21 +102,25 @@ def open_study_file(path: Path) -> StudyFile:
     name = named(str(path))
     try:
         text = files.read_text(path, MOST_BYTES)
-        file = StudyFile(name, tomllib.loads(text), lines_of(text))
+        # The parser's time grows with the square of a key's parts.
+        fields = None if _LONG_KEY.search(text) else tomllib.loads(text)
     except RecursionError:
-        raise InputError(f"{name}: {_DEEP}") from None
+        fields = None
     except (OSError, tomllib.TOMLDecodeError) as problem:
         raise InputError(f"{name}: expected a TOML study file; got {reason(problem)}") from None
     except ValueError:  # the interpreter reads no number of thousands of digits
         raise InputError(f"{name}: {_INTEGER}; got thousands of digits") from None
-    _check_values(file, file.fields, ())
+    if fields is None:
+        raise InputError(f"{name}: {_DEEP}")
+    file = StudyFile(name, fields, lines_of(text))
+    _check_values(file, fields, ())
     return file
 
 
 def _check_values(file: StudyFile, value: Any, place: Place) -> None:
     """Raise InputError for what TOML allows and no field takes, before anything looks closer at it."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise InputError(f"{_where(file, place)}: {_INTEGER}; got {given(value)}")
+        raise InputError(f"{_where(file, place)}: {_dotted(place)}: {_INTEGER}; got {given(value)}")
     if isinstance(value, dict | list) and len(place) >= DEEPEST:
         raise InputError(f"{_where(file, place)}: {_DEEP}")
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
@@ -189,10 +194,13 @@ def _where(file: StudyFile, place: Place) -> str:
     return file.name if line is None else f"{file.name}:{line}"
 
 
+def _dotted(place: Place) -> str:
+    return named(".".join(str(part + 1) if isinstance(part, int) else part for part in place))
+
+
 def _line(error: Any, file: StudyFile | None) -> str:
     place = error["loc"]
-    field_name = named(".".join(str(part + 1) if isinstance(part, int) else part for part in place))
-    name = f"{_where(file, place)}: {field_name}" if file else f"--{flag_of(_field(place)).replace('_', '-')}"
+    name = f"{_where(file, place)}: {_dotted(place)}" if file else f"--{flag_of(_field(place)).replace('_', '-')}"
     words = _WORDS.get(error["type"], "{msg}").format(msg=error["msg"], **error.get("ctx", {}))
     value, known = error["input"], ""
     if error["type"] == "literal_error":

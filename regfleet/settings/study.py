@@ -14,7 +14,6 @@ from regfleet.settings.seeds import each_once, parse_seeds, seeds_text
 from regfleet.settings.setting import Part, Setting
 from regfleet.settings.training import Training
 
-
 MAX_LISTED = 1000
 """Data sets, variants: no report of more of them could be read."""
 
