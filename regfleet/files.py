@@ -38,9 +38,12 @@ class UnfitFileError(OSError):
 def check(path: str | Path, most: int) -> int:
     """The size of a regular file of at most ``most`` bytes; raises OSError for anything else."""
     try:
-        return _size(os.stat(path), most)  # noqa: PTH116 - of text with a null byte pathlib says no more
-    except ValueError as problem:
-        raise UnfitFileError(f"no name of a file ({problem})") from None
+        str(path).encode()  # a study, a report and a table that name it are UTF-8
+        return _size(Path(path).stat(), most)
+    except UnicodeEncodeError:
+        raise UnfitFileError("a name that is not UTF-8") from None
+    except ValueError:
+        raise UnfitFileError("a name with a null byte") from None
 
 
 def opened(path: str | Path, most: int) -> BinaryIO:

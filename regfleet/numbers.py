@@ -1,9 +1,10 @@
-"""How numbers are written, in the terminal, in sentences, tables, figures and exports alike.
+"""How numbers are written, in the terminal, in sentences, tables, figures and exports alike, and read from flags.
 
 A real minus sign, thousands separated, percentages with one decimal, and nothing but zero written as zero.
 """
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +16,26 @@ PERCENT = "\u202f%"
 NOISE = 1e-12
 """What a sum that should be zero may differ from it."""
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+
+
+def read_number(text: str) -> float:
+    """The finite number that ``text`` writes with digits, a point and an exponent; NaN, outside any range, else."""
+    found = float(text) if len(text) <= 40 and _NUMBER.fullmatch(text) else math.nan
+    return found if math.isfinite(found) else math.nan
+
+
+def read_whole(text: str) -> int:
+    """The whole number from 0 that ``text`` writes with at most nine digits; -1, outside any range, else."""
+    return int(text) if _WHOLE.fullmatch(text) else -1
+
+
+def exact(value: float) -> str:
+    """``value`` in six digits where they are all it has, else in as many as tell it from any other number."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 def number(value: float, decimals: int = 1, *, signed: bool = False) -> str:

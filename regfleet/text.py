@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+import reprlib
 from collections.abc import Iterable, Sequence
 
 _NAME = r"[\w.-]*(?:secret|token|passw(?:or)?d|credential|signature|api[_-]?key|access[_-]?key|private[_-]?key)[\w.-]*"
@@ -140,3 +141,30 @@ def reason(problem: Exception) -> str:
     """Why a file could not be read or written: the first line of what the system said."""
     words = (problem.strerror if isinstance(problem, OSError) else None) or said(problem)
     return next(iter(one_line(line) for line in words.splitlines() if line.strip()), type(problem).__name__)
+
+
+class _Given(reprlib.Repr):
+    """`repr` that ends for what is deep, long or has too many digits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 3, 80, 80
+
+    def repr_int(self, number: int, level: int) -> str:  # noqa: ARG002 - called with it
+        if number.bit_length() < 128:
+            return repr(number)
+        return f"{'-' * (number < 0)}{hex(abs(number))[:12]}… ({number.bit_length():,} bits)"
+
+
+_GIVEN = _Given()
+
+
+def given(value: object) -> str:
+    """What somebody gave, as Python writes it, shortened: on one line of at most 200 characters."""
+    text = _GIVEN.repr(value)
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+def named(location: str) -> str:
+    """A place somebody named, as it is where it can be read; quoted where it is long or does not print."""
+    return location if location.isprintable() and 0 < len(location) <= 200 else given(location)

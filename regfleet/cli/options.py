@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -12,13 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from regfleet.errors import InputError
+from regfleet.numbers import read_number, read_whole
 from regfleet.running.output import say
+from regfleet.text import given
 
 if TYPE_CHECKING:
     from regfleet.report.conclusion import Conclusion
     from regfleet.settings import Flag, Study
 
 DATA, MODEL, TRAINING, JUDGING, FLEET, OUTPUT = "Data", "Model", "Training", "Judging", "Fleet", "Output"
+MOST_WORKERS = 100_000
+LONGEST = 1e7
+"""Seconds to wait: a third of a year, which every timer carries."""
 Texts = list[str] | None
 Text = str | None
 C = TypeVar("C", bound=Callable[..., None])
@@ -99,33 +103,32 @@ def worker_count(text: str | None) -> int | None:
     """The number of workers; None for one per CPU."""
     if text is None:
         return None
-    if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"--workers: expected a whole number from 1; got {text!r}")
-    return int(text)
+    count = read_whole(text)
+    if not 1 <= count <= MOST_WORKERS:
+        up_to = f" to {MOST_WORKERS:,}" if count > 1 else ""
+        raise InputError(f"--workers: expected a whole number from 1{up_to}; got {given(text)}")
+    return count
 
 
 def gpu_share(text: str | None) -> float | None:
     """The share of a GPU that each trial gets; None to choose one."""
     if text in (None, "auto"):
         return None
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share < float("inf") or (share > 1 and share % 1):
-        raise InputError(f"--gpus-per-trial: expected auto, a share from 0 to 1, or a whole number; got {text!r}")
+    share = read_number(str(text))
+    if not 0 <= share <= MOST_WORKERS or (share > 1 and share % 1):
+        raise InputError(f"--gpus-per-trial: expected auto, a share from 0 to 1, or a whole number; got {given(text)}")
     return share
 
 
 def duration(name: str, text: str | None, unit: float) -> float | None:
     """The seconds of so many units; None where the flag ``name`` was not given."""
-    try:
-        number = None if text is None else float(text)
-    except ValueError:
-        number = math.nan
-    if number is not None and not 0 < number < math.inf:
-        raise InputError(f"{name}: expected a number over 0; got {text!r}")
-    return None if number is None else number * unit
+    if text is None:
+        return None
+    seconds = read_number(text) * unit
+    if not 0 < seconds <= LONGEST:
+        up_to = f" up to {LONGEST / unit:,.0f}" if seconds > 0 else ""
+        raise InputError(f"{name}: expected a number over 0{up_to}; got {given(text)}")
+    return seconds
 
 
 def finish(result: Conclusion, *, show: bool) -> None:

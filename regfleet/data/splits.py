@@ -8,6 +8,7 @@ from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
 from regfleet.settings.values import SplitSpec
 from regfleet.streams import stream, stream_int
+from regfleet.text import given
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,16 +31,16 @@ def parse_split(text: str) -> SplitSpec:
     text = text.strip()
     if text in SPLITS:
         return SPLITS[text]
-    folds = re.fullmatch(r"(\d{1,3})x(\d{1,3})", text)
+    folds = re.fullmatch(r"([0-9]{1,3})x([0-9]{1,3})", text)
     if folds and int(folds[1]) >= 1 and int(folds[2]) >= 2:
         repeats, k = int(folds[1]), int(folds[2])
         validation = FOLD_VALIDATION * (1 - 1 / k)
         return SplitSpec(f"{repeats}x{k}", 1 - 1 / k - validation, validation, 1 / k, repeats=repeats, folds=k)
-    shares = re.fullmatch(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)", text)
+    shares = re.fullmatch("/".join([r"([0-9]{1,3}(?:\.[0-9]{1,15})?)"] * 3), text)
     percent = [float(share) for share in shares.groups()] if shares else []
     if not percent or min(percent) <= 0 or not math.isclose(sum(percent), 100):
         said = "three shares that add up to 100 such as 60/20/20, repeated folds such as 5x2, or article"
-        raise InputError(f"--split: expected {said}; got {text!r}")
+        raise InputError(f"--split: expected {said}; got {given(text)}")
     name = "/".join(f"{share:g}" for share in percent)
     train, validation, test = (share / 100 for share in percent)
     return SPLITS.get(name) or SplitSpec(name, train, validation, test)

@@ -1,5 +1,6 @@
 """The variants of a study with their controls, and what is wrong with a study whose fields are right by themselves."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,10 @@ from regfleet.models import parse_model
 from regfleet.settings import Study, Training, VariantEntry
 from regfleet.settings.values import Family, ModelSpec, Technique, Variant
 from regfleet.techniques import Sweep, describe_sweep, describe_techniques, parse_techniques, swept_values
+from regfleet.text import given, named
 
+MOST_VARIANTS = 1000
+"""No report of more could be read."""
 Problem = tuple[tuple[str | int, ...], str]
 """The place of a field in a study, and a line on what is wrong with it."""
 
@@ -83,16 +87,18 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
         sweep = _sweep(entry, model)
         for techniques in sweep.combinations:
             before = len(variants)
+            if before >= MOST_VARIANTS:
+                raise InputError(f"--technique: expected at most {MOST_VARIANTS:,} variants; got more")
             name = add(techniques, base.model_copy(update=entry.overrides()), entry.label)
             if sweep.family and len(variants) > before:  # a variant that was there already is not the sweep's
                 members.setdefault(sweep.family, []).append(name)
     for family, names in members.items():
         swept = _swept(family, [variants[name] for name in names], model, base)
         variants |= {variant.name: variant for variant in swept}
-    labels = [variant.label for variant in variants.values()]
-    twice = next((label for label in labels if labels.count(label) > 1), None)
+    labels = Counter(variant.label for variant in variants.values())
+    twice = next((label for label, count in labels.items() if count > 1), None)
     if twice:
-        raise InputError(f"variant label: expected a different label for each variant; got {twice!r} twice")
+        raise InputError(f"variant label: expected a different label for each variant; got {given(twice)} twice")
     return tuple(variants.values())
 
 
@@ -117,4 +123,4 @@ def _sweep(entry: VariantEntry, model: ModelSpec) -> Sweep:
     try:
         return parse_techniques(entry.technique, model)
     except InputError as problem:
-        raise InputError(f"--technique {entry.technique}: {problem}") from None
+        raise InputError(f"--technique {named(entry.technique)}: {problem}") from None

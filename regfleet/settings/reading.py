@@ -11,20 +11,27 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from regfleet import files
 from regfleet.errors import InputError
 from regfleet.settings.defaults import default_variants
 from regfleet.settings.flags import PARTS, Names, flag_of, gave, merge
 from regfleet.settings.setting import Part
 from regfleet.settings.study import Study
-from regfleet.text import nearest
+from regfleet.text import given, named, nearest, reason
 
 Place = tuple[str | int, ...]
 Check = Callable[[Study], Iterable[tuple[Place, str]]]
 """Finds what only other stages can see: the field, and the one line that says what is wrong with its value."""
 
 P = TypeVar("P", bound=Part)
+MOST_BYTES = files.MB
+DEEPEST = 8
+MOST_MISTAKES = 50
+_INTEGER = "expected whole numbers of 64 bits, as TOML has them"
+_DEEP = f"expected at most {DEEPEST} lists and tables inside one another; got more"
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*\]\]?\s*(?:#.*)?")
+_LONG_KEY = re.compile(rf"(?<![\w.\s-])\s*(?:{_KEY}\s*\.\s*){{100}}")
 _SETTING = re.compile(rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*=")
 
 
@@ -60,14 +67,15 @@ def read_study(
         study: Study | None = Study.model_validate(fields)
     except ValidationError as problem:
         mistakes = problem.errors()
-        lines = [(mistake["loc"], _line(mistake, _file(mistake["loc"], file, flags))) for mistake in mistakes]
+        shown = mistakes[:MOST_MISTAKES]
+        lines = [(mistake["loc"], _line(mistake, _file(mistake["loc"], file, flags))) for mistake in shown]
         study = _rest(fields, [mistake["loc"] for mistake in mistakes]) if check else None
     if study and check:
         for place, words in check(study):
             at = _file(place, file, flags)
             lines.append((place, f"{_where(at, place)}: {words}" if at else words))
     if lines or study is None:
-        raise InputError("\n".join(dict.fromkeys(words for _, words in lines)))
+        raise InputError(_listed(words for _, words in lines))
     return study
 
 
@@ -76,7 +84,12 @@ def read_part(part: type[P], fields: Mapping[str, Any]) -> P:
     try:
         return part.model_validate(fields)
     except ValidationError as problem:
-        raise InputError("\n".join(_line(error, None) for error in problem.errors())) from None
+        raise InputError(_listed(_line(error, None) for error in problem.errors()[:MOST_MISTAKES])) from None
+
+
+def _listed(lines: Iterable[str]) -> str:
+    """A line for each mistake, once, of the first of them."""
+    return "\n".join(list(dict.fromkeys(lines))[:MOST_MISTAKES])
 
 
 def read_study_file(path: Path) -> dict[str, Any]:
@@ -86,11 +99,32 @@ def read_study_file(path: Path) -> dict[str, Any]:
 
 def open_study_file(path: Path) -> StudyFile:
     """A TOML study file with its lines; raises InputError when it cannot be read."""
+    name = named(str(path))
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return StudyFile(str(path), tomllib.loads(text), lines_of(text))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise InputError(f"{path}: expected a TOML study file; got {problem}") from None
+        text = files.read_text(path, MOST_BYTES)
+        # The parser's time grows with the square of a key's parts.
+        fields = None if _LONG_KEY.search(text) else tomllib.loads(text)
+    except RecursionError:
+        fields = None
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise InputError(f"{name}: expected a TOML study file; got {reason(problem)}") from None
+    except ValueError:  # the interpreter reads no number of thousands of digits
+        raise InputError(f"{name}: {_INTEGER}; got thousands of digits") from None
+    if fields is None:
+        raise InputError(f"{name}: {_DEEP}")
+    file = StudyFile(name, fields, lines_of(text))
+    _check_values(file, fields, ())
+    return file
+
+
+def _check_values(file: StudyFile, value: Any, place: Place) -> None:
+    """Raise InputError for what TOML allows and no field takes, before anything looks closer at it."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InputError(f"{_where(file, place)}: {_dotted(place)}: {_INTEGER}; got {given(value)}")
+    if isinstance(value, dict | list) and len(place) >= DEEPEST:
+        raise InputError(f"{_where(file, place)}: {_DEEP}")
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        _check_values(file, inner, (*place, key))
 
 
 def lines_of(text: str) -> dict[Place, int]:
@@ -160,26 +194,31 @@ def _where(file: StudyFile, place: Place) -> str:
     return file.name if line is None else f"{file.name}:{line}"
 
 
+def _dotted(place: Place) -> str:
+    return named(".".join(str(part + 1) if isinstance(part, int) else part for part in place))
+
+
 def _line(error: Any, file: StudyFile | None) -> str:
     place = error["loc"]
-    named = ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
-    name = f"{_where(file, place)}: {named}" if file else f"--{flag_of(_field(place)).replace('_', '-')}"
+    name = f"{_where(file, place)}: {_dotted(place)}" if file else f"--{flag_of(_field(place)).replace('_', '-')}"
     words = _WORDS.get(error["type"], "{msg}").format(msg=error["msg"], **error.get("ctx", {}))
-    given, known = error["input"], ""
+    value, known = error["input"], ""
     if error["type"] == "literal_error":
         words = words.replace("'", "").replace(" or ", ", ")
-        known = _near(given, words.removeprefix("expected one of ").split(", "))
+        known = _near(value, words.removeprefix("expected one of ").split(", "))
     elif error["type"] == "extra_forbidden":
         part = PARTS[str(place[0]) if len(place) > 1 else ""]
         known = _near(place[-1], [*part.model_fields])
-    elif place == ("model",) and isinstance(given, Mapping):
-        given = given.get("activation") if "hidden layers" in words else dict(given)
-    return f"{name}: {words}; got {given!r}{known}"
+    elif place == ("model",) and isinstance(value, Mapping):
+        value = value.get("activation") if "hidden layers" in words else dict(value)
+    return f"{name}: {words}; got {given(value)}{known}"
 
 
-def _near(given: object, names: list[str]) -> str:
-    near = [name for name in names if given and name.startswith(str(given))]
-    return f" (did you mean {near[0]}?)" if near else nearest(str(given), names)
+def _near(value: object, names: list[str]) -> str:
+    if not value or not isinstance(value, str):
+        return ""
+    near = [name for name in names if name.startswith(value)]
+    return f" (did you mean {near[0]}?)" if near else nearest(value[:100], names)
 
 
 _WORDS = {
@@ -189,6 +228,7 @@ _WORDS = {
     "int_parsing": "expected a whole number",
     "int_from_float": "expected a whole number",
     "int_type": "expected a whole number",
+    "int_parsing_size": "expected a whole number",
     "float_parsing": "expected a number",
     "float_type": "expected a number",
     "finite_number": "expected a finite number",
@@ -197,6 +237,9 @@ _WORDS = {
     "greater_than": "expected a number above {gt}",
     "less_than": "expected a number below {lt}",
     "string_type": "expected text",
+    "string_unicode": "expected text that is UTF-8",
+    "string_too_long": "expected at most {max_length} characters",
+    "too_long": "expected at most {max_length}",
     "tuple_type": "expected a list",
     "model_type": "expected a table",
     "missing": "expected a value",

@@ -79,9 +79,12 @@ class Model(Part):
 
     panel: ClassVar[str] = "Model"
 
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], NotEmpty, Setting("MODEL", flag="model")] = (
-        ARTICLE_MODEL.hidden
-    )
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=65536)], ...],
+        NotEmpty,
+        Field(max_length=100),
+        Setting("MODEL", flag="model"),
+    ] = ARTICLE_MODEL.hidden
     """widths of the hidden layers"""
     activation: Annotated[
         tuple[Activation, ...],
@@ -134,9 +137,11 @@ class Analysis(Part):
     ] = None
     scope: Annotated[Scope, Setting("SCOPE")] = "new_data"
     """new_data: ask about new data from the same source; this_dataset: about these rows"""
-    alpha: Annotated[float, Field(gt=0, lt=1), Setting("SHARE")] = 0.05
+    alpha: Annotated[float, Field(ge=1e-6, lt=1, allow_inf_nan=False), Setting("SHARE")] = 0.05
     """chance of any false claim in the study"""
-    rope: Annotated[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, Setting("SIZE", example=0.01)] = None
+    rope: Annotated[
+        Annotated[float, Field(ge=0, le=1e100, allow_inf_nan=False)] | None, Setting("SIZE", example=0.01)
+    ] = None
     """a difference up to this size is no difference that matters; otherwise the metric's own, 0.01 of accuracy"""
     at: Annotated[Literal["last", "best"], Setting("last|best")] = "last"
     """judge the weights of the last epoch or of the best"""
@@ -148,9 +153,11 @@ class VariantEntry(Part):
 
     panel: ClassVar[str] = "Model"
 
-    technique: Annotated[str, Setting("TEXT", short="-t", repeatable=True, default="the article's eight")]
+    technique: Annotated[
+        str, Field(max_length=10_000), Setting("TEXT", short="-t", repeatable=True, default="the article's eight")
+    ]
     """techniques joined by + such as 'l2(1e-3)@all+dropout(0.3)', a sweep 'l2(1e-4|1e-3)'; none is the control"""
-    label: str | None = None
+    label: Annotated[str, Field(max_length=200)] | None = None
     """its name for people"""
 
     def overrides(self) -> dict[str, Any]:

@@ -3,31 +3,42 @@
 import re
 from collections.abc import Sequence
 
+from regfleet.text import given
+
 MAX_SEEDS = 1_000_000
+_NUMBER = re.compile(r"[0-9]{1,19}")
+_SPAN = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,19}))?")
 
 
 def parse_seeds(value: object) -> object:
-    """Seeds from ``10`` (0 to 9), ``A-B`` (both ends), ``a,b,c`` or a list of numbers; sorted, each once.
+    """Seeds from ``10`` (0 to 9), ``A-B`` (both ends), ``a,b,c`` or a list of numbers, which is left as it is.
 
     ``auto`` gives none: the study adds seeds from 0 on until the answer is clear.
     """
     if isinstance(value, list | tuple | range):
         if not value:
             raise ValueError("expected at least one")
-        return tuple(sorted(set(value)))
-    text = str(value).replace(" ", "")
+        if len(value) > MAX_SEEDS:
+            raise ValueError(f"expected at most {MAX_SEEDS:,} seeds")
+        return tuple(value)
+    text = value.replace(" ", "") if isinstance(value, str) else given(value)
     if text == "auto":
         return ()
-    if text.isdecimal():
+    if _NUMBER.fullmatch(text):
         spans = [(0, int(text) - 1)]
     else:
-        found = [re.fullmatch(r"(\d+)(?:-(\d+))?", part) for part in text.split(",")]
+        found = [_SPAN.fullmatch(part) for part in text.split(",")]
         spans = [(int(span[1]), int(span[2] or span[1])) if span else (0, -1) for span in found]
     if any(low > high for low, high in spans):
         raise ValueError("expected a number of seeds from 1, a range A-B, a list a,b,c, or auto")
     if sum(high - low + 1 for low, high in spans) > MAX_SEEDS:
         raise ValueError(f"expected at most {MAX_SEEDS:,} seeds")
-    return tuple(sorted({seed for low, high in spans for seed in range(low, high + 1)}))
+    return tuple(seed for low, high in spans for seed in range(low, high + 1))
+
+
+def each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """The seeds in order, each once."""
+    return tuple(sorted(set(seeds)))
 
 
 def seeds_text(seeds: Sequence[int]) -> str:

@@ -1,11 +1,11 @@
 """What a setting of a study declares beside its type: its meaning, its flag and keyword, how it is worded."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Optional, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, create_model, field_validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Setting:
     label: str = ""
 
 
+INEXACT = 2**53
+"""From here on a float stands for several whole numbers."""
+
+
 class Part(BaseModel):
     """A table of a study file. The docstring of a field is its meaning in every place that shows it."""
 
@@ -43,12 +47,28 @@ class Part(BaseModel):
                 raise ValueError("expected text without NUL and halves of characters")
         return value
 
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _exact(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        """No truth value counts as a number, and no float as a whole number that it may not hold."""
+        found = read(value)
+        given, taken = ({type(one) for one in _items(values)} for values in (value, found))
+        if bool in given and bool not in taken:
+            raise ValueError("expected no truth value")
+        if float in given and int in taken and max(map(abs, _items(found))) >= INEXACT:
+            raise ValueError("expected a whole number written as one")
+        return found
+
     @classmethod
     def declared(cls) -> dict[str, Setting]:
         """How each field is asked for, of those that have a flag."""
         return {
             name: one for name, field in cls.model_fields.items() for one in field.metadata if isinstance(one, Setting)
         }
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 P = TypeVar("P", bound=Part)

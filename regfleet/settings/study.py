@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from regfleet.settings.defaults import ARTICLE_MODEL, default_variants
 from regfleet.settings.sections import Analysis, Data, Model, NotEmpty, VariantEntry, listed
-from regfleet.settings.seeds import parse_seeds, seeds_text
+from regfleet.settings.seeds import each_once, parse_seeds, seeds_text
 from regfleet.settings.setting import Part, Setting
 from regfleet.settings.training import Training
+
+MAX_LISTED = 1000
+"""Data sets, variants: no report of more of them could be read."""
 
 
 class Study(Part):
@@ -22,11 +25,13 @@ class Study(Part):
         tuple[Data, ...],
         BeforeValidator(listed, json_schema_input_type=str | Data | list[str | Data]),
         NotEmpty,
+        Field(max_length=MAX_LISTED),
     ] = (Data(location="iris"),)
     """the data sets"""
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**63)], ...],
         BeforeValidator(parse_seeds, json_schema_input_type=int | str | list[int]),
+        AfterValidator(each_once),
         PlainSerializer(seeds_text, when_used="json"),
         Setting("SEEDS", default="10", panel="Data"),
     ] = tuple(range(10))
@@ -39,16 +44,15 @@ class Study(Part):
     model: Model = Model(activation=ARTICLE_MODEL.activations)
     training: Training = Training()
     analysis: Analysis = Analysis()
-    variant: Annotated[tuple[VariantEntry, ...], NotEmpty]
+    variant: Annotated[tuple[VariantEntry, ...], NotEmpty, Field(max_length=MAX_LISTED)]
     """what is compared, each with the control that shares its training settings"""
 
     @model_validator(mode="before")
     @classmethod
     def _every_fold(cls, value: Any) -> Any:
         """Without ``seeds``, cross-validation has one for each fold."""
-        folds = (
-            re.fullmatch(r"\s*(\d{1,3})x(\d{1,3})\s*", str(value.get("split"))) if isinstance(value, Mapping) else None
-        )
+        split = value.get("split") if isinstance(value, Mapping) else None
+        folds = re.fullmatch(r"\s*([0-9]{1,3})x([0-9]{1,3})\s*", split) if isinstance(split, str) else None
         if folds and "seeds" not in value and int(folds[1]) and int(folds[2]):
             return {**value, "seeds": int(folds[1]) * int(folds[2])}
         return value

@@ -23,10 +23,10 @@ class Training(Part):
     optimizer: Annotated[Optimizer, Setting("NAME", label="{}")] = "sgd"
     """a Keras optimizer"""
     learning_rate: Annotated[
-        Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, Setting("RATE", example=0.01)
+        Annotated[float, Field(ge=1e-12, le=1e6, allow_inf_nan=False)] | None, Setting("RATE", example=0.01)
     ] = None
     """step size; otherwise the optimizer's own default"""
-    early_stopping: Annotated[Annotated[int, Field(ge=1)] | None, Setting("N", example=20)] = None
+    early_stopping: Annotated[Annotated[int, Field(ge=1, le=1_000_000)] | None, Setting("N", example=20)] = None
     """stop after so many epochs without a lower validation error; otherwise never"""
     class_weight: Annotated[Literal["balanced"] | None, Setting("balanced", example="balanced", label="{} classes")] = (
         None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from regfleet.numbers import exact
 from regfleet.settings.training import Training
 
 Scope = Literal["new_data", "this_dataset"]
@@ -22,7 +23,7 @@ class Technique:
     place: str
 
     def __str__(self) -> str:
-        values = ",".join(f"{value:g}" for value in self.values)
+        values = ",".join(map(exact, self.values))
         return f"{self.name}({values})@{self.place}" if values else f"{self.name}@{self.place}"
 
 

@@ -11,7 +11,7 @@ from regfleet.techniques.normalization import BATCHNORM
 from regfleet.techniques.penalties import L1, L2
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Recipe
-from regfleet.text import nearest
+from regfleet.text import given, nearest
 
 TECHNIQUES = {definition.name: definition for definition in (L1, L2, DROPOUT, BATCHNORM)}
 
@@ -19,7 +19,7 @@ TECHNIQUES = {definition.name: definition for definition in (L1, L2, DROPOUT, BA
 def technique_named(name: str) -> Definition:
     """The definition of a technique; raises InputError with the nearest name when there is none."""
     if name not in TECHNIQUES:
-        raise InputError(f"expected one of {', '.join(TECHNIQUES)}; got {name!r}{nearest(name, TECHNIQUES)}")
+        raise InputError(f"expected one of {', '.join(TECHNIQUES)}; got {given(name)}{nearest(name[:100], TECHNIQUES)}")
     return TECHNIQUES[name]
 
 

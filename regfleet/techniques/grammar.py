@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from regfleet.errors import InputError
+from regfleet.numbers import exact, read_number
 from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques import places
 from regfleet.techniques.catalogue import TECHNIQUES, technique_named
 from regfleet.techniques.recipe import Definition
+from regfleet.text import given
 
 _TERM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,./\-]+))?")
+
+MOST_TEXT = 10_000
+MOST_COMBINATIONS = 1000
+"""Of one text: they are variants, each trained over all seeds."""
+TINIEST = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +41,26 @@ def parse_techniques(text: str, model: ModelSpec) -> Sweep:
     Raises InputError naming the part that is wrong, what was expected and what was given.
     """
     text = re.sub(r"\s+", "", text)
+    if len(text) > MOST_TEXT:
+        raise InputError(f"expected at most {MOST_TEXT:,} characters; got {len(text):,}")
     if text == "none":
         return Sweep("none", ((),))
     # A plus inside brackets belongs to a number such as 1e+3.
     terms = [_term(part, model.layer_names) for part in re.split(r"\+(?![^()]*\))", text)]
+    if math.prod(map(len, terms)) > MOST_COMBINATIONS:
+        raise InputError(f"expected at most {MOST_COMBINATIONS:,} combinations; got {math.prod(map(len, terms)):,}")
     combinations = tuple(itertools.product(*terms))
     for combination in combinations:
         seen = [(technique.name, technique.place) for technique in combination]
         if len(set(seen)) < len(seen):
-            raise InputError(f"expected each technique once at a place; got {text!r}")
+            raise InputError(f"expected each technique once at a place; got {given(text)}")
     return Sweep(text, combinations)
 
 
 def _term(text: str, layers: tuple[str, ...]) -> list[Technique]:
     match = _TERM.fullmatch(text)
     if match is None:
-        raise InputError(f"expected name(value,…)@place, e.g. l2(0.01)@all; got {text!r}")
+        raise InputError(f"expected name(value,…)@place, e.g. l2(0.01)@all; got {given(text)}")
     definition = technique_named(match["name"])
     return [
         _placed(definition, values, match["place"], layers, text)
@@ -65,21 +76,28 @@ def _values(definition: Definition, text: str | None, term: str) -> list[tuple[f
     if not definition.per_layer and len(columns) > len(definition.parameters):
         names = ", ".join(parameter.name for parameter in definition.parameters)
         raise InputError(
-            f"{definition.name}: expected at most {len(definition.parameters)} value ({names}); got {term!r}"
+            f"{definition.name}: expected at most {len(definition.parameters)} value ({names}); got {given(term)}"
         )
     for position, column in enumerate(columns):
         parameter = definition.parameters[0 if definition.per_layer else position]
         for value in column:
             if not parameter.accepts(value):
-                raise InputError(f"{definition.name}: expected {parameter.name} in {parameter.range}; got {value:g}")
+                raise InputError(
+                    f"{definition.name}: expected {parameter.name} in {parameter.range}; got {exact(value)}"
+                )
+    if math.prod(map(len, columns)) > MOST_COMBINATIONS:
+        raise InputError(f"expected at most {MOST_COMBINATIONS:,} combinations; got {math.prod(map(len, columns)):,}")
     return list(itertools.product(*columns))
 
 
 def _number(text: str, term: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"expected a number between the brackets of {term!r}; got {text!r}") from None
+    value = read_number(text)
+    if math.isnan(value):
+        raise InputError(f"expected a number between the brackets of {given(term)}; got {given(text)}")
+    if value and not TINIEST <= abs(value) <= 1 / TINIEST:
+        reach = f"zero or from {TINIEST:g} to {1 / TINIEST:g} in size, which single precision carries"
+        raise InputError(f"expected {reach}; got {given(text)}")
+    return value
 
 
 def _placed(
@@ -93,7 +111,9 @@ def _placed(
     if place == "input" and not definition.at_input:
         raise InputError(f"{definition.name}: expected a hidden layer as place; got @input")
     if many and len(values) != len(chosen):
-        raise InputError(f"{definition.name}: expected one value per layer of @{place} ({len(chosen)}); got {term!r}")
+        raise InputError(
+            f"{definition.name}: expected one value per layer of @{place} ({len(chosen)}); got {given(term)}"
+        )
     return Technique(definition.name, values, places.canonical(place, layers))
 
 

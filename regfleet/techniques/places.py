@@ -1,6 +1,7 @@
 """Places: where in a model a technique goes."""
 
 from regfleet.errors import InputError
+from regfleet.text import named
 
 
 def resolve(place: str, layers: tuple[str, ...]) -> tuple[str, ...]:
@@ -11,18 +12,22 @@ def resolve(place: str, layers: tuple[str, ...]) -> tuple[str, ...]:
     if place == "input":
         return ("input",)
     if not layers:
-        raise InputError(f"place: expected input, since the model has no hidden layer with a kernel; got @{place}")
+        raise InputError(
+            f"place: expected input, since the model has no hidden layer with a kernel; got @{named(place)}"
+        )
     if place == "all":
         return layers
     names = {"first": layers[0]} | {str(number): name for number, name in enumerate(layers, 1)} | {n: n for n in layers}
-    chosen = []
+    chosen: list[str] = []
+    if place.count(",") >= len(layers):
+        raise InputError(f"place: expected each of {len(layers)} layers once; got @{named(place)}")
     for part in place.split(","):
         if part not in names:
             expected = f"first, all, input, a number from 1 to {len(layers)}, or one of {', '.join(layers)}"
-            raise InputError(f"place: expected {expected}; got @{part}")
+            raise InputError(f"place: expected {expected}; got @{named(part)}")
         chosen.append(names[part])
     if len(set(chosen)) < len(chosen):
-        raise InputError(f"place: expected each layer once; got @{place}")
+        raise InputError(f"place: expected each layer once; got @{named(place)}")
     return tuple(name for name in layers if name in chosen)
 
 

@@ -138,7 +138,7 @@ def test_auto_seeds_are_none_until_looks_ask_for_them():
     [
         ({"scope": "all"}, "--scope: expected one of new_data, this_dataset; got 'all'"),
         ({"rope": "-1"}, "--rope: expected a number from 0.0; got '-1'"),
-        ({"alpha": "nan"}, "--alpha: expected a number below 1.0; got 'nan'"),
+        ({"alpha": "nan"}, "--alpha: expected a finite number; got 'nan'"),
     ],
 )
 def test_settings_of_the_analysis_are_checked_by_name(fields, expected):
