@@ -22,6 +22,28 @@ def masked(text: str) -> str:
     return text
 
 
+# Controls, what is invisible or reorders its neighbours, half of a pair, and what no XML may hold.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str, keep: str = "\n\t") -> str:
+    r"""``text`` with what a terminal would obey or not show made visible: ``\x1b``, ``\u202e``, ``\udcff``.
+
+    Printing it twice changes nothing. ``keep`` are the controls that stay: those of a text of several lines.
+    """
+    return text if text.isprintable() else _UNPRINTABLE.sub(lambda one: _visible(one[0], keep), text)
+
+
+def _visible(character: str, keep: str) -> str:
+    number = ord(character)
+    if character in keep:
+        return character
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
 _CONTROL_CHARACTERS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )

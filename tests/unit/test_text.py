@@ -1,0 +1,45 @@
+"""Text that reaches people: what a terminal would obey, or not show, is made visible."""
+
+import sys
+import unicodedata
+
+import pytest
+
+from regfleet.text import printable
+
+
+def test_controls_are_visible():
+    """Each control character, lone surrogate and line separator but newline and tab has a visible form of its own."""
+    obeyed = [
+        character
+        for number in range(sys.maxunicode + 1)
+        if unicodedata.category(character := chr(number)) in {"Cc", "Cs", "Zl", "Zp"} and character not in "\n\t"
+    ]
+    shown = [printable(character) for character in obeyed]
+    assert all(text.isascii() and text.isprintable() and text.startswith("\\") for text in shown)
+    assert len(set(shown)) == len(obeyed)
+
+
+def test_marks_of_direction_are_visible():
+    """Each mark of direction and what has no width is shown as Python would write it."""
+    directed = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
+    marks = [chr(n) for n in range(0x10000) if unicodedata.bidirectional(chr(n)) in directed]
+    assert len(marks) == len(directed)
+    for character in (*marks, *"\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\U000e0041"):
+        assert printable(f"a{character}b") == f"a{character.encode('unicode_escape').decode()}b"
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "Größe", "中文", "עברית", "λ\u00a0=\u00a00.01", "12\u202f%", "👍", "a\nb\tc", ""]
+)
+def test_letters_stay(text: str):
+    """What people write in any script stays as it is."""
+    assert printable(text) == text
+
+
+def test_escape_sequences_are_visible():
+    """An escape sequence is seen whole; a second time changes nothing; one line has no line breaks."""
+    text = "\x1b]0;title\x07\x1b[2J\r\x9b31m\udcff\x00"
+    assert printable(text) == r"\x1b]0;title\x07\x1b[2J\x0d\x9b31m\udcff\x00"
+    assert printable(printable(text)) == printable(text)
+    assert printable("a\nb\tc", keep="") == r"a\x0ab\x09c"
