@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
+
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def doctor(
@@ -41,5 +45,21 @@ def doctor(
             table.add_row(signs[finding.state], finding.name, escape(finding.found + advice))
         with console(1) as screen:
             screen.print(table)
+            for finding in findings:
+                if finding.each:
+                    screen.print(_sockets(finding.each))
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)
+
+
+def _sockets(each: tuple[tuple[str, ...], ...]) -> Table:
+    """Where a Ray of ours listens, one line a socket."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from regfleet.text import printable
+
+    table = Table("Listens on", "Process", "What it is", "Without a token")
+    for row in each:
+        table.add_row(*(escape(printable(cell)) for cell in row))
+    return table
