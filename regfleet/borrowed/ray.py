@@ -1,18 +1,36 @@
 """What regfleet uses of Ray that Ray does not promise: its environment, its token, its jobs' texts, a head's question.
 
-Nothing here imports Ray, which reads its environment when it is imported.
+Nothing here imports Ray, which reads its environment when it is imported, but `reread`.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import stat
+import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regfleet import files
+from regfleet.errors import InputError
+from regfleet.text import printable, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 DRIVER_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 STARTING_ENVIRONMENT = {
+    # The node's address is 127.0.0.1, and so is that of every server of it: Ray offers this for other systems' firewalls.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # Prometheus' exporters ask for no token. Two of the three can only be sent to a port that is none.
+    "RAY_enable_metrics_collection": "0",
+    "AUTOSCALER_METRIC_PORT": "-1",
+    "DASHBOARD_METRIC_PORT": "-1",
     # A process that was stopped, or is out of memory to run in, is noticed in twenty seconds; Ray's workers here, which
     # inherit this, let themselves be asked as often.
     "RAY_grpc_client_keepalive_time_ms": "10000",
@@ -38,18 +56,103 @@ JOB_EXISTS = "already exists"
 NO_JOB = "404"
 """What the errors of Ray's client of the Jobs API hold."""
 WORKER_TITLE = b"ray::"
+TOKEN_BYTES = 10_000
+_HEADER = re.compile(r"[!-~]+")
+_SWITCH = re.compile(r"RAY_[A-Z]")
+SOCKET_NAME = "/session_2026-11-27_21-26-05_155000_4194304/sockets/plasma_store"
+"""The longest of the names that Ray gives to its sockets, below its temporary folder."""
+SOCKET_BYTES = 107
+"""What the system takes for the name of a socket."""
 HEAD_QUESTION = "/ray.rpc.NodeInfoGcsService/GetClusterId"
+QUESTIONS = (
+    HEAD_QUESTION,
+    "/ray.rpc.NodeManagerService/GetSystemConfig",
+    "/ray.rpc.ObjectManagerService/Pull",
+    "/ray.rpc.CoreWorkerService/NumPendingTasks",
+    "/ray.rpc.ReporterService/HealthCheck",
+)
+"""One of each kind of server, which asks for a token before it looks at the question."""
 
 
 def token() -> str | None:
-    """The user's token for clusters, by Ray's own rule: the variable, else the file it names, else the one at home."""
+    """The user's token for clusters, by Ray's own rule: the variable, else the file it names, else the one at home.
+
+    Raises InputError for one that cannot be sent, which is never shown, and for a file that cannot be read.
+    """
     if text := os.environ.get(TOKEN):
-        return text.strip() or None
-    file = Path(os.environ.get(TOKEN_FILE) or Path.home() / ".ray" / "auth_token")
-    try:
-        return file.read_text(encoding="utf-8").strip() or None
-    except OSError:
+        return _sendable(TOKEN, text)
+    file = _token_file()
+    if file is None:
         return None
+    try:
+        text = files.read_text(file, TOKEN_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise InputError(
+            f"{TOKEN_FILE}: expected a file with a token; got {printable(str(file))}: {reason(problem)}"
+        ) from None
+    return _sendable(str(file), text)
+
+
+def token_warning() -> str:
+    """What the user should know about the file of the token, if others may read it."""
+    file = None if os.environ.get(TOKEN) else _token_file()
+    with suppress(OSError, ValueError):
+        if file and stat.S_IMODE(file.stat().st_mode) & (stat.S_IRGRP | stat.S_IROTH):
+            return f"others on this machine may read the token in {printable(str(file))}: chmod 600 it"
+    return ""
+
+
+def _sendable(source: str, text: str) -> str | None:
+    given = text.strip()
+    if given and not _HEADER.fullmatch(given):
+        raise InputError(
+            f"{printable(source)}: expected a token on one line, of letters, digits and signs; got other characters in it"
+        )
+    return given or None
+
+
+def _token_file() -> Path | None:
+    named = os.environ.get(TOKEN_FILE)
+    try:
+        return Path(named) if named else Path.home() / ".ray" / "auth_token"
+    except RuntimeError:  # no HOME, and no entry among the system's users
+        return None
+
+
+@contextmanager
+def variables(given: Mapping[str, str], *, only: bool = False) -> Iterator[None]:
+    """Ray's environment for as long as a fleet lasts: ``given`` beside what is there, and what was there afterwards.
+
+    With ``only``, nothing of the user's that says where a Ray is, who may enter or what it runs besides: of the
+    variables of Ray those in lower letters stay, which tune it.
+    """
+    before = {name: value for name, value in os.environ.items() if name.startswith("RAY_") or name in given}
+    for name in before if only else ():
+        if _SWITCH.match(name):
+            del os.environ[name]
+    os.environ.update(given)
+    try:
+        reread()
+        yield
+    finally:
+        for name in [name for name in os.environ if name.startswith("RAY_") or name in given]:
+            del os.environ[name]
+        os.environ.update(before)
+        reread()
+
+
+def reread() -> None:
+    """Let Ray take its mode, its token and its address from the environment as it is now, if it is imported already."""
+    if "ray" not in sys.modules:
+        return
+    from ray._private import ray_constants
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+    ray_constants.ENABLE_RAY_CLUSTER = os.environ.get(ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR) != "0"
 
 
 def head_status(address: str, token: str | None, seconds: float) -> str:

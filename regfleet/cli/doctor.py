@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
 from regfleet.running.output import tell
 from regfleet.text import json_text
+
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def doctor(
@@ -41,5 +45,21 @@ def doctor(
             table.add_row(styled(signs[finding.state]), finding.name, styled(finding.found, *advice))
         with console(1) as screen:
             screen.print(table)
+            for finding in findings:
+                if finding.each:
+                    screen.print(_sockets(finding.each))
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)
+
+
+def _sockets(each: tuple[tuple[str, ...], ...]) -> Table:
+    """Where a Ray of ours listens, one line a socket."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from regfleet.text import printable
+
+    table = Table("Listens on", "Process", "What it is", "Without a token")
+    for row in each:
+        table.add_row(*(escape(printable(cell)) for cell in row))
+    return table

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from regfleet.fleet import joining, worker
+from regfleet.fleet import worker
 from regfleet.fleet.cluster import Cluster
 from regfleet.fleet.driver import Driver
 from regfleet.fleet.gpus import Shares
+from regfleet.fleet.joining import joined
+from regfleet.fleet.starting import own_ray
 from regfleet.fleet.tasks import RayTasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from regfleet.data.dataset import Dataset
     from regfleet.fleet.interface import FleetSettings, Work, WorkSource
@@ -31,22 +35,24 @@ def ray_fleet(
     """A fleet on Ray, shut down at the end. Its workers run ``warm_up`` while the driver goes on.
 
     ``note`` hears what the user should know, as the log does. Raises InputError for a cluster that does not let us in,
-    and for GPUs that this machine does not have.
+    for GPUs that this machine does not have, and for a Ray that this process uses
+    already; FleetError where Ray does not start.
     """
     before = signal.getsignal(signal.SIGTERM)
-    joining.start(settings, note)
-    import ray
-
-    # Ray's own handler ends the process with a C++ trace; results should be kept and said.
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)
-    try:
+    with _ray(settings, note):
+        # Ray's own handler ends the process with a C++ trace; results should be kept and said.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
         fleet = RayFleet(settings, warm_up, Cluster(settings.wait, note))
         fleet.warm_up()
         log.info("trials run %s", fleet.description)
         yield fleet
-    finally:
-        ray.shutdown()
+
+
+def _ray(settings: FleetSettings, note: Callable[[str], object]) -> AbstractContextManager[None]:
+    if settings.address:
+        return joined(settings, settings.address, note)
+    return own_ray(settings.workers or len(os.sched_getaffinity(0)), settings.environment, note)
 
 
 class RayFleet:

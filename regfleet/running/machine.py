@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import secrets
 import shutil
 import socket
 import subprocess
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regfleet import patience
-from regfleet.borrowed.ray import DRIVER_ENVIRONMENT, TOKEN
 from regfleet.errors import RegfleetError
 from regfleet.fleet import check_address
+from regfleet.fleet.sockets import OPEN, SHARED
 from regfleet.jobs import ask
 from regfleet.memory import free_memory
 from regfleet.results import place_of
@@ -48,21 +47,30 @@ _RAY = """
 import json, os, time
 began = time.perf_counter()
 import ray
-quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
-ray.init(address="local", num_cpus=1, object_store_memory=100_000_000, **quiet)
-worker = ray.get(ray.remote(lambda: os.getpid()).remote())
-print(json.dumps({"version": ray.__version__, "seconds": time.perf_counter() - began, "worker": worker}))
+from regfleet.fleet.sockets import listening
+from regfleet.fleet.starting import own_ray
+with own_ray(1, {}, str, store_bytes=100_000_000):
+    worker = ray.get(ray.remote(lambda: os.getpid()).remote())
+    seconds = time.perf_counter() - began
+    sockets = [
+        (one.address, one.port, one.process, one.what, one.answer(), one.closed) for one in listening(os.getpid())
+    ]
+    print(json.dumps({"version": ray.__version__, "seconds": seconds, "worker": worker, "sockets": sockets}))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one thing, and what to do about it; ``bad`` stops a study, ``note`` does not."""
+    """What was found of one thing, and what to do about it; ``bad`` stops a study, ``note`` does not.
+
+    ``each`` are the parts of it, where it has some that are to be seen.
+    """
 
     name: str
     state: Literal["good", "note", "bad"]
     found: str
     advice: str = ""
+    each: tuple[tuple[str, ...], ...] = ()
 
 
 def examine(address: str | None, out: str, say: Callable[[str], None]) -> Iterator[Finding]:
@@ -78,7 +86,10 @@ def examine(address: str | None, out: str, say: Callable[[str], None]) -> Iterat
             say("the cluster")
             yield cluster(address)
         say("Ray")
-        yield started("Ray", slow["Ray"].result())
+        ray = slow["Ray"].result()
+        yield started("Ray", ray)
+        if "problem" not in ray:
+            yield sockets(ray["sockets"])
         say("TensorFlow")
         told = slow["TensorFlow"].result()
     yield started("TensorFlow", told)
@@ -171,6 +182,21 @@ def started(name: str, told: dict[str, Any]) -> Finding:
     return Finding(name, "good", f"{told['version']}, ready in {told['seconds']:.1f} s")
 
 
+def sockets(found: list[tuple[str, int, str, str, str, bool]]) -> Finding:
+    """Whether the Ray that a study starts here is closed to other machines, and to who has no token."""
+    each, strange = [], []
+    for address, port, process, what, answer, closed in found:
+        shown = f"{address}:{port}" if port else address
+        each.append((shown, process, what or "not known", answer))
+        if not closed or not what or answer in (OPEN, SHARED):
+            strange.append(shown)
+    if strange:
+        words = f"{len(strange)} of {len(found)} that a study's Ray listens on are open or not known: {strange[0]}"
+        return Finding("Sockets", "note", words, "SECURITY.md says what listens where", tuple(each))
+    words = f"a study's Ray listens on {len(found)}, on this machine alone, and asks for its token"
+    return Finding("Sockets", "good", words, "", tuple(each))
+
+
 def gpu(here: list[str], told: dict[str, Any]) -> Finding:
     """Whether TensorFlow uses the GPUs that are ``here``."""
     if not here:
@@ -195,9 +221,6 @@ def gpus_here() -> list[str]:
 
 def _run(code: str) -> dict[str, Any]:
     """What ``code`` prints as JSON in a process of its own; ``problem`` says why it did not."""
-    # This Ray is for this user alone, whatever token there is; and it calls nobody.
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    environment |= DRIVER_ENVIRONMENT | {TOKEN: secrets.token_hex(32)}
     try:
         done = subprocess.run(  # noqa: S603 - the code above
             [sys.executable, "-c", code],
@@ -205,7 +228,7 @@ def _run(code: str) -> dict[str, Any]:
             text=True,
             timeout=patience.SECONDS.library,
             check=False,
-            env=environment | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         )
     except subprocess.TimeoutExpired:
         return {"problem": f"not ready after {patience.SECONDS.library:.0f} s"}
