@@ -16,8 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
-from regfleet import results
+from regfleet import atomic, results
 from regfleet.errors import InputError
+from regfleet.paths import expanded, is_ours, unwritable
 from regfleet.settings import FLAGS, read_study
 
 if TYPE_CHECKING:
@@ -64,16 +65,19 @@ class Results(results.Stored):
         return self._conclusion.summary
 
     def report(self, path: str | Path) -> Path:
-        """Write the report, one HTML file, to ``path``; returns it."""
+        """Write the report, one HTML file, to ``path``; returns it. Only an earlier report is written over."""
         from regfleet.report import render
+        from regfleet.report.publish import is_report
 
-        found, file = self._conclusion, Path(path)
+        found, file = self._conclusion, expanded(path, "path")
         text = render(found)
         try:
+            if not is_ours(file, {}, file.name, is_report):
+                raise InputError(f"path: expected a new file or a report; got {file}, which is another file")
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+            atomic.write(file, [text.encode()])
         except OSError as problem:
-            raise InputError(f"path: expected a file that can be written; got {file} ({problem.strerror})") from None
+            raise unwritable("path", file, problem) from None
         return file
 
     def figures(self) -> dict[str, Figure]:

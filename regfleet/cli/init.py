@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from regfleet import atomic
 from regfleet.cli import options
 from regfleet.cli.options import OUTPUT, switch
 from regfleet.errors import InputError
+from regfleet.paths import expanded, unwritable
 from regfleet.running.output import tell
 
 
@@ -25,13 +28,15 @@ def init(
     from regfleet.settings import commented
 
     text = commented(options.read(None, flags))
+    out = expanded(out, "--out")
     try:
-        with out.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
+        if force and os.path.lexists(out) and (out.is_symlink() or not out.is_file()):
+            raise InputError(f"--out: expected a file; got {out}, which is a link or no file")
+        atomic.write(out, [text.encode()], new=not force)
     except FileExistsError:
         raise InputError(f"--out: expected a new file; got {out}, which exists. Overwrite it with --force") from None
     except OSError as problem:
-        raise InputError(f"--out: expected a file that can be written; got {out} ({problem.strerror})") from None
+        raise unwritable("--out", out, problem) from None
     tell(f"Wrote {out}. Run it with: regfleet compare {out}")
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet.atomic import is_beside
 from regfleet.concluding.judge import failures_of
 from regfleet.errors import InputError
+from regfleet.paths import SUMS, expanded, is_ours, sums_in, unwritable
 from regfleet.report.conclusion import Conclusion, StudyFacts
+from regfleet.report.publish import is_report
 from regfleet.results import Provenance, place_of
 from regfleet.settings import Analysis, read_part
+from regfleet.text import reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +29,9 @@ if TYPE_CHECKING:
 NAMES = ("technique", "dataset")
 """Columns of text: what looks like a number or like a missing value there, such as None, is a name."""
 MISSING = ["", "NA", "N/A", "na", "n/a", "NaN", "nan", "null", "NULL", "None", "-"]
-OWN = {"report.html", "leaderboard.csv", "trials.csv"}
+OWN = {"report.html", "leaderboard.csv", "trials.csv", SUMS}
+HEADS = (b"dataset,metric,scope,rank,variant,label,family,control,verdict,", b"dataset,variant,seed,status,last_test_")
+"""How the tables begin that we write beside a report on scores."""
 
 
 def analyze(
@@ -63,7 +70,7 @@ def analyze(
         raise InputError(f"--metric: expected a column of {name}: {', '.join(map(str, frame))}; got {metric!r}")
     if isinstance(scores, str | Path) and "dataset" not in frame:
         frame = frame.assign(dataset=Path(scores).stem)
-    directory = None if out is None else _free(Path(out))
+    directory = None if out is None else _free(expanded(out, "--out"), scores)
     try:
         found = read_scores(frame, asked, control, metric=metric or "accuracy", higher_is_better=higher_is_better)
     except InputError as problem:
@@ -77,7 +84,10 @@ def analyze(
         return done
     from regfleet.report import write
 
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise unwritable("--out", directory, problem) from None
     return replace(done, report=write(place_of(directory), done))
 
 
@@ -151,12 +161,22 @@ def _parquet(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _free(out: Path) -> Path:
-    """``out``, if nothing but an earlier report on scores stands there."""
+def _free(out: Path, scores: object) -> Path:
+    """``out``, if nothing but an earlier report on scores stands there, and not the scores themselves."""
     try:
-        foreign = sorted({entry.name for entry in out.iterdir()} - OWN) if out.exists() else []
+        names = sorted(entry.name for entry in out.iterdir()) if os.path.lexists(out) else []
+        sums = sums_in(out)
+        foreign = [name for name in names if name not in OWN and not is_beside(name)]
+        foreign += [name for name in sorted(OWN - {SUMS}) if not is_ours(out / name, sums, name, _is_own)]
+        if isinstance(scores, str | Path):
+            foreign += [name for name in names if name in OWN and (out / name).samefile(scores)]
     except OSError as problem:
-        raise InputError(f"--out: expected a directory; got {out} ({problem.strerror})") from None
+        raise InputError(f"--out: expected a directory; got {out} ({reason(problem)})") from None
     if foreign:
         raise InputError(f"--out: expected an empty directory or a report on scores; got {out}, with {foreign[0]}")
     return out
+
+
+def _is_own(content: bytes) -> bool:
+    """Whether a file is of an earlier report on scores."""
+    return content.startswith(HEADS) or is_report(content)

@@ -13,7 +13,7 @@ from regfleet.errors import InputError
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
-from regfleet.results import Place, Stored, load
+from regfleet.results import Place, Stored, load, study_text
 from regfleet.settings import Study, read_study
 from regfleet.trials import Execution
 
@@ -57,7 +57,7 @@ def kept_study(place: Place) -> Study:
     """The study whose results are kept there; raises InputError when its study.toml is not one."""
     file = place.at("study.toml")
     try:
-        return read_study(tomllib.loads(place.text("study.toml")), source=file)
+        return read_study(tomllib.loads(study_text(place)), source=file)
     except tomllib.TOMLDecodeError as problem:
         raise InputError(f"{file}: expected a TOML study file; got {problem}") from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.summary import Summary
+from regfleet.paths import expanded, write_listed
 from regfleet.report.figures import FIGURES, OVERVIEW
 from regfleet.report.figures.cards import TITLES, card_name
 from regfleet.report.figures.style import NARROW, WIDE, Plate
@@ -18,15 +19,19 @@ if TYPE_CHECKING:
 
 
 def export(summary: Summary, directory: Path) -> tuple[Path, ...]:
-    """Write every figure as ``DATA_SET-FIGURE.svg`` and ``.pdf``; returns the files, sorted."""
-    directory.mkdir(parents=True, exist_ok=True)
-    files: list[Path] = []
-    for stem, plate in plates(summary):
-        for form in ("svg", "pdf"):
-            file = directory / f"{stem}.{form}"
-            file.write_bytes(save(plate, form))
-            files.append(file)
-    return tuple(sorted(files))
+    """Write every figure as ``DATA_SET-FIGURE.svg`` and ``.pdf``; returns the files, sorted.
+
+    Raises InputError, and writes nothing, where a file of such a name is somebody else's.
+    """
+    drawn = ((f"{stem}.{form}", save(plate, form)) for stem, plate in plates(summary) for form in ("svg", "pdf"))
+    return tuple(sorted(write_listed(expanded(directory, "--figures"), drawn, _is_own, "--figures")))
+
+
+def _is_own(content: bytes) -> bool:
+    """Whether a figure is of ours from before they were listed: matplotlib's, without a date."""
+    svg = content.startswith(b"<?xml") and b"*{stroke-linejoin: round; stroke-linecap: butt}" in content
+    pdf = content.startswith(b"%PDF") and b"/Producer (Matplotlib pdf backend" in content
+    return (svg and b"<dc:date>" not in content) or (pdf and b"/CreationDate" not in content)
 
 
 def figures(summary: Summary) -> Iterator[tuple[str, Figure]]:

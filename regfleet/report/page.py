@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.numbers import Scale, level, number
+from regfleet.paths import SUMS, sums_text
 from regfleet.report import background, context, exports, overlay
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.figures import FIGURES, OVERVIEW
@@ -28,13 +30,28 @@ EMBED_AT_MOST, EMBED_CELLS = 150_000, 100_000
 
 
 def write(place: Place, conclusion: Conclusion, templates: Path | None = None) -> Path | str:
-    """Write the report and its tables; returns where the report is: a path, or a URL."""
+    """Write the report and its tables, and list them; returns where the report is: a path, or a URL."""
     tables = _tables(conclusion)
     blocks: Iterable[str] = [tables["trials.csv"]] if tables["trials.csv"] else exports.trials_blocks(conclusion.trials)
-    place.write("report.html", _page(conclusion, tables, templates).encode())
-    place.write("leaderboard.csv", tables["leaderboard.csv"].encode())
-    place.write("trials.csv", (block.encode() for block in blocks))
+    texts = {
+        "report.html": [_page(conclusion, tables, templates)],
+        "leaderboard.csv": [tables["leaderboard.csv"]],
+        "trials.csv": blocks,
+    }
+    sums: dict[str, set[str]] = {}
+    for name, text in texts.items():
+        checksum = hashlib.sha256()
+        place.write(name, _hashed(text, checksum.update))
+        sums[name] = {checksum.hexdigest()}
+    place.write(SUMS, sums_text(sums).encode())
     return place.local / "report.html" if place.local else place.at("report.html")
+
+
+def _hashed(texts: Iterable[str], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for text in texts:
+        content = text.encode()
+        update(content)
+        yield content
 
 
 def render(conclusion: Conclusion, templates: Path | None = None) -> str:

@@ -7,22 +7,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from regfleet import atomic
-from regfleet.errors import InputError, ResultsError
+from regfleet.errors import InputError, ResultsError, StorageError
+from regfleet.paths import SUMS, content_of, digest, expanded, is_ours, read_sums, unwritable
 from regfleet.report.background import day
 from regfleet.report.templates import assets, environment
 from regfleet.results import Place, place_of
-from regfleet.text import clean, slug
+from regfleet.text import clean, masked, reason, slug
 
 MANIFEST = "regfleet-site.json"
+MOST_BYTES = 100_000_000
+"""Of a manifest: a longer file is none of ours."""
+_FOLDER = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}")
 DOWNLOADS = ("leaderboard.csv", "trials.csv", "study.toml", "provenance.json")
 _ENTRY = re.compile(r'<script type="application/json" id="entry">(.*?)</script>', re.DOTALL)
 
@@ -40,11 +46,11 @@ def publish(directories: Sequence[str | Path], site: str | Path, templates: Path
     """Put the reports of results directories into the site, beside those that are there.
 
     A directory is published under its own name, and replaces what had that name. Raises ResultsError for a directory
-    without a report, InputError for a site that holds files of somebody else where ours must go.
+    without a report, InputError for a site that holds files of somebody else where ours must go, or files of ours that
+    were changed since.
     """
-    site = Path(site)
-    manifest = _read_manifest(site)
-    entries: dict[str, dict[str, Any]] = dict(manifest["entries"])
+    site = expanded(site, "--site")
+    entries, ours = _read_manifest(site)
     files: dict[str, bytes] = {}
     names: set[str] = set()
     for directory in map(place_of, directories):
@@ -52,11 +58,9 @@ def publish(directories: Sequence[str | Path], site: str | Path, templates: Path
         entries[name], contents = _report(directory)
         files |= {f"{name}/{file}": content for file, content in contents.items()}
     files["index.html"] = _index(entries, templates).encode()
-    hashes = manifest["files"] | {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
-    _refuse_foreign(site, files, manifest["files"])
-    table = {"entries": dict(sorted(entries.items())), "files": dict(sorted(hashes.items()))}
-    files[MANIFEST] = (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode()
-    return Published(site / "index.html", len(entries), tuple(_write(site, files)))
+    _refuse_foreign(site, files, ours)
+    written = _write(site, files, entries, ours)
+    return Published(site / "index.html", len(entries), tuple(written))
 
 
 def _free_name(directory: Place, taken: set[str]) -> str:
@@ -71,50 +75,139 @@ def _free_name(directory: Place, taken: set[str]) -> str:
 
 def _report(directory: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What a results directory's report says of itself, and the files to publish."""
-    page = directory.at("report.html")
+    page, again = directory.at("report.html"), f"Run: regfleet report {directory}"
+    if not directory.exists("report.html"):
+        raise ResultsError(f"{directory}: expected a results directory with a report.html; got none there")
     try:
         content = directory.read("report.html")
-    except OSError:
-        raise ResultsError(f"{directory}: expected a results directory with a report.html; got none there") from None
+        sums = read_sums(directory.text(SUMS)) if directory.exists(SUMS) else {}
+        files = {name: directory.read(name) for name in DOWNLOADS if directory.exists(name)}
+    except OSError as problem:
+        words = f"{directory}: expected a report that can be read now; got {masked(reason(problem))}"
+        raise StorageError(words) from None
     entry = _entry(content.decode("utf-8", errors="replace"))
     if entry is None:
-        raise ResultsError(f"{page}: expected a report of regfleet; got another file. Run: regfleet report {directory}")
-    files = {name: directory.read(name) for name in DOWNLOADS if directory.exists(name)}
+        raise ResultsError(f"{page}: expected a report of regfleet; got another file. {again}")
+    for name, found in {"report.html": content, **files}.items():
+        if sums.get(name) and digest(found) not in sums[name]:
+            raise ResultsError(f"{directory.at(name)}: expected what regfleet wrote; got another content. {again}")
     return entry | {"files": list(files)}, {"report.html": content} | files
 
 
-def _read_manifest(site: Path) -> dict[str, Any]:
+class _Row(BaseModel):
+    label: str
+    rank: int | None = None
+    score: str
+    difference: str = ""
+    symbol: str
+    verdict: str
+
+
+class _Data(BaseModel):
+    name: str
+    verdict: str
+    metric: str
+    leaderboard: tuple[_Row, ...]
+
+
+class _Entry(BaseModel):
+    """What a report says of itself in a site's index; ``files`` lie beside it."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    title: str
+    model: str
+    finished: str
+    status: str = ""
+    datasets: tuple[_Data, ...]
+    files: tuple[Literal["leaderboard.csv", "trials.csv", "study.toml", "provenance.json"], ...] = ()
+
+
+class _Manifest(BaseModel):
+    """What a site's manifest says; ``writing`` are the hashes of files that were on their way when it was written."""
+
+    entries: dict[str, dict[str, Any]]
+    files: dict[str, str]
+    writing: dict[str, str] = {}
+
+
+def _read_manifest(site: Path) -> tuple[dict[str, dict[str, Any]], dict[str, set[str]]]:
+    """The entries of a site and its files, each with the hashes that its content may have."""
     file = site / MANIFEST
-    if not file.exists():
-        return {"entries": {}, "files": {}}
+    if not os.path.lexists(file):
+        return {}, {}
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        entries = {name: _apart(entry) for name, entry in dict(manifest["entries"]).items()}
-        return {"entries": entries, "files": dict(manifest["files"])}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"--site: expected {file} as regfleet wrote it; got a file that cannot be read") from None
+        manifest = _Manifest.model_validate_json(content_of(file, MOST_BYTES) or b"")
+        entries = {name: _checked(_apart(entry)) for name, entry in manifest.entries.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        entries = None
+    if entries is None or not all(map(_FOLDER.fullmatch, entries)):
+        raise InputError(f"--site: expected {file} as regfleet wrote it; got a file that cannot be read")
+    ours: dict[str, set[str]] = {}
+    for found in (manifest.files, manifest.writing):
+        for name, checksum in found.items():
+            ours.setdefault(name, set()).add(checksum)
+    return entries, ours
 
 
-def _refuse_foreign(site: Path, files: Iterable[str], ours: Mapping[str, str]) -> None:
-    foreign = [name for name in files if name not in ours and (site / name).exists()]
-    if foreign:
-        raise InputError(f"--site: expected a new folder or a published site; got {site}, which holds {foreign[0]}")
+def _checked(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry; raises ValueError where it is none."""
+    _Entry.model_validate(entry)
+    return entry
 
 
-def _write(site: Path, files: Mapping[str, bytes]) -> Iterable[Path]:
-    """Write the files whose content changed, each in one step; the manifest last."""
+def _refuse_foreign(site: Path, files: Mapping[str, bytes], ours: Mapping[str, set[str]]) -> None:
     for name, content in files.items():
-        file = site / name
-        if file.is_file() and file.read_bytes() == content:
-            continue
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(file, [content])
-        except OSError as problem:
+        folder = (site / name).parent
+        if folder != site and os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+            raise InputError(f"--site: expected a folder of its own for each report; got {folder}, which is none")
+        if not is_ours(site / name, ours, name, content.__eq__):
+            words = "which was changed since" if name in ours else "which regfleet did not write"
             raise InputError(
-                f"--site: expected a folder that can be written; got {site} ({problem.strerror})"
-            ) from None
-        yield file
+                f"--site: expected a new folder or a published site; got {site}, which holds {name}, {words}"
+            )
+
+
+def _write(
+    site: Path, files: Mapping[str, bytes], entries: Mapping[str, Any], ours: Mapping[str, set[str]]
+) -> list[Path]:
+    """Write the files whose content changed, each in one step; the manifest last, and first with what is to come."""
+    new = {name: digest(content) for name, content in files.items()}
+    before = {name: min(hashes) for name, hashes in ours.items()}
+    try:
+        changed = [name for name, content in files.items() if not _holds(site / name, content)]
+        if changed:
+            site.mkdir(parents=True, exist_ok=True)
+            atomic.write(site / MANIFEST, [_manifest_text(entries, before | new, new)])
+        for name in changed:
+            (site / name).parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(site / name, [files[name]])
+        manifest = _manifest_text(entries, before | new)
+        if not _holds(site / MANIFEST, manifest):
+            site.mkdir(parents=True, exist_ok=True)
+            atomic.write(site / MANIFEST, [manifest])
+            changed.append(MANIFEST)
+    except OSError as problem:
+        raise unwritable("--site", site, problem) from None
+    return [site / name for name in changed]
+
+
+def _manifest_text(
+    entries: Mapping[str, Any], files: Mapping[str, str], writing: Mapping[str, str] | None = None
+) -> bytes:
+    table = {"entries": dict(sorted(entries.items())), "files": dict(sorted(files.items()))}
+    if writing:
+        table["writing"] = dict(sorted(writing.items()))
+    return (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode("utf-8", errors="surrogatepass")
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    return file.is_file() and not file.is_symlink() and file.read_bytes() == content
+
+
+def is_report(content: bytes) -> bool:
+    """Whether a file is a report of regfleet."""
+    return _entry(content.decode("utf-8", errors="replace")) is not None
 
 
 def _entry(report: str) -> dict[str, Any] | None:
@@ -122,8 +215,8 @@ def _entry(report: str) -> dict[str, Any] | None:
     block = _ENTRY.search(report)
     try:
         entry = json.loads(block[1]) if block else {}
-        return _apart(entry) if {"title", "model", "finished", "datasets"} <= entry.keys() else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return _checked(_apart(entry))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

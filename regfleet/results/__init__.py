@@ -1,12 +1,14 @@
 """Results: atomic, content-addressed, readable with pandas alone; in a directory or an object store.
 
-    study.toml  provenance.json  progress.json  regfleet.log  report.html  leaderboard.csv  trials.csv
+    study.toml  provenance.json  progress.json  regfleet.log  report.html  leaderboard.csv  trials.csv  SHA256SUMS
     trials/part-*.parquet       one row per trial; columns: see TRIAL_FIELDS
     histories/part-*.parquet    one row per trial and epoch; columns: see HISTORY_FIELDS
 
 Only the driver writes. A file appears whole or not at all: in a directory it is written beside its place, flushed to
 disk and renamed; in an object store it is one object. A part of histories lands before its part of trials, and that one
-is the commit. Both have the same name, a hash of the keys they hold. Small parts are merged into larger ones.
+is the commit. The names of both begin with a hash of the keys they hold and end with one of their content, by which
+they are checked when they are read. ``study.toml``, ``provenance.json`` and ``progress.json`` hold a checksum of their
+own, ``SHA256SUMS`` those of the report and its tables. Small parts are merged into larger ones.
 """
 
 from regfleet.results.address import claim, place_of
@@ -15,6 +17,7 @@ from regfleet.results.parts import CORRECT_COLUMNS, HISTORY_FIELDS, METRIC_COLUM
 from regfleet.results.place import Place
 from regfleet.results.progress import Reporter, read_progress, reporting
 from regfleet.results.provenance import DataFacts, Provenance, RunFacts, read_provenance
+from regfleet.results.seals import study_text, write_study
 from regfleet.results.store import Store
 
 __all__ = [
@@ -36,4 +39,6 @@ __all__ = [
     "read_progress",
     "read_provenance",
     "reporting",
+    "study_text",
+    "write_study",
 ]

@@ -4,7 +4,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from regfleet.errors import InputError
+from regfleet.errors import InputError, StorageError
+from regfleet.paths import expanded
 from regfleet.results.local import LocalPlace
 from regfleet.results.objects import object_place
 from regfleet.results.place import Place
@@ -18,12 +19,19 @@ def place_of(out: str | Path | Place) -> Place:
     if str(out).startswith(("s3:/", "gs:/", "file:/")) and not separator:
         raise InputError(f"--out: expected a URL as text; got {out} as a path, which has lost a slash")
     if not separator:
-        return LocalPlace(Path(out))
+        return _local(expanded(out, "--out"))
     if scheme == "file":
-        return LocalPlace(Path(unquote(urlsplit(str(out)).path)))
+        return _local(expanded(unquote(urlsplit(str(out)).path), "--out"))
     if scheme in ("s3", "gs"):
         return object_place(str(out))
     raise InputError(f"--out: expected a path, or a URL with s3://, gs:// or file://; got one with {scheme}://")
+
+
+def _local(path: Path) -> LocalPlace:
+    try:
+        return LocalPlace(path)
+    except FileNotFoundError:
+        raise StorageError(f"--out: expected a working folder for {path}; got one that was deleted") from None
 
 
 def claim(path: str | Path | Place) -> AbstractContextManager[None]:

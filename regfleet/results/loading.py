@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from regfleet.errors import ResultsError
+from regfleet.errors import ResultsError, StorageError
 from regfleet.results.address import place_of
 from regfleet.results.parts import (
     REPEATED,
@@ -22,7 +22,7 @@ from regfleet.results.parts import (
 )
 from regfleet.results.place import Place
 from regfleet.results.provenance import Provenance, read_provenance
-from regfleet.text import reason
+from regfleet.text import masked, reason
 from regfleet.trials import HISTORY_COLUMNS
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ READINGS = 10
 class Stored:
     """What a directory holds. ``trials`` is a frame sorted by data set, variant and seed.
 
-    ``problems`` names the files that could not be used and why; their trials count as missing.
+    ``problems`` names the files that could not be used and why, whose trials count as missing, and says how many trials
+    are not there that were.
     """
 
     place: Place
@@ -87,16 +88,19 @@ class Stored:
         schema = dictionaries(pa.schema([history_schema().field(name) for name in columns]))
 
         def read(name: str) -> pa.Table:
-            with open_part(self.place, name, history_schema()) as part:
+            with open_part(self.place, name, history_schema(), whole=dataset is None) as part:
                 if dataset is None:
                     return read_groups(part, schema)
                 return _of(read_groups(part, schema, _groups(part, dataset, variants)), dataset, variants)
 
         problems: list[Problem] = []
-        tables = _settled(lambda: each_part(self.place, "histories", read, problems))
+        try:
+            tables = _settled(lambda: each_part(self.place, "histories", read, problems))
+        except OSError as problem:
+            raise unreadable(self.place, problem) from None
         new = next((problem for problem in problems if problem not in self.problems), None)
         if new:
-            raise ResultsError(f"{self.place}: {new}. Delete that file and run the study again")
+            raise ResultsError(f"{self.place}: {new}. Run: regfleet doctor {self.place}")
         whole = pa.concat_tables([schema.empty_table(), *tables.values()])
         frame: pd.DataFrame = whole.unify_dictionaries().to_pandas(self_destruct=True, split_blocks=True)
         return frame
@@ -123,7 +127,7 @@ def load(path: str | Path | Place) -> Stored:
     """Read results from a directory, or from a URL with s3://, gs:// or file://.
 
     TRIAL_FIELDS and HISTORY_FIELDS say what each column of the two frames holds. A torn or foreign part is named in
-    ``problems`` and left out. Raises ResultsError when there are no results.
+    ``problems`` and left out. Raises ResultsError when there are no results, StorageError when they cannot be read now.
     """
     place = place_of(path)
     try:
@@ -133,7 +137,12 @@ def load(path: str | Path | Place) -> Stored:
             raise ResultsError(f"{place}: expected a results directory; got {given}")
         return _settled(lambda: _load(place))
     except OSError as problem:
-        raise ResultsError(f"{place}: expected a results directory; got {reason(problem)}") from None
+        raise unreadable(place, problem) from None
+
+
+def unreadable(place: Place, problem: OSError) -> StorageError:
+    """What is raised where the place fails: what lies there may be whole, so nothing is done to it."""
+    return StorageError(f"{place}: expected results that can be read now; got {masked(reason(problem))}")
 
 
 def _settled(read: Callable[[], T]) -> T:
@@ -150,6 +159,8 @@ def _load(place: Place) -> Stored:
 
     problems: list[Problem] = []
     schema = trial_schema()
+    # First: a driver at work only adds to what was kept.
+    expected = read_provenance(place).kept
 
     def rows(name: str) -> pa.Table:
         with open_part(place, name, schema) as part:
@@ -172,6 +183,9 @@ def _load(place: Place) -> Stored:
     chosen = trials[whole].drop_duplicates("key").sort_values(["dataset", "variant", "seed"]).index
     tables.clear()
     table = table.take(pa.array(chosen))
+    if expected and len(table) < expected:
+        words = f"{expected - len(table)} of the {expected} trials that were kept are not there, or not in a whole part"
+        problems.append(Problem("trials", "missing", words))
     return Stored(place, pd.DataFrame(table.to_pandas(self_destruct=True)), tuple(problems))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import time
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -13,23 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet import atomic, patience
 from regfleet.errors import InputError, ResultsError, StorageError
-from regfleet.results.place import FOLDERS, LOCK, Place, blocks
+from regfleet.results.place import FILES, FOLDERS, LOCK, Place, blocks
 from regfleet.text import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from io import FileIO
 
-_OWN = {
-    "study.toml",
-    "progress.json",
-    "provenance.json",
-    "regfleet.log",
-    "report.html",
-    "leaderboard.csv",
-    "trials.csv",
-    LOCK,
-    *FOLDERS,
-}
+_MARK = b"held by regfleet while it writes results here\n"
+"""What a lock holds; before, it was empty."""
 
 
 class LocalPlace(Place):
@@ -48,8 +41,10 @@ class LocalPlace(Place):
         return LocalFileSystem()
 
     def read(self, name: str) -> bytes:
-        """The content of a file; a symbolic link is refused."""
-        with os.fdopen(self._open(name, os.O_RDONLY), "rb") as file:
+        """The content of a file; a symbolic link, and whatever is no file, is refused."""
+        with os.fdopen(self._open(name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
             return file.read()
 
     def write(self, name: str, content: bytes | Iterator[bytes]) -> None:
@@ -77,7 +72,13 @@ class LocalPlace(Place):
 
     def exists(self, name: str) -> bool:
         """Whether there is a regular file of that name."""
-        return self._path(name).is_file() and not self._path(name).is_symlink()
+        try:
+            return stat.S_ISREG(os.lstat(self._path(name)).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as problem:
+            kind = InputError if problem.errno == errno.ENAMETOOLONG else StorageError
+            raise kind(f"--out: expected a directory that can be read; got {self} ({reason(problem)})") from None
 
     def remove(self, name: str) -> None:
         """Delete a file if it is there."""
@@ -85,40 +86,101 @@ class LocalPlace(Place):
 
     def move(self, name: str, to: str) -> None:
         """Rename a file."""
-        self._path(name).rename(self._path(to))
+        try:
+            self._path(name).rename(self._path(to))
+        except OSError as problem:
+            raise StorageError(
+                f"--out: expected a directory that can be written; got {self.at(name)} ({reason(problem)})"
+            ) from None
 
     @contextmanager
     def claim(self) -> Iterator[None]:
         """Hold the directory; the claim ends with the process, however it ends."""
         here = self._path("")
-        foreign = sorted(entry.name for entry in here.iterdir() if not _is_own(entry.name)) if here.is_dir() else []
-        new = not self._path("study.toml").exists()
-        if foreign and new:
-            raise InputError(f"--out: expected an empty or a results directory; got {here}, which holds {foreign[0]}")
         try:
-            self._make_folders()
-            link = next((name for name in (*FOLDERS, LOCK) if self._path(name).is_symlink()), None)
-            if link:
-                raise InputError(f"--out: expected no symbolic link in a results directory; got {self.at(link)}")
-            lock = os.fdopen(self._open(LOCK, os.O_RDWR | os.O_CREAT), "w")
+            self._refuse_foreign()  # before anything is made in it
+            lock = self._hold()
         except OSError as problem:
             raise InputError(
                 f"--out: expected a directory that can be written; got {here} ({reason(problem)})"
             ) from None
         with lock:
-            if not _locked(lock.fileno()):
+            try:
+                new = self._refuse_foreign()  # another driver may have filled it, or somebody else
+                if self.read(LOCK) != _MARK:
+                    lock.write(_MARK)
+                self._make_folders()
+            except OSError as problem:
                 raise InputError(
-                    f"--out: expected a directory no other regfleet writes to; got {here}, which is in use"
-                )
+                    f"--out: expected a directory that can be written; got {here} ({reason(problem)})"
+                ) from None
             for folder in ("", *FOLDERS):
-                for left_over in self._path(folder).glob("*.tmp"):
-                    left_over.unlink()
+                for beside in atomic.left_over(self._path(folder)):
+                    beside.unlink(missing_ok=True)
             try:
                 yield
             except InputError:
                 if new:
                     self._take_back()
                 raise
+
+    def _hold(self) -> FileIO:
+        """The locked lock of the directory, both made if they are not there."""
+        deadline = time.monotonic() + patience.SECONDS.lock
+        while True:
+            self._path("").mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # a driver that was refused has just taken its new directory back
+                lock = os.fdopen(self._open(LOCK, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if os.path.samestat(os.fstat(lock.fileno()), os.lstat(self._path(LOCK))):
+                        return lock
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        lock.close()
+                        raise InputError(
+                            f"--out: expected a directory no other regfleet writes to; got {self}, which is in use"
+                        ) from None
+                except BaseException:
+                    lock.close()
+                    raise
+                lock.close()
+            time.sleep(0.05)
+
+    def _refuse_foreign(self) -> bool:
+        """Whether the directory holds nothing.
+
+        Raises InputError unless it is new, empty or ours, and what we write in it are files of its own.
+        """
+        here = self._path("")
+        entries = sorted(os.scandir(here), key=lambda entry: entry.name) if here.is_dir() else []
+        for entry in entries:
+            if entry.name in (*FILES, *FOLDERS) and entry.is_symlink():
+                raise InputError(f"--out: expected no symbolic link in a results directory; got {self.at(entry.name)}")
+        foreign = next((entry.name for entry in entries if not self._is_nothing(entry)), None)
+        if foreign and not self.is_ours():
+            raise InputError(f"--out: expected an empty or a results directory; got {here}, with {foreign}")
+        for entry in entries:
+            if (entry.name in FILES and not entry.is_file()) or (entry.name in FOLDERS and not entry.is_dir()):
+                kind = "folder" if entry.name in FOLDERS else "file"
+                raise InputError(f"--out: expected a {kind} of results; got {self.at(entry.name)}, which is none")
+        return not foreign
+
+    def _is_nothing(self, entry: os.DirEntry[str]) -> bool:
+        """Whether an entry is what a driver left that was killed before it had begun."""
+        if entry.name in FOLDERS:
+            return entry.is_dir() and not any(os.scandir(entry))
+        if not entry.is_file(follow_symlinks=False):
+            return False
+        return atomic.is_beside(entry.name) or (entry.name == LOCK and self.read(LOCK) in (b"", _MARK))
+
+    def _has_mark(self) -> bool:
+        try:
+            content = self.read(LOCK)
+        except OSError:
+            return False
+        both = all(self._path(folder).is_dir() for folder in FOLDERS)
+        return content == _MARK or (not content and both and self.exists("study.toml"))
 
     def in_use(self) -> bool:
         """Whether a process holds the lock; asking takes it for an instant at most."""
@@ -133,9 +195,10 @@ class LocalPlace(Place):
 
     @contextmanager
     def appending(self, name: str) -> Iterator[Path]:
-        """The file itself, unless it is a symbolic link."""
-        if self._path(name).is_symlink():
-            raise InputError(f"--out: expected no symbolic link in a results directory; got {self.at(name)}")
+        """The file itself, unless it is a symbolic link or no file."""
+        if os.path.lexists(self._path(name)) and not self.exists(name):
+            kind = "symbolic link" if self._path(name).is_symlink() else "other kind of file"
+            raise InputError(f"--out: expected no {kind} in a results directory; got {self.at(name)}")
         yield self._path(name)
 
     def _path(self, name: str) -> Path:
@@ -164,26 +227,14 @@ class LocalPlace(Place):
                 raise PermissionError(errno.EACCES, f"{folder} is not writable")
 
     def _take_back(self) -> None:
-        """Leave nothing behind of a study that was refused before it began."""
-        for name in ("regfleet.log", "progress.json", LOCK, "study.toml"):
+        """Leave nothing behind of a study that was refused before it began; results that came meanwhile stay."""
+        if any(self.sizes(folder) for folder in FOLDERS):
+            return
+        for name in ("regfleet.log", "progress.json", "study.toml", "provenance.json"):
             self.remove(name)
-        for folder in (*FOLDERS, ""):
+        for folder in FOLDERS:
             with suppress(OSError):
                 self._path(folder).rmdir()
-
-
-def _locked(descriptor: int) -> bool:
-    deadline = time.monotonic() + patience.SECONDS.lock
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        else:
-            return True
-
-
-def _is_own(name: str) -> bool:
-    return name in _OWN or name.endswith(".tmp")
+        self.remove(LOCK)  # last: whoever waits for it sees that it is gone, and begins again
+        with suppress(OSError):
+            self._path("").rmdir()

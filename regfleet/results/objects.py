@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from regfleet import patience
 from regfleet.errors import InputError, ResultsError, StorageError
-from regfleet.results.place import LOCK, Place, blocks
+from regfleet.results.place import FOLDERS, LOCK, Place, blocks
 from regfleet.text import masked, reason
 
 if TYPE_CHECKING:
@@ -116,7 +116,10 @@ class ObjectPlace(Place):
         """Whether there is such an object."""
         from pyarrow.fs import FileType
 
-        return bool(self.filesystem.get_file_info(self.path(name)).type == FileType.File)
+        try:
+            return bool(self.filesystem.get_file_info(self.path(name)).type == FileType.File)
+        except OSError as problem:
+            raise self._unreachable(problem) from None
 
     def remove(self, name: str) -> None:
         """Delete an object if it is there."""
@@ -125,7 +128,10 @@ class ObjectPlace(Place):
 
     def move(self, name: str, to: str) -> None:
         """Copy an object under another name, then delete it under its old one."""
-        self.filesystem.move(self.path(name), self.path(to))
+        try:
+            self.filesystem.move(self.path(name), self.path(to))
+        except OSError as problem:
+            raise self._unreachable(problem) from None
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -140,8 +146,8 @@ class ObjectPlace(Place):
             with _every(patience.SECONDS.refresh, lambda: self._refresh(owner)):
                 yield
         except InputError:
-            if new:
-                for name in ("study.toml", "regfleet.log", "progress.json"):
+            if new and not any(self.sizes(folder) for folder in FOLDERS):
+                for name in ("study.toml", "provenance.json", "regfleet.log", "progress.json"):
                     self.remove(name)
             raise
         finally:
@@ -152,8 +158,17 @@ class ObjectPlace(Place):
 
     def in_use(self) -> bool:
         """Whether a driver keeps the lock fresh, by this machine's clock: to ask the store's needs a write."""
-        held = self._lock()
-        return held is not None and self._is_kept(held, time.time)
+        try:
+            held = self._lock()
+            return held is not None and self._is_kept(held, time.time)
+        except OSError as problem:
+            raise self._unreachable(problem) from None
+
+    def _unreachable(self, problem: OSError) -> StorageError:
+        return StorageError(f"{self}: expected a bucket that answers; got {masked(reason(problem))}")
+
+    def _has_mark(self) -> bool:
+        return self._lock() is not None
 
     @contextmanager
     def appending(self, name: str) -> Iterator[Path]:
@@ -179,8 +194,8 @@ class ObjectPlace(Place):
 
     def _check(self) -> bool:
         """Whether the prefix is new; raises InputError for one that holds something else, or without its bucket."""
-        if self.exists("study.toml"):
-            return False
+        if self.is_ours():
+            return not self.exists("study.toml")
         from pyarrow.fs import FileType
 
         bucket = self.root.partition("/")[0]

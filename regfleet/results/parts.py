@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.metrics import METRICS
+from regfleet.results.place import PART
 from regfleet.settings.values import Variant
 from regfleet.text import bounded, reason
 from regfleet.trials import HISTORY_COLUMNS, Outcome
@@ -112,29 +113,41 @@ REPEATED = ("key", *GROUPED)
 """Columns with few values: read as dictionaries, so that a value is held once."""
 THREADS = 8
 SKIPPED = (".tmp", ".torn")
+STATUSES = ("done", "diverged", "failed")
+_LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS}
+"""Columns that an older part may lack."""
+_NEVER_EMPTY = {*REPEATED, "seed", "status", "epoch"}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file that could not be used: a part that is ``torn`` or none of ours, or what is not read at all (``link``)."""
+    """What could not be used: a part that is ``torn`` or none of ours, what is no file at all (``link``).
+
+    ``missing`` stands for trials that were kept and are not there, or not in a part that can be used.
+    """
 
     part: str
-    kind: Literal["torn", "link"]
+    kind: Literal["torn", "link", "missing"]
     reason: str = ""
 
     def __str__(self) -> str:
+        if self.kind == "missing":
+            return self.reason
         if self.kind == "link":
             return f"{self.part} is a symbolic link or a folder, which is not followed"
         return f"{self.part} is torn or not a part of results; its trials count as missing ({self.reason})"
 
 
-def part_name(keys: Iterable[str]) -> str:
-    """The name of the part that holds the trials of these keys."""
-    return f"part-{hashlib.sha256(''.join(sorted(keys)).encode()).hexdigest()[:16]}.parquet"
+def keys_hash(keys: Iterable[str]) -> str:
+    """The hash of the keys that a part holds, which begins its name."""
+    return hashlib.sha256("".join(sorted(keys)).encode()).hexdigest()[:16]
 
 
-def write_part(place: Place, name: str, tables: Sequence[pa.Table]) -> None:
-    """Write a Parquet file with a row group for each table; readers see a whole one or none."""
+def write_part(place: Place, folder: str, keys: str, tables: Sequence[pa.Table]) -> str:
+    """Write a Parquet file with a row group for each table, and return its name; readers see a whole one or none.
+
+    The name begins with ``keys``, the hash of the keys, and ends with one of the content, by which it is checked.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -143,31 +156,55 @@ def write_part(place: Place, name: str, tables: Sequence[pa.Table]) -> None:
     texts = [field.name for field in schema if not pa.types.is_primitive(field.type)]
     settings = {"compression": "zstd", "use_dictionary": texts, "write_statistics": list(GROUPED)}
     # Without Arrow's own schema, dictionaries of ours are plain strings to whoever reads the file.
-    with pq.ParquetWriter(sink, schema, store_schema=False, **settings) as writer:
+    with pq.ParquetWriter(sink, schema, store_schema=False, write_page_checksum=True, **settings) as writer:
         for table in tables:
             writer.write_table(table)
-    place.write(name, sink.getvalue())
+    content = sink.getvalue()
+    name = f"part-{keys}-{_content_hash(content)}.parquet"
+    place.write(f"{folder}/{name}", content)
+    return name
+
+
+def _content_hash(content: Any) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 @contextmanager
-def open_part(place: Place, name: str, schema: pa.Schema) -> Iterator[pq.ParquetFile]:
-    """Open a part of results; raises OSError or ValueError for any other file.
+def open_part(place: Place, name: str, schema: pa.Schema, *, whole: bool = True) -> Iterator[pq.ParquetFile]:
+    """Open a part of results; raises ValueError for any other file, and OSError where it cannot be read now.
 
+    Its content must have the hash of its name, unless not ``whole``: then only the pages that are read are checked.
     A part that was written before a metric was added lacks its columns, and is one nevertheless.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(place.path(name), filesystem=place.filesystem, read_dictionary=list(REPEATED)) as part:
-        own = (field for field in schema.names if field not in {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS})
-        missing = next((field for field in own if field not in part.schema_arrow.names), None)
-        if missing:
-            raise ValueError(f"it has no column {missing}")
-        yield part
+    content = place.read(name) if whole else b""
+    known = PART.fullmatch(name.rpartition("/")[2])
+    if whole and known and known[2] and known[2] != _content_hash(content):
+        raise ValueError("its checksum differs: it was changed or damaged")
+    source = pa.BufferReader(content) if whole else place.filesystem.open_input_file(place.path(name))
+    with source:
+        try:
+            with pq.ParquetFile(source, read_dictionary=list(REPEATED), page_checksum_verification=True) as part:
+                own = (name for name in schema.names if name not in _LATER)
+                missing = next((name for name in own if name not in part.schema_arrow.names), None)
+                if missing:
+                    raise ValueError(f"it has no column {missing}")
+                yield part
+        except (OSError, KeyError, IndexError, pa.ArrowException) as problem:
+            if not whole:
+                place.read(name)  # raises where it is the place that fails
+            raise ValueError(reason(problem)) from None
 
 
 def read_groups(part: pq.ParquetFile, schema: pa.Schema, groups: Sequence[int] | None = None) -> pa.Table:
-    """The rows of some row groups, or all, with the columns of ``schema``; what the part lacks is missing."""
+    """The rows of some row groups, or all, with the columns of ``schema``; what the part lacks is missing.
+
+    Raises ValueError or ArrowException for rows that are none of results.
+    """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     there = set(part.schema_arrow.names)
     numbers = range(part.num_row_groups) if groups is None else groups
@@ -175,7 +212,14 @@ def read_groups(part: pq.ParquetFile, schema: pa.Schema, groups: Sequence[int] |
     for number, field in enumerate(schema):
         if field.name not in there:
             table = table.add_column(number, field, pa.nulls(len(table), field.type))
-    return table.select(schema.names).cast(schema)
+    table = table.select(schema.names).cast(schema)
+    table.validate(full=True)
+    empty = next((name for name in schema.names if name in _NEVER_EMPTY and table[name].null_count), None)
+    if empty:
+        raise ValueError(f"it has rows without {empty}")
+    if "status" in schema.names and not pc.all(pc.is_in(table["status"], pa.array(STATUSES))).as_py():
+        raise ValueError(f"it has a status that is none of {', '.join(STATUSES)}")
+    return table
 
 
 def dictionaries(schema: pa.Schema) -> pa.Schema:
@@ -189,9 +233,10 @@ def dictionaries(schema: pa.Schema) -> pa.Schema:
 def each_part(
     place: Place, folder: str, read: Callable[[str], Any], problems: list[Problem], names: Iterable[str] | None = None
 ) -> dict[str, Any]:
-    """Name → what ``read`` makes of each part of a folder, in order of names; one that cannot be read is a problem.
+    """Name → what ``read`` makes of each part of a folder, in order of names; one that is none is a problem.
 
-    Raises FileNotFoundError when a part has gone meanwhile: a driver at work has merged it into another.
+    Raises OSError when a part cannot be read now, as FileNotFoundError when it has gone meanwhile: a driver at work
+    has merged it into another.
     """
     found: dict[str, Any] = {}
     sizes = place.sizes(folder) if names is None else dict.fromkeys(names, 0)
@@ -207,9 +252,7 @@ def each_part(
     def attempt(part: str) -> Any:
         try:
             return read(f"{folder}/{part}")
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError, KeyError) as problem:
+        except ValueError as problem:
             return problem
 
     with ThreadPoolExecutor(THREADS) as pool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import ResultsError
+from regfleet.paths import SUMS
 from regfleet.text import reason
 
 if TYPE_CHECKING:
@@ -17,6 +20,19 @@ if TYPE_CHECKING:
 
 FOLDERS = ("trials", "histories")
 LOCK = ".lock"
+FILES = (
+    "study.toml",
+    "provenance.json",
+    "progress.json",
+    "regfleet.log",
+    "report.html",
+    "leaderboard.csv",
+    "trials.csv",
+    SUMS,
+    LOCK,
+)
+PART = re.compile(r"part-([0-9a-f]{16})(?:-([0-9a-f]{16}))?\.parquet")
+"""The name of a part: a hash of the keys it holds and, of all but the oldest, one of its content."""
 
 
 class Place(ABC):
@@ -70,6 +86,21 @@ class Place(ABC):
     @abstractmethod
     def exists(self, name: str) -> bool:
         """Whether there is a file of that name; a symbolic link is none."""
+
+    @abstractmethod
+    def _has_mark(self) -> bool:
+        """Whether a lock of ours is there."""
+
+    def is_ours(self) -> bool:
+        """Whether regfleet has written results there: by its lock, its provenance or a part of trials."""
+        return self._has_mark() or self._has_provenance() or any(map(PART.fullmatch, self.sizes(FOLDERS[0])))
+
+    def _has_provenance(self) -> bool:
+        try:
+            table = json.loads(self.read("provenance.json"))
+            return "regfleet" in table["versions"]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return False
 
     def text(self, name: str) -> str:
         """The content of a text file; raises FileNotFoundError or ResultsError."""

@@ -6,12 +6,14 @@ import logging
 import time
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from regfleet import patience
 from regfleet.errors import StorageError
+from regfleet.results.provenance import Count
+from regfleet.results.seals import read_json, sealed_json
 from regfleet.text import masked
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class Progress(BaseModel):
 
     fleet: str = ""
     troubles: tuple[str, ...] = ()
-    kept: tuple[tuple[float, int], ...] = ()
+    kept: tuple[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], Count], ...] = ()
 
     @property
     def trials_per_second(self) -> float | None:
@@ -46,8 +48,8 @@ class Progress(BaseModel):
 def read_progress(place: Place) -> Progress:
     """What the last run wrote of itself; empty when it wrote nothing that can be read."""
     try:
-        return Progress.model_validate_json(place.read(FILE))
-    except (OSError, ValidationError):
+        return Progress.model_validate(read_json(place.read(FILE).decode("utf-8")))
+    except (OSError, ValueError):
         return Progress()
 
 
@@ -85,9 +87,9 @@ class Reporter(logging.Handler):
     def write(self) -> None:
         """Write the file; a place without room for it costs the study nothing."""
         self._written = time.monotonic()
-        text = Progress(fleet=self._fleet, troubles=tuple(self._troubles), kept=tuple(self._kept)).model_dump_json()
+        progress = Progress(fleet=self._fleet, troubles=tuple(self._troubles), kept=tuple(self._kept))
         try:
-            self._place.write(FILE, text.encode())
+            self._place.write(FILE, sealed_json(progress.model_dump(mode="json")).encode())
         except StorageError:
             self._written += self._every
 

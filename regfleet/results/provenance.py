@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from regfleet.errors import ResultsError
+from regfleet.results.seals import read_json, sealed_json
 from regfleet.settings.values import Task
 from regfleet.text import one_line
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 FILE = "provenance.json"
+Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class _Facts(BaseModel):
@@ -32,19 +33,20 @@ class DataFacts(_Facts):
 
     sha256: str = ""
     task: Task = "classification"
-    rows: int = 0
-    training_rows: int = 0
-    validation_rows: int = 0
-    test_rows: int = 0
+    rows: Count = 0
+    training_rows: Count = 0
+    validation_rows: Count = 0
+    test_rows: Count = 0
     fixed_test: bool = False
     split: str = ""
     notes: tuple[str, ...] = ()
-    rows_by_class: tuple[int, ...] | None = None
+    rows_by_class: tuple[Count, ...] | None = None
 
     @property
     def class_shares(self) -> tuple[float, ...]:
         """The share of each class; empty where there are none or they are not known."""
-        return tuple(count / self.rows for count in self.rows_by_class or ())
+        counts = self.rows_by_class or ()
+        return tuple(count / self.rows for count in counts) if self.rows else ()
 
 
 class RunFacts(_Facts):
@@ -55,13 +57,14 @@ class RunFacts(_Facts):
     host: str = ""
     started: str = ""
     finished: str = ""
-    seconds: float = 0.0
-    trials: int = 0
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    trials: Count = 0
 
 
 class Provenance(_Facts):
     """What holds of a results directory now, and one entry per run that trained something.
 
+    ``kept`` counts the trials that were there when it was written: they are there since, or were lost.
     Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.
     """
 
@@ -72,7 +75,8 @@ class Provenance(_Facts):
     runs: tuple[RunFacts, ...] = ()
     scores: str | None = None
     sha256: str | None = None
-    rows: int | None = None
+    rows: Count | None = None
+    kept: Count | None = None
 
     @property
     def finished(self) -> str:
@@ -80,19 +84,27 @@ class Provenance(_Facts):
         return self.runs[-1].finished or self.runs[-1].started if self.runs else ""
 
     def table(self) -> dict[str, Any]:
-        """What is known, as the file holds it."""
-        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+        """What is known of the results."""
+        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True, exclude={"kept"})
 
     def json_text(self) -> str:
         """The text of the file."""
-        return json.dumps(self.table(), indent=2) + "\n"
+        return sealed_json(self.table() | ({} if self.kept is None else {"kept": self.kept}))
 
 
 def read_provenance(place: Place) -> Provenance:
     """The provenance of a results directory, empty when there is none; raises ResultsError for any other content."""
     try:
-        return Provenance.model_validate_json(place.text(FILE))
+        return Provenance.model_validate(read_json(place.text(FILE)))
     except FileNotFoundError:
         return Provenance()
-    except ValidationError as problem:
-        raise ResultsError(f"{place.at(FILE)}: expected what regfleet wrote; got {one_line(problem)}") from None
+    except ValueError as problem:
+        words = f"expected what regfleet wrote; got another text ({_words(problem)})"
+        raise ResultsError(f"{place.at(FILE)}: {words}. Run: regfleet doctor {place}") from None
+
+
+def _words(problem: ValueError) -> str:
+    if isinstance(problem, ValidationError):
+        first = problem.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {one_line(first['msg'])}"
+    return one_line(problem)

@@ -20,14 +20,14 @@ from regfleet.results.parts import (
     dictionaries,
     each_part,
     history_schema,
+    keys_hash,
     open_part,
-    part_name,
     read_groups,
     trial_row,
     trial_schema,
     write_part,
 )
-from regfleet.results.place import Place
+from regfleet.results.place import PART, Place
 from regfleet.settings.values import Variant
 from regfleet.trials import HISTORY_COLUMNS, Outcome
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-
-    from regfleet.results.place import Place
 
 
 log = logging.getLogger("regfleet.results")
@@ -58,28 +56,26 @@ class Store:
         """Write the outcomes as one part of histories and one of trials, the second being the commit."""
         import pyarrow as pa
 
-        name = part_name(outcome.trial.key for outcome in outcomes)
+        keys = keys_hash(outcome.trial.key for outcome in outcomes)
         rows = [trial_row(outcome, self.variants[outcome.trial.variant]) for outcome in outcomes]
         trained = [outcome for outcome in outcomes if outcome.status != "failed"]
         if trained:
-            self._put(f"histories/{name}", _histories(trained))
-        self._put(f"trials/{name}", pa.Table.from_pylist(rows, schema=trial_schema()))
+            self._put("histories", keys, _histories(trained))
+        name = self._put("trials", keys, pa.Table.from_pylist(rows, schema=trial_schema()))
         log.info("kept %d trials, %d failed, in %s", len(outcomes), len(outcomes) - len(trained), name)
         self._new += 1
         if self._new >= MERGE_EVERY:
             self.merge()
 
-    def _put(self, name: str, table: pa.Table) -> None:
-        """Write a part; an object store that does not answer gets time to come back."""
+    def _put(self, folder: str, keys: str, table: pa.Table) -> str:
+        """Write a part and return its name; an object store that does not answer gets time to come back."""
         for pause in patience.SECONDS.store_pauses if self.place.local is None else ():
             try:
-                write_part(self.place, name, [table])
+                return write_part(self.place, folder, keys, [table])
             except ResultsError as problem:
                 log.warning("%s; trying again in %g s", problem, pause)
                 time.sleep(pause)
-            else:
-                return
-        write_part(self.place, name, [table])
+        return write_part(self.place, folder, keys, [table])
 
     def merge(self) -> None:
         """Merge small parts into larger ones; what stands in the way is logged, and the parts stay as they are."""
@@ -90,17 +86,20 @@ class Store:
             log.warning("parts are left unmerged: %s", problem)
 
     def set_aside(self, problems: Sequence[Problem]) -> list[str]:
-        """Rename our own parts that cannot be read, so that each is named once; says what was done with each file."""
-        done = []
-        for problem in problems:
-            folder, _, name = problem.part.rpartition("/")
-            if problem.kind == "torn" and name.startswith("part-"):
-                aside = name.removesuffix(".parquet") + ".torn"
-                self.place.move(problem.part, f"{folder}/{aside}")
-                done.append(f"{problem}; set aside as {aside}")
-            else:
-                done.append(f"{problem}; left where it is")
-        return done
+        """Rename our own parts that cannot be used, so that each is named once; says what was done with each file."""
+        return [set_aside(self.place, problem) for problem in problems]
+
+
+def set_aside(place: Place, problem: Problem) -> str:
+    """Rename a torn part of ours; says what was done. What is not ours stays where it is."""
+    folder, _, name = problem.part.rpartition("/")
+    if problem.kind == "missing":
+        return f"{problem}; they run again"
+    if problem.kind == "torn" and PART.fullmatch(name):
+        aside = name.removesuffix(".parquet") + ".torn"
+        place.move(problem.part, f"{folder}/{aside}")
+        return f"{problem}; set aside as {aside}"
+    return f"{problem}; left where it is"
 
 
 def _histories(outcomes: Sequence[Outcome]) -> pa.Table:
@@ -136,23 +135,28 @@ def merge(place: Place) -> None:
     A part that cannot be read is left where it is.
     """
     trials, histories = _ours(place, "trials"), _ours(place, "histories")
-    sizes = {name: trials.get(name, 0) + histories.get(name, 0) for name in sorted({*trials, *histories})}
+    sizes = {keys: _bytes(trials, keys) + _bytes(histories, keys) for keys in sorted({*trials, *histories})}
     # Histories without trials are what a driver left that was killed on its way through here.
-    small = {name: size for name, size in sizes.items() if size < SMALL_BYTES or name not in trials}
-    for names in _groups(small):
-        _merge(place, [name for name in names if name in trials], [name for name in names if name in histories])
+    small = {keys: size for keys, size in sizes.items() if size < SMALL_BYTES or keys not in trials}
+    for group in _groups(small):
+        _merge(place, *([name for keys in group for name in parts.get(keys, ())] for parts in (trials, histories)))
 
 
-def _ours(place: Place, folder: str) -> dict[str, int]:
-    return {
-        name: size
-        for name, size in place.sizes(folder).items()
-        if size is not None and name.startswith("part-") and name.endswith(".parquet")
-    }
+def _ours(place: Place, folder: str) -> dict[str, dict[str, int]]:
+    """Our parts in a folder by the hash of their keys, each with its bytes."""
+    found: dict[str, dict[str, int]] = {}
+    for name, size in place.sizes(folder).items():
+        if size is not None and (known := PART.fullmatch(name)):
+            found.setdefault(known[1], {})[name] = size
+    return found
+
+
+def _bytes(parts: Mapping[str, Mapping[str, int]], keys: str) -> int:
+    return sum(parts.get(keys, {}).values())
 
 
 def _groups(sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    """The parts in groups that make a part of about MERGED_BYTES."""
+    """The hashes of keys in groups whose parts make one of about MERGED_BYTES."""
     group: list[str] = []
     total = 0
     for name, size in sizes.items():
@@ -161,12 +165,15 @@ def _groups(sizes: Mapping[str, int]) -> Iterator[list[str]]:
         if total >= MERGED_BYTES:
             yield group
             group, total = [], 0
-    if len(group) > 1:
+    if group:
         yield group
 
 
 def _merge(place: Place, trials: Sequence[str], histories: Sequence[str]) -> None:
     import pyarrow as pa
+
+    if max(len(trials), len(histories)) < 2:
+        return
 
     def rows(name: str) -> pa.Table:
         with open_part(place, name, trial_schema()) as part:
@@ -182,14 +189,15 @@ def _merge(place: Place, trials: Sequence[str], histories: Sequence[str]) -> Non
     if not old_trials or max(len(old_trials), len(old_histories)) < 2:
         return
     best = _best(pa.concat_tables(old_trials.values()))
-    name = part_name(best["key"].to_pylist())
+    keys = keys_hash(best["key"].to_pylist())
+    new = {}
     if old_histories:
-        write_part(place, f"histories/{name}", _by_variant(_once(old_histories.values())))
-    write_part(place, f"trials/{name}", [best])
+        new["histories"] = write_part(place, "histories", keys, _by_variant(_once(old_histories.values())))
+    new["trials"] = write_part(place, "trials", keys, [best])
     for folder, old in (("trials", old_trials), ("histories", old_histories)):
-        for part in old.keys() - {name}:
+        for part in old.keys() - {new.get(folder)}:
             place.remove(f"{folder}/{part}")
-    log.info("merged %d parts into %s, %d trials", len(old_trials), name, len(best))
+    log.info("merged %d parts into %s, %d trials", len(old_trials), new["trials"], len(best))
 
 
 def _best(trials: pa.Table) -> pa.Table:

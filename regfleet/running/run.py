@@ -16,7 +16,7 @@ from regfleet.errors import InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.metrics import metrics_of
 from regfleet.planning.resolved import resolve
-from regfleet.results import Place, Provenance, Store, load, place_of, read_provenance, reporting
+from regfleet.results import Place, Provenance, Store, load, place_of, read_provenance, reporting, write_study
 from regfleet.running.logs import log_to
 from regfleet.running.origin import Beginning, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
@@ -25,7 +25,7 @@ from regfleet.running.trial import run_chunk, warm_up
 from regfleet.training import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -74,20 +74,27 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             ready = (ready or get_ready(study)).with_seeds(study.seeds)
             resolved, before = ready.resolved, read_provenance(place)
             _refuse_other_data(before, resolved.data, place)
-            place.write("study.toml", resolved.study.toml().encode())
+            write_study(place, resolved.study.toml())
             store, results = Store(place, {variant.name: variant for variant in resolved.variants}), load(place)
             rows = {name: facts.training_rows for name, facts in resolved.data.items()}
             sizes = (variant.training.batch_size for variant in resolved.variants)
             for text in (*store.set_aside(results.problems), *batch_notes(rows, sizes)):
                 watch.note(text)
-            record = partial(_record, place, before, resolved.data, command, beginning)
-            record(workers, trained=0)  # whatever becomes of this run, its trials can be analysed
+            facts = partial(provenance, before, command=command, data=resolved.data, beginning=beginning)
+            # Whatever becomes of this run, its trials can be analysed.
+            _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
             start = partial(workers.start, resolved.variants)
             session = Session(ready, store, start, work, watch, reporter)
             interrupted = session.run(results)
         store.merge()
-        record(workers, trained=len(session.tried))
-        return replace(conclude(place), interrupted=interrupted)
+        tried = session.tried
+        _record(place, facts(fleet=workers.description, trained=len(tried)), {*results.trials["key"], *tried})
+        done = conclude(place)
+        lost = [str(problem) for problem in done.results.problems if problem.kind == "missing"]
+        for text in lost:
+            log.error("%s", text)
+            watch.note(text)
+        return replace(done, interrupted=interrupted or bool(lost))
 
 
 @dataclass
@@ -160,18 +167,6 @@ def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place:
             )
 
 
-def _record(
-    place: Place,
-    before: Provenance,
-    data: Mapping[str, DataFacts],
-    command: str,
-    beginning: Beginning,
-    workers: _Workers,
-    *,
-    trained: int,
-) -> None:
-    """Write where the results come from, with this run if it trained something."""
-    facts = provenance(
-        before, command=command, data=data, fleet=workers.description, beginning=beginning, trained=trained
-    )
-    place.write("provenance.json", facts.json_text().encode())
+def _record(place: Place, facts: Provenance, kept: Collection[str]) -> None:
+    """Write where the results come from, and how many trials are kept."""
+    place.write("provenance.json", facts.model_copy(update={"kept": len(kept)}).json_text().encode())

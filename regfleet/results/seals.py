@@ -1,0 +1,76 @@
+"""Files that say by themselves whether they are as they were written: JSON with a checksum, TOML under one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from regfleet.errors import InputError, ResultsError
+
+if TYPE_CHECKING:
+    from regfleet.results.place import Place
+
+STUDY = "study.toml"
+_FIELD = "checksum"
+_HEAD = re.compile(r"# sha256:([0-9a-f]{64}) of what follows, as regfleet wrote it\n")
+
+
+def sealed_json(table: dict[str, Any]) -> str:
+    """The table as JSON with a checksum of what it says."""
+    return json.dumps(table | {_FIELD: _of(table)}, indent=2) + "\n"
+
+
+def read_json(text: str) -> dict[str, Any]:
+    """The table of `sealed_json`, or of a file from before there were checksums; raises ValueError for any other."""
+    try:
+        table = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(table, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004 - the content of a file is a value
+    given = table.pop(_FIELD, None)
+    if given is not None and given != _of(table):
+        raise ValueError("its checksum differs: it was changed or damaged")
+    return table
+
+
+def _of(table: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
+
+
+def sealed_toml(text: str) -> str:
+    """The text under a comment with its checksum."""
+    return f"# sha256:{hashlib.sha256(text.encode()).hexdigest()} of what follows, as regfleet wrote it\n{text}"
+
+
+def read_toml(text: str) -> str:
+    """The text of `sealed_toml`, or one that has no such comment; raises ValueError where the checksum differs."""
+    head = _HEAD.match(text)
+    if not head:
+        return text
+    rest = text[head.end() :]
+    if hashlib.sha256(rest.encode()).hexdigest() != head[1]:
+        raise ValueError("its checksum differs: it was changed or damaged")
+    return rest
+
+
+def study_text(place: Place) -> str:
+    """The text of the study whose results lie there; raises FileNotFoundError, or ResultsError for a damaged one."""
+    try:
+        return read_toml(place.text(STUDY))
+    except ValueError as problem:
+        raise ResultsError(
+            f"{place.at(STUDY)}: expected what regfleet wrote; got another text ({problem}). Delete its first line to "
+            f"keep what it says, or run: regfleet doctor {place}"
+        ) from None
+
+
+def write_study(place: Place, text: str) -> None:
+    """Write the study of a place; raises InputError where that would cost somebody's own study file its comments."""
+    if place.exists(STUDY):
+        there = place.text(STUDY)
+        if not _HEAD.match(there) and any(line.lstrip().startswith("#") for line in there.splitlines()):
+            raise InputError(f"--out: expected no study file of your own in {place}; got {place.at(STUDY)}. Rename it")
+    place.write(STUDY, sealed_toml(text).encode())
