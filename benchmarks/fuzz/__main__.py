@@ -102,7 +102,9 @@ def tell(kind: str, wrong: list[Verdict], seed: int) -> None:
             alike[what].append((verdict.number, detail))
     for what, found in sorted(alike.items(), key=lambda one: -len(one[1])):
         number, detail = min(found, key=lambda one: len(one[1]))
-        print(f"  {len(found)} × {what}; {kind} --seed {seed} --only {number}: {ascii(' '.join(detail.split()))[1:-1][:400]}")
+        print(
+            f"  {len(found)} × {what}; {kind} --seed {seed} --only {number}: {ascii(' '.join(detail.split()))[1:-1][:400]}"
+        )
 
 
 if __name__ == "__main__":

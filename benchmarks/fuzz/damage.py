@@ -42,7 +42,9 @@ def play(case: Case) -> None:
         missing = before["count"] - after["count"]
         if wrong:
             case.found("values changed" if after["noticed"] else "values changed unseen", f"{did}: {wrong[:3]}")
-        if missing > 0 and not after["noticed"] and "delete" not in did:  # what is not there was not run, to its readers
+        if (
+            missing > 0 and not after["noticed"] and "delete" not in did
+        ):  # what is not there was not run, to its readers
             case.found("rows missing unseen", f"{did}: {missing} of {before['count']}")
         if after["count"] > len(after["trials"]) or missing < 0:
             case.found("rows too many", did)
@@ -111,7 +113,9 @@ def _forbid(_draw: Random, path: Path, _files: list[Path]) -> None:
 
 def _replace(draw: Random, path: Path, _files: list[Path]) -> None:
     path.unlink()
-    draw.choice((os.mkfifo, os.mkdir, lambda at: os.symlink("/dev/zero", at), lambda at: os.symlink("nowhere", at)))(path)
+    draw.choice((os.mkfifo, os.mkdir, lambda at: os.symlink("/dev/zero", at), lambda at: os.symlink("nowhere", at)))(
+        path
+    )
 
 
 def _add_foreign(draw: Random, path: Path, _files: list[Path]) -> None:

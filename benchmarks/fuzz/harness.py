@@ -91,10 +91,11 @@ class Case:
             self.found("hang", what)
         elif ended.code < 0:
             self.found(f"signal {-ended.code}", what)
-        elif "Traceback (most recent call last)" in said or ended.code not in {0, 1, 2, 3}:
+        elif "Traceback (most recent call last)" in said:
             places = PLACE.findall(ended.err)
-            at = ":".join(places[-1]) if places else ""
-            self.found(f"traceback {at}", f"{what}\n{_last(ended.err)}" + ("" if ended.code == 99 else f" ({ended.code})"))
+            self.found(f"traceback {':'.join(places[-1]) if places else ''}", f"{what}\n{_last(ended.err)}")
+        elif ended.code not in {0, 1, 2, 3}:
+            self.found(f"exit code {ended.code}", f"{what}\n{ended.err}")
         elif ended.code in {2, 3}:
             self.refused = True
             lines = ended.err.splitlines()
@@ -208,7 +209,15 @@ def remove(folder: Path) -> None:
 
 
 def play_all(
-    kind: str, play_one: Callable[[Case], None], seed: int, numbers: range, base: Path, jobs: int, until: float, *, keep: bool
+    kind: str,
+    play_one: Callable[[Case], None],
+    seed: int,
+    numbers: range,
+    base: Path,
+    jobs: int,
+    until: float,
+    *,
+    keep: bool,
 ) -> list[Verdict]:
     """Play the inputs of these numbers in ``jobs`` processes at once; no new one begins after ``until``."""
     workers = {}

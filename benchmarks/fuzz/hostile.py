@@ -70,7 +70,26 @@ VALUES: tuple[Any, ...] = (
 
 TOKENS = [
     text.encode("utf-8", "surrogatepass")
-    for text in (*NAMES, *NUMBERS, '"', "'", '"""', "''", ",", ";", "\t", "\n", "\r\n", "[", "]", "{", "}", "=", "#", ":")
+    for text in (
+        *NAMES,
+        *NUMBERS,
+        '"',
+        "'",
+        '"""',
+        "''",
+        ",",
+        ";",
+        "\t",
+        "\n",
+        "\r\n",
+        "[",
+        "]",
+        "{",
+        "}",
+        "=",
+        "#",
+        ":",
+    )
 ] + [b"\xff\xfe", b"\xef\xbb\xbf", b"\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80", b"PAR1", b"PK\x03\x04"]
 
 

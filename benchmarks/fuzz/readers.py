@@ -245,9 +245,28 @@ def _odd_arrays(case: Case) -> None:
     """A valid .npz of unusual arrays."""
     draw = case.draw
     shapes = [(ROWS, 3), (ROWS,), (ROWS, 0), (0, 3), (), (ROWS, 2, 2), (1, 3), (ROWS, 1)]
-    kinds = ["f8", "f4", "f2", "i8", "u8", "?", "c16", "S3", "U3", "M8[s]", "m8[s]", "V4", "O", ">f8", "g", [("a", "i4")]]
+    kinds = [
+        "f8",
+        "f4",
+        "f2",
+        "i8",
+        "u8",
+        "?",
+        "c16",
+        "S3",
+        "U3",
+        "M8[s]",
+        "m8[s]",
+        "V4",
+        "O",
+        ">f8",
+        "g",
+        [("a", "i4")],
+    ]
     made = {
-        draw.choice(("x", "X", "data", name)): np.zeros(draw.choice(shapes[:3] + shapes), draw.choice(kinds[:4] + kinds))
+        draw.choice(("x", "X", "data", name)): np.zeros(
+            draw.choice(shapes[:3] + shapes), draw.choice(kinds[:4] + kinds)
+        )
         for name in ("x", "x_test", "extra")
     }
     for name in draw.sample(("y", "y_test", "target"), draw.choice((1, 1, 2))):
@@ -284,7 +303,13 @@ def _odd_scores(case: Case) -> None:
         row += [draw.choice(values) if draw.random() < 0.1 else f"0.{draw.randrange(10, 99)}" for _ in head[1:]]
     text = "\n".join(",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in (head, *rows))
     (case.folder / "given.csv").write_bytes(text.encode("utf-8", "surrogatepass"))
-    more = draw.choice(((), ("--metric", draw.choice(("seed", "technique", "loss", "accuracy", "x"))), ("--rope", draw.choice(NUMBERS))))
+    more = draw.choice(
+        (
+            (),
+            ("--metric", draw.choice(("seed", "technique", "loss", "accuracy", "x"))),
+            ("--rope", draw.choice(NUMBERS)),
+        )
+    )
     case.command("analyze", "given.csv", "--scope", "this_dataset", "--out", draw.choice(("judged", ".")), *more)
 
 
@@ -368,7 +393,9 @@ def _archive(case: Case) -> None:
 
 def _with_member(draw: Random, packed: bytes) -> bytes:
     made = io.BytesIO(packed)
-    name = draw.choice((*NAMES, "sitecustomize.py", "trials/../../x", "study.toml", "trials", "a/b/c", "x.tmp", "trials/x.py"))
+    name = draw.choice(
+        (*NAMES, "sitecustomize.py", "trials/../../x", "study.toml", "trials", "a/b/c", "x.tmp", "trials/x.py")
+    )
     with zipfile.ZipFile(made, "a", draw.choice((0, 8, 12, 14))) as archive:
         info = zipfile.ZipInfo(name.replace("\ud800", "").replace("\udcff", "") or "x")
         info.external_attr = draw.choice((0, 0o120777 << 16, 0o040755 << 16, 0o4755 << 16))
@@ -382,4 +409,3 @@ PLAYS: dict[Callable[[Case], None], int] = {
     _as_it_is: 1,
 }  # fmt: skip
 """Which file is handed over, and how often."""
-

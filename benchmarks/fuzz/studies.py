@@ -68,7 +68,9 @@ def make(folder: Path) -> None:
         shutil.move(folder / "out", folder / name)
 
 
-def _command(in_process: Callable[..., Any], folder: Path, arguments: tuple[object, ...], how: Callable[..., Any]) -> None:
+def _command(
+    in_process: Callable[..., Any], folder: Path, arguments: tuple[object, ...], how: Callable[..., Any]
+) -> None:
     import sys
 
     def run() -> None:
