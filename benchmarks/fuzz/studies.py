@@ -1,0 +1,108 @@
+"""Results directories of a small study on Iris whose trials are made up, not trained: the same whenever they are made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, load
+from regfleet.trials import HISTORY_COLUMNS, Execution, Outcome, Trial
+
+EPOCHS, SEEDS = 3, 4
+STUDY = ("compare", "--seeds", SEEDS, "--epochs", EPOCHS, "-t", "l2", "-t", "dropout(0.3)", "--in-process", "--quiet")
+COMPARE = (*STUDY, "--out", "out")
+CHANGES = ["seconds", "trace_seconds", "host", "device"]
+"""What is another in each run."""
+
+
+def outcome(trial: Trial, **more: Any) -> Outcome:
+    """A finished trial whose every number follows from its key."""
+    draw = np.random.default_rng(crc32(trial.key.encode()))
+    history = {name: draw.random(EPOCHS, dtype="float32") for name in HISTORY_COLUMNS}
+    metrics = dict(zip(METRIC_COLUMNS, draw.random(len(METRIC_COLUMNS)), strict=True))
+    for name in CORRECT_COLUMNS:
+        metrics[name] = int(draw.integers(15, 30))
+        metrics[name.replace("correct", "accuracy")] = metrics[name] / 30
+    sizes = {"n_train": 90, "n_val": 30, "n_test": 30, "weights": 100}
+    fields = {"history": history, "metrics": metrics, "best_epoch": 2, "seconds": 30.0, "host": "here"} | sizes | more
+    return Outcome(trial, "done", "fused", Execution("graph"), **fields)
+
+
+def work(chunk: Any, _dataset: Any, **_: Any) -> tuple[Outcome, ...]:
+    """Make up the trials of a chunk."""
+    return tuple(outcome(trial) for trial in chunk.trials)
+
+
+def without_training(how: Callable[..., Any] = work) -> None:
+    """Let this process' command line make trials up instead of training them."""
+    from regfleet.running import run as running
+    from regfleet.training import runtime
+
+    running.run = partial(running.run, work=how)
+    runtime.prepare = lambda **_: None
+    runtime.has_gpu = lambda: False
+
+
+def cut_short(chunk: Any, dataset: Any, **_: Any) -> tuple[Outcome, ...]:
+    """Make up some chunks; then the process is gone, as with SIGKILL, and leaves its small parts as they are."""
+    if len(list(Path("out", "trials").glob("*.parquet"))) >= 5:
+        os._exit(0)
+    return work(chunk, dataset)
+
+
+def make(folder: Path) -> None:
+    """Two results directories in ``folder``: one of a whole run, one with the parts of a run that was cut short."""
+    from harness import in_process
+
+    folder.mkdir()
+    folder.chmod(0o777)
+    for name, how in (("whole", work), ("parts", cut_short)):
+        _command(in_process, folder, COMPARE, how)
+        shutil.move(folder / "out", folder / name)
+
+
+def _command(
+    in_process: Callable[..., Any], folder: Path, arguments: tuple[object, ...], how: Callable[..., Any]
+) -> None:
+    import sys
+
+    def run() -> None:
+        from regfleet.cli import main
+
+        sys.argv = ["regfleet", *map(str, arguments)]
+        without_training(how)
+        main()
+
+    ended = in_process(run, folder)
+    if ended.code:
+        raise SystemExit(f"the study of the fuzzer does not run: {ended.err}")
+
+
+def rows(out: str | Path) -> dict[str, Any]:
+    """What a directory says of its trials: each trial's and each epoch's values by key, and whether it noticed damage."""
+    stored = load(out)
+    trials = stored.trials.drop(columns=CHANGES)
+    histories = stored.histories
+    return {
+        "trials": {row["key"]: repr(sorted(row.items())) for row in trials.to_dict("records")},
+        "histories": {key: repr(part.to_numpy().tolist()) for key, part in histories.groupby("key")},
+        "count": len(trials),
+        "noticed": [*map(str, stored.problems)],
+    }
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The values that ``after`` holds otherwise than ``before``, as ``trials KEY``; what is missing is none of them."""
+    return [
+        f"{table} {key}"
+        for table in ("trials", "histories")
+        for key, value in after[table].items()
+        if before[table].get(key) != value
+    ]
