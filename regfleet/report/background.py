@@ -11,7 +11,7 @@ from regfleet.analysis.summary import Summary, VariantSummary
 from regfleet.numbers import Scale, count, number
 from regfleet.report.conclusion import Failure, StudyFacts
 from regfleet.report.verdicts import Chip, chip
-from regfleet.text import clean
+from regfleet.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def details(table: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str],
     """Provenance as (name, text) pairs; what is nested becomes ``outer: inner``; of runs the last is told."""
     pairs: list[tuple[str, str]] = []
     for key, value in table.items():
-        name = f"{above}{clean(str(key)).replace('_', ' ')}"
+        name = f"{above}{printable(str(key)).replace('_', ' ')}"
         if isinstance(value, list) and value and isinstance(value[-1], Mapping):
             pairs.append((name, str(len(value))))
             pairs.extend(details(value[-1], f"last {name.removesuffix('s')}: "))
@@ -72,7 +72,7 @@ def details(table: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str],
             pairs.extend(details(value, above if key in PLAIN else f"{name}: "))
         elif value not in (None, "", [], ()):
             listed = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            pairs.append((name, clean(listed)))
+            pairs.append((name, printable(listed)))
     return tuple(pairs)
 
 
@@ -184,7 +184,7 @@ def speed(trials: pd.DataFrame, runs: Sequence[RunFacts], summary: Summary) -> S
             label=labels.get((row["dataset"], row["variant"]), row["variant"]),
             seed=int(row["seed"]),
             seconds=number(float(row["seconds"]), 2),
-            place=", ".join(clean(str(row[key])) for key in ("host", "device") if row.get(key)),
+            place=", ".join(printable(str(row[key])) for key in ("host", "device") if row.get(key)),
         )
         for row in order.head(SLOWEST).to_dict("records")
     )

@@ -20,7 +20,7 @@ from regfleet.errors import InputError, ResultsError
 from regfleet.report.background import day
 from regfleet.report.templates import assets, environment
 from regfleet.results import Place, place_of
-from regfleet.text import clean, slug
+from regfleet.text import printable, slug
 
 MANIFEST = "regfleet-site.json"
 DOWNLOADS = ("leaderboard.csv", "trials.csv", "study.toml", "provenance.json")
@@ -170,5 +170,5 @@ def _shown(folder: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         "sections": datasets,
         "verdicts": sorted(words - {"Control"}),
         "files": entry.get("files", ()),
-        "text": clean(" ".join(map(str, texts))).lower(),
+        "text": printable(" ".join(map(str, texts))).lower(),
     }
