@@ -11,7 +11,7 @@ from regfleet.analysis.summary import Summary, VariantSummary
 from regfleet.numbers import Scale, count, number
 from regfleet.report.conclusion import Failure, StudyFacts
 from regfleet.report.verdicts import Chip, chip
-from regfleet.text import printable
+from regfleet.text import bounded, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,8 @@ ARTICLE = (
 )
 """What the article says of a variant, by the beginning of its canonical name."""
 SLOWEST = 5
+GROUPS, TRACEBACK = 50, 5_000
+"""Reasons of failures that a page shows, and characters of the traceback of each."""
 
 
 def status(facts: StudyFacts, failures: Sequence[Failure]) -> Chip:
@@ -119,7 +121,7 @@ class Group:
 
 
 def groups(failures: Sequence[Failure], summary: Summary) -> tuple[Group, ...]:
-    """The failures by data set, variant and reason, the largest group first."""
+    """The failures by data set, variant and reason, the largest group first; GROUPS at most, all in trials.csv."""
     labels = {(data.dataset, row.name): row.label for data in summary.datasets for row in data.variants}
     reasons: dict[tuple[str, str, str, str], list[Failure]] = {}
     for failure in failures:
@@ -132,11 +134,12 @@ def groups(failures: Sequence[Failure], summary: Summary) -> tuple[Group, ...]:
             reason=error or status,
             seeds=tuple(sorted(failure.seed for failure in members)),
             diverged=status == "diverged",
-            traceback=next((failure.traceback for failure in members if failure.traceback), ""),
+            traceback=bounded(next((failure.traceback for failure in members if failure.traceback), ""), TRACEBACK),
         )
         for (dataset, variant, status, error), members in reasons.items()
     ]
-    return tuple(sorted(lost, key=lambda group: (-len(group.seeds), group.dataset, group.variant, group.reason)))
+    lost.sort(key=lambda group: (-len(group.seeds), group.dataset, group.variant, group.reason))
+    return tuple(lost[:GROUPS])
 
 
 @dataclass(frozen=True, slots=True)

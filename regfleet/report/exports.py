@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Cell = str | int | float | None
-# Spreadsheets take the full-width forms too.
-_FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
+# Spreadsheets take the full-width forms too, and what separates cells is for each of them another thing.
+_FORMULA = re.compile(r"""(^|[,;|\t\r\n])(?=[\s"']*[=+\-@＝＋－＠])|^(?=[\t\r])""")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|<>~$&-])")
 BLOCK = 10_000
 """Trials whose text is held at once."""
@@ -231,10 +231,9 @@ def _latex(text: str) -> str:
 
 
 def safe_cell(value: object) -> str:
-    """A cell's text. Strings that a spreadsheet would run get an apostrophe in front; numbers never do."""
+    """A cell's text. What a spreadsheet would run of a string gets an apostrophe in front; numbers never do."""
     if isinstance(value, str):
-        text = printable(value)
-        return f"'{text}" if value.startswith(_FORMULA_STARTS) or text.startswith(_FORMULA_STARTS) else text
+        return _FORMULA.sub(r"\1'", printable(value))
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     return str(value)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import ChoiceLoader, FileSystemLoader, Template, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import internalcode
 
 from regfleet import files
 from regfleet.errors import InputError
@@ -23,7 +22,6 @@ from regfleet.text import one_line, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import CodeType
 
     from jinja2 import Environment
 
@@ -97,12 +95,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise OverflowError("a power of so many digits")
         return super().call_binop(context, operator, left, right)
 
-    @internalcode
-    def _compile(self, source: str, filename: str) -> CodeType:
+    def compile(
+        self, source: Any, name: str | None = None, filename: str | None = None, *rest: Any, **more: Any
+    ) -> Any:
+        """A template's code; what Python finds wrong with it has a place too."""
         try:
-            return super()._compile(source, filename)
+            return super().compile(source, name, filename, *rest, **more)
         except (SyntaxError, ValueError, RecursionError) as problem:
-            raise TemplateSyntaxError(one_line(problem), 1, filename=filename) from None
+            raise TemplateSyntaxError(one_line(problem), 1, name, filename) from None
 
 
 class _Folder(FileSystemLoader):

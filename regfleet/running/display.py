@@ -19,7 +19,7 @@ from regfleet.metrics import METRICS
 from regfleet.numbers import DASH, Scale, duration
 from regfleet.running.output import stream
 from regfleet.running.train import Watch
-from regfleet.text import printable
+from regfleet.text import bounded, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ class Screen(Console):
 
     def render_str(self, text: str, **settings: Any) -> Text:
         """``text`` as it is measured and printed, in a cell of a table too."""
-        text = printable(text, keep="")
+        text = printable(bounded(text), keep="")
         return super().render_str(text, **settings | {"markup": False, "emoji": False, "highlight": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:

@@ -28,6 +28,10 @@ class Setting:
     label: str = ""
 
 
+MOST = 4_000
+"""Characters of a text of a study: enough for a signed URL."""
+
+
 class Part(BaseModel):
     """A table of a study file. The docstring of a field is its meaning in every place that shows it."""
 
@@ -37,10 +41,12 @@ class Part(BaseModel):
     @field_validator("*")
     @classmethod
     def _writable(cls, value: Any) -> Any:
-        """No text that neither a file's name nor a file can hold."""
+        """No text that neither a file's name nor a file can hold, and none without end."""
         for one in value if isinstance(value, list | tuple) else (value,):
             if isinstance(one, str) and re.search("[\0\ud800-\udfff]", one):
                 raise ValueError("expected text without NUL and halves of characters")
+            if isinstance(one, str) and len(one) > MOST:
+                raise ValueError(f"expected at most {MOST:,} characters")
         return value
 
     @classmethod
