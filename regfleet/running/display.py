@@ -43,6 +43,9 @@ class Screen(Console):
     A string is one line; what is to have several, or a style, is `styled`.
     """
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
     def render_str(self, text: str, **settings: Any) -> Text:
         """``text`` as it is measured and printed, in a cell of a table too."""
         text = printable(bounded(text), keep="")
@@ -68,7 +71,7 @@ def console(descriptor: int) -> Iterator[Screen]:
     """A console on a copy of a file descriptor, so that it still reaches the user when others' output is logged."""
     file = stream(descriptor)
     try:
-        yield Screen(file=cast("IO[str]", file), markup=False, emoji=False, highlight=False)
+        yield Screen(file=cast("IO[str]", file))
     finally:
         file.close()
 
