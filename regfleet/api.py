@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
     from matplotlib.figure import Figure
-    from rich.console import Console
 
     from regfleet.analysis.summary import Summary
     from regfleet.concluding.judge import StudyConclusion
     from regfleet.data.dataset import Dataset
     from regfleet.models import Base
+    from regfleet.running.display import Screen
 
     DataLike: TypeAlias = str | Path | Sequence[str] | pd.DataFrame | tuple[Any, Any]
     ModelLike: TypeAlias = str | Sequence[int] | Callable[[tuple[int, ...], int], keras.Model] | keras.Model
@@ -237,17 +237,15 @@ def _model(model: Any) -> tuple[Base | None, Any]:
     return base_of(model), f"{where}:{re.sub('[^A-Za-z0-9]', '_', str(name))}"
 
 
-def _screen() -> AbstractContextManager[Console]:
+def _screen() -> AbstractContextManager[Screen]:
     """Where progress goes: the notebook's cell, or standard error, also while others' output is logged."""
-    from rich.console import Console
+    from regfleet.running.display import Screen, console
 
-    from regfleet.running.display import console
-
-    notebook = Console()
+    notebook = Screen()
     if not notebook.is_jupyter:
         return console(2)
     try:
         import_module("ipywidgets")  # without it rich cannot redraw a cell
     except ImportError:
-        notebook = Console(force_jupyter=False, force_terminal=False, highlight=False)
+        notebook = Screen(force_jupyter=False, force_terminal=False)
     return nullcontext(notebook)

@@ -57,24 +57,14 @@ def _escaped(character: str) -> str:
     return "".join(f"\\u{halves[start : start + 4]}" for start in range(0, len(halves), 4))
 
 
-_CONTROL_CHARACTERS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
-
-
-def clean(text: str) -> str:
-    """``text`` without the characters that reorder what is around them or that no XML may hold."""
-    return _CONTROL_CHARACTERS.sub("", text)
-
-
 def slug(text: str) -> str:
     """``text`` as part of a file name or an address: letters, digits, dots and dashes, at most 60 of them."""
-    return re.sub(r"[^a-z0-9.]+", "-", clean(text).lower()).strip("-.")[:60] or "unnamed"
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:60] or "unnamed"
 
 
 def capital(text: str) -> str:
-    """``text`` cleaned, as the beginning of a sentence."""
-    text = clean(text)
+    """``text`` made `printable`, as the beginning of a sentence."""
+    text = printable(text)
     return text[:1].upper() + text[1:]
 
 
@@ -86,14 +76,14 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 
 
 def elide(text: str, width: int) -> str:
-    """``text`` cleaned, on one line, of at most ``width`` characters, the end cut off with an ellipsis."""
-    line = " ".join(clean(text).split())
+    """``text`` made `printable`, on one line, of at most ``width`` characters, the end cut off with an ellipsis."""
+    line = " ".join(printable(text).split())
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
 def head_and_detail(label: str, width: int) -> tuple[str, str]:
     """A label of at most ``width`` characters on one line; a longer one is cut before its bracket, if it has one."""
-    line = " ".join(clean(label).split())
+    line = " ".join(printable(label).split())
     head, bracket, detail = line.partition(" (")
     if len(line) <= width or not bracket:
         return elide(line, width), ""
@@ -137,7 +127,7 @@ def raised(problem: BaseException, most: int = 300) -> str:
     return one_line(f"{type(problem).__name__}: {said(problem)}", most)
 
 
-def reason(problem: Exception) -> str:
+def reason(problem: BaseException) -> str:
     """Why a file could not be read or written: the first line of what the system said."""
     words = (problem.strerror if isinstance(problem, OSError) else None) or said(problem)
     return next(iter(one_line(line) for line in words.splitlines() if line.strip()), type(problem).__name__)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.errors import RegfleetError
 from regfleet.running.output import guarded, say
+from regfleet.text import masked, one_line, raised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIZES = {"COLUMNS": range(20, 1000), "TERMINAL_WIDTH": range(20, 1000), "LINES": range(4, 1000)}
 """What the environment may say of the terminal; anything else is passed over."""
+
+MOST_LINES, MOST_LETTERS = 40, 2_000
+"""Of what is said of bad input: how many mistakes, and how long each."""
 
 
 def main() -> None:
@@ -69,8 +73,11 @@ def _told(problem: BaseException, *, interrupted: bool) -> int:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # it ends already
     if isinstance(problem, RegfleetError):
-        for line in str(problem).split("\n") if str(problem) else ():
-            say(f"error: {line}")
+        lines = str(problem).split("\n") if str(problem) else []
+        for line in lines[:MOST_LINES]:
+            say(f"error: {one_line(line, MOST_LETTERS)}")
+        if len(lines) > MOST_LINES:
+            say(f"error: and {len(lines) - MOST_LINES:,} more")
         return problem.exit_code
     if isinstance(problem, SystemExit) and isinstance(problem.code, int):
         return problem.code
@@ -78,16 +85,22 @@ def _told(problem: BaseException, *, interrupted: bool) -> int:
     if interrupted or isinstance(problem, KeyboardInterrupt):
         say("interrupted")
         return 3
-    from regfleet.text import one_line, raised
-
     if isinstance(problem, MemoryError):
         say(f"error: expected more memory; got {one_line(problem) or 'none'}")
         return 3
     if isinstance(problem, OSError):
-        say(f"error: expected a system that lets regfleet work; got {one_line(problem)}")
+        say(f"error: expected a system that lets regfleet work; got {_system(problem)}")
         return 3
     say(f"error: a mistake of regfleet's own ({raised(problem)}); please report it with {_written(problem)}")
     return 70
+
+
+def _system(problem: OSError) -> str:
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() is the same
+    except OSError:
+        return "a working folder that is gone"
+    return one_line(problem)
 
 
 def _written(problem: BaseException) -> str:
@@ -96,7 +109,6 @@ def _written(problem: BaseException) -> str:
     import traceback
 
     from regfleet import __version__
-    from regfleet.text import masked
 
     text = masked(f"regfleet {__version__}: {sys.argv[1:]}\n{''.join(traceback.format_exception(problem))}")
     try:

@@ -110,7 +110,7 @@ def _across(summary: Summary) -> Table:
     for one in across.comparisons if across else ():
         interval = one.difference
         difference = _two_lines(unit.difference(interval.mean), unit.from_to(interval.low, interval.high))
-        table.add_row(one.label, difference, styled((VERDICTS[one.verdict], STYLES[one.verdict])))
+        table.add_row(one.label, difference, styled((str(VERDICTS[one.verdict]), STYLES[one.verdict])))
     return table
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from regfleet.settings import Analysis
 
 CONTROLS = ("baseline", "none", "control")
+MOST_NAME = 500
+"""Characters of a technique's or a data set's name."""
 ROWS = ("n_train", "n_val", "n_test")
 
 
@@ -123,6 +125,12 @@ def _trials(frame: pd.DataFrame, metric: Metric, at: str) -> pd.DataFrame:
     blank = frame["technique"].isna()
     if blank.any():
         raise InputError(f"technique must be a name. Got nothing in row {int(np.argmax(blank)) + 1}")
+    for name in ("technique", "dataset"):
+        long = frame[name].astype(str).str.len() > MOST_NAME if name in frame else blank & False
+        if long.any():
+            raise InputError(
+                f"{name} must be a name of at most {MOST_NAME} characters. Got more in row {np.argmax(long) + 1}"
+            )
     scores = _numbers(frame, metric.name)
     outside = (scores < metric.lowest) | (scores > metric.highest)
     if outside.any():

@@ -11,7 +11,7 @@ from regfleet.analysis.summary import Summary, VariantSummary
 from regfleet.numbers import Scale, count, number
 from regfleet.report.conclusion import Failure, StudyFacts
 from regfleet.report.verdicts import Chip, chip
-from regfleet.text import clean
+from regfleet.text import bounded, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,8 @@ ARTICLE = (
 )
 """What the article says of a variant, by the beginning of its canonical name."""
 SLOWEST = 5
+GROUPS, TRACEBACK = 50, 5_000
+"""Reasons of failures that a page shows, and characters of the traceback of each."""
 
 
 def status(facts: StudyFacts, failures: Sequence[Failure]) -> Chip:
@@ -64,7 +66,7 @@ def details(table: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str],
     """Provenance as (name, text) pairs; what is nested becomes ``outer: inner``; of runs the last is told."""
     pairs: list[tuple[str, str]] = []
     for key, value in table.items():
-        name = f"{above}{clean(str(key)).replace('_', ' ')}"
+        name = f"{above}{printable(str(key)).replace('_', ' ')}"
         if isinstance(value, list) and value and isinstance(value[-1], Mapping):
             pairs.append((name, str(len(value))))
             pairs.extend(details(value[-1], f"last {name.removesuffix('s')}: "))
@@ -72,7 +74,7 @@ def details(table: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str],
             pairs.extend(details(value, above if key in PLAIN else f"{name}: "))
         elif value not in (None, "", [], ()):
             listed = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            pairs.append((name, clean(listed)))
+            pairs.append((name, printable(listed)))
     return tuple(pairs)
 
 
@@ -119,7 +121,7 @@ class Group:
 
 
 def groups(failures: Sequence[Failure], summary: Summary) -> tuple[Group, ...]:
-    """The failures by data set, variant and reason, the largest group first."""
+    """The failures by data set, variant and reason, the largest group first; GROUPS at most, all in trials.csv."""
     labels = {(data.dataset, row.name): row.label for data in summary.datasets for row in data.variants}
     reasons: dict[tuple[str, str, str, str], list[Failure]] = {}
     for failure in failures:
@@ -132,11 +134,12 @@ def groups(failures: Sequence[Failure], summary: Summary) -> tuple[Group, ...]:
             reason=error or status,
             seeds=tuple(sorted(failure.seed for failure in members)),
             diverged=status == "diverged",
-            traceback=next((failure.traceback for failure in members if failure.traceback), ""),
+            traceback=bounded(next((failure.traceback for failure in members if failure.traceback), ""), TRACEBACK),
         )
         for (dataset, variant, status, error), members in reasons.items()
     ]
-    return tuple(sorted(lost, key=lambda group: (-len(group.seeds), group.dataset, group.variant, group.reason)))
+    lost.sort(key=lambda group: (-len(group.seeds), group.dataset, group.variant, group.reason))
+    return tuple(lost[:GROUPS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ def speed(trials: pd.DataFrame, runs: Sequence[RunFacts], summary: Summary) -> S
             label=labels.get((row["dataset"], row["variant"]), row["variant"]),
             seed=int(row["seed"]),
             seconds=number(float(row["seconds"]), 2),
-            place=", ".join(clean(str(row[key])) for key in ("host", "device") if row.get(key)),
+            place=", ".join(printable(str(row[key])) for key in ("host", "device") if row.get(key)),
         )
         for row in order.head(SLOWEST).to_dict("records")
     )

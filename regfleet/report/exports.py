@@ -15,14 +15,14 @@ from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, Varia
 from regfleet.errors import InputError
 from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
 from regfleet.report.verdicts import chip
-from regfleet.text import clean, json_text
+from regfleet.text import json_text, printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Cell = str | int | float | None
-# Spreadsheets take the full-width forms too.
-_FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
+# Spreadsheets take the full-width forms too, and what separates cells is for each of them another thing.
+_FORMULA = re.compile(r"""(^|[,;|\t\r\n])(?=[\s"']*[=+\-@＝＋－＠])|^(?=[\t\r])""")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|<>~$&-])")
 BLOCK = 10_000
 """Trials whose text is held at once."""
@@ -158,9 +158,11 @@ def leaderboard_html(summary: Summary) -> str:
     parts = []
     for dataset in summary.datasets:
         header, rows = _table(dataset, summary)
-        head = "".join(f'<th scope="col">{escape(clean(cell))}</th>' for cell in header)
-        body = "\n".join("<tr>" + "".join(f"<td>{escape(clean(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-        caption = escape(clean(_caption(dataset, summary)))
+        head = "".join(f'<th scope="col">{escape(printable(cell))}</th>' for cell in header)
+        body = "\n".join(
+            "<tr>" + "".join(f"<td>{escape(printable(cell))}</td>" for cell in row) + "</tr>" for row in rows
+        )
+        caption = escape(printable(_caption(dataset, summary)))
         parts.append(
             f"<table>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
         )
@@ -221,18 +223,17 @@ def _with_interval(value: str, interval: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", " ".join(clean(text).split()))
+    return _MARKDOWN.sub(r"\\\1", " ".join(printable(text).split()))
 
 
 def _latex(text: str) -> str:
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(clean(text).split(" ")))
+    return "".join(_LATEX.get(letter, letter) for letter in " ".join(printable(text).split(" ")))
 
 
 def safe_cell(value: object) -> str:
-    """A cell's text. Strings that a spreadsheet would run get an apostrophe in front; numbers never do."""
+    """A cell's text. What a spreadsheet would run of a string gets an apostrophe in front; numbers never do."""
     if isinstance(value, str):
-        text = clean(value)
-        return f"'{text}" if value.startswith(_FORMULA_STARTS) or text.startswith(_FORMULA_STARTS) else text
+        return _FORMULA.sub(r"\1'", printable(value))
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     return str(value)

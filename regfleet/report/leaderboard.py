@@ -11,7 +11,7 @@ from regfleet.metrics import Metric
 from regfleet.numbers import DASH, Scale, gap_scale, number
 from regfleet.report.figures.cards import TITLES
 from regfleet.report.verdicts import Chip, chip
-from regfleet.text import clean, slug
+from regfleet.text import printable, slug
 
 _VERDICT_ORDER = ("Better", "Equivalent", "Undecided", "Control", "Worse", "Failed", "No trial yet")
 
@@ -132,7 +132,7 @@ def _sort_values(row: VariantSummary, lost: int) -> dict[str, str]:
     written = {
         key: f"{value:.6g}" if value is not None and math.isfinite(value) else "" for key, value in numbers.items()
     }
-    return {"label": clean(row.label).lower()} | written
+    return {"label": printable(row.label).lower()} | written
 
 
 def _domain(dataset: DatasetSummary) -> tuple[float, float]:

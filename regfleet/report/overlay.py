@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from regfleet.analysis.summary import Curve, DatasetSummary
 from regfleet.metrics import Metric
 from regfleet.report.figures.style import thin
-from regfleet.text import clean
+from regfleet.text import printable
 
 SERIES = (
     ("val_accuracy", "validation accuracy", 1),
@@ -46,7 +46,7 @@ def data(dataset: DatasetSummary, metric: Metric, points: int) -> dict[str, obje
         ],
         "variants": [
             {
-                "label": clean(row.label),
+                "label": printable(row.label),
                 "values": [_values(row.curve(column), indices, digits) for column, _, digits in series],
             }
             for row in rows

@@ -18,7 +18,7 @@ from regfleet.report.figures.cards import resolution
 from regfleet.report.svg import inline
 from regfleet.report.templates import assets, environment
 from regfleet.report.verdicts import chip
-from regfleet.text import clean
+from regfleet.text import printable
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -83,7 +83,7 @@ def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | N
         rope=Scale(summary.metric).rope,
         facts=facts,
         status=background.status(facts, failures),
-        details=tuple(pair for pair in details if pair[1] != clean(facts.command)),
+        details=tuple(pair for pair in details if pair[1] != printable(facts.command)),
         speed=None if facts.foreign else background.speed(conclusion.trials, facts.provenance.runs, summary),
         finished=background.day(facts.provenance.finished),
         sections=tuple(
@@ -105,7 +105,7 @@ def _title(summary: Summary, facts: StudyFacts) -> str:
     """The report's title: its question. Scores from elsewhere need not be about regularization."""
     what = "technique" if facts.foreign else "regularization"
     names = [dataset.dataset for dataset in summary.datasets]
-    return f"Which {what} works best on {clean(names[0]) if len(names) == 1 else f'{len(names)} data sets'}?"
+    return f"Which {what} works best on {printable(names[0]) if len(names) == 1 else f'{len(names)} data sets'}?"
 
 
 def _entry(conclusion: Conclusion) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from regfleet.paths import SUMS, content_of, digest, expanded, is_ours, read_sum
 from regfleet.report.background import day
 from regfleet.report.templates import assets, environment
 from regfleet.results import Place, place_of
-from regfleet.text import clean, masked, reason, slug
+from regfleet.text import masked, printable, reason, slug
 
 MANIFEST = "regfleet-site.json"
 MOST_BYTES = 100_000_000
@@ -263,5 +263,5 @@ def _shown(folder: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         "sections": datasets,
         "verdicts": sorted(words - {"Control"}),
         "files": entry.get("files", ()),
-        "text": clean(" ".join(map(str, texts))).lower(),
+        "text": printable(" ".join(map(str, texts))).lower(),
     }

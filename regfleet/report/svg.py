@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.report import tokens
 from regfleet.report.figures.style import styled
-from regfleet.text import clean
+from regfleet.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ _STYLE_DEFAULTS = {
 def save(plate: Plate, form: str) -> bytes:
     """The figure as a file of its own; ``form`` is svg or pdf. The same figure gives the same bytes."""
     file = io.BytesIO()
-    metadata = _NO_METADATA if form == "svg" else {"CreationDate": None, "Title": clean(plate.title)}
+    metadata = _NO_METADATA if form == "svg" else {"CreationDate": None, "Title": printable(plate.title)}
     plate.figure.savefig(file, format=form, metadata=metadata)
     return file.getvalue()
 
@@ -50,7 +50,7 @@ def inline(plate: Plate, prefix: str) -> Markup:
     name = f"{prefix}{plate.name}"
     page = _Page(name, {element.get("id", ""): element for element in root.iter()})
     body = "".join(page.emit(root, 0.0, 0.0))
-    title, description = (escape(clean(text), quote=False) for text in (plate.title, plate.description))
+    title, description = (escape(printable(text), quote=False) for text in (plate.title, plate.description))
     return Markup(  # noqa: S704 - every text in it went through escape
         f'<svg class="plate" viewBox="{root.get("viewBox")}" role="img" aria-labelledby="{name}-t {name}-d">'
         f'<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>{body}</svg>'
@@ -93,7 +93,7 @@ class _Page:
     def _text(self, text: ET.Element) -> str:
         turn = text.get("transform", "")
         place = f' transform="{turn}"' if "translate" in turn else _point(text)
-        return f"<text{place}{_style(text)}>{escape(clean(text.text or ''), quote=False)}</text>"
+        return f"<text{place}{_style(text)}>{escape(printable(text.text or ''), quote=False)}</text>"
 
     def _clip(self, element: ET.Element) -> str:
         reference = re.fullmatch(r"url\(#(.+)\)", element.get("clip-path", ""))

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 from regfleet.errors import InputError
 from regfleet.numbers import count, number, seed_list, short
 from regfleet.report import tokens
-from regfleet.text import capital, clean
+from regfleet.text import bounded, capital, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
+
+MOST_NAME, MOST_TEXT = 500, 100_000
+"""Characters of a name and of any other text on a page, a study file for one."""
 
 
 def default_folder() -> Path:
@@ -28,15 +31,18 @@ def default_folder() -> Path:
 def environment(templates: Path | None = None) -> Environment:
     """A strict, escaping environment; a file in ``templates`` stands in for ours of the same name.
 
-    Raises InputError when ``templates`` is no folder.
+    Raises InputError when ``templates`` is no folder, and later for every mistake in one of its files.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import StrictUndefined
+
+    from regfleet.report.sandbox import Sandbox
 
     if templates is not None and not templates.is_dir():
         raise InputError(f"--templates: expected a folder of templates; got {str(templates)!r}")
-    folders = [folder for folder in (templates, default_folder()) if folder is not None]
-    made = Environment(
-        loader=FileSystemLoader(folders),
+    made = Sandbox(
+        templates,
+        default_folder(),
+        finalize=_finalized,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -48,17 +54,22 @@ def environment(templates: Path | None = None) -> Environment:
         "number": number,
         "count": count,
         "seeds": seed_list,
-        "clean": clean,
+        "clean": printable,
         "capital": capital,
     }
     return made
+
+
+def _finalized(value: Any) -> Any:
+    """What an expression gives, as the page may hold it; markup was made from such text."""
+    return bounded(value, MOST_TEXT) if type(value) is str else value
 
 
 def name(text: str) -> Markup:
     """A name from outside as isolated, escaped text; no line breaks inside ``λ = 0.01`` or ``(rate 0.2``."""
     from markupsafe import Markup
 
-    together = re.sub(r"(\(\w+) (?=\d)", "\\1\u00a0", clean(text).replace(" = ", "\u00a0=\u00a0"))
+    together = re.sub(r"(\(\w+) (?=\d)", "\\1\u00a0", bounded(text, MOST_NAME).replace(" = ", "\u00a0=\u00a0"))
     return Markup("<bdi>{}</bdi>").format(together)
 
 
@@ -66,9 +77,9 @@ def sentence(text: str, *emphasised: str) -> Markup:
     """A sentence from outside, escaped, with the first place of each ``emphasised`` name in bold."""
     from markupsafe import Markup, escape
 
-    text = clean(text)
+    text = bounded(text)
     for label in emphasised:
-        before, name, after = text.partition(clean(label))
+        before, name, after = text.partition(printable(label) or text)
         if label and name:
             return Markup("{}<strong><bdi>{}</bdi></strong>{}").format(before, name, after)
     return escape(text)

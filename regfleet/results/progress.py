@@ -14,7 +14,7 @@ from regfleet import patience
 from regfleet.errors import StorageError
 from regfleet.results.provenance import Count
 from regfleet.results.seals import read_json, sealed_json
-from regfleet.text import masked
+from regfleet.text import masked, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ class Reporter(logging.Handler):
 
     def runs(self, fleet: str) -> None:
         """Trials run there."""
-        self._fleet = masked(fleet)
+        self._fleet = masked(printable(fleet))
         self.write()
 
     def keep(self, trials: int) -> None:
@@ -82,7 +82,7 @@ class Reporter(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Remember a warning, with the time of day at which it came."""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        self._troubles.append(masked(f"{when} {record.getMessage()}"))
+        self._troubles.append(masked(one_line(printable(f"{when} {record.getMessage()}"), 1000)))
 
     def write(self) -> None:
         """Write the file; a place without room for it costs the study nothing."""

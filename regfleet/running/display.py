@@ -19,7 +19,7 @@ from regfleet.metrics import METRICS
 from regfleet.numbers import DASH, Scale, duration
 from regfleet.running.output import stream
 from regfleet.running.train import Watch
-from regfleet.text import printable
+from regfleet.text import bounded, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,9 +43,12 @@ class Screen(Console):
     A string is one line; what is to have several, or a style, is `styled`.
     """
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
     def render_str(self, text: str, **settings: Any) -> Text:
         """``text`` as it is measured and printed, in a cell of a table too."""
-        text = printable(text, keep="")
+        text = printable(bounded(text), keep="")
         return super().render_str(text, **settings | {"markup": False, "emoji": False, "highlight": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
@@ -68,7 +71,7 @@ def console(descriptor: int) -> Iterator[Screen]:
     """A console on a copy of a file descriptor, so that it still reaches the user when others' output is logged."""
     file = stream(descriptor)
     try:
-        yield Screen(file=cast("IO[str]", file), markup=False, emoji=False, highlight=False)
+        yield Screen(file=cast("IO[str]", file))
     finally:
         file.close()
 

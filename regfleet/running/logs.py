@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from regfleet.text import masked
+from regfleet.text import bounded, masked
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def log_to(path: Path) -> Iterator[None]:
     TensorFlow and Ray write from C++, past `sys.stderr`, so the file descriptors themselves are turned. A terminal
     that should still be reached must have been duplicated before.
     """
-    stream = path.open("a", encoding="utf-8")
+    stream = path.open("a", encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("regfleet")
@@ -44,8 +44,8 @@ def log_to(path: Path) -> Iterator[None]:
 
 class _Masked(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        """The line without credentials."""
-        return masked(super().format(record))
+        """The record without credentials; no text in it begins a line of its own."""
+        return masked(bounded(super().format(record)).replace("\n", "\n  "))
 
 
 def _flush() -> None:

@@ -30,6 +30,8 @@ class Setting:
 
 INEXACT = 2**53
 """From here on a float stands for several whole numbers."""
+MOST = 4_000
+"""Characters of a text of a study: enough for a signed URL."""
 
 
 class Part(BaseModel):
@@ -41,10 +43,12 @@ class Part(BaseModel):
     @field_validator("*")
     @classmethod
     def _writable(cls, value: Any) -> Any:
-        """No text that neither a file's name nor a file can hold."""
+        """No text that neither a file's name nor a file can hold, and none without end."""
         for one in value if isinstance(value, list | tuple) else (value,):
             if isinstance(one, str) and re.search("[\0\ud800-\udfff]", one):
                 raise ValueError("expected text without NUL and halves of characters")
+            if isinstance(one, str) and len(one) > MOST:
+                raise ValueError(f"expected at most {MOST:,} characters")
         return value
 
     @field_validator("*", mode="wrap")

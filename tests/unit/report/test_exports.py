@@ -36,10 +36,25 @@ def test_formulas_are_disarmed_and_numbers_are_not(with_hostile_names):
     assert all(float(row["gap"]) for row in rows)
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "＋1", "－1", "＠x", "\u202e=1"])
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "＝1", "＋1", "－1", "＠x", " =1", "'=1"])
 def test_every_formula_start_is_disarmed(text):
-    """ASCII and full-width beginnings, and one hidden behind a direction control."""
-    assert exports.safe_cell(text).startswith("'")
+    """ASCII and full-width beginnings, also behind a space."""
+    assert exports.safe_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t", "\n"])
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@x", "＝1", ' "=1'])
+def test_a_formula_behind_any_separator_is_disarmed(separator, formula):
+    """Whatever a reader splits at, no cell begins with a formula, and a text without one stays."""
+    cells = re.split(r"[,;|\t\n]", exports.safe_cell(f"a{separator}{formula}{separator}b"))
+    assert cells == ["a", f"'{formula}", "b"]
+    assert exports.safe_cell(f"a{separator}b-1") == f"a{separator}b-1"
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\r", "\x00", "\u200b", "\udcff"])
+def test_what_hides_a_formula_is_visible(hidden):
+    """A control in front of a formula is written out, so that the cell begins with a backslash."""
+    assert exports.safe_cell(f"{hidden}=1") == f"{hidden.encode('unicode_escape').decode()}=1"
 
 
 @pytest.mark.parametrize(("value", "text"), [(-1.5, "-1.5"), (-3, "-3"), (None, ""), (math.nan, ""), ("a", "a")])

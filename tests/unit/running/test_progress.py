@@ -3,17 +3,16 @@
 import io
 
 import pytest
-from rich.console import Console
 from support.outcomes import VARIANTS, made_up
 
 from regfleet.cli.submit import _showing
-from regfleet.running.display import FOLLOWED, LEADERBOARD_MARK, PROGRESS_MARK, Progressing
+from regfleet.running.display import FOLLOWED, LEADERBOARD_MARK, PROGRESS_MARK, Progressing, Screen
 
 
 def lines_of_a_study():
     """What a study of two variants prints into a pipe of 80 columns."""
     written = io.StringIO()
-    watch = Progressing(Console(file=written, width=80), quiet=False)
+    watch = Progressing(Screen(file=written, width=80), quiet=False)
     watch.start(list(VARIANTS.values()), dict.fromkeys(VARIANTS, 1))
     watch.advance([made_up(name, 1) for name in VARIANTS], None)
     watch.stop()
