@@ -35,6 +35,14 @@ class UnfitFileError(OSError):
         super().__init__(EINVAL, why)
 
 
+def local(location: str) -> Path:
+    """The path that ``location`` names, ``~`` as a shell takes it; raises OSError where nobody has that name."""
+    try:
+        return Path(location).expanduser()
+    except RuntimeError:
+        raise UnfitFileError("a home folder that is not known") from None
+
+
 def check(path: str | Path, most: int) -> int:
     """The size of a regular file of at most ``most`` bytes; raises OSError for anything else."""
     try:
@@ -63,7 +71,7 @@ def read(path: str | Path, most: int) -> bytes:
     with opened(path, most) as file:
         content = file.read(most + 1)  # what grows, and files of /proc, hold more than they say
     if len(content) > most:
-        raise UnfitFileError(f"more than {size(most)}")
+        raise UnfitFileError(f"more than the {size(most)} that are read")
     return content
 
 
@@ -87,5 +95,5 @@ def _size(found: os.stat_result, most: int) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise UnfitFileError(_KINDS.get(stat.S_IFMT(found.st_mode), "no regular file"))
     if found.st_size > most:
-        raise UnfitFileError(f"{size(found.st_size)}, more than {size(most)}")
+        raise UnfitFileError(f"{size(found.st_size)}, where at most {size(most)} are read")
     return found.st_size

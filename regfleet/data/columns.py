@@ -36,21 +36,20 @@ def infer_column(name: str, array: "pa.ChunkedArray", *, categorical: bool = Fal
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if is_useless(array.type):
+        return _ignored(name, f"{short(array.type)} values")
     array = flat(array)
     kind = array.type
     if pa.types.is_null(kind) or array.null_count == len(array):
         return _ignored(name, "no values")
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return _ignored(name, f"{kind} values")
     if categorical:
         return _category(name, array if is_text(kind) else array.cast(pa.string()))
     if is_text(kind):
         return _text(name, array)
     if pa.types.is_temporal(kind) and not (pa.types.is_duration(kind) or pa.types.is_time(kind)):
-        return _date(name, array.cast(pa.timestamp("us"), safe=False))
+        return _calendar(name, array)
     if pa.types.is_temporal(kind):
-        array = array.cast(pa.duration("us") if pa.types.is_duration(kind) else pa.time64("us"), safe=False)
-        array = pc.divide(array.cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
+        array = pc.divide(physical(array).cast(pa.float64(), safe=False), float(TICKS[kind.unit]))
     return _number(name, array)
 
 
@@ -89,6 +88,37 @@ def _counts_rows(name: str, values: "np.ndarray", span: float) -> bool:
 
     named = re.search(r"(^|[_ .-])(id|no|nr|index|key)$|I[dD]$", name) is not None
     return len(values) >= 10 and (named or span < 2 * len(values)) and len(np.unique(values)) == len(values)
+
+
+def _calendar(name: str, array: "pa.Array") -> Column:
+    """A column of dates or times, those outside the calendar of the years 1 to 9999 counted as missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ticks, kind = physical(array), array.type
+    if pa.types.is_date32(kind):
+        low, high = (second // 86400 for second in CALENDAR)
+    else:
+        unit = "ms" if pa.types.is_date64(kind) else kind.unit
+        low, high = (second * TICKS[unit] for second in CALENDAR)
+    reach = 2**63 - 1
+    inside = pc.and_(pc.greater_equal(ticks, max(low, -reach)), pc.less_equal(ticks, min(high, reach)))
+    outside = int(pc.sum(pc.invert(inside)).as_py() or 0)
+    notes: tuple[str, ...] = ()
+    if outside:
+        notes = (f"Column {name}: before year 1 or after 9999 in {outside:,} of the rows, counted as missing.",)
+        ticks = pc.if_else(inside, ticks, None)
+        if ticks.null_count == len(ticks):
+            return _ignored(name, "no values", notes)
+    array = ticks.cast(pa.int32()).view(kind) if pa.types.is_date32(kind) else ticks.view(kind)
+    return _date(name, array.cast(pa.timestamp("us"), safe=False), notes)
+
+
+def physical(array: "pa.Array") -> "pa.Array":
+    """What a column of dates or times counts, int64 (rows,)."""
+    import pyarrow as pa
+
+    return array.view(pa.int32() if array.type.bit_width == 32 else pa.int64()).cast(pa.int64())
 
 
 def _date(name: str, array: "pa.Array", notes: tuple[str, ...] = ()) -> Column:
@@ -159,12 +189,18 @@ PARSED_SHARE = 0.9
 """A text column of which that share are numbers, or dates, is one; the rest of its values count as missing."""
 LARGEST = 1e100
 """Larger numbers count as missing: their variance would overflow."""
+CALENDAR = (-62_135_596_800, 253_402_300_799)
+"""The first and the last second of the years 1 to 9999, from 1970 on."""
+TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DATE_START = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
 DATE_FORMATS = ("ISO8601", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y")
 
 
 def flat(array: "pa.ChunkedArray") -> "pa.Array":
-    """One array, decoded if it is a dictionary, of plain strings without surrounding blanks; empty ones are missing."""
+    """One array, decoded if it is a dictionary, of plain strings without surrounding blanks; empty ones are missing.
+
+    Times are those of UTC.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -175,6 +211,11 @@ def flat(array: "pa.ChunkedArray") -> "pa.Array":
         array = pc.if_else(pc.equal(array, ""), None, array)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+    kind = array.type
+    if pa.types.is_timestamp(kind) and kind.tz:  # whose name may be none
+        array = array.view(pa.timestamp(kind.unit))
+    if pa.types.is_decimal(kind) and kind.bit_width < 128:  # which no function of Arrow takes
+        array = array.cast(pa.decimal128(kind.precision, kind.scale))
     return array
 
 
@@ -183,6 +224,18 @@ def is_text(kind: "pa.DataType") -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def is_useless(kind: "pa.DataType") -> bool:
+    """Whether columns of an Arrow type are no input: lists, tables, bytes, and whatever is not known here."""
+    import pyarrow as pa
+
+    is_a = pa.types
+    if is_a.is_dictionary(kind):
+        return is_useless(kind.value_type)
+    simple = (is_a.is_null, is_a.is_boolean, is_a.is_integer, is_a.is_floating, is_a.is_decimal)
+    times = (is_a.is_date, is_a.is_timestamp, is_a.is_time, is_a.is_duration)
+    return not (is_text(kind) or any(test(kind) for test in (*simple, *times)))
 
 
 def parse_numbers(values: "pd.Series") -> "pd.Series":

@@ -1,13 +1,18 @@
 """Tables from files: CSV, TSV, Parquet and Feather, plain or gzipped, on this machine or at a URL pyarrow knows."""
 
 import csv
+import functools
 import io
 import itertools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regfleet import files
+from regfleet.data.columns import is_text, is_useless
 from regfleet.errors import InputError
-from regfleet.text import nearest, one_line
+from regfleet.memory import bounded, check_room, room
+from regfleet.text import given, named, nearest, one_line, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,6 +23,9 @@ MAX_BYTES = 2 * 1024**3
 MAX_VALUES = 100_000_000
 """Rows × columns of a table. 2 million rows × 30 numbers, 0.48 GB as float64, took at most 1.1 GB to load from Parquet
 and 3.4 GB from a CSV file of 1.2 GB, and 2.1 GB to cut into the sets of a seed: 5 times the numbers, or 7 from text."""
+MAX_COLUMNS = 200_000
+MOST_NOTES = 10
+BLOCK_BYTES = 1 << 20
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 SAMPLE_BYTES = 1 << 16
 PANDAS_INDEX = "__index_level_"
@@ -25,7 +33,9 @@ PANDAS_INDEX = "__index_level_"
 
 def is_file(location: str) -> bool:
     """Whether a location is written as a file or a URL, and not as a name of something else."""
-    return "/" in location or "\\" in location or suffix(location) in {*SUFFIXES, ".npz"} or Path(location).is_file()
+    return (
+        "/" in location or "\\" in location or suffix(location) in {*SUFFIXES, ".npz"} or os.path.isfile(location)  # noqa: PTH113 - of any text
+    )
 
 
 def suffix(location: str) -> str:
@@ -34,49 +44,51 @@ def suffix(location: str) -> str:
 
 
 def check_file(location: str, flag: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:
-    """Raise InputError, naming ``flag``, when a file cannot be read: its extension, its absence or its size."""
-    from pyarrow.fs import FileType
-
+    """Raise InputError, naming ``flag``, when a file cannot be read: its extension, its absence, kind or size."""
     if suffix(location) not in suffixes:
         raise InputError(
-            f"{flag}: expected a file called *{', *'.join(suffixes)} (or one of these with .gz); got {location}"
+            f"{flag}: expected a file called *{', *'.join(suffixes)} (or one of these with .gz); got {named(location)}"
         )
-    filesystem, path = _filesystem(location, flag)
     try:
-        info = filesystem.get_file_info(path)
+        filesystem, path = _filesystem(location, flag)
+        found = _remote_size(filesystem, path) if filesystem else files.check(path, MAX_BYTES)
+    except FileNotFoundError:
+        raise InputError(f"{flag}: expected a file; got {named(location)}, no such file{_nearest(location)}") from None
     except OSError as problem:
-        raise InputError(
-            f"{flag}: expected a file that can be read; got {location}: {one_line(problem, 200)}"
-        ) from None
-    if info.type != FileType.File:
-        kind = "a folder" if info.type == FileType.Directory else "no such file"
-        raise InputError(f"{flag}: expected a file; got {location}, {kind}{_nearest(location)}")
-    if not info.size:
-        raise InputError(f"{flag}: expected a table; got {location}, which is empty")
-    if info.size > MAX_BYTES:
-        raise InputError(
-            f"{flag}: expected a file of at most {MAX_BYTES / 1e9:.1f} GB; got {location} of {info.size / 1e9:.1f} GB"
-        )
+        said = one_line(reason(problem), 200)
+        raise InputError(f"{flag}: expected a file that can be read; got {named(location)}: {said}") from None
+    if not found:
+        raise InputError(f"{flag}: expected a table; got {named(location)}, which is empty")
 
 
 def read_bytes(location: str, flag: str) -> Any:
-    """The bytes of a file, decompressed, as a pyarrow buffer; a plain local file is mapped and not copied."""
+    """The bytes of a file, decompressed, as a pyarrow buffer.
+
+    A file is not mapped: one that somebody makes shorter meanwhile would end the process.
+    """
     import pyarrow as pa
 
-    filesystem, path = _filesystem(location, flag)
     try:
-        if filesystem.type_name == "local" and not path.endswith(".gz"):
-            return pa.memory_map(path).read_buffer()
-        with filesystem.open_input_stream(path, compression="gzip" if path.endswith(".gz") else None) as stream:
-            content = stream.read_buffer(MAX_BYTES + 1)
-    except (OSError, pa.ArrowInvalid) as problem:
-        raise InputError(
-            f"{flag}: expected a file that can be read; got {location}: {one_line(problem, 200)}"
-        ) from None
-    if content.size > MAX_BYTES:
-        raise InputError(
-            f"{flag}: expected a file of at most {MAX_BYTES / 1e9:.1f} GB; {location} holds more than that unpacked"
-        )
+        filesystem, path = _filesystem(location, flag)
+        most = min(MAX_BYTES, room())
+        if not filesystem and not path.endswith(".gz"):
+            return pa.py_buffer(files.read(path, most))
+        compression = "gzip" if path.endswith(".gz") else None
+        with filesystem.open_input_stream(path) if filesystem else files.opened(path, most) as raw:
+            stream = pa.CompressedInputStream(pa.PythonFile(raw, "r"), compression) if compression else raw
+            return pa.py_buffer(_at_most(stream, most))
+    except (OSError, pa.ArrowException) as problem:
+        said = one_line(reason(problem), 200)
+        raise InputError(f"{flag}: expected a file that can be read; got {named(location)}: {said}") from None
+
+
+def _at_most(stream: Any, most: int) -> bytearray:
+    """What ``stream`` gives; raises OSError as soon as it is more than so many bytes."""
+    content = bytearray()
+    while block := stream.read(BLOCK_BYTES):
+        content += block
+        if len(content) > most:
+            raise files.UnfitFileError(f"more than the {files.size(most)} that are read, unpacked")
     return content
 
 
@@ -94,65 +106,150 @@ def read_table(location: str, flag: str) -> "tuple[pa.Table, tuple[str, ...]]":
         if kind in {".csv", ".tsv"}:
             table, notes = _read_csv(content, name, "\t" if kind == ".tsv" else ",")
         else:
-            table = _read_arrow(content, kind)
-    except (pa.ArrowException, OSError, csv.Error) as problem:
-        raise InputError(f"{flag}: expected a table in {location}; got: {one_line(problem, 200)}") from None
-    if table.num_rows * table.num_columns > MAX_VALUES:
-        msg = f"{flag}: expected at most {MAX_VALUES:,} values; got {table.num_rows:,} rows × {table.num_columns:,}"
-        raise InputError(f"{msg} columns in {location}")
-    table = table.select([place for place, name in enumerate(table.column_names) if not name.startswith(PANDAS_INDEX)])
-    names, renamed = unique_names(table.column_names)
+            table = _read_feather(content) if kind == ".feather" else _read_parquet(content)
+            table.validate(full=True)
+        _check_size(table)
+        table = table.select([n for n, name in enumerate(table.column_names) if not name.startswith(PANDAS_INDEX)])
+        names, renamed = unique_names(table.column_names)
+    # Damaged names are no UTF-8, damaged types no types, and what is damaged says any size.
+    except (pa.ArrowException, OSError, MemoryError, ValueError, TypeError, LookupError, csv.Error) as problem:
+        said = one_line(reason(problem), 200)
+        raise InputError(f"{flag}: expected a table in {named(location)}; got: {said}") from None
     return table.rename_columns(names), (*notes, *renamed)
 
 
+def _check_size(table: "pa.Table") -> None:
+    """Raise OSError for a table whose values are too many or take too much memory once they are written out."""
+    import pyarrow as pa
+
+    _check_shape(table.num_rows, table.num_columns)
+    coded = pa.types.is_dictionary
+    held = sum(_written_out(column) if coded(column.type) else column.nbytes for column in table.columns)
+    if held > MAX_BYTES:
+        raise files.UnfitFileError(f"{files.size(held)} of values, where at most {files.size(MAX_BYTES)} are read")
+    check_room(held)
+
+
+def _check_shape(rows: int, columns: int) -> None:
+    if rows * columns > MAX_VALUES or columns > MAX_COLUMNS:
+        most = f"at most {MAX_VALUES:,} values in {MAX_COLUMNS:,} columns"
+        raise files.UnfitFileError(f"{rows:,} rows × {columns:,} columns; {most} are read")
+
+
+def _written_out(column: "pa.ChunkedArray") -> int:
+    """The bytes that a dictionary's values take where each row has its own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not is_text(column.type.value_type):
+        return len(column) * 16
+    sizes = (pc.take(pc.binary_length(part.dictionary.cast(pa.large_string())), part.indices) for part in column.chunks)
+    return sum(pc.sum(size).as_py() or 0 for size in sizes) + 8 * len(column)
+
+
 def unique_names(names: list[str]) -> tuple[list[str], list[str]]:
-    """The names on one line, with a number behind those that stood before, and a note for each that was changed."""
+    """The names on one line, with a number behind those that stood before, and notes on those that were changed."""
     plain = ["".join(mark if mark.isprintable() else "?" for mark in " ".join(name.split())) for name in names]
     found: dict[str, None] = {}
     notes, taken = [], set(plain)
+    following: dict[str, int] = {}
     for place, (name, old) in enumerate(zip(plain, names, strict=True), 1):
-        new, number = name or f"column {place}", 2
+        new, stem = name or f"column {place}", name or "column"
         while new in found or (new != name and new in taken):
-            new, number = f"{name or 'column'} {number}", number + 1
+            following[stem] = following.get(stem, 1) + 1
+            new = f"{stem} {following[stem]}"
         if new != old:
-            notes.append(f"The column {old!r} at place {place} is called {new!r} here.")
+            notes.append(f"The column {given(old)} at place {place} is called {given(new)} here.")
         found[new] = None
+    if len(notes) > MOST_NOTES:
+        notes = [*notes[: MOST_NOTES - 1], f"{len(notes) - MOST_NOTES + 1:,} more columns are called otherwise here."]
     return list(found), notes
 
 
 def _filesystem(location: str, flag: str) -> tuple[Any, str]:
+    """The file system of a URL, None for this machine's, and the path there."""
     import pyarrow as pa
     from pyarrow import fs
 
     if "://" not in location:
-        return fs.LocalFileSystem(), str(Path(location).expanduser().absolute())
+        return None, str(files.local(location).absolute())
     try:
         filesystem, path = fs.FileSystem.from_uri(location)
     except (pa.ArrowException, OSError, ValueError) as problem:
-        msg = f"{flag}: expected a path, or a URL that pyarrow can open (file://, s3://, gs://); got {location}"
+        msg = f"{flag}: expected a path, or a URL that pyarrow can open (file://, s3://, gs://); got {named(location)}"
         raise InputError(f"{msg}: {one_line(problem, 200)}") from None
-    return filesystem, path
+    return (None if filesystem.type_name == "local" else filesystem), path
+
+
+def _remote_size(filesystem: Any, path: str) -> int:
+    from pyarrow.fs import FileType
+
+    info = filesystem.get_file_info(path)
+    if info.type == FileType.NotFound:
+        raise FileNotFoundError
+    if info.type != FileType.File:
+        raise files.UnfitFileError("a folder")
+    if info.size is not None and info.size > MAX_BYTES:
+        raise files.UnfitFileError(f"{files.size(info.size)}, where at most {files.size(MAX_BYTES)} are read")
+    return 1 if info.size is None else int(info.size)
 
 
 def _nearest(location: str) -> str:
     if "://" in location:
         return ""
-    folder = Path(location).expanduser().parent
-    return nearest(Path(location).name, [file.name for file in folder.iterdir()] if folder.is_dir() else [])
+    folder = files.local(location).parent
+    try:
+        return nearest(Path(location).name, sorted(itertools.islice(os.listdir(folder), 1000)))  # noqa: PTH208 - names
+    except OSError:
+        return ""
 
 
-def _read_arrow(content: Any, kind: str) -> "pa.Table":
+def _read_feather(content: Any) -> "pa.Table":
+    """The table of a Feather file, which is Arrow's IPC file; the first version of Feather was another format."""
     import pyarrow as pa
-    from pyarrow import feather, parquet
 
-    source = pa.BufferReader(content)
-    if kind == ".feather":
-        return feather.read_table(source)
-    file = parquet.ParquetFile(source)
-    if file.metadata.num_rows * file.metadata.num_columns > MAX_VALUES:
-        shape = f"{file.metadata.num_rows:,} rows × {file.metadata.num_columns:,} columns"
-        raise pa.ArrowInvalid(f"{shape}, more than {MAX_VALUES:,} values")
-    return file.read()
+    if content[:4].to_pybytes() == b"FEA1":
+        raise pa.ArrowInvalid("Feather version 1; write it again as version 2")
+    with bounded(min(2 * MAX_BYTES, room())):
+        schema = pa.ipc.open_file(content).schema
+        used = [place for place, kind in enumerate(schema.types) if not is_useless(kind)]
+        options = pa.ipc.IpcReadOptions(included_fields=used, use_threads=False)
+        return _whole(pa.ipc.open_file(content, options=options).read_all(), schema)
+
+
+def _read_parquet(content: Any) -> "pa.Table":
+    """The table of a Parquet file; texts are read as dictionaries, and written out once their length is known."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(pa.BufferReader(content))
+    schema, metadata = file.schema_arrow, file.metadata
+    _check_shape(metadata.num_rows, len(schema))
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    stated = sum(group.column(place).total_uncompressed_size for group in groups for place in range(group.num_columns))
+    check_room(stated + 8 * metadata.num_rows * len(schema))
+    used = [field for field in schema if not is_useless(field.type)]
+    if len(used) < len(schema) and len(set(schema.names)) < len(schema):
+        raise pa.ArrowInvalid("columns of equal names, beside lists or bytes")
+    texts = [field.name for field in used if is_text(field.type)]
+    file = parquet.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
+    table = file.read([field.name for field in used] if len(used) < len(schema) else None)
+    _check_size(table)
+    columns = [
+        column.cast(pa.large_string()) if is_text(field.type) else column
+        for field, column in zip(used, table.columns, strict=True)
+    ]
+    return _whole(pa.table(columns, names=[field.name for field in used]), schema)
+
+
+def _whole(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
+    """``table`` with the columns of ``schema`` that are of no use, and were not read, as empty ones of their type."""
+    import pyarrow as pa
+
+    read = iter(table.columns)
+    empty = functools.partial(pa.nulls, len(table))
+    columns = [pa.chunked_array([empty(kind)]) if is_useless(kind) else next(read) for kind in schema.types]
+    return pa.table(columns, names=schema.names)
 
 
 def _read_csv(content: Any, name: str, usual: str) -> "tuple[pa.Table, list[str]]":

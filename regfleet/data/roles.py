@@ -4,7 +4,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import LARGEST, Column, flat, infer_column, is_text, parse_dates, parse_numbers, short
+from regfleet.data.columns import (
+    LARGEST,
+    Column,
+    flat,
+    infer_column,
+    is_text,
+    is_useless,
+    parse_dates,
+    parse_numbers,
+    physical,
+    short,
+)
 from regfleet.errors import InputError
 from regfleet.settings import Data
 from regfleet.settings.values import Task
@@ -58,6 +69,12 @@ def read_roles(
     return Roles(target, classes, groups, order, columns, (*notes, *(note for one in columns for note in one.notes)))
 
 
+def check_use(flag: str, name: str, array: "pa.ChunkedArray | pa.Array", what: str) -> None:
+    """Raise InputError, naming ``flag``, for a column whose Arrow type is of no use."""
+    if is_useless(array.type):
+        raise InputError(f"{flag}: expected a column of {what}; got {name}, which holds {short(array.type)} values")
+
+
 def infer_target(name: str, array: "pa.ChunkedArray", task: Task | None, *, missing: bool = False) -> Target:
     """The target as class numbers int64 or quantities float64 (rows,), its classes, and notes on what was assumed.
 
@@ -68,9 +85,10 @@ def infer_target(name: str, array: "pa.ChunkedArray", task: Task | None, *, miss
     import numpy as np
     import pyarrow as pa
 
+    check_use("--target", name, array, "classes or numbers")
     values = flat(array)
     kind = values.type
-    if pa.types.is_temporal(kind) or pa.types.is_nested(kind) or pa.types.is_binary(kind):
+    if pa.types.is_temporal(kind):
         raise InputError(f"--target: expected a column of classes or numbers; got {name}, which holds {kind} values")
     distinct = values.unique()
     if len(distinct) < 2:
@@ -123,6 +141,7 @@ def _classes(name: str, values: "np.ndarray") -> Target:
 def _groups(array: "pa.ChunkedArray", name: str, held_out: "np.ndarray | None") -> "np.ndarray":
     import numpy as np
 
+    check_use("--group", name, array, "numbers, texts or dates")
     values = flat(array)
     if values.null_count:
         row = int(np.flatnonzero(np.asarray(values.is_null()))[0]) + 1
@@ -132,7 +151,7 @@ def _groups(array: "pa.ChunkedArray", name: str, held_out: "np.ndarray | None") 
     if held_out is not None:
         shared = np.intersect1d(groups[held_out], groups[~held_out])
         if len(shared):
-            value = short(coded.dictionary[int(shared[0])].as_py())
+            value = short(coded.dictionary.take([int(shared[0])]).cast(pa.string())[0].as_py())
             raise InputError(f"--test: expected groups that --data does not have; got {value!r} of {name} in both")
     return groups
 
@@ -143,12 +162,15 @@ def _order(array: "pa.ChunkedArray", name: str) -> "np.ndarray":
     import pandas as pd
     import pyarrow as pa
 
+    check_use("--time", name, array, "dates or numbers")
     values = flat(array)
-    times = values.to_pandas()
+    if pa.types.is_temporal(values.type) and not values.null_count:
+        return np.unique(physical(values).to_numpy(), return_inverse=True)[1].astype("int64")
+    times = values.cast(pa.string()).to_pandas() if pa.types.is_temporal(values.type) else values.to_pandas()
     if is_text(values.type):
         numbers, dates = parse_numbers(times), parse_dates(times)
         times = numbers if numbers.notna().sum() > dates.notna().sum() else dates
-    elif not (pa.types.is_date(values.type) or pa.types.is_timestamp(values.type)):
+    elif not pa.types.is_temporal(values.type):
         times = pd.to_numeric(times, errors="coerce")
     if times.isna().any():
         row = int(np.flatnonzero(times.isna())[0])

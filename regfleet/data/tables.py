@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, arrow, flat
+from regfleet.data.columns import Column, arrow, flat, is_useless
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
-from regfleet.data.roles import Roles, infer_target, read_roles
+from regfleet.data.roles import Roles, check_use, infer_target, read_roles
 from regfleet.errors import InputError
 from regfleet.settings import Data
 from regfleet.text import nearest
@@ -46,6 +46,7 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
         table, n_training = _with_test(table, raw.test, source), table.num_rows
         held_out = np.arange(table.num_rows) >= n_training
     notes = list(raw.notes)
+    check_use("--target", raw.target, table[raw.target], "classes or numbers")
     missing = np.asarray(pc.is_null(flat(table[raw.target]), nan_is_null=True))
     if missing.any():
         notes.append(f"{int(missing.sum()):,} rows have no {raw.target} and are left out.")
@@ -155,6 +156,8 @@ def _with_test(table: "pa.Table", test: "pa.Table", source: Data) -> "pa.Table":
 def _joined(first: "pa.ChunkedArray", second: "pa.ChunkedArray") -> "pa.ChunkedArray":
     import pyarrow as pa
 
+    if is_useless(first.type) or is_useless(second.type):
+        return pa.chunked_array([pa.nulls(len(first) + len(second))])
     pair = [part.cast(part.type.value_type) if pa.types.is_dictionary(part.type) else part for part in (first, second)]
     kinds = {part.type for part in pair if not pa.types.is_null(part.type)}
     if len(kinds) > 1:

@@ -123,7 +123,7 @@ def test_a_file_beyond_the_bound_is_refused_before_it_is_read(tmp_path):
     file = tmp_path / "t.csv"
     with file.open("wb") as sparse:
         sparse.truncate(3 * 1024**3)
-    with pytest.raises(InputError, match=r"at most 2\.1 GB; got .* of 3\.2 GB"):
+    with pytest.raises(InputError, match=r"got .*: 3\.22 GB, where at most 2\.15 GB are read"):
         check_source(Data(location=str(file), target="y"))
 
 
