@@ -10,7 +10,6 @@ import typer
 
 from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
 
-
 if TYPE_CHECKING:
     from rich.table import Table
 

@@ -72,7 +72,8 @@ def check_address(address: str) -> None:
     """Raise InputError unless ``address`` is HOST:PORT (or ``auto``), and a head answers there that takes our token."""
     if address.startswith("ray://"):
         raise InputError(
-            f"--address: expected HOST:PORT of the head, as Ray Client loses results when it drops; got {printable(address)}"
+            "--address: expected HOST:PORT of the head, as Ray Client loses results when it drops; got "
+            f"{printable(address)}"
         )
     if address == "auto":
         return

@@ -6,7 +6,6 @@ SECURITY.md says what listens where, `regfleet.fleet.sockets` looks.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets
 import shutil
