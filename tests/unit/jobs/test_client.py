@@ -59,9 +59,8 @@ class Server:
 
 @pytest.fixture
 def serving(monkeypatch):
-    """A function from a script to a server; the times to wait are short, and the token is known."""
+    """A function from a script to a server, and the token in the environment."""
     servers = []
-    monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, connect=1.0, jobs=1.0, upload=1.0))
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
 
     def start_one(script):
@@ -71,6 +70,12 @@ def serving(monkeypatch):
     yield start_one
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """The times to wait are short."""
+    monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, connect=0.4, jobs=0.4, upload=0.4))
 
 
 def drip(first):
@@ -107,6 +112,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("how", HOSTILE)
+@pytest.mark.usefixtures("hurried")
 def test_whoever_answers_otherwise_is_told_in_a_line_in_time(serving, monkeypatch, how):
     """Its silence, its dripping, its flood, its garbage: one line without what a terminal obeys, within the time."""
     monkeypatch.setattr(http, "MOST_BYTES", 20_000_000)
@@ -149,7 +155,6 @@ USES = {
     "follow": lambda jobs: follow(jobs, "a", print),
     "stop": lambda jobs: stop(jobs, "a"),
     "details": lambda jobs: details(jobs, "a"),
-    "start": lambda jobs: start(jobs, "a", "x", None, {}, {}),
 }
 WRONG = {
     "no JSON": b"<html>\x1b[2J",
@@ -173,6 +178,7 @@ def test_a_wrong_answer_ends_in_a_line(serving, use, wrong):
 
 @pytest.mark.parametrize("use", ["list", "follow", "stop", "details"])
 @pytest.mark.parametrize("how", ["dripping head", "dripping body", "redirect"])
+@pytest.mark.usefixtures("hurried")
 def test_later_questions_have_an_end_too(serving, use, how):
     """A head that drips, or leads elsewhere, once it knows the token: Ray's own client would wait, and go there."""
     other = serving(lambda _: answer([]))
@@ -186,6 +192,7 @@ def test_later_questions_have_an_end_too(serving, use, how):
 
 
 @pytest.mark.parametrize("how", ["dripping head", "redirect", "no socket"])
+@pytest.mark.usefixtures("hurried")
 def test_a_log_begins_in_time_or_not_at_all(serving, how):
     """The log comes by another protocol, which has a beginning with an end, and follows no redirect either."""
     other = serving(lambda _: answer(b""))
@@ -216,15 +223,14 @@ def test_the_jobs_of_others_are_shown_and_not_obeyed(serving):
     assert all(0 <= job["started"] < 1e13 for job in jobs)
 
 
-def test_a_name_that_is_always_taken_has_an_end(serving, monkeypatch):
+def test_a_name_that_is_always_taken_has_an_end(serving, monkeypatch, tmp_path):
     """A head that says of every job that there is one, and that it has ended, is not asked for ever."""
     monkeypatch.setattr(client, "MOST_BEFORE", 3)
-    api = jobs_api(
-        {"POST /api/jobs": answer(b"x already exists", "500 Error"), "/api/jobs/": answer(JOB | {"status": "FAILED"})}
-    )
+    taken, ended = answer(b"x already exists", "500 Error"), answer(JOB | {"status": "FAILED"})
+    api = jobs_api({"POST /api/jobs": taken, "/api/jobs/": ended})
     server = serving(api)
     with pytest.raises(FleetError, match="of which 3 have ended"):
-        start(connect(Answer(server.url, TOKEN, "2.60.0")), "a", "x", None, {}, {})
+        start(connect(Answer(server.url, TOKEN, "2.60.0")), "a", "x", tmp_path, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -232,9 +238,10 @@ def test_a_name_that_is_always_taken_has_an_end(serving, monkeypatch):
     [
         "[x:1", "http://[x:1", "[::1", "http://[::1]:x", "[::g]:1", "::1:8265", "127.0.0.1:0", "127.0.0.1:65536",
         "127.0.0.1:٦٣٧٩", "127.0.0.1:-1", "127.0.0.1:1e3", ":8265", "http://", "http://:8265", "http:///x", "//x:1",
-        "ftp://x:1", "file:///etc/passwd", "x", "", " ", "a b:1", "a\nb:1", "a\0b:1", "\x1b[2J:1", "ü:1", "a..b:1\r\nX: y",
+        "ftp://x:1", "file:///etc/passwd", "x", "", " ", "a b:1", "a\nb:1", "a\0b:1", "\x1b[2J:1", "ü:1",
         "http://user:hunter2@x:1", "http://x:1?token=hunter2", "http://x:1#f", "http://x:1:2", "http://x:99999",
-        "http://[fe80::1%25e]:x", "x:1/\u202e", "-x:1", "%00:1", "http://x\\y:1", "http://127.0.0.1:8265 http://x:1", "x" * 3000,
+        "http://[fe80::1%25e]:x", "x:1/\u202e", "-x:1", "%00:1", "http://x\\y:1", "http://x:1 http://y:1",
+        "x" * 3000, "a..b:1\r\nX: y",
     ],
 )  # fmt: skip
 def test_a_malformed_address_is_told_in_a_line(address):

@@ -30,8 +30,8 @@ def test_a_study_file_takes_its_files_along(here, tmp_path):
     (tmp_path / "far.csv").write_text("a")
     (here / "near.csv").write_text("b")
     (here / "study.toml").write_text(
-        f'data = [{{location = "near.csv", target = "a"}}, {{location = "{tmp_path}/far.csv", target = "a"}}]\nseeds = 3\n'
-        '[[variant]]\ntechnique = "l2"\nlabel = "near.csv"\n'
+        f'data = [{{location = "near.csv", target = "a"}}, {{location = "{tmp_path}/far.csv", target = "a"}}]\n'
+        'seeds = 3\n[[variant]]\ntechnique = "l2"\nlabel = "near.csv"\n'
     )
     order = order_of(["compare", "study.toml", "--out", "reports/mine"])
     assert set(order.parcel.files) == {"study.toml", "near.csv", "inputs/0/far.csv"}
