@@ -58,6 +58,8 @@ JOB_EXISTS = "already exists"
 NO_JOB = "404"
 """What the errors of Ray's client of the Jobs API hold."""
 WORKER_TITLE = b"ray::"
+SHELL = "bash"
+"""What starts a worker that has an environment of its own."""
 TOKEN_BYTES = 10_000
 _HEADER = re.compile(r"[!-~]+")
 _SWITCH = re.compile(r"RAY_[A-Z]")
@@ -92,7 +94,7 @@ def token() -> str | None:
         return None
     except OSError as problem:
         raise InputError(
-            f"{TOKEN_FILE}: expected a file with a token; got {printable(str(file))}: {reason(problem)}"
+            f"{TOKEN_FILE}: expected a file with a token; got {printable(str(file), '')}: {reason(problem)}"
         ) from None
     return _sendable(str(file), text)
 
@@ -102,7 +104,7 @@ def token_warning() -> str:
     file = None if os.environ.get(TOKEN) else _token_file()
     with suppress(OSError, ValueError):
         if file and stat.S_IMODE(file.stat().st_mode) & (stat.S_IRGRP | stat.S_IROTH):
-            return f"others on this machine may read the token in {printable(str(file))}: chmod 600 it"
+            return f"others on this machine may read the token in {printable(str(file), '')}: chmod 600 it"
     return ""
 
 
@@ -110,7 +112,7 @@ def _sendable(source: str, text: str) -> str | None:
     given = text.strip()
     if given and not _HEADER.fullmatch(given):
         raise InputError(
-            f"{printable(source)}: expected a token, of letters, digits and signs on one line; got other characters"
+            f"{printable(source, '')}: expected a token, of letters, digits and signs on one line; got other characters"
         )
     return given or None
 

@@ -120,7 +120,7 @@ def _contents(packed: zipfile.ZipFile, out: Path) -> dict[str, bytes]:
         target = out / member.filename if is_result(member.filename) else None
         if target is None or target.is_symlink() or not target.parent.resolve().is_relative_to(out.resolve()):
             raise ResultsError(
-                f"the results hold a file that does not belong in {printable(str(out))}: "
+                f"the results hold a file that does not belong in {printable(str(out), '')}: "
                 f"{printable(ascii(member.filename)[:200])}; nothing was written"
             )
     if sum(member.file_size for member in members) > UNPACKED_LIMIT_BYTES or len(members) > MOST_FILES:

@@ -67,7 +67,7 @@ class Parcel:
             files.check(path, sys.maxsize)
         except (OSError, RuntimeError) as problem:
             why = reason(problem)
-            raise InputError(f"{flag}: expected a file to send along; got {printable(text)} ({why})") from None
+            raise InputError(f"{flag}: expected a file to send along; got {printable(text, '')} ({why})") from None
         # A link may lead from a harmless name to a file of any other.
         if suffixes and not {suffix(text), suffix(path.name)} <= {*suffixes}:
             raise InputError(
@@ -108,7 +108,7 @@ class Parcel:
     def words(self) -> str:
         """What goes to the cluster, by name and size, for people."""
         sizes = {place: path.stat().st_size for place, path in self.files.items()}
-        shown = [f"{printable(place)} ({files.size(number)})" for place, number in sorted(sizes.items())]
+        shown = [f"{printable(place, '')} ({files.size(number)})" for place, number in sorted(sizes.items())]
         if len(shown) > MOST_SHOWN:
             rest = sum(sorted(sizes.items())[number][1] for number in range(MOST_SHOWN, len(shown)))
             shown[MOST_SHOWN:] = [f"{len(shown) - MOST_SHOWN} more ({files.size(rest)})"]
@@ -174,8 +174,8 @@ def _is_there(text: str) -> bool:
 
 
 def _led(text: str, path: Path) -> str:
-    shown = printable(text)
-    return shown if Path(text).name == path.name else f"{shown}, which leads to {printable(str(path))}"
+    shown = printable(text, "")
+    return shown if Path(text).name == path.name else f"{shown}, which leads to {printable(str(path), '')}"
 
 
 def _imports(source: Path) -> set[str]:
