@@ -63,7 +63,7 @@ def test_a_head_is_asked_what_it_knows():
 
 
 def test_ray_takes_its_environment_again():
-    """Mode, token and address follow the environment while a fleet lasts, and go back; its own variables count alone."""
+    """Mode, token and address follow the environment while a fleet lasts, and go back afterwards."""
     code = """
 import os, ray
 from ray._raylet import AuthenticationTokenLoader, get_authentication_mode
