@@ -1,6 +1,6 @@
 """What regfleet uses of Ray that Ray does not promise: its environment, its token, its jobs' texts, a head's question.
 
-Nothing here imports Ray, which reads its environment when it is imported, but `reread`.
+Ray reads its environment when it is imported: only functions import it.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ import stat
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regfleet import files
 from regfleet.errors import InputError
 from regfleet.text import printable, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ray.job_submission import JobSubmissionClient
 
 DRIVER_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 STARTING_ENVIRONMENT = {
-    # The node's address is 127.0.0.1, and so is that of every server of it: Ray offers this for other systems' firewalls.
+    # The node's address is 127.0.0.1, and so is that of its servers: Ray offers this for other systems' firewalls.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # Prometheus' exporters ask for no token. Two of the three can only be sent to a port that is none.
     "RAY_enable_metrics_collection": "0",
@@ -56,6 +58,8 @@ JOB_EXISTS = "already exists"
 NO_JOB = "404"
 """What the errors of Ray's client of the Jobs API hold."""
 WORKER_TITLE = b"ray::"
+SHELL = "bash"
+"""What starts a worker that has an environment of its own."""
 TOKEN_BYTES = 10_000
 _HEADER = re.compile(r"[!-~]+")
 _SWITCH = re.compile(r"RAY_[A-Z]")
@@ -90,7 +94,7 @@ def token() -> str | None:
         return None
     except OSError as problem:
         raise InputError(
-            f"{TOKEN_FILE}: expected a file with a token; got {printable(str(file))}: {reason(problem)}"
+            f"{TOKEN_FILE}: expected a file with a token; got {printable(str(file), '')}: {reason(problem)}"
         ) from None
     return _sendable(str(file), text)
 
@@ -100,7 +104,7 @@ def token_warning() -> str:
     file = None if os.environ.get(TOKEN) else _token_file()
     with suppress(OSError, ValueError):
         if file and stat.S_IMODE(file.stat().st_mode) & (stat.S_IRGRP | stat.S_IROTH):
-            return f"others on this machine may read the token in {printable(str(file))}: chmod 600 it"
+            return f"others on this machine may read the token in {printable(str(file), '')}: chmod 600 it"
     return ""
 
 
@@ -108,7 +112,7 @@ def _sendable(source: str, text: str) -> str | None:
     given = text.strip()
     if given and not _HEADER.fullmatch(given):
         raise InputError(
-            f"{printable(source)}: expected a token on one line, of letters, digits and signs; got other characters in it"
+            f"{printable(source, '')}: expected a token, of letters, digits and signs on one line; got other characters"
         )
     return given or None
 
@@ -176,6 +180,22 @@ def head_status(address: str, token: str | None, seconds: float) -> str:
 def bearer(token: str | None) -> dict[str, str]:
     """The header that shows a token to a head or its Jobs API."""
     return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def jobs_client(url: str, send: Callable[[str, str, Any, bytes | None], tuple[int, bytes]]) -> JobSubmissionClient:
+    """Ray's client of the Jobs API at ``url``, which asks by ``send``: method, URL, JSON, bytes."""
+    from ray.job_submission import JobSubmissionClient
+    from requests import Response
+
+    class Client(JobSubmissionClient):  # type: ignore[misc]
+        def _do_request(
+            self, method: str, endpoint: str, *, data: bytes | None = None, json_data: Any = None, **_: object
+        ) -> Response:
+            reply = Response()
+            reply.status_code, reply._content = send(method, f"{url}{endpoint}", json_data, data)  # noqa: SLF001
+            return reply
+
+    return Client(url)
 
 
 def is_worker(pid: int) -> bool:

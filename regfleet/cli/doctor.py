@@ -11,7 +11,6 @@ from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
 from regfleet.running.output import tell
 from regfleet.text import json_text
 
-
 if TYPE_CHECKING:
     from rich.table import Table
 

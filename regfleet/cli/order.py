@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from regfleet.cli.compare import compare
-from regfleet.cli.options import built
+from regfleet.cli.options import built, read
 from regfleet.errors import InputError
-from regfleet.jobs import Parcel
+from regfleet.jobs import Parcel, is_result
+from regfleet.settings import FLAGS, read_study_file, results_name
 
-NO_FILES = {"out", "technique", "label", "address"}
-"""Flags and fields of a study whose values are never the names of files to upload."""
+_MADE_AGAIN = {"progress.json", "regfleet.log", "report.html", "trials.csv", "leaderboard.csv"}
+"""Of a results directory: what the job makes of its trials."""
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,20 @@ class Order:
 def order_of(command: list[str]) -> Order:
     """What a job needs to run ``command``; raises InputError for one that cannot run as a job."""
     given = _parsed(command)
-    parcel = Parcel()
-    texts: dict[str, str] = {}
-    for name, value in given.items():
-        for text in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(text, str | Path) and name not in NO_FILES:
-                place = parcel.add(str(text))
-                if name == "study":
-                    texts |= _study(Path(text), place, parcel)
-    out = str(given["out"] or Path("reports") / _default_name(given))
+    # What compare would refuse is refused before any file that a study names is looked at.
+    flags = {name: given[name] for name in FLAGS}
+    study = read(given["study"], {name: value for name, value in flags.items() if value not in ([], ())})
+    parcel, texts = Parcel(), {}
+    for data in study.data:
+        parcel.add_data(data.location, "--data")
+        if data.test:
+            parcel.add_data(data.test, "--test")
+    if study.model.source:
+        parcel.add_model(study.model.source)
+    if given["study"]:
+        moved = dict(parcel.moved)
+        texts = _renamed(given["study"], parcel.add_study(str(given["study"])), moved)
+    out = str(given["out"] or Path("reports") / results_name([one.location for one in study.data]))
     fetched = "" if "://" in out else out
     if fetched:
         if Path(out).is_absolute() or ".." in Path(out).parts:
@@ -63,31 +73,24 @@ def _parsed(command: list[str]) -> dict[str, Any]:
     return context.params
 
 
-def _study(file: Path, place: str, parcel: Parcel) -> dict[str, str]:
-    """Add the files that a study file names; its text where it has to name them otherwise."""
+def _renamed(file: Path, place: str, moved: Mapping[str, str]) -> dict[str, str]:
+    """The text of a study file, by its place, where the job has to find the files that it names elsewhere."""
     import tomli_w
 
-    from regfleet.settings import read_study_file
-
     fields = read_study_file(file)
-
-    def placed(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: inner if name in NO_FILES else placed(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [placed(inner) for inner in value]
-        return parcel.add(value) if isinstance(value, str) else value
-
-    there = placed(fields)
+    there = deepcopy(fields)
+    data = there.get("data", [])
+    for entry in data if isinstance(data, list) else [data]:
+        if isinstance(entry, dict):
+            entry.update({name: moved.get(entry[name], entry[name]) for name in ("location", "test") if name in entry})
+    if isinstance(data, str):
+        there["data"] = moved.get(data, data)
+    elif isinstance(data, list):
+        there["data"] = [moved.get(entry, entry) if isinstance(entry, str) else entry for entry in data]
+    model = there.get("model")
+    if isinstance(model, dict) and "source" in model:
+        model["source"] = moved.get(model["source"], model["source"])
     return {} if there == fields else {place: tomli_w.dumps(there)}
-
-
-def _default_name(given: dict[str, Any]) -> str:
-    """The name that compare gives a results directory: that of its data sets."""
-    from regfleet.settings import read_study_file, results_name
-
-    fields = read_study_file(given["study"]) if given["study"] else {}
-    return results_name(given["data"] or fields.get("data"))
 
 
 def _add_results(out: Path, place: str, parcel: Parcel) -> None:
@@ -96,11 +99,10 @@ def _add_results(out: Path, place: str, parcel: Parcel) -> None:
         from regfleet.results import claim
 
         with claim(out):
-            for part in ("study.toml", "provenance.json"):
-                if (out / part).is_file():
-                    parcel.files[f"{place}/{part}"] = out / part
-            for folder in ("histories", "trials"):
-                parcel.add_tree(out / folder, f"{place}/{folder}")
+            for path in [*out.glob("*.*"), *out.glob("*/*")]:
+                name = path.relative_to(out).as_posix()
+                if is_result(name) and name not in _MADE_AGAIN and path.is_file() and not path.is_symlink():
+                    parcel.files[f"{place}/{name}"] = path
 
 
 def _moved(word: str, moved: dict[str, str]) -> str:

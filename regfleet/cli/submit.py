@@ -20,7 +20,7 @@ from regfleet.text import masked
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ray.job_submission import JobSubmissionClient
+    from regfleet.jobs import Jobs
 
 
 Address = Annotated[
@@ -60,6 +60,7 @@ def submit(
         )
     client, url = _reach(address)
     terminal = shutil.get_terminal_size()
+    say(f"to {url}: {order.parcel.words}")
     with order.parcel.staged(order.texts) as folder:
         key = fingerprint(folder, order.command)
         remote = ["regfleet.jobs.remote", key, order.fetched, *order.command]
@@ -129,7 +130,7 @@ def stop(
         say(f"{name} had ended before")
 
 
-def _reach(address: str) -> tuple[JobSubmissionClient, str]:
+def _reach(address: str) -> tuple[Jobs, str]:
     from regfleet.jobs import ask, connect
 
     answer = ask(address)
@@ -142,7 +143,7 @@ def _reach(address: str) -> tuple[JobSubmissionClient, str]:
 class _Follow:
     """Follows a job: ``out`` is where its results go here, None when the job itself writes them to storage."""
 
-    client: JobSubmissionClient
+    client: Jobs
     url: str
     name: str
     out: Path | None

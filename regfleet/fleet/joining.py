@@ -57,12 +57,12 @@ def joined(settings: FleetSettings, address: str, note: Callable[[str], object])
             ray.shutdown()
             raise InputError(
                 "--address: expected a Ray cluster that this machine is part of (from others: regfleet submit); got "
-                f"{printable(address)} ({one_line(problem)})"
+                f"{printable(address, '')} ({one_line(problem)})"
             ) from None
         try:
             if url := found.dashboard_url:
                 # One that listens to its own machine alone is not reached from here, unless this is the head.
-                note(f"Ray's dashboard: http://{printable(url)}" + " on the head" * url.startswith("127."))
+                note(f"Ray's dashboard: http://{printable(url, '')}" + " on the head" * url.startswith("127."))
             yield
         finally:
             ray.shutdown()
@@ -72,7 +72,8 @@ def check_address(address: str) -> None:
     """Raise InputError unless ``address`` is HOST:PORT (or ``auto``), and a head answers there that takes our token."""
     if address.startswith("ray://"):
         raise InputError(
-            f"--address: expected HOST:PORT of the head, as Ray Client loses results when it drops; got {printable(address)}"
+            "--address: expected HOST:PORT of the head, as Ray Client loses results when it drops; got "
+            f"{printable(address, '')}"
         )
     if address == "auto":
         return

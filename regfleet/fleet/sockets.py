@@ -25,7 +25,7 @@ KNOWN: Mapping[str, str] = {
     "driver": "regfleet itself: its workers fetch from it, and tell it, what a trial needs and gives",
     "gcs_server": "Ray's head: who is there, and what is to run",
     "raylet": "one to start workers, one to pass data between nodes",
-    "dashboard agent": "one for what workers tell of themselves, one for jobs and logs (HTTP, 52365 where that is free)",
+    "dashboard agent": "one for what workers tell of themselves, one for jobs and logs (HTTP, 52365 if free)",
     "runtime env agent": "prepares the environment of a worker (HTTP)",
     "worker": "trains: the driver and the raylet hand it trials",
 }
@@ -43,7 +43,7 @@ _SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket that listens: ``address`` is an IP address, or the path of a socket for this machine, whose port is 0."""
+    """A socket that listens: ``address`` is an IP address, or the path of one for this machine, with port 0."""
 
     address: str
     port: int
@@ -100,7 +100,7 @@ def _descriptors(pid: int) -> Iterable[str]:
     try:
         for descriptor in os.scandir(f"/proc/{pid}/fd"):
             try:
-                target = os.readlink(descriptor.path)
+                target = os.readlink(descriptor.path)  # noqa: PTH115 - thousands of them
             except OSError:
                 continue
             if match := re.fullmatch(r"socket:\[(\d+)\]", target):

@@ -41,6 +41,12 @@ def own_ray(
     start.
     """
     refuse_another()
+    # Ray would try for ever to start a worker.
+    if not shutil.which(borrowed.SHELL):
+        raise FleetError(
+            f"PATH: expected a folder with {borrowed.SHELL}, by which Ray starts workers; got "
+            f"{printable(repr(os.environ.get('PATH', '')))}"
+        )
     given = borrowed.DRIVER_ENVIRONMENT | borrowed.STARTING_ENVIRONMENT
     token = {borrowed.AUTH_MODE: "token", borrowed.TOKEN: secrets.token_hex(32)}
     with _private_folder(note) as folder, borrowed.variables(given | token, only=True):
@@ -101,11 +107,11 @@ def _private_folder(note: Callable[[str], object]) -> Iterator[str]:
     else:
         raise FleetError(
             f"TMPDIR: expected a folder that can be written, of a plain name of at most {_LONGEST} characters, for "
-            f"Ray's sockets; got {printable(wished) or 'none'}"
+            f"Ray's sockets; got {printable(wished, '') or 'none'}"
         )
     if base != wished:
         note(
-            f"Ray's temporary files are in {base}: the names of its sockets have no room for {printable(wished)} "
+            f"Ray's temporary files are in {base}: the names of its sockets have no room for {printable(wished, '')} "
             f"(TMPDIR: a plain name of at most {_LONGEST} characters)"
         )
     try:

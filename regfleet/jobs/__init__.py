@@ -1,8 +1,9 @@
 """Studies as jobs of a Ray cluster: packed, started once, followed, and their results brought back."""
 
-from regfleet.jobs.archive import unpack
+from regfleet.jobs.archive import is_result, unpack
 from regfleet.jobs.client import (
     Answer,
+    Jobs,
     Started,
     ask,
     connect,
@@ -19,6 +20,7 @@ from regfleet.jobs.parcel import CODE, Parcel, fingerprint
 __all__ = [
     "CODE",
     "Answer",
+    "Jobs",
     "Parcel",
     "Started",
     "ask",
@@ -29,6 +31,7 @@ __all__ = [
     "exit_code",
     "fingerprint",
     "follow",
+    "is_result",
     "start",
     "stop",
     "unpack",

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import re
 import shlex
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,16 +17,22 @@ from urllib.parse import urlsplit
 from regfleet import patience
 from regfleet.borrowed import ray as borrowed
 from regfleet.errors import FleetError, InputError
+from regfleet.hosts import host_and_port
 from regfleet.jobs.archive import Carried
+from regfleet.jobs.http import Reply, request, tail
+from regfleet.text import masked, one_line, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
-    from ray.job_submission import JobDetails, JobSubmissionClient
+    from ray.job_submission import JobDetails
 
 
 HOW_TO_GIVE_ONE = "put it into RAY_AUTH_TOKEN, or name its file in RAY_AUTH_TOKEN_PATH"
+
+
+_PLAIN = re.compile(r"[!-~]{1,2000}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Answer:
         """What the user should know about this cluster before trusting it with a study."""
         here = metadata.version("ray")
         notes = []
+        if self.token and (warning := borrowed.token_warning()):
+            notes.append(warning)
         if self.token is None:
             notes.append("this cluster asks for no token: whoever reaches it can run code on it (docs/clusters.md)")
         if self.ray != here:
@@ -59,69 +64,89 @@ def ask(address: str) -> Answer:
     """
     url = _url(address)
     token = None
-    status, text = _get(url, None)
-    if status == 401:
+    reply = _version(url, None)
+    if reply.status == 401:
         token = borrowed.token()
         if token is None:
             raise FleetError(f"--address: {url} expected a token; got none: {HOW_TO_GIVE_ONE}")
-        status, text = _get(url, token)
-    if status in {401, 403}:
+        reply = _version(url, token)
+    if reply.status in {401, 403}:
         raise FleetError(f"--address: {url} expected another token; got one it refuses: {HOW_TO_GIVE_ONE}")
     try:
-        version = str(json.loads(text)["ray_version"])
-    except (ValueError, KeyError, TypeError):
+        version = printable(one_line(json.loads(reply.content)["ray_version"], 40), "")
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(
             f"--address: expected the dashboard of a Ray head, http://HOST:8265; got {url}, which is something else"
         ) from None
     return Answer(url, token, version)
 
 
-def connect(answer: Answer) -> JobSubmissionClient:
-    """A client of the Jobs API that answered."""
-    # Ray would rather take the address of another cluster from the environment than the one that it is given.
-    os.environ[borrowed.JOBS_ADDRESS] = answer.url
-    from ray.job_submission import JobSubmissionClient
+def _version(url: str, token: str | None) -> Reply:
+    return request(f"{url}/api/version", token, seconds=patience.SECONDS.connect)
 
-    # Each upload, each large file and each closed connection is news to nobody.
-    for handler in logging.getLogger("ray").handlers:
-        handler.setLevel(logging.ERROR)
-    return JobSubmissionClient(answer.url, headers=borrowed.bearer(answer.token) or None)
+
+def connect(answer: Answer) -> Jobs:
+    """A client of the Jobs API that answered."""
+    return Jobs(answer)
+
+
+class Jobs:
+    """Ray's client of a Jobs API, its requests our own."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        # Each upload, each large file and each closed connection is news to nobody.
+        for handler in logging.getLogger("ray").handlers:
+            handler.setLevel(logging.ERROR)
+        # Ray would rather take the address of another cluster from the environment than the one that it is given.
+        with borrowed.variables({borrowed.JOBS_ADDRESS: answer.url}), _reached():
+            self.client = borrowed.jobs_client(answer.url, self._send)
+
+    def _send(self, method: str, url: str, json: Any, data: bytes | None) -> tuple[int, bytes]:
+        seconds = patience.SECONDS.jobs if data is None else patience.SECONDS.upload
+        body = {"json": json} if data is None and json is not None else {} if data is None else {"data": data}
+        reply = request(url, self._answer.token, method, seconds=seconds, **body)
+        if reply.status in {401, 403}:
+            raise FleetError(f"--address: {self._answer.url} expected another token; got one it refuses any more")
+        return reply.status, reply.content
+
+    def tail(self, name: str) -> AsyncIterator[str]:
+        """The pieces of a job's log."""
+        return tail(f"{self._answer.url}/api/jobs/{name}/logs/tail", self._answer.token)
 
 
 def _url(address: str) -> str:
+    shown = printable(masked(address), "")
     if address.startswith("ray://"):
         raise InputError(
             "--address: expected http://HOST:8265, the Jobs API, as Ray Client loses the study when its connection "
-            f"drops; got {address}"
+            f"drops; got {shown}"
         )
     url = address if "://" in address else f"http://{address}"
-    parts = urlsplit(url)
-    try:
-        known = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or "://" in address)
-    except ValueError:
-        known = None
-    if not known:
-        raise InputError(f"--address: expected http://HOST:PORT of the head's dashboard (port 8265); got {address!r}")
+    if not _is_http(url, port="://" not in address):
+        raise InputError(f"--address: expected http://HOST:PORT of the head's dashboard (port 8265); got {shown!r}")
     return url.rstrip("/")
 
 
-def _get(url: str, token: str | None) -> tuple[int, str]:
-    question, header = f"{url}/api/version", borrowed.bearer(token)
-    request = urllib.request.Request(question, headers=header)  # noqa: S310 - `_url` lets through http and https only
+def _is_http(url: str, *, port: bool) -> bool:
+    """Whether a URL names a host, and a port where one must be there, and neither a user, a question nor a fragment."""
     try:
-        with urllib.request.urlopen(request, timeout=patience.SECONDS.connect) as reply:  # noqa: S310 - the same
-            return reply.status, reply.read(100_000).decode(errors="replace")
-    except urllib.error.HTTPError as problem:
-        return problem.code, ""
-    except (OSError, ValueError) as problem:
-        reason = getattr(problem, "reason", None) or problem
-        raise FleetError(
-            f"--address: expected a Ray head that answers within {patience.SECONDS.connect:g} s; got {url} ({reason})"
-        ) from None
+        parts = urlsplit(url)
+        if parts.port is None and not port:
+            parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:80")
+        host_and_port("--address", parts.netloc)
+    except (ValueError, InputError):
+        return False
+    return bool(_PLAIN.fullmatch(url)) and parts.scheme in {"http", "https"} and not (parts.query or parts.fragment)
 
 
 LOST = "the connection to the cluster was lost ({}); a job that runs goes on"
-NAME = re.compile(r"\w[\w.-]{0,99}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+MOST_BEFORE = 1000
+LINE_BYTES = 1_000_000
+"""Of a line of a log; a longer one is shown in pieces."""
+LATEST = 10**15
+"""Milliseconds since the epoch, in which the year is 33658: a clock that says more says nothing."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +165,7 @@ def entrypoint(arguments: Sequence[str], code: str) -> str:
 
 
 def start(
-    client: JobSubmissionClient,
+    client: Jobs,
     name: str,
     command: str,
     folder: Path,
@@ -155,7 +180,7 @@ def start(
         current = f"{name}-{len(before) + 1}" if before else name
         try:
             with _reached():
-                client.submit_job(
+                client.client.submit_job(
                     entrypoint=command,
                     submission_id=current,
                     metadata=dict(metadata),
@@ -172,9 +197,11 @@ def start(
         if not details(client, current).status.is_terminal():
             return Started(current, attached=True, before=tuple(before))
         before.append(current)
+        if len(before) == MOST_BEFORE:
+            raise FleetError(f"--id: expected a name that is free; got {name}, of which {MOST_BEFORE} have ended")
 
 
-def follow(client: JobSubmissionClient, name: str, show: Callable[[str], None]) -> bytes | None:
+def follow(client: Jobs, name: str, show: Callable[[str], None]) -> bytes | None:
     """Hand a job's log to ``show``, line by line, from its beginning to the end of the job.
 
     Returns the archive of its results, None if the job sent none.
@@ -182,77 +209,90 @@ def follow(client: JobSubmissionClient, name: str, show: Callable[[str], None]) 
     carried = Carried()
     chatter = borrowed.job_chatter(name, details(client, name).entrypoint)
 
+    def take(line: str) -> None:
+        if not carried.take(line) and line not in chatter and not borrowed.is_setup(line):
+            show(printable(line, "\t"))
+
     async def read() -> None:
         rest = ""
-        async for text in client.tail_job_logs(name):
+        async for text in client.tail(name):
             *whole, rest = (rest + text).split("\n")
             for line in whole:
-                if not carried.take(line) and line not in chatter and not borrowed.is_setup(line):
-                    show("".join(sign for sign in line if sign.isprintable() or sign == "\t"))
+                take(line)
+            while len(rest) > LINE_BYTES:
+                take(rest[:LINE_BYTES])
+                rest = rest[LINE_BYTES:]
+        if rest:
+            take(rest)
 
-    try:
-        with _reached():
-            asyncio.run(read())
-    except RuntimeError as problem:
-        raise FleetError(LOST.format(_first_line(problem))) from None
+    with _reached():
+        asyncio.run(read())
     return carried.archive()
 
 
-def exit_code(client: JobSubmissionClient, name: str) -> tuple[int, str]:
+def exit_code(client: Jobs, name: str) -> tuple[int, str]:
     """What a job ended with: its exit code (3 when it has none, as it was stopped or lost), and why in a line."""
     job = details(client, name)
-    if job.driver_exit_code is not None and job.driver_exit_code >= 0 and job.status != "STOPPED":
+    if job.driver_exit_code is not None and 0 <= job.driver_exit_code < 256 and job.status != "STOPPED":
         return job.driver_exit_code, ""
-    return 3, f"{name} {job.status.lower()}: {_first_line(job.message or 'no reason is known')}"
+    return 3, f"{name} {str(job.status.value).lower()}: {_first_line(job.message or 'no reason is known')}"
 
 
-def details(client: JobSubmissionClient, name: str) -> JobDetails:
+def details(client: Jobs, name: str) -> JobDetails:
     """What the cluster knows of a job; raises InputError when there is none of this name."""
     try:
         with _reached():
             if NAME.fullmatch(name):
-                return client.get_job_info(name)
+                return client.client.get_job_info(name)
     except RuntimeError as problem:
         if borrowed.NO_JOB not in str(problem):
             raise FleetError(_first_line(problem)) from None
     raise InputError(f"ID: expected a job of this cluster (regfleet jobs lists them); got {name!r}")
 
 
-def every(client: JobSubmissionClient) -> list[dict[str, Any]]:
+def every(client: Jobs) -> list[dict[str, Any]]:
     """The submitted jobs of a cluster, newest first: id, status, seconds since the epoch, command."""
     with _reached():
-        jobs = [job for job in client.list_jobs() if job.submission_id]
-    jobs.sort(key=lambda job: (-(job.start_time or 0), job.submission_id))
+        jobs = [job for job in client.client.list_jobs() if job.submission_id]
+    jobs.sort(key=lambda job: (-_seconds(job.start_time), job.submission_id))
     return [
         {
-            "id": job.submission_id,
-            "status": str(job.status.value).lower(),
-            "started": (job.start_time or 0) / 1000,
-            "ended": (job.end_time or 0) / 1000 or None,
-            "command": (job.metadata or {}).get("regfleet", job.entrypoint),
+            "id": printable(job.submission_id, ""),
+            "status": printable(str(job.status.value).lower(), ""),
+            "started": _seconds(job.start_time),
+            "ended": _seconds(job.end_time) or None,
+            "command": printable((job.metadata or {}).get("regfleet", job.entrypoint), ""),
         }
         for job in jobs
     ]
 
 
-def stop(client: JobSubmissionClient, name: str) -> bool:
+def _seconds(milliseconds: int | None) -> float:
+    return min(max(milliseconds or 0, 0), LATEST) / 1000
+
+
+def stop(client: Jobs, name: str) -> bool:
     """Ask a job to end; False when it had ended before."""
     if details(client, name).status.is_terminal():
         return False
     with _reached():
-        return bool(client.stop_job(name))
+        return bool(client.client.stop_job(name))
 
 
 @contextmanager
 def _reached() -> Iterator[None]:
+    """Turn what goes wrong on the way to a Jobs API, or stands in no answer of one, into a line."""
     import aiohttp
-    import requests
 
     try:
         yield
-    except (requests.RequestException, aiohttp.ClientError, ConnectionError) as problem:
+    except (aiohttp.ClientError, OSError, TimeoutError) as problem:
         raise FleetError(LOST.format(_first_line(problem))) from None
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError, RecursionError) as problem:
+        raise FleetError(
+            f"--address: expected the Jobs API of Ray; got an answer of another: {_first_line(problem)}"
+        ) from None
 
 
 def _first_line(problem: object) -> str:
-    return next(iter(str(problem).strip().splitlines()), type(problem).__name__)
+    return printable(next(iter(str(problem).strip().splitlines()), type(problem).__name__)[:300], "")

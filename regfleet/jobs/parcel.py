@@ -5,16 +5,22 @@ from __future__ import annotations
 import ast
 import hashlib
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from regfleet import files
+from regfleet.data.files import SUFFIXES, suffix
 from regfleet.errors import InputError
 from regfleet.functions import module_and_name
+from regfleet.text import printable, reason
 
 LIMIT_BYTES = 100_000_000
+MOST_SHOWN = 12
+DATA_SUFFIXES = (*SUFFIXES, ".npz")
 CODE = "regfleet-code"
 
 
@@ -23,37 +29,58 @@ class Parcel:
     """Files to upload, by their place in the job's folder.
 
     A file inside the current folder keeps its relative path, so that the command that names it runs there word by
-    word; one from elsewhere goes to ``inputs/`` and ``moved`` says how it is named there.
+    word; one from elsewhere goes to ``inputs/`` and ``moved`` says how it is named there. Only what is plainly of the
+    kind that a field asks for is taken: a study may come from somebody else, and name any file of this machine.
     """
 
     files: dict[str, Path] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
 
-    def add(self, text: str) -> str:
-        """Add what ``text`` names on this machine, if anything; returns what names it in the job."""
-        if (named := module_and_name(text)) and not Path(text).exists():
-            self._add_module(named[0].partition(".")[0])
-        # A folder may have a data set's name: only one that is written as a path is meant.
-        elif text and "://" not in text and (_is_file(text) or ("/" in text and Path(text).is_dir())):
-            return self._add_path(text)
-        return text
+    def add_study(self, text: str) -> str:
+        """Add the study file; returns what names it in the job."""
+        return self._add_file(text, "STUDY", ())
+
+    def add_data(self, text: str, flag: str) -> None:
+        """Add the file, or the module of the function, that a location names on this machine, if it names one."""
+        if self._is_function(text):
+            self._add_module(str(module_and_name(text)[0]).partition(".")[0])  # type: ignore[index]
+        elif "://" not in text and (suffix(text) in DATA_SUFFIXES or "/" in text) and _is_there(text):
+            self._add_file(text, flag, DATA_SUFFIXES)
+
+    def add_model(self, text: str) -> None:
+        """Add the file, or the module of the builder, that a model names."""
+        if self._is_function(text):
+            self._add_module(str(module_and_name(text)[0]).partition(".")[0])  # type: ignore[index]
+        elif _is_there(text):
+            self._add_file(text, "--model", (".keras",))
 
     def add_tree(self, folder: Path, place: str) -> None:
         """Add what a folder holds, without caches, links and whatever begins with a dot."""
         for path in _visible(folder, "*"):
             self.files[f"{place}/{path.relative_to(folder).as_posix()}"] = path
 
-    def _add_path(self, text: str) -> str:
-        given = Path(text)
-        path, here = given.resolve(), Path.cwd()
-        if given.name.startswith("."):
-            raise InputError(f"submit: expected a file that is no dot file, which may hold secrets; got {text}")
+    def _add_file(self, text: str, flag: str, suffixes: tuple[str, ...]) -> str:
+        given, here = Path(text), Path.cwd()
         inside = not given.is_absolute() and ".." not in given.parts
+        try:
+            path = given.resolve()
+            files.check(path, sys.maxsize)
+        except (OSError, RuntimeError) as problem:
+            why = reason(problem)
+            raise InputError(f"{flag}: expected a file to send along; got {printable(text, '')} ({why})") from None
+        # A link may lead from a harmless name to a file of any other.
+        if suffixes and not {suffix(text), suffix(path.name)} <= {*suffixes}:
+            raise InputError(
+                f"{flag}: expected a file called *{', *'.join(suffixes)} to send along; got {_led(text, path)}"
+            )
+        parts = path.relative_to(here).parts if path.is_relative_to(here) else path.parts
+        if any(part.startswith(".") for part in (*parts, given.name)):
+            raise InputError(
+                f"{flag}: expected a file that is no dot file and in no such folder, which may hold secrets, to send "
+                f"along; got {_led(text, path)}"
+            )
         place = given.as_posix() if inside else self._place_for(path, here)
-        if path.is_dir():
-            self.add_tree(path, place)
-        else:
-            self.files[place] = path
+        self.files[place] = path
         if not inside:
             self.moved[text] = place
         return place
@@ -64,14 +91,28 @@ class Parcel:
         known = [place for place, there in self.files.items() if there == path]
         return known[0] if known else f"inputs/{len(self.moved)}/{path.name}"
 
+    @staticmethod
+    def _is_function(text: str) -> bool:
+        return bool(module_and_name(text)) and not Path(text).exists()
+
     def _add_module(self, name: str) -> None:
         """The module ``name`` of the current folder, and the modules beside it that it imports; only Python files."""
         file = Path(f"{name}.py")
         for source in [file] if file.is_file() else _visible(Path(name), "*.py"):
             if source.as_posix() not in self.files:
-                self.files[source.as_posix()] = source.resolve()
+                self._add_file(source.as_posix(), "submit", (".py",))
                 for imported in _imports(source) - {"regfleet"}:
                     self._add_module(imported)
+
+    @property
+    def words(self) -> str:
+        """What goes to the cluster, by name and size, for people."""
+        sizes = {place: path.stat().st_size for place, path in self.files.items()}
+        shown = [f"{printable(place, '')} ({files.size(number)})" for place, number in sorted(sizes.items())]
+        if len(shown) > MOST_SHOWN:
+            rest = sum(sorted(sizes.items())[number][1] for number in range(MOST_SHOWN, len(shown)))
+            shown[MOST_SHOWN:] = [f"{len(shown) - MOST_SHOWN} more ({files.size(rest)})"]
+        return ", ".join([*shown, "this regfleet"])
 
     def check_size(self) -> None:
         """Raise InputError when the files are more than a head should be sent."""
@@ -94,7 +135,8 @@ class Parcel:
                 if place in texts:
                     target.write_text(texts[place], encoding="utf-8")
                 else:
-                    shutil.copyfile(source, target)
+                    with files.opened(source, LIMIT_BYTES) as content, target.open("wb") as copy:
+                        shutil.copyfileobj(content, copy)
             yield Path(folder)
 
     def _whole(self) -> dict[str, Path]:
@@ -124,11 +166,16 @@ def _visible(folder: Path, pattern: str) -> list[Path]:
     return [path for path in sorted(folder.rglob(pattern)) if shown(path) and path.is_file() and not path.is_symlink()]
 
 
-def _is_file(text: str) -> bool:
+def _is_there(text: str) -> bool:
     try:
-        return Path(text).is_file()
-    except OSError:
-        return False  # too long for a file's name: a list of techniques, say
+        return Path(text).exists()
+    except (OSError, ValueError):
+        return False  # too long for a file's name, or with a null byte
+
+
+def _led(text: str, path: Path) -> str:
+    shown = printable(text, "")
+    return shown if Path(text).name == path.name else f"{shown}, which leads to {printable(str(path), '')}"
 
 
 def _imports(source: Path) -> set[str]:

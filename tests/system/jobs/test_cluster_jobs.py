@@ -63,7 +63,7 @@ def test_a_terminal_shows_the_leaderboard_of_a_job(head, finished):
     shutil.rmtree(folder / "reports")
     *_, after = shown.rpartition(b"Mean test accuracy so far")
     table, _, after = after.partition(b"\r\x1b[2K")  # erases a line
-    assert re.search(rb"No regularization +2/2 +\d\d\.\d%", table)
+    assert re.search(rb"No regularization +2/2 +\d\d\.\d\xe2\x80\xaf%", table)
     assert b"accuracy on 36 test rows" in after
 
 

@@ -10,6 +10,7 @@ import pytest
 import ray
 
 from regfleet.borrowed import ray as borrowed
+from regfleet.errors import InputError
 
 RELEASE = f"Ray {ray.__version__}"
 ASK = """
@@ -61,6 +62,89 @@ def test_a_head_is_asked_what_it_knows():
     assert method in services[service].methods_by_name, f"{RELEASE}: {borrowed.HEAD_QUESTION} is gone"
 
 
+def test_ray_takes_its_environment_again():
+    """Mode, token and address follow the environment while a fleet lasts, and go back afterwards."""
+    code = """
+import os, ray
+from ray._raylet import AuthenticationTokenLoader, get_authentication_mode
+from ray._private.services import get_node_ip_address
+from regfleet.borrowed import ray as borrowed
+from regfleet.errors import InputError
+
+def seen():
+    loader = AuthenticationTokenLoader.instance()
+    return get_authentication_mode(), loader.has_token(ignore_auth_mode=True), get_node_ip_address() == "127.0.0.1"
+
+before = seen()
+given = borrowed.STARTING_ENVIRONMENT | {borrowed.AUTH_MODE: "token", borrowed.TOKEN: "a"}
+with borrowed.variables(given, only=True):
+    print(seen()[1:], AuthenticationTokenLoader.instance().get_raw_token(), "RAY_ADDRESS" in os.environ)
+    print(os.environ["RAY_memory_monitor_refresh_ms"])
+print(seen() == before, before[1], os.environ["RAY_ADDRESS"], os.environ[borrowed.TOKEN])
+"""
+    given = {
+        borrowed.AUTH_MODE: "disabled",
+        borrowed.TOKEN: "b",
+        "RAY_ADDRESS": "x:1",
+        "RAY_memory_monitor_refresh_ms": "7",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | given, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["(True, True) a False", "7", "True True x:1 b"]
+
+
+@pytest.mark.parametrize("bad", ["a\nb", "a b", "a\rX: y", "\x1b[2J", "ü", "\udcff"])
+@pytest.mark.parametrize("at", ["variable", "file"])
+def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(bad, at, tmp_path, monkeypatch):
+    """Ray would end the process, or the message of a library would show it."""
+    monkeypatch.delenv(borrowed.TOKEN, raising=False)
+    file = tmp_path / "token"
+    file.write_bytes(f"hunter2{bad}x".encode(errors="surrogateescape"))
+    monkeypatch.setenv(
+        borrowed.TOKEN if at == "variable" else borrowed.TOKEN_FILE, f"hunter2{bad}x" if at == "variable" else str(file)
+    )
+    with pytest.raises(InputError, match="expected") as told:
+        borrowed.token()
+    assert "hunter2" not in str(told.value)
+    assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize("file", ["/dev/zero", ".", "pipe", "large"])
+def test_a_token_file_is_a_small_file(file, tmp_path, monkeypatch):
+    """A device, a folder, a pipe or a file of megabytes is refused at once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(borrowed.TOKEN, raising=False)
+    os.mkfifo("pipe")
+    (tmp_path / "large").write_bytes(bytes(1_000_000))
+    monkeypatch.setenv(borrowed.TOKEN_FILE, file)
+    with pytest.raises(InputError, match="RAY_AUTH_TOKEN_PATH: expected a file with a token"):
+        borrowed.token()
+
+
+def test_a_home_that_nobody_knows_holds_no_token(monkeypatch):
+    """No HOME and no entry among the system's users: there is no token, and no error."""
+    monkeypatch.delenv(borrowed.TOKEN, raising=False)
+    monkeypatch.delenv(borrowed.TOKEN_FILE, raising=False)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    assert borrowed.token() is None
+    assert borrowed.token_warning() == ""
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o644, True), (0o640, True), (0o604, True)])
+def test_a_token_that_others_may_read_is_said(mode, warned, tmp_path, monkeypatch):
+    """Ray writes it so that all may read it; one in the environment has no mode."""
+    file = tmp_path / "token"
+    file.write_text("a")
+    file.chmod(mode)
+    monkeypatch.delenv(borrowed.TOKEN, raising=False)
+    monkeypatch.setenv(borrowed.TOKEN_FILE, str(file))
+    assert ("chmod 600" in borrowed.token_warning()) == warned
+    monkeypatch.setenv(borrowed.TOKEN, "b")
+    assert borrowed.token_warning() == ""
+
+
 def test_keepalive_has_these_names():
     """Settings that Ray reads from RAY_… of the environment."""
     from ray._raylet import Config
@@ -75,6 +159,12 @@ def test_keepalive_has_these_names():
     ("name", "module"),
     [
         ("RAY_NUM_REDIS_GET_RETRIES", "ray._private.ray_constants"),
+        ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "ray._private.ray_constants"),
+        ("AUTOSCALER_METRIC_PORT", "ray.autoscaler._private.constants"),
+        ("DASHBOARD_METRIC_PORT", "ray.dashboard.consts"),
+        (f'execvp("{borrowed.SHELL}"', "ray._private.runtime_env.context"),
+        ("def _do_request(", "ray.dashboard.modules.dashboard_sdk"),
+        ("/logs/tail", "ray.dashboard.modules.job.sdk"),
         ("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "ray._private.accelerators.accelerator"),
         ("RAY_USAGE_STATS_ENABLED", "ray._common.usage.usage_constants"),
         (borrowed.AUTH_MODE, "ray._private.authentication.authentication_token_setup"),

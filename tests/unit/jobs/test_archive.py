@@ -86,12 +86,27 @@ def test_a_log_without_results_has_none():
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil", "/etc/evil", "trials/../../evil", ".bashrc", "trials/.hidden", "a\\..\\evil", "trials//evil"],
+    [
+        "../evil",
+        "/etc/evil",
+        "trials/../../evil",
+        ".bashrc",
+        "trials/.hidden",
+        "a\\..\\evil",
+        "trials//evil",
+        "sitecustomize.py",
+        "trials/sitecustomize.py",
+        "study.toml/",
+        "trials/part-1.parquet.py",
+        "trials/part-\x1b.parquet",
+        "STUDY.TOML",
+        "trials",
+    ],
 )
 def test_a_name_that_leads_out_is_refused(tmp_path, name):
     """Nothing of such an archive is written, not even its good files."""
     with pytest.raises(ResultsError, match="nothing was written"):
-        unpack(zipped("good.csv", name), tmp_path / "out")
+        unpack(zipped("study.toml", name), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,17 +125,69 @@ def test_a_link_in_the_archive_is_a_plain_file(tmp_path):
     """An archive cannot make links: what claims to be one is written as the text that it holds."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as made:
-        member = zipfile.ZipInfo("link")
+        member = zipfile.ZipInfo("trials.csv")
         member.external_attr = (stat.S_IFLNK | 0o777) << 16
         made.writestr(member, "/etc/passwd")
     unpack(buffer.getvalue(), tmp_path / "out")
-    assert not (tmp_path / "out" / "link").is_symlink()
-    assert (tmp_path / "out" / "link").read_text() == "/etc/passwd"
+    assert not (tmp_path / "out" / "trials.csv").is_symlink()
+    assert (tmp_path / "out" / "trials.csv").read_text() == "/etc/passwd"
 
 
 def test_a_bomb_is_refused(tmp_path, monkeypatch):
     """What unpacks to more than the limit is refused before it is unpacked."""
     monkeypatch.setattr(archive, "UNPACKED_LIMIT_BYTES", 2)
     with pytest.raises(ResultsError, match="unpack to more than"):
-        unpack(zipped("a", "b", "c"), tmp_path / "out")
+        unpack(zipped("study.toml", "trials.csv", "report.html"), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def damaged(how):
+    """An archive that no zip program would unpack as it is."""
+    whole = bytearray(zipped("study.toml", "trials.csv"))
+    if how == "no zip":
+        return b"PK" + bytes(100)
+    if how == "cut":
+        return bytes(whole[:-10])
+    first, listed = whole.index(b"PK\3\4"), whole.index(b"PK\1\2")
+    if how == "another byte":
+        whole[first + 30 + len("study.toml")] ^= 1
+    elif how == "encrypted":
+        whole[first + 6] |= 1
+        whole[listed + 8] |= 1
+    elif how == "unknown compression":
+        whole[first + 8] = whole[listed + 10] = 97
+    elif how == "another name inside":
+        whole[first + 30] ^= 1
+    return bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "how", ["no zip", "cut", "another byte", "encrypted", "unknown compression", "another name inside"]
+)
+def test_an_archive_that_cannot_be_read_is_told_in_a_line(tmp_path, how):
+    """And nothing of it is written, not even what could be read."""
+    with pytest.raises(ResultsError, match="cannot be read") as refused:
+        unpack(damaged(how), tmp_path / "out")
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_takes_no_more_than_results_may_be(monkeypatch):
+    """Lines without end are not kept: what came is no archive then."""
+    monkeypatch.setattr(archive, "_MOST_LINES", 10)
+    carried = Carried()
+    for line in lines(b"x" * 300_000):
+        carried.take(line)
+    with pytest.raises(ResultsError, match="damaged"):
+        carried.archive()
+
+
+def test_every_file_of_a_results_directory_may_travel():
+    """The names that a results directory has are those that are packed; a lock stays."""
+    from regfleet.results import local
+
+    own = {name for name in local._OWN if not name.startswith(".")} - {*local.FOLDERS}
+    assert own
+    assert all(map(archive.is_result, own))
+    assert all(archive.is_result(f"{folder}/part-0123456789abcdef.parquet") for folder in local.FOLDERS)
+    assert not archive.is_result(local.LOCK)

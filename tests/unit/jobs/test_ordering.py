@@ -30,12 +30,13 @@ def test_a_study_file_takes_its_files_along(here, tmp_path):
     (tmp_path / "far.csv").write_text("a")
     (here / "near.csv").write_text("b")
     (here / "study.toml").write_text(
-        f'data = ["near.csv", "{tmp_path}/far.csv"]\nseeds = 3\n[[variant]]\ntechnique = "l2"\nlabel = "near.csv"\n'
+        f'data = [{{location = "near.csv", target = "a"}}, {{location = "{tmp_path}/far.csv", target = "a"}}]\n'
+        'seeds = 3\n[[variant]]\ntechnique = "l2"\nlabel = "near.csv"\n'
     )
     order = order_of(["compare", "study.toml", "--out", "reports/mine"])
     assert set(order.parcel.files) == {"study.toml", "near.csv", "inputs/0/far.csv"}
     assert tomllib.loads(order.texts["study.toml"]) == {
-        "data": ["near.csv", "inputs/0/far.csv"],
+        "data": [{"location": "near.csv", "target": "a"}, {"location": "inputs/0/far.csv", "target": "a"}],
         "seeds": 3,
         "variant": [{"technique": "l2", "label": "near.csv"}],
     }
@@ -56,6 +57,36 @@ def test_results_in_storage_are_not_fetched():
     order = order_of(["compare", "--out", "s3://bucket/mine"])
     assert order.fetched == ""
     assert order.command == ["compare", "--out", "s3://bucket/mine", "--out", "s3://bucket/mine"]
+
+
+@pytest.mark.parametrize("mistake", ['engine = "{}"', 'location = "{}"', 'split = "{}"', 'label = "{}"', "x = ["])
+def test_a_study_is_right_before_anything_it_names_is_read(here, tmp_path, mistake):
+    """A path in a field that is none, or in one that does not exist, is a mistake in the study and no file to send."""
+    (tmp_path / "credentials").write_text("SECRET")
+    (here / "study.toml").write_text(mistake.format(tmp_path / "credentials") + "\n")
+    with pytest.raises(InputError, match=r"study\.toml"):
+        order_of(["compare", "study.toml"])
+
+
+def test_a_label_names_no_file(here):
+    """A text of a study that is the name of a file sends it only where the field is one of files."""
+    (here / "notes.csv").write_text("SECRET")
+    (here / "study.toml").write_text('[[variant]]\ntechnique = "l2"\nlabel = "notes.csv"\n')
+    assert set(order_of(["compare", "study.toml"]).parcel.files) == {"study.toml"}
+
+
+def test_results_go_along_without_what_is_none(here):
+    """Trials that are here are sent; a link among them, and what the job makes again, are not."""
+    out = here / "reports" / "iris"
+    for name in ("study.toml", "report.html", "trials/part-1.parquet", "histories/part-1.parquet", "trials/part-2.tmp"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("x")
+    (out / "trials" / "part-3.parquet").symlink_to("/etc/passwd")
+    (out / "provenance.json").symlink_to("/etc/passwd")
+    sent = set(order_of(["compare"]).parcel.files)
+    assert sent == {
+        f"reports/iris/{name}" for name in ("study.toml", "trials/part-1.parquet", "histories/part-1.parquet")
+    }
 
 
 @pytest.mark.usefixtures("here")

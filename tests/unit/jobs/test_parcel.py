@@ -1,5 +1,7 @@
 """What goes to a cluster with a study: what its command names, and nothing else."""
 
+import os
+
 import pytest
 
 from regfleet.errors import InputError
@@ -32,19 +34,20 @@ def folder(tmp_path, monkeypatch):
     return write
 
 
-@pytest.mark.parametrize("text", ["iris", "64,32", "relu", "openml:61", "s3://bucket/data.csv", "no.csv", "n" * 5000])
+@pytest.mark.parametrize("text", ["iris", "openml:61", "s3://bucket/data.csv", "no.csv", "a/\0.csv", "n/" * 5000])
 @pytest.mark.usefixtures("folder")
 def test_what_names_no_file_adds_none(text):
     """A built-in's name is none of the folder beside it; URLs and whatever is not here stay as they are."""
     one = Parcel()
-    assert (one.add(text), one.files) == (text, {})
+    one.add_data(text, "--data")
+    assert one.files == {}
 
 
 def test_a_file_keeps_its_place(folder):
     """A relative path means the same file in the job, so that the command can stay as it is."""
     path = folder("data/churn.csv")
     one = Parcel()
-    assert one.add("data/churn.csv") == "data/churn.csv"
+    one.add_data("data/churn.csv", "--data")
     assert (one.files, one.moved) == ({"data/churn.csv": path}, {})
 
 
@@ -54,9 +57,10 @@ def test_a_file_from_elsewhere_is_renamed(tmp_path):
     outside = tmp_path / "churn.csv"
     outside.write_text("x")
     one = Parcel()
-    assert one.add(str(outside)) == one.add("../churn.csv") == "inputs/0/churn.csv"
+    for text in (str(outside), "../churn.csv"):
+        one.add_data(text, "--data")
     assert one.files == {"inputs/0/churn.csv": outside}
-    assert set(one.moved) == {str(outside), "../churn.csv"}
+    assert one.moved == dict.fromkeys((str(outside), "../churn.csv"), "inputs/0/churn.csv")
 
 
 def test_a_model_brings_its_modules_only(folder):
@@ -68,7 +72,7 @@ def test_a_model_brings_its_modules_only(folder):
     folder("helper.py", "import regfleet, json")
     folder("beside/inner.py")
     one = Parcel()
-    assert one.add("mine.deep:build") == "mine.deep:build"
+    one.add_model("mine.deep:build")
     assert set(one.files) == {"mine/__init__.py", "mine/deep.py", "helper.py", "beside/inner.py"}
 
 
@@ -76,25 +80,58 @@ def test_a_module_with_a_mistake_goes_along(folder):
     """It is the job that says where the mistake is."""
     folder("mine.py", "def broken(:")
     one = Parcel()
-    one.add("mine:build")
+    one.add_model("mine:build")
     assert set(one.files) == {"mine.py"}
 
 
+@pytest.fixture
+def secrets(tmp_path):
+    """Files beside the working directory that must not leave this machine, and the links in it that lead there."""
+    home, here = tmp_path / "home", tmp_path / "here"
+    (home / ".aws").mkdir(parents=True)
+    for name in (".aws/credentials", ".aws/keys.csv", "id_rsa", "shadow"):
+        (home / name).write_text("SECRET")
+    os.mkfifo(home / "pipe.csv")
+    (home / "folder.csv").mkdir()
+    links = {"a.csv": ".aws/credentials", "b.csv": ".aws/keys.csv", "c.keras": "id_rsa", "d.csv": "pipe.csv"}
+    for name, target in links.items():
+        (here / name).symlink_to(home / target)
+    (here / "module.py").symlink_to(home / "id_rsa")
+    return home
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        *(("data", text) for text in ("{}/.aws/credentials", "{}/.aws/keys.csv", "{}/shadow", "../home/id_rsa")),
+        *(("data", text) for text in ("{}/pipe.csv", "{}/folder.csv", "/dev/zero", "/proc/self/environ", "./.env")),
+        *(("data", text) for text in ("a.csv", "b.csv", "d.csv", "./a.csv")),
+        *(("model", text) for text in ("c.keras", "{}/id_rsa", "{}/.aws/credentials", "module:build", "a.csv")),
+        *(("study", text) for text in (".env", "{}/.aws/credentials", "{}/pipe.csv", "/dev/zero", "absent.toml")),
+    ],
+)
 @pytest.mark.usefixtures("folder")
-def test_a_dot_file_is_refused():
-    """Even when it is named: what begins with a dot may hold secrets."""
-    with pytest.raises(InputError, match=r"no dot file.*\.env"):
-        Parcel().add(".env")
+def test_a_field_sends_nothing_but_its_kind(secrets, kind, text):
+    """A name that is none of data, of a model or of a module, a dot file, what is no file, a link to any of these."""
+    one, text = Parcel(), text.format(secrets)
+    adding = {"data": lambda: one.add_data(text, "--data"), "model": lambda: one.add_model(text)}
+    with pytest.raises(InputError) as refused:
+        adding.get(kind, lambda: one.add_study(text))()
+    assert "to send along; got" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert one.files == {}
 
 
-def test_a_folder_comes_without_what_is_hidden_or_linked(folder, tmp_path):
-    """Links could lead anywhere on this machine."""
-    folder("images/a/1.png")
-    folder("images/.cache/2.png")
-    (tmp_path / "here" / "images" / "link.png").symlink_to(tmp_path / "here" / "secret.pem")
+def test_what_is_sent_is_said(folder, monkeypatch):
+    """Each file with its size; of many the first, and the size of the rest."""
+    folder("a.csv", "x" * 2000)
+    folder("b\x1b.csv", "x")
     one = Parcel()
-    one.add("images/")
-    assert set(one.files) == {"images/a/1.png"}
+    for name in ("a.csv", "b\x1b.csv"):
+        one.add_data(name, "--data")
+    assert one.words == "a.csv (2 kB), b\\x1b.csv (1 bytes), this regfleet"
+    monkeypatch.setattr(parcel, "MOST_SHOWN", 1)
+    assert one.words == "a.csv (2 kB), 1 more (1 bytes), this regfleet"
 
 
 def test_too_much_is_refused_with_the_way_out(folder, monkeypatch):
@@ -103,9 +140,9 @@ def test_too_much_is_refused_with_the_way_out(folder, monkeypatch):
     folder("small.csv", "x")
     folder("large.csv", "x" * 3_000_000)
     one = Parcel()
-    one.add("small.csv")
+    one.add_data("small.csv", "--data")
     one.check_size()
-    one.add("large.csv")
+    one.add_data("large.csv", "--test")
     with pytest.raises(InputError, match=r"at most 1 MB to upload; got 3 MB, of which large.csv is 3 MB: .* its URL"):
         one.check_size()
 
@@ -114,7 +151,7 @@ def test_what_is_staged_is_this_regfleet(folder):
     """The uploaded folder holds the files, our package with its templates, and nothing hidden."""
     folder("churn.csv", "a,b")
     one = Parcel()
-    one.add("churn.csv")
+    one.add_data("churn.csv", "--data")
     with one.staged({}) as staged:
         assert (staged / "churn.csv").read_text() == "a,b"
         assert (staged / CODE / "regfleet" / "__main__.py").is_file()
@@ -127,7 +164,7 @@ def test_a_rewritten_study_takes_the_place_of_the_file(folder):
     """A study that names a file from elsewhere is staged with the name that the file has in the job."""
     folder("study.toml", "old")
     one = Parcel()
-    one.add("study.toml")
+    one.add_study("study.toml")
     with one.staged({"study.toml": "new"}) as staged:
         assert (staged / "study.toml").read_text() == "new"
 
