@@ -12,6 +12,9 @@ from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
 
 
 def doctor(
+    directory: Annotated[
+        Text, typer.Argument(help="A results directory, or its URL, to check and repair.", show_default=False)
+    ] = None,
     address: Annotated[
         Text,
         flag("a cluster to reach too", FLEET, "HOST:PORT|http://HOST:PORT", envvar="RAY_ADDRESS"),
@@ -22,24 +25,34 @@ def doctor(
     """Say what of this machine works for regfleet, and what to do about what does not.
 
     Exit code 1 when something that a study needs does not work.
+
+    regfleet doctor reports/iris checks the files of results instead: what is damaged is set aside, never deleted, what
+    a killed run left half written is removed, and a changed report is written again. Exit code 0 when they are whole
+    then, 2 for a directory that holds no results, 3 when something cannot be read or repaired now.
     """
     from rich.markup import escape
     from rich.table import Table
 
+    from regfleet.running.checkup import check_results
     from regfleet.running.display import console
     from regfleet.running.machine import examine
 
     signs = {"good": "[green]✔ works[/]", "note": "[yellow]! mind[/]", "bad": "[red]✘ fails[/]"}
-    with console(2) as messages, messages.status("looking at this machine") as status:
-        findings = list(examine(address, out, lambda name: status.update(f"waiting for {name}")))
+    if directory is not None:
+        signs["good"] = "[green]✔ whole[/]"
+    with console(2) as messages, messages.status(f"looking at {directory or 'this machine'}") as status:
+        if directory is not None:
+            findings = list(check_results(directory))
+        else:
+            findings = list(examine(address, out, lambda name: status.update(f"waiting for {name}")))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     else:
         table = Table("", "What", "Found, and what to do")
         for finding in findings:
             advice = f"\n→ {finding.advice}" if finding.advice else ""
-            table.add_row(signs[finding.state], finding.name, escape(finding.found + advice))
+            table.add_row(signs[finding.state], escape(finding.name), escape(finding.found + advice))
         with console(1) as screen:
             screen.print(table)
     if any(finding.state == "bad" for finding in findings):
-        raise typer.Exit(1)
+        raise typer.Exit(1 if directory is None else 3)

@@ -12,6 +12,7 @@ from regfleet.cli.compare import compare
 from regfleet.cli.options import built
 from regfleet.errors import InputError
 from regfleet.jobs import Parcel
+from regfleet.paths import expanded
 
 NO_FILES = {"out", "technique", "label", "address"}
 """Flags and fields of a study whose values are never the names of files to upload."""
@@ -42,9 +43,10 @@ def order_of(command: list[str]) -> Order:
     out = str(given["out"] or Path("reports") / _default_name(given))
     fetched = "" if "://" in out else out
     if fetched:
+        given_out, out = out, str(expanded(out, "--out"))
         if Path(out).is_absolute() or ".." in Path(out).parts:
             fetched = f"reports/{Path(out).name}"
-            parcel.moved[out] = fetched
+            parcel.moved[given_out] = fetched
         _add_results(Path(out), fetched, parcel)
     parcel.check_size()
     moved = [_moved(word, parcel.moved) for word in command[1:]]
