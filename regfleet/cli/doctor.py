@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
+from regfleet.errors import StorageError
+from regfleet.text import listed
 
 
 def doctor(
@@ -54,5 +56,8 @@ def doctor(
             table.add_row(signs[finding.state], escape(finding.name), escape(finding.found + advice))
         with console(1) as screen:
             screen.print(table)
-    if any(finding.state == "bad" for finding in findings):
-        raise typer.Exit(1 if directory is None else 3)
+    bad = [finding.name for finding in findings if finding.state == "bad"]
+    if bad and directory is not None:
+        raise StorageError(f"{directory}: expected what can be repaired now; got {listed(bad)}, which cannot")
+    if bad:
+        raise typer.Exit(1)
