@@ -20,7 +20,7 @@ from regfleet.text import reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-SUMS = "SHA256SUMS"
+SUMS = "regfleet.sha256"
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _MOST = 10_000_000
 """Bytes of a list that is read: more is none of ours."""
@@ -48,16 +48,18 @@ def sums_text(sums: Mapping[str, Collection[str]]) -> str:
 
 
 def read_sums(text: str) -> dict[str, set[str]]:
-    """What a list says: name → hashes; lines of another form are passed over."""
+    """What a list says: name → hashes; empty when a line is not of its form."""
     found: dict[str, set[str]] = {}
     for line in text.splitlines():
-        if entry := _LINE.fullmatch(line):
-            found.setdefault(entry[2], set()).add(entry[1])
+        entry = _LINE.fullmatch(line)
+        if not entry:
+            return {}
+        found.setdefault(entry[2], set()).add(entry[1])
     return found
 
 
 def sums_in(folder: Path) -> dict[str, set[str]]:
-    """The list of a folder; empty where there is none."""
+    """The list of a folder; empty where there is none of ours."""
     content = content_of(folder / SUMS, _MOST)
     return read_sums(content.decode("utf-8", errors="replace")) if content else {}
 
@@ -108,9 +110,9 @@ def _may_write(folder: Path, sums: Mapping[str, Collection[str]], name: str, own
     return is_ours(folder / name, sums, name, own)
 
 
-def unwritable(flag: str, path: Path | str, problem: OSError) -> InputError | StorageError:
+def unwritable(flag: str, path: Path, problem: OSError, what: str = "a path") -> InputError | StorageError:
     """What is raised where a path cannot be written: for a full disk StorageError, else it is the path's fault."""
-    words = f"{flag}: expected a path that can be written; got {path} ({reason(problem)})"
+    words = f"{flag}: expected {what} that can be written; got {path} ({reason(problem)})"
     return StorageError(words) if problem.errno in _FULL else InputError(words)
 
 

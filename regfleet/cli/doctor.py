@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
+<<<<<<< HEAD
 from regfleet.running.output import tell
 from regfleet.text import json_text
 
 if TYPE_CHECKING:
     from rich.table import Table
+=======
+from regfleet.errors import StorageError
+from regfleet.text import listed
+>>>>>>> paths
 
 
 def doctor(
+    directory: Annotated[
+        Text, typer.Argument(help="A results directory, or its URL, to check and repair.", show_default=False)
+    ] = None,
     address: Annotated[
         Text,
         flag("a cluster to reach too", FLEET, "HOST:PORT|http://HOST:PORT", envvar="RAY_ADDRESS"),
@@ -26,20 +34,40 @@ def doctor(
     """Say what of this machine works for regfleet, and what to do about what does not.
 
     Exit code 1 when something that a study needs does not work.
+
+    regfleet doctor reports/iris checks the files of results instead: what is damaged is set aside, never deleted, what
+    a killed run left half written is removed, and a changed report is written again. Exit code 0 when they are whole
+    then, 2 for a directory that holds no results, 3 when something cannot be read or repaired now.
     """
     from rich.table import Table
 
+<<<<<<< HEAD
     from regfleet.running.display import console, styled
     from regfleet.running.machine import examine
 
     signs = {"good": ("✔ works", "green"), "note": ("! mind", "yellow"), "bad": ("✘ fails", "red")}
     with console(2) as messages, messages.status("looking at this machine") as status:
         findings = list(examine(address, out, lambda name: status.update(f"waiting for {name}")))
+=======
+    from regfleet.running.checkup import check_results
+    from regfleet.running.display import console
+    from regfleet.running.machine import examine
+
+    signs = {"good": "[green]✔ works[/]", "note": "[yellow]! mind[/]", "bad": "[red]✘ fails[/]"}
+    if directory is not None:
+        signs["good"] = "[green]✔ whole[/]"
+    with console(2) as messages, messages.status(f"looking at {directory or 'this machine'}") as status:
+        if directory is not None:
+            findings = list(check_results(directory))
+        else:
+            findings = list(examine(address, out, lambda name: status.update(f"waiting for {name}")))
+>>>>>>> paths
     if as_json:
         tell(json_text([asdict(finding) for finding in findings]))
     else:
         table = Table("", "What", "Found, and what to do")
         for finding in findings:
+<<<<<<< HEAD
             advice = (f"→ {finding.advice}",) if finding.advice else ()
             table.add_row(styled(signs[finding.state]), finding.name, styled(finding.found, *advice))
         with console(1) as screen:
@@ -48,6 +76,16 @@ def doctor(
                 if finding.each:
                     screen.print(_sockets(finding.each))
     if any(finding.state == "bad" for finding in findings):
+=======
+            advice = f"\n→ {finding.advice}" if finding.advice else ""
+            table.add_row(signs[finding.state], escape(finding.name), escape(finding.found + advice))
+        with console(1) as screen:
+            screen.print(table)
+    bad = [finding.name for finding in findings if finding.state == "bad"]
+    if bad and directory is not None:
+        raise StorageError(f"{directory}: expected what can be repaired now; got {listed(bad)}, which cannot")
+    if bad:
+>>>>>>> paths
         raise typer.Exit(1)
 
 

@@ -14,6 +14,8 @@ from regfleet.cli.options import built, read
 from regfleet.errors import InputError
 from regfleet.jobs import Parcel, is_result
 from regfleet.settings import FLAGS, read_study_file, results_name
+from regfleet.jobs import Parcel
+from regfleet.paths import expanded
 
 _MADE_AGAIN = {"progress.json", "regfleet.log", "report.html", "trials.csv", "leaderboard.csv"}
 """Of a results directory: what the job makes of its trials."""
@@ -52,9 +54,10 @@ def order_of(command: list[str]) -> Order:
     out = str(given["out"] or Path("reports") / results_name([one.location for one in study.data]))
     fetched = "" if "://" in out else out
     if fetched:
+        given_out, out = out, str(expanded(out, "--out"))
         if Path(out).is_absolute() or ".." in Path(out).parts:
             fetched = f"reports/{Path(out).name}"
-            parcel.moved[out] = fetched
+            parcel.moved[given_out] = fetched
         _add_results(Path(out), fetched, parcel)
     parcel.check_size()
     moved = [_moved(word, parcel.moved) for word in command[1:]]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regfleet.errors import FleetError, InputError
+from regfleet.paths import expanded
 from regfleet.running.output import say, tell
 from regfleet.text import masked
 
@@ -99,7 +100,13 @@ def jobs(
     client, url = _reach(address)
     if name:
         details(client, name)
-        _Follow(client, url, name, out or Path("reports") / name).to_the_end()
+        place = expanded(out or Path("reports") / name, "--out")
+        if place.exists():
+            from regfleet.results import claim
+
+            with claim(place):  # refused now, not when the job has ended
+                pass
+        _Follow(client, url, name, place).to_the_end()
         return
     from rich.table import Table
 

@@ -166,7 +166,8 @@ def _free(out: Path, scores: object) -> Path:
     try:
         names = sorted(entry.name for entry in out.iterdir()) if os.path.lexists(out) else []
         sums = sums_in(out)
-        foreign = [name for name in names if name not in OWN and not is_beside(name)]
+        own = OWN if sums else OWN - {SUMS}
+        foreign = [name for name in names if name not in own and not is_beside(name)]
         foreign += [name for name in sorted(OWN - {SUMS}) if not is_ours(out / name, sums, name, _is_own)]
         if isinstance(scores, str | Path):
             foreign += [name for name in names if name in OWN and (out / name).samefile(scores)]

@@ -58,8 +58,11 @@ def publish(directories: Sequence[str | Path], site: str | Path, templates: Path
         entries[name], contents = _report(directory)
         files |= {f"{name}/{file}": content for file, content in contents.items()}
     files["index.html"] = _index(entries, templates).encode()
-    _refuse_foreign(site, files, ours)
-    written = _write(site, files, entries, ours)
+    try:
+        _refuse_foreign(site, files, ours)
+        written = _write(site, files, entries, ours)
+    except OSError as problem:
+        raise unwritable("--site", site, problem) from None
     return Published(site / "index.html", len(entries), tuple(written))
 
 
@@ -124,11 +127,11 @@ class _Entry(BaseModel):
 
 
 class _Manifest(BaseModel):
-    """What a site's manifest says; ``writing`` are the hashes of files that were on their way when it was written."""
+    """What a site's manifest says; while files are being written ``before`` has the hashes they had until then."""
 
     entries: dict[str, dict[str, Any]]
     files: dict[str, str]
-    writing: dict[str, str] = {}
+    before: dict[str, tuple[str, ...]] = {}
 
 
 def _read_manifest(site: Path) -> tuple[dict[str, dict[str, Any]], dict[str, set[str]]]:
@@ -143,11 +146,7 @@ def _read_manifest(site: Path) -> tuple[dict[str, dict[str, Any]], dict[str, set
         entries = None
     if entries is None or not all(map(_FOLDER.fullmatch, entries)):
         raise InputError(f"--site: expected {file} as regfleet wrote it; got a file that cannot be read")
-    ours: dict[str, set[str]] = {}
-    for found in (manifest.files, manifest.writing):
-        for name, checksum in found.items():
-            ours.setdefault(name, set()).add(checksum)
-    return entries, ours
+    return entries, {name: {now, *manifest.before.get(name, ())} for name, now in manifest.files.items()}
 
 
 def _checked(entry: dict[str, Any]) -> dict[str, Any]:
@@ -173,32 +172,29 @@ def _write(
 ) -> list[Path]:
     """Write the files whose content changed, each in one step; the manifest last, and first with what is to come."""
     new = {name: digest(content) for name, content in files.items()}
-    before = {name: min(hashes) for name, hashes in ours.items()}
-    try:
-        changed = [name for name, content in files.items() if not _holds(site / name, content)]
-        if changed:
-            site.mkdir(parents=True, exist_ok=True)
-            atomic.write(site / MANIFEST, [_manifest_text(entries, before | new, new)])
-        for name in changed:
-            (site / name).parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(site / name, [files[name]])
-        manifest = _manifest_text(entries, before | new)
-        if not _holds(site / MANIFEST, manifest):
-            site.mkdir(parents=True, exist_ok=True)
-            atomic.write(site / MANIFEST, [manifest])
-            changed.append(MANIFEST)
-    except OSError as problem:
-        raise unwritable("--site", site, problem) from None
+    known = {name: min(hashes) for name, hashes in ours.items()} | new
+    changed = [name for name, content in files.items() if not _holds(site / name, content)]
+    if changed:
+        site.mkdir(parents=True, exist_ok=True)
+        atomic.write(site / MANIFEST, [_manifest_text(entries, known, ours)])
+    for name in changed:
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(site / name, [files[name]])
+    manifest = _manifest_text(entries, known)
+    if not _holds(site / MANIFEST, manifest):
+        site.mkdir(parents=True, exist_ok=True)
+        atomic.write(site / MANIFEST, [manifest])
+        changed.append(MANIFEST)
     return [site / name for name in changed]
 
 
 def _manifest_text(
-    entries: Mapping[str, Any], files: Mapping[str, str], writing: Mapping[str, str] | None = None
+    entries: Mapping[str, Any], files: Mapping[str, str], before: Mapping[str, set[str]] | None = None
 ) -> bytes:
-    table = {"entries": dict(sorted(entries.items())), "files": dict(sorted(files.items()))}
-    if writing:
-        table["writing"] = dict(sorted(writing.items()))
-    return (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode("utf-8", errors="surrogatepass")
+    table: dict[str, Any] = {"entries": dict(sorted(entries.items())), "files": dict(sorted(files.items()))}
+    if before:
+        table["before"] = {name: sorted(hashes) for name, hashes in sorted(before.items())}
+    return (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode("utf-8", errors="replace")
 
 
 def _holds(file: Path, content: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Results: atomic, content-addressed, readable with pandas alone; in a directory or an object store.
 
-    study.toml  provenance.json  progress.json  regfleet.log  report.html  leaderboard.csv  trials.csv  SHA256SUMS
+    study.toml  provenance.json  progress.json  regfleet.log  report.html  leaderboard.csv  trials.csv  regfleet.sha256
     trials/part-*.parquet       one row per trial; columns: see TRIAL_FIELDS
     histories/part-*.parquet    one row per trial and epoch; columns: see HISTORY_FIELDS
 
@@ -8,7 +8,7 @@ Only the driver writes. A file appears whole or not at all: in a directory it is
 disk and renamed; in an object store it is one object. A part of histories lands before its part of trials, and that one
 is the commit. The names of both begin with a hash of the keys they hold and end with one of their content, by which
 they are checked when they are read. ``study.toml``, ``provenance.json`` and ``progress.json`` hold a checksum of their
-own, ``SHA256SUMS`` those of the report and its tables. Small parts are merged into larger ones.
+own, ``regfleet.sha256`` those of the report and its tables. Small parts are merged into larger ones.
 """
 
 from regfleet.results.address import claim, place_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -135,13 +136,17 @@ def load(path: str | Path | Place) -> Stored:
             there = place.local is not None and place.local.is_dir()
             given = "a directory without study.toml" if there else "no directory"
             raise ResultsError(f"{place}: expected a results directory; got {given}")
+        if not place.is_ours():
+            raise ResultsError(f"{place}: expected a results directory; got a study.toml without results")
         return _settled(lambda: _load(place))
     except OSError as problem:
         raise unreadable(place, problem) from None
 
 
-def unreadable(place: Place, problem: OSError) -> StorageError:
+def unreadable(place: Place, problem: OSError) -> ResultsError:
     """What is raised where the place fails: what lies there may be whole, so nothing is done to it."""
+    if problem.errno == errno.ENAMETOOLONG:
+        return ResultsError(f"{place}: expected a results directory; got {reason(problem)}")
     return StorageError(f"{place}: expected results that can be read now; got {masked(reason(problem))}")
 
 

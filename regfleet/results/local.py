@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet import atomic, patience
 from regfleet.errors import InputError, ResultsError, StorageError
+from regfleet.paths import unwritable
 from regfleet.results.place import FILES, FOLDERS, LOCK, Place, blocks
 from regfleet.text import reason
 
@@ -101,9 +102,7 @@ class LocalPlace(Place):
             self._refuse_foreign()  # before anything is made in it
             lock = self._hold()
         except OSError as problem:
-            raise InputError(
-                f"--out: expected a directory that can be written; got {here} ({reason(problem)})"
-            ) from None
+            raise unwritable("--out", here, problem, "a directory") from None
         with lock:
             try:
                 new = self._refuse_foreign()  # another driver may have filled it, or somebody else
@@ -111,9 +110,7 @@ class LocalPlace(Place):
                     lock.write(_MARK)
                 self._make_folders()
             except OSError as problem:
-                raise InputError(
-                    f"--out: expected a directory that can be written; got {here} ({reason(problem)})"
-                ) from None
+                raise unwritable("--out", here, problem, "a directory") from None
             for folder in ("", *FOLDERS):
                 for beside in atomic.left_over(self._path(folder)):
                     beside.unlink(missing_ok=True)
@@ -169,7 +166,7 @@ class LocalPlace(Place):
     def _is_nothing(self, entry: os.DirEntry[str]) -> bool:
         """Whether an entry is what a driver left that was killed before it had begun."""
         if entry.name in FOLDERS:
-            return entry.is_dir() and not any(os.scandir(entry))
+            return entry.is_dir() and not any(Path(entry.path).iterdir())
         if not entry.is_file(follow_symlinks=False):
             return False
         return atomic.is_beside(entry.name) or (entry.name == LOCK and self.read(LOCK) in (b"", _MARK))

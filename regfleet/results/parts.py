@@ -165,6 +165,13 @@ def write_part(place: Place, folder: str, keys: str, tables: Sequence[pa.Table])
     return name
 
 
+def checked_by(name: str) -> str:
+    """The hash of the content that a part's name ends with; empty for one from before there were such names."""
+    stem = name.rpartition("/")[2].removesuffix(".torn").removesuffix(".parquet")
+    known = PART.fullmatch(f"{stem}.parquet")
+    return (known[2] or "") if known else ""
+
+
 def _content_hash(content: Any) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
@@ -180,8 +187,7 @@ def open_part(place: Place, name: str, schema: pa.Schema, *, whole: bool = True)
     import pyarrow.parquet as pq
 
     content = place.read(name) if whole else b""
-    known = PART.fullmatch(name.rpartition("/")[2])
-    if whole and known and known[2] and known[2] != _content_hash(content):
+    if whole and checked_by(name) not in ("", _content_hash(content)):
         raise ValueError("its checksum differs: it was changed or damaged")
     source = pa.BufferReader(content) if whole else place.filesystem.open_input_file(place.path(name))
     with source:

@@ -56,6 +56,11 @@ def read_toml(text: str) -> str:
     return rest
 
 
+def is_sealed(place: Place) -> bool:
+    """Whether a study lies there that regfleet wrote with a checksum, be it true or not."""
+    return place.exists(STUDY) and bool(_HEAD.match(place.text(STUDY)))
+
+
 def study_text(place: Place) -> str:
     """The text of the study whose results lie there; raises FileNotFoundError, or ResultsError for a damaged one."""
     try:
@@ -70,7 +75,7 @@ def study_text(place: Place) -> str:
 def write_study(place: Place, text: str) -> None:
     """Write the study of a place; raises InputError where that would cost somebody's own study file its comments."""
     if place.exists(STUDY):
-        there = place.text(STUDY)
-        if not _HEAD.match(there) and any(line.lstrip().startswith("#") for line in there.splitlines()):
+        comments = [line for line in place.text(STUDY).splitlines() if line.lstrip().startswith("#")]
+        if any("regfleet wrote it" not in line for line in comments):
             raise InputError(f"--out: expected no study file of your own in {place}; got {place.at(STUDY)}. Rename it")
     place.write(STUDY, sealed_toml(text).encode())

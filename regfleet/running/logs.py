@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from regfleet.paths import unwritable
 from regfleet.text import bounded, masked
 
 
@@ -18,7 +19,10 @@ def log_to(path: Path) -> Iterator[None]:
     TensorFlow and Ray write from C++, past `sys.stderr`, so the file descriptors themselves are turned. A terminal
     that should still be reached must have been duplicated before.
     """
-    stream = path.open("a", encoding="utf-8", errors="backslashreplace")
+    try:
+        stream = path.open("a", encoding="utf-8", errors="backslashreplace")
+    except OSError as problem:
+        raise unwritable("--out", path, problem) from None
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("regfleet")

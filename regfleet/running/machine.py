@@ -22,6 +22,7 @@ from regfleet.fleet import check_address
 from regfleet.fleet.sockets import OPEN, SHARED
 from regfleet.jobs import ask
 from regfleet.memory import free_memory
+from regfleet.paths import expanded
 from regfleet.results import place_of
 from regfleet.training.runtime import WORKER_BYTES
 
@@ -132,7 +133,7 @@ def disk(out: str) -> Finding:
         if "://" in out:
             place = place_of(out)
             return Finding("Results", "good", f"{place.shown} holds {len(place.sizes('trials'))} parts of trials")
-        folder = Path(out).absolute()
+        folder = expanded(out, "--out").absolute()
         while not folder.exists():
             folder = folder.parent
         with tempfile.TemporaryFile(dir=folder) as file:

@@ -148,7 +148,7 @@ def _holds_nothing_own(study: Study, given: Given) -> bool:
 
 def _with_kept_seeds(study: Study, place: Place) -> Study:
     """The study with the seeds that ``place`` holds already; raises InputError where another study lies there."""
-    if not place.exists("study.toml"):
+    if not place.exists("study.toml") or not place.is_ours():  # to claim it says what stands in the way
         return study
     there = kept_study(place)
     different = there.differences(study)

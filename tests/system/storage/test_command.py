@@ -37,7 +37,7 @@ def test_a_driver_killed_at_a_bucket_loses_nothing(url, storage, command, tmp_pa
     assert "kept" in log
     assert "hunter2" not in log + results.place.text("provenance.json")
     assert sorted(results.place.sizes("")) == [
-        "leaderboard.csv", "progress.json", "provenance.json", "regfleet.log", "report.html", "study.toml",
-        "trials.csv",
+        "leaderboard.csv", "progress.json", "provenance.json", "regfleet.log", "regfleet.sha256", "report.html",
+        "study.toml", "trials.csv",
     ]  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["chunk"]

@@ -36,8 +36,8 @@ for left, directory in enumerate(sys.argv[1:]):
 """
 
 
-STEPS = 12
-"""Of merging three parts: two writes of three steps each, then six deletions."""
+STEPS = 10
+"""Of merging three parts: two writes of two steps each, then six deletions."""
 
 
 def merge_and_die(directories):

@@ -69,6 +69,7 @@ def test_a_csv_of_any_tool_gets_verdicts_a_table_and_a_report(command, tmp_path)
     assert json.loads(out)["report"] == "reports/scores/report.html"
     assert sorted(path.name for path in (tmp_path / "reports/scores").iterdir()) == [
         "leaderboard.csv",
+        "regfleet.sha256",
         "report.html",
         "trials.csv",
     ]

@@ -44,21 +44,20 @@ def test_a_folder_that_is_a_link_is_refused(store, outside, folder):
     assert [entry.name for entry in outside.parent.iterdir()] == ["secret.txt"]
 
 
-@pytest.mark.parametrize("name", ["trials", "histories", ".lock"])
+@pytest.mark.parametrize("name", ["trials", "histories", ".lock", "study.toml", "regfleet.log", "report.html"])
 def test_a_directory_with_links_is_not_claimed(tmp_path, outside, name):
-    """A driver refuses a directory whose folders or lock point elsewhere, and says which."""
+    """A driver refuses a directory whose folders or files point elsewhere, and says which."""
     path = tmp_path / "linked"
     path.mkdir()
-    (path / name).symlink_to(outside if name == ".lock" else outside.parent)
+    (path / name).symlink_to(outside.parent if name in {"trials", "histories"} else outside)
     with pytest.raises(InputError, match=rf"no symbolic link in a results directory; got .*{name}$"), claim(path):
         pass
     assert outside.read_text() == "theirs"
 
 
-@pytest.mark.parametrize("name", ["report.html", "report.html.tmp"])
-def test_writing_replaces_a_link_and_spares_its_target(store, outside, name):
-    """A report where a link stood, or whose file to be renamed was a link, is a file of its own."""
-    (store.place.local / name).symlink_to(outside)
+def test_writing_replaces_a_link_and_spares_its_target(store, outside):
+    """A report where a link stood is a file of its own."""
+    (store.place.local / "report.html").symlink_to(outside)
     store.place.write("report.html", b"ours")
     assert (store.place.local / "report.html").read_bytes() == b"ours"
     assert not (store.place.local / "report.html").is_symlink()
