@@ -41,7 +41,7 @@ from harness import Game, Verdict, remove  # noqa: E402
 KINDS = ("readers", "lines", "damage", "kills", "names", "models", "jobs")
 IMPORTED = (
     "matplotlib.font_manager", "pyarrow.csv", "pyarrow.dataset", "pyarrow.feather", "pyarrow.parquet", "scipy.stats",
-    "sklearn.datasets", "regfleet.cli.app", "regfleet.report", "regfleet.running.run",
+    "sklearn.datasets", "skrub", "regfleet.cli.app", "regfleet.report", "regfleet.running.run",
 )  # fmt: skip
 """Once, for every process."""
 

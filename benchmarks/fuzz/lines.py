@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 USUAL = {
     "--data": ("iris", "wine", "table.csv", "digits_images"), "--target": ("y", "a"), "--drop": ("b", "c"),
     "--categorical": ("c",), "--group": ("c",), "--time": ("d",), "--test": ("table.csv",),
-    "--task": ("classification", "regression"), "--seeds": ("auto", "0-3", "3,1,2", "10"),
+    "--task": ("classification",), "--seeds": ("auto", "0-3", "3,1,2", "10"),
     "--split": ("5x2", "60/20/20", "article", "33/33/34"), "--model": ("64,32", "8"), "--activation": ("relu",),
     "--technique": ("l2", "l2(0.01|0.1)@all", "dropout(0.3)@1+batchnorm@2", "none"), "--engine": ("keras", "fused"),
     "--epochs": ("1", "350"), "--batch-size": ("1", "1000"), "--optimizer": ("adam", "sgd"),
     "--learning-rate": ("0.1",), "--early-stopping": ("3",), "--class-weight": ("balanced",),
-    "--metric": ("accuracy", "r2", "macro_f1", "l2"),
+    "--metric": ("accuracy", "macro_f1"),
     "--scope": ("new_data", "this_dataset"), "--alpha": ("0.05",), "--rope": ("0", "0.01"), "--at": ("last", "best"),
     "--workers": ("1", "1000"), "--gpus-per-trial": ("auto", "0.25", "2"), "--trial-timeout": ("10",), "--wait": ("1",),
     "--detect": ("0.02", "1e-9"), "--format": ("csv", "json", "markdown", "latex", "html"), "--figures": ("figures",),
@@ -59,6 +59,7 @@ TAKES = {
     "compare": ("study.toml", "--quiet"), "init": ("--force",), "analyze": ("wide.csv",),
     "datasets": ("table.csv", "iris"), "techniques": ("l2",), "schema": ("-h",),
 }  # fmt: skip
+COLUMNS = {"--drop", "--categorical", "--group", "--time", "--test", "--task"}
 PLACES = ("out", "table.csv", "wide.csv", "study.toml", "nowhere", ".", "", "out/trials", "out/report.html")
 
 
@@ -84,8 +85,13 @@ def _line(draw: Random) -> list[str]:
     line = [command, *ALWAYS.get(command, ())]
     if draw.random() < 0.9:
         line += [draw.choice(TAKES.get(command, ("out",)) if draw.random() < usual else (*HOSTILE, *PLACES))]
-    flags = [name for one in FLAGS.values() for name in one.names if name.startswith("--")]
-    named = (*OWN.get(command, ("--json",)), *(flags if command in {"compare", "init"} else ()))
+    named = OWN.get(command, ("--json",))
+    if command in {"compare", "init"}:
+        of_table = draw.random() < 0.5
+        line += ["--data", "table.csv", "--target", "y"] if of_table else []
+        flags = [name for one in FLAGS.values() for name in one.names if name.startswith("--")]
+        without = set() if draw.random() < 0.3 else {"--data", "--target", *(() if of_table else COLUMNS)}
+        named = (*named, *(flag for flag in flags if flag not in without))
     for name in dict.fromkeys(draw.choice(named) for _ in range(draw.choice((0, 1, 1, 2, 3, 5)))):
         value = draw.choice(USUAL.get(name, PLACES) if draw.random() < usual else HOSTILE)
         line += [name, value] if draw.random() < 0.7 else [f"{name}={value}"]

@@ -13,16 +13,20 @@ runpy.run_path({str(FUZZ)!r}, run_name="__main__")
 """
 CRASHES = """
 import os, signal
-import regfleet.concluding.analyze, regfleet.concluding.status, regfleet.running.preview
+import regfleet.concluding.analyze, regfleet.running.preview
 
 def endless(*_, **__):
     while True:
         pass
 
+def preview(study, *_, **__):
+    if study.data[0].target:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    raise ZeroDivisionError
+
 import harness
-harness.CPU_SECONDS = 4
-regfleet.running.preview.preview = lambda *_, **__: 1 / 0
-regfleet.concluding.status.status = lambda *_, **__: os.kill(os.getpid(), signal.SIGSEGV)
+harness.CPU_SECONDS = 3
+regfleet.running.preview.preview = preview
 regfleet.concluding.analyze.analyze = endless
 """
 SILENCE = """
@@ -57,13 +61,13 @@ def test_a_short_run_finds_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "plant", "found"),
-    [("lines", CRASHES, ["traceback", "signal 11", "hang"]), ("damage", SILENCE, ["values changed unseen"])],
+    ("kind", "count", "plant", "found"),
+    [("lines", 32, CRASHES, ["traceback", "signal 11", "hang"]), ("damage", 8, SILENCE, ["values changed unseen"])],
     ids=["crashes", "silence"],
 )
-def test_what_is_planted_is_found(kind, plant, found, tmp_path):
+def test_what_is_planted_is_found(kind, count, plant, found, tmp_path):
     """A traceback, a signal, a command without end, values changed unseen: each is told, with its number."""
-    done = fuzz(kind, "--seed", "0", "--count", "16", cwd=tmp_path, plant=plant)
+    done = fuzz(kind, "--seed", "0", "--count", str(count), cwd=tmp_path, plant=plant)
     assert done.returncode == 1, done.stdout + done.stderr
     for what in found:
         (line,) = [line for line in done.stdout.splitlines() if f"× {what}" in line]
