@@ -11,11 +11,11 @@ Kinds, all of them unless some are named:
 - kills: a run that is killed, interrupted or refused by its disk at each of its file operations, then resumed;
 - names: hostile names through every output.
 
-Each of ``--count`` inputs a kind is made from ``--seed``, the kind and its number alone, and is played in processes of its
-own, within limits of time and memory, and as nobody where root runs this with a Python that nobody may read. It ends well when the command does its work, or
-says in lines of its own what is wrong and exits with 2 or 3; values that are read back are those that were written, or the
-damage is told. Anything else is a finding: it is printed with its number, ``--only`` plays it again, and ``--keep`` leaves
-its folder. Exit code 1 when there is one.
+Each of ``--count`` inputs a kind is made from ``--seed``, the kind and its number alone, and is played in processes of
+its own, within limits of time and memory, and as nobody where root runs this with a Python that nobody may read. It
+ends well when the command does its work, or says in lines of its own what is wrong and exits with 2 or 3; values that
+are read back are those that were written, or the damage is told. Anything else is a finding: it is printed with its
+number, ``--only`` plays it again, and ``--keep`` leaves its folder. Exit code 1 when there is one.
 """
 
 from __future__ import annotations
@@ -25,36 +25,25 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
 
-for name, value in {
-    "OPENBLAS_NUM_THREADS": "1",  # forks carry no threads over
-    "OMP_NUM_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "COLUMNS": "100",
-}.items():
-    os.environ.setdefault(name, value)
+# Before what reads them is imported: forks carry no threads over.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "COLUMNS": "100"}
+os.environ.update(ENVIRONMENT)
 for name in ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "FORCE_COLOR"):
     os.environ.pop(name, None)
 
-import numpy as np  # noqa: F401 - imported once, for every process
-import pandas as pd  # noqa: F401
-import pyarrow.csv
-import pyarrow.dataset
-import pyarrow.feather
-import pyarrow.parquet  # noqa: F401
-import scipy.stats
-import sklearn.datasets  # noqa: F401
-from harness import Verdict, play_all, remove
-from matplotlib import font_manager  # noqa: F401
-
-import regfleet.cli.app
-import regfleet.report
-import regfleet.running.run  # noqa: F401
+from harness import Game, Verdict, remove  # noqa: E402
 
 KINDS = ("readers", "lines", "damage", "kills", "names", "models", "jobs")
+IMPORTED = (
+    "matplotlib.font_manager", "pyarrow.csv", "pyarrow.dataset", "pyarrow.feather", "pyarrow.parquet", "scipy.stats",
+    "sklearn.datasets", "skrub", "regfleet.cli.app", "regfleet.report", "regfleet.running.run",
+)  # fmt: skip
+"""Once, for every process."""
 
 
 def main() -> int:
@@ -70,6 +59,7 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := {*options.kinds} - {*KINDS}:
         parser.error(f"KIND: expected some of {', '.join(KINDS)}; got {', '.join(unknown)}")
+    warnings.filterwarnings("ignore", "Duplicate name")  # of our own damaged archives
     numbers = range(options.count) if options.only is None else range(options.only, options.only + 1)
     bad = 0
     print(f"{'kind':<10}{'inputs':>8}{'ok':>8}{'refused':>9}{'findings':>10}{'seconds':>9}", flush=True)
@@ -77,13 +67,14 @@ def main() -> int:
         base = options.keep or Path(name)
         base.mkdir(exist_ok=True)
         base.chmod(0o755)
+        for once in IMPORTED:
+            import_module(once)
         for kind in options.kinds or KINDS:
             started, module = time.monotonic(), import_module(kind)
             module.prepare(base / f"{kind}-seeds")
             until = time.monotonic() + options.seconds
-            verdicts = play_all(
-                kind, module.play, options.seed, numbers, base, options.jobs, until, keep=options.keep is not None
-            )
+            game = Game(kind, module.play, options.seed, base, until, keep=options.keep is not None)
+            verdicts = game.play_all(numbers, options.jobs)
             remove(base / f"{kind}-seeds")
             wrong = [verdict for verdict in verdicts if verdict.findings]
             refused = sum(verdict.refused for verdict in verdicts if not verdict.findings)
@@ -102,9 +93,8 @@ def tell(kind: str, wrong: list[Verdict], seed: int) -> None:
             alike[what].append((verdict.number, detail))
     for what, found in sorted(alike.items(), key=lambda one: -len(one[1])):
         number, detail = min(found, key=lambda one: len(one[1]))
-        print(
-            f"  {len(found)} × {what}; {kind} --seed {seed} --only {number}: {ascii(' '.join(detail.split()))[1:-1][:400]}"
-        )
+        shown = ascii(" ".join(detail.split()))[1:-1][:400]
+        print(f"  {len(found)} × {what}; {kind} --seed {seed} --only {number}: {shown}")
 
 
 if __name__ == "__main__":

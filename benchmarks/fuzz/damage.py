@@ -9,8 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from harness import in_process
-from hostile import NAMES, flipped, mutated
+from hostile import NAMES, flipped, link, mutated
 from studies import COMPARE, changed, make, rows, without_training
 
 from regfleet.errors import RegfleetError
@@ -113,9 +112,7 @@ def _forbid(_draw: Random, path: Path, _files: list[Path]) -> None:
 
 def _replace(draw: Random, path: Path, _files: list[Path]) -> None:
     path.unlink()
-    draw.choice((os.mkfifo, os.mkdir, lambda at: os.symlink("/dev/zero", at), lambda at: os.symlink("nowhere", at)))(
-        path
-    )
+    draw.choice((os.mkfifo, os.mkdir, partial(link, "/dev/zero"), partial(link, "nowhere")))(path)
 
 
 def _add_foreign(draw: Random, path: Path, _files: list[Path]) -> None:

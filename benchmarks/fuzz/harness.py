@@ -76,7 +76,7 @@ class Case:
         """What ``function`` returns in a process of its own, as JSON brings it back; None where it did not end well."""
 
         def run() -> None:
-            print(json.dumps(function()))  # noqa: T201 - the pipe between the two
+            print(json.dumps(function()))
 
         ended = in_process(run, self.folder, SECONDS)
         if ended.code == 0 and not ended.hung:
@@ -105,7 +105,7 @@ class Case:
             self.found("memory", f"{what}: {ended.memory / 1e9:.1f} GB")
         if "\ntraceback" not in said and (control := CONTROLS.search(said)):
             near = said[max(0, control.start() - 40) : control.end() + 20]
-            self.found("control character in output", f"{what}: {ascii(near)}")
+            self.found("control character in output", f"{what}: {near!a}")
 
 
 def _last(err: str) -> str:
@@ -182,22 +182,58 @@ class Verdict:
     seconds: float
 
 
-def play(kind: str, play_one: Callable[[Case], None], seed: int, number: int, base: Path, *, keep: bool) -> Verdict:
-    """Make the input of that number, hand it over, and say what was found; its folder stays if it is to be kept."""
-    top = base / f"{kind}-{number}"
-    folder = top / "here" / "within"  # ../../x stays inside
-    folder.mkdir(parents=True)
-    for one in (top, *top.rglob("*")):
-        one.chmod(0o777)
-    case = Case(kind, number, Random(f"{seed} {kind} {number}"), folder, base / f"{kind}-seeds")  # noqa: S311
-    started = time.monotonic()
-    try:
-        play_one(case)
-    except Exception:  # noqa: BLE001 - a mistake of the script itself must be seen, not end it
-        case.found("the script itself", traceback.format_exc())
-    if not (keep and case.findings):
-        remove(top)
-    return Verdict(number, case.refused, tuple(case.findings), time.monotonic() - started)
+@dataclass(frozen=True)
+class Game:
+    """A kind, what plays an input of it, and where; no input begins after ``until``."""
+
+    kind: str
+    play_one: Callable[[Case], None]
+    seed: int
+    base: Path
+    until: float
+    keep: bool
+
+    def play(self, number: int) -> Verdict:
+        """Make the input of that number, play it, and say what was found; its folder stays if it is to be kept."""
+        top = self.base / f"{self.kind}-{number}"
+        folder = top / "here" / "within"  # ../../x stays inside
+        folder.mkdir(parents=True)
+        for one in (top, *top.rglob("*")):
+            one.chmod(0o777)
+        draw = Random(f"{self.seed} {self.kind} {number}")  # noqa: S311
+        case = Case(self.kind, number, draw, folder, self.base / f"{self.kind}-seeds")
+        started = time.monotonic()
+        try:
+            self.play_one(case)
+        except Exception:  # noqa: BLE001 - a mistake of the script itself must be seen, not end it
+            case.found("the script itself", traceback.format_exc())
+        if not (self.keep and case.findings):
+            remove(top)
+        return Verdict(number, case.refused, tuple(case.findings), time.monotonic() - started)
+
+    def play_all(self, numbers: range, jobs: int) -> list[Verdict]:
+        """Play the inputs of these numbers, as many at once as there are ``jobs``."""
+        workers = {}
+        for job in range(jobs):
+            file = self.base / f"{self.kind}.{job}.jsonl"
+            child = os.fork()
+            if child == 0:
+                try:
+                    with file.open("w", buffering=1) as told:
+                        for number in numbers[job::jobs]:
+                            if time.monotonic() > self.until:
+                                break
+                            told.write(json.dumps(asdict(self.play(number))) + "\n")
+                finally:
+                    os._exit(0)
+            workers[child] = file
+        verdicts = []
+        for child, file in workers.items():
+            os.waitpid(child, 0)
+            for line in file.read_text().splitlines():
+                fields = json.loads(line)
+                verdicts.append(Verdict(**fields | {"findings": tuple(map(tuple, fields["findings"]))}))
+        return sorted(verdicts, key=lambda verdict: verdict.number)
 
 
 def remove(folder: Path) -> None:
@@ -206,39 +242,3 @@ def remove(folder: Path) -> None:
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o777)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def play_all(
-    kind: str,
-    play_one: Callable[[Case], None],
-    seed: int,
-    numbers: range,
-    base: Path,
-    jobs: int,
-    until: float,
-    *,
-    keep: bool,
-) -> list[Verdict]:
-    """Play the inputs of these numbers in ``jobs`` processes at once; no new one begins after ``until``."""
-    workers = {}
-    for job in range(jobs):
-        file = base / f"{kind}.{job}.jsonl"
-        child = os.fork()
-        if child == 0:
-            try:
-                with file.open("w", buffering=1) as told:
-                    for number in numbers[job::jobs]:
-                        if time.monotonic() > until:
-                            break
-                        verdict = play(kind, play_one, seed, number, base, keep=keep)
-                        told.write(json.dumps(asdict(verdict)) + "\n")
-            finally:
-                os._exit(0)
-        workers[child] = file
-    verdicts = []
-    for child, file in workers.items():
-        os.waitpid(child, 0)
-        for line in file.read_text().splitlines():
-            fields = json.loads(line)
-            verdicts.append(Verdict(**fields | {"findings": tuple(map(tuple, fields["findings"]))}))
-    return sorted(verdicts, key=lambda verdict: verdict.number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -201,3 +202,8 @@ def _deep(levels: int) -> Any:
     for _ in range(levels):
         value = [value]
     return value
+
+
+def link(target: str, path: Path) -> None:
+    """Make ``path`` a symbolic link."""
+    path.symlink_to(target)

@@ -36,7 +36,8 @@ def _job(draw: Random) -> dict[str, Any]:
     return {
         "type": "SUBMISSION", "job_id": None, "submission_id": name, "driver_info": None,
         "status": draw.choice(("SUCCEEDED", "FAILED", "STOPPED", "RUNNING")), "entrypoint": draw.choice(NAMES),
-        "message": draw.choice(NAMES), "error_type": None, "start_time": 1_700_000_000_000, "end_time": 1_700_000_001_000,
+        "message": draw.choice(NAMES), "error_type": None, "start_time": 1_700_000_000_000,
+        "end_time": 1_700_000_001_000,
         "metadata": {"regfleet": draw.choice(NAMES)}, "runtime_env": {}, "driver_agent_http_address": None,
         "driver_node_id": None, "driver_exit_code": draw.choice((None, 0, 1, -9, 77, 2**40)),
     }  # fmt: skip
@@ -61,7 +62,7 @@ class Server(BaseHTTPRequestHandler):
             answer = {"stopped": True}
         self._send(answer)
 
-    do_POST = do_PUT = do_DELETE = do_GET
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the library's names
 
     def _send(self, answer: Any) -> None:
         draw, status, body = self.draw, 200, json.dumps(answer).encode()
@@ -110,14 +111,22 @@ class Server(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Quiet(ThreadingHTTPServer):
+    """A server that keeps the mistakes of its clients to itself."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing."""
+
+
 def play(case: Case) -> None:
     """Ask the server for its jobs, for one, to stop one, or to run one."""
     draw = case.draw
     kind = type(
         "Playing", (Server,), {"draw": draw, "odd": draw.choice((0.0, 0.2, 1.0)), "protocol_version": "HTTP/1.1"}
     )
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        server.daemon_threads = True
+    with Quiet(("127.0.0.1", 0), kind) as server:
         at = ("--address", f"http://127.0.0.1:{server.server_port}")
         command = draw.choice(
             (("jobs",), ("jobs",), ("jobs", "job-1"), ("jobs", "job-1"), ("stop", "job-1"), ("submit",))

@@ -48,6 +48,7 @@ def prepare(folder: Path) -> None:
         finally:
             Path("operations.json").write_text(json.dumps(operations[0]))
 
+    folder.chmod(0o777)
     ended = in_process(count, folder)
     if ended.code:
         raise SystemExit(f"the study of the fuzzer does not run: {ended.err}")
@@ -108,7 +109,7 @@ def _disturb(way: str) -> None:
 
 def at_operation(number: int, act: Callable[[], None]) -> list[int]:
     """Call ``act`` at this process' operation of that number on files in its folder, and return the running count."""
-    count, here, fsync = [0], os.getcwd(), os.fsync
+    count, here, fsync = [0], Path.cwd(), os.fsync
 
     def seen() -> None:
         count[0] += 1
@@ -117,7 +118,7 @@ def at_operation(number: int, act: Callable[[], None]) -> list[int]:
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in EVENTS and arguments and isinstance(arguments[0], str | bytes | os.PathLike):
-            path = os.path.abspath(os.fsdecode(arguments[0]))
+            path = os.path.normpath(here / os.fsdecode(arguments[0]))
             if path.startswith(f"{here}/out"):
                 seen()
 

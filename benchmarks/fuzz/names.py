@@ -1,4 +1,4 @@
-"""Hostile names through every output: what a terminal obeys, a page runs or a spreadsheet computes does not get there."""
+"""Hostile names through every output: what a terminal obeys, a page runs or a spreadsheet computes stays out."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
-from hostile import NAMES, NUMBERS, TOKENS, mutated, other_values
+from hostile import NAMES, NUMBERS, TOKENS, link, mutated, other_values
 from studies import make
 
 from regfleet.jobs.archive import Carried, lines, pack, unpack
@@ -65,7 +65,7 @@ ARGUMENTS = {
 
 
 def prepare(folder: Path) -> None:
-    """Valid files of every format, bombs, and a results directory with its report."""
+    """Valid files of every format, and a results directory with its report."""
     make(folder)
     draw = np.random.default_rng(0)
     table = pa.table({
@@ -94,7 +94,6 @@ def prepare(folder: Path) -> None:
     arrays = {"x": draw.normal(size=(ROWS, 3)), "y": draw.integers(0, 2, ROWS)}
     np.savez(folder / "arrays.npz", **arrays)
     np.savez_compressed(folder / "packed.npz", **arrays, x_test=arrays["x"], y_test=arrays["y"])
-    _bombs(folder)
 
 
 def _wide(draw: np.random.Generator) -> bytes:
@@ -102,24 +101,39 @@ def _wide(draw: np.random.Generator) -> bytes:
     return "\n".join(["seed,none,l2,dropout", *rows, ""]).encode()
 
 
-def _bombs(folder: Path) -> None:
-    """Small files that unpack to much, or that take long."""
+def _bomb_parquet(path: Path) -> None:
     long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, "int32")), ["x" * 10_000])
-    pyarrow.parquet.write_table(pa.table({"a": long, "y": long}), folder / "bomb.parquet")
-    with zipfile.ZipFile(folder / "bomb.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
-        for name, shape in (("x", (300_000_000, 2)), ("y", (300_000_000,))):
+    pyarrow.parquet.write_table(pa.table({"a": long, "y": long}), path)
+
+
+def _bomb_npz(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for name, shape in (("x", (150_000_000, 2)), ("y", (150_000_000,))):
             head = io.BytesIO()
             np.lib.format.write_array_header_1_0(head, {"descr": "|i1", "fortran_order": False, "shape": shape})
             with packed.open(f"{name}.npy", "w") as member:
                 member.write(head.getvalue())
                 for _ in range(int(np.prod(shape)) // 10_000_000):
                     member.write(bytes(10_000_000))
-    (folder / "bomb.csv.gz").write_bytes(b"".join(gzip.compress(b"1,2\n" * 5_000_000, 1) for _ in range(60)))
-    (folder / "equal.csv").write_bytes(b",".join([b"a"] * 100_000) + b",y\n" + b",".join([b"1"] * 100_000) + b",2\n")
-    (folder / "deep.toml").write_bytes(b"seeds = " + b"[" * 5000 + b"]" * 5000)
-    (folder / "number.toml").write_bytes(b"seeds = " + b"9" * 5000)
-    (folder / "dotted.toml").write_bytes(b".".join([b"a"] * 5000) + b" = 1")
-    (folder / "columns.csv").write_bytes(b",".join(b"c%d" % one for one in range(50_000)) + b"\n")
+
+
+def _text(content: Callable[[], bytes]) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content())
+
+
+BOMBS: dict[str, Callable[[Path], object]] = {
+    "bomb.parquet": _bomb_parquet,
+    "bomb.npz": _bomb_npz,
+    "bomb.csv.gz": _text(lambda: gzip.compress(b"1,2\n" * 5_000_000, 1) * 60),
+    "equal.csv": _text(lambda: b"a," * 100_000 + b"y\n" + b"1," * 100_000 + b"2\n"),
+    "columns.csv": _text(lambda: b",".join(b"c%d" % one for one in range(50_000)) + b"\n"),
+    "deep.toml": _text(lambda: b"seeds = " + b"[" * 5000 + b"]" * 5000),
+    "number.toml": _text(lambda: b"seeds = " + b"9" * 5000),
+    "dotted.toml": _text(lambda: b".".join([b"a"] * 5000) + b" = 1"),
+    "tables.toml": _text(lambda: b"[[variant]]\n" * 100_000),
+    "deep.csv": _text(lambda: b'seed,none,"' + b'""' * 1_000_000),
+}
+"""Small files that unpack to much, or that take long."""
 
 
 def play(case: Case) -> None:
@@ -166,22 +180,26 @@ def _damaged(case: Case) -> None:
     _hand_over(case, kind, f"given.{name.partition('.')[2]}", content)
 
 
+def _encodable(name: str) -> str:
+    """The name without what no UTF-8 holds."""
+    return name.encode("utf-8", "ignore").decode() or "x"
+
+
 def _repacked(draw: Random, content: bytes) -> bytes:
     """The archive with damaged members, under good checksums."""
     packed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(packed, "w", draw.choice((0, 8, 12, 14))) as new:
         for name in old.namelist():
             member = mutated(draw, old.read(name)) if draw.random() < 0.6 else old.read(name)
-            new.writestr(name if draw.random() < 0.9 else draw.choice(NAMES).replace("\ud800", "") or "x", member)
+            new.writestr(name if draw.random() < 0.9 else _encodable(draw.choice(NAMES)), member)
     return packed.getvalue()
 
 
 def _as_it_is(case: Case) -> None:
     draw = case.draw
-    name = draw.choice(("bomb.parquet", "bomb.npz", "bomb.csv.gz", "equal.csv", "columns.csv", "deep.toml",
-                        "number.toml", "dotted.toml"))  # fmt: skip
+    name = draw.choice([*BOMBS])
     kinds = {".toml": ("study",), ".npz": ("arrays",), ".parquet": ("table", "scores"), ".csv": ("table", "scores")}
-    shutil.copy(case.seeds / name, case.folder)
+    BOMBS[name](case.folder / name)
     _hand_over(case, draw.choice(kinds.get(Path(name).suffix, ("table",))), name, None)
 
 
@@ -191,9 +209,8 @@ def _special(case: Case) -> None:
     kind = draw.choice([*SOURCES])
     path = case.folder / f"given.{draw.choice(SOURCES[kind]).partition('.')[2]}"
     makes: tuple[Callable[[Path], Any], ...] = (
-        os.mkfifo, os.mkdir, lambda at: os.symlink(at, at), lambda at: os.symlink("/dev/zero", at),
-        lambda at: os.symlink("/dev/null", at), lambda at: os.symlink("/proc/self/mem", at), lambda at: at.touch(0),
-        lambda at: os.symlink("/dev/stdin", at), lambda at: os.truncate(_touched(at), 3 * 2**30),
+        os.mkfifo, os.mkdir, lambda at: at.touch(0), lambda at: os.truncate(_touched(at), 3 * 2**30),
+        *(partial(link, target) for target in (path.name, "/dev/zero", "/dev/null", "/proc/self/mem", "/dev/stdin")),
     )  # fmt: skip
     draw.choice(makes)(path)
     case.command(*(one.format(path.name) for one in ARGUMENTS[kind]), seconds=20)
@@ -207,7 +224,7 @@ def _touched(path: Path) -> Path:
 def _odd_table(case: Case) -> None:
     """A valid Arrow file of unusual types."""
     draw = case.draw
-    columns = {draw.choice(NAMES).replace("\ud800", "?").replace("\udcff", "?"): draw.choice(ODD)() for _ in range(3)}
+    columns = {_encodable(draw.choice(NAMES)): draw.choice(ODD)() for _ in range(3)}
     columns |= {"y": draw.choice((*ODD, lambda: pa.array(["yes", "no"] * (ROWS // 2))))()}
     table = pa.table(columns)
     name = draw.choice(("given.feather", "given.parquet"))
@@ -234,8 +251,9 @@ ODD: tuple[Callable[[], pa.Array], ...] = (
     lambda: pa.array(["a", None] * (ROWS // 2)).dictionary_encode(), lambda: pa.array([1.5, None] * (ROWS // 2)),
     lambda: pa.array(range(ROWS)), lambda: pa.array([float("nan"), float("inf")] * (ROWS // 2)),
     lambda: pa.DictionaryArray.from_arrays(pa.array([0, 1] * (ROWS // 2)), pa.array([[1], [2]])),
-    lambda: pa.array(np.arange(ROWS, dtype="M8[ms]") - 10**14), lambda: pa.array([f"9{one:05}-01-01" for one in range(ROWS)]),
-    lambda: pa.array([text.replace("\ud800", "").replace("\udcff", "") for text in NAMES[:ROWS]]),
+    lambda: pa.array((np.arange(ROWS) - 10**14).astype("M8[ms]")),
+    lambda: pa.array([f"9{one:05}-01-01" for one in range(ROWS)]),
+    lambda: pa.array([*map(_encodable, NAMES[:ROWS])]),
     lambda: pa.array([*(NUMBERS * 2)[:ROWS]]), lambda: pa.RunEndEncodedArray.from_arrays([ROWS], [1.5]),
 )  # fmt: skip
 """Columns of forty rows."""
@@ -397,7 +415,7 @@ def _with_member(draw: Random, packed: bytes) -> bytes:
         (*NAMES, "sitecustomize.py", "trials/../../x", "study.toml", "trials", "a/b/c", "x.tmp", "trials/x.py")
     )
     with zipfile.ZipFile(made, "a", draw.choice((0, 8, 12, 14))) as archive:
-        info = zipfile.ZipInfo(name.replace("\ud800", "").replace("\udcff", "") or "x")
+        info = zipfile.ZipInfo(_encodable(name))
         info.external_attr = draw.choice((0, 0o120777 << 16, 0o040755 << 16, 0o4755 << 16))
         info.flag_bits |= draw.choice((0, 1))
         archive.writestr(info, draw.choice(TOKENS))

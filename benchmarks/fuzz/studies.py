@@ -1,9 +1,10 @@
-"""Results directories of a small study on Iris whose trials are made up, not trained: the same whenever they are made."""
+"""Results directories of a small study on Iris whose trials are made up, not trained: always the same."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+from harness import in_process
 
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, load
 from regfleet.trials import HISTORY_COLUMNS, Execution, Outcome, Trial
@@ -59,24 +61,21 @@ def cut_short(chunk: Any, dataset: Any, **_: Any) -> tuple[Outcome, ...]:
 
 def make(folder: Path) -> None:
     """Two results directories in ``folder``: one of a whole run, one with the parts of a run that was cut short."""
-    from harness import in_process
+    made = folder.with_name("made")
+    if not made.exists():
+        made.mkdir()
+        made.chmod(0o777)
+        for name, how in (("whole", work), ("parts", cut_short)):
+            _compare(made, how)
+            shutil.move(made / "out", made / name)
+    shutil.copytree(made, folder)
 
-    folder.mkdir()
-    folder.chmod(0o777)
-    for name, how in (("whole", work), ("parts", cut_short)):
-        _command(in_process, folder, COMPARE, how)
-        shutil.move(folder / "out", folder / name)
 
-
-def _command(
-    in_process: Callable[..., Any], folder: Path, arguments: tuple[object, ...], how: Callable[..., Any]
-) -> None:
-    import sys
-
+def _compare(folder: Path, how: Callable[..., Any]) -> None:
     def run() -> None:
         from regfleet.cli import main
 
-        sys.argv = ["regfleet", *map(str, arguments)]
+        sys.argv = ["regfleet", *map(str, COMPARE)]
         without_training(how)
         main()
 
@@ -86,7 +85,7 @@ def _command(
 
 
 def rows(out: str | Path) -> dict[str, Any]:
-    """What a directory says of its trials: each trial's and each epoch's values by key, and whether it noticed damage."""
+    """What a directory says: the values of each trial and of its epochs by key, and the damage that was noticed."""
     stored = load(out)
     trials = stored.trials.drop(columns=CHANGES)
     histories = stored.histories

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
-<<<<<<< HEAD
+from regfleet.errors import StorageError
 from regfleet.running.output import tell
-from regfleet.text import json_text
+from regfleet.text import json_text, listed
 
 if TYPE_CHECKING:
     from rich.table import Table
-=======
-from regfleet.errors import StorageError
-from regfleet.text import listed
->>>>>>> paths
 
 
 def doctor(
@@ -41,33 +37,23 @@ def doctor(
     """
     from rich.table import Table
 
-<<<<<<< HEAD
+    from regfleet.running.checkup import check_results
     from regfleet.running.display import console, styled
     from regfleet.running.machine import examine
 
     signs = {"good": ("✔ works", "green"), "note": ("! mind", "yellow"), "bad": ("✘ fails", "red")}
-    with console(2) as messages, messages.status("looking at this machine") as status:
-        findings = list(examine(address, out, lambda name: status.update(f"waiting for {name}")))
-=======
-    from regfleet.running.checkup import check_results
-    from regfleet.running.display import console
-    from regfleet.running.machine import examine
-
-    signs = {"good": "[green]✔ works[/]", "note": "[yellow]! mind[/]", "bad": "[red]✘ fails[/]"}
     if directory is not None:
-        signs["good"] = "[green]✔ whole[/]"
+        signs["good"] = ("✔ whole", "green")
     with console(2) as messages, messages.status(f"looking at {directory or 'this machine'}") as status:
         if directory is not None:
             findings = list(check_results(directory))
         else:
             findings = list(examine(address, out, lambda name: status.update(f"waiting for {name}")))
->>>>>>> paths
     if as_json:
         tell(json_text([asdict(finding) for finding in findings]))
     else:
         table = Table("", "What", "Found, and what to do")
         for finding in findings:
-<<<<<<< HEAD
             advice = (f"→ {finding.advice}",) if finding.advice else ()
             table.add_row(styled(signs[finding.state]), finding.name, styled(finding.found, *advice))
         with console(1) as screen:
@@ -75,28 +61,18 @@ def doctor(
             for finding in findings:
                 if finding.each:
                     screen.print(_sockets(finding.each))
-    if any(finding.state == "bad" for finding in findings):
-=======
-            advice = f"\n→ {finding.advice}" if finding.advice else ""
-            table.add_row(signs[finding.state], escape(finding.name), escape(finding.found + advice))
-        with console(1) as screen:
-            screen.print(table)
     bad = [finding.name for finding in findings if finding.state == "bad"]
     if bad and directory is not None:
         raise StorageError(f"{directory}: expected what can be repaired now; got {listed(bad)}, which cannot")
     if bad:
->>>>>>> paths
         raise typer.Exit(1)
 
 
 def _sockets(each: tuple[tuple[str, ...], ...]) -> Table:
     """Where a Ray of ours listens, one line a socket."""
-    from rich.markup import escape
     from rich.table import Table
-
-    from regfleet.text import printable
 
     table = Table("Listens on", "Process", "What it is", "Without a token")
     for row in each:
-        table.add_row(*(escape(printable(cell)) for cell in row))
+        table.add_row(*row)
     return table

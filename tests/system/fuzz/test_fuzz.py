@@ -1,0 +1,74 @@
+"""The fuzzer: a short run of every kind finds nothing, and what is planted is found."""
+
+import pytest
+from support import ROOT
+from support.processes import python
+
+FUZZ = ROOT / "benchmarks" / "fuzz"
+RUN = f"""
+import runpy, sys
+sys.argv = ["fuzz", *sys.argv[1:]]
+sys.path.insert(0, {str(FUZZ)!r})
+runpy.run_path({str(FUZZ)!r}, run_name="__main__")
+"""
+CRASHES = """
+import os, signal
+import regfleet.concluding.analyze, regfleet.running.preview
+
+def endless(*_, **__):
+    while True:
+        pass
+
+def preview(study, *_, **__):
+    if study.data[0].target:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    raise ZeroDivisionError
+
+import harness
+harness.CPU_SECONDS = 3
+regfleet.running.preview.preview = preview
+regfleet.concluding.analyze.analyze = endless
+"""
+SILENCE = """
+from dataclasses import replace
+import regfleet.results
+
+true_load = regfleet.results.load
+
+def load(path):
+    found = true_load(path)
+    if found.problems:
+        return replace(found, trials=found.trials.assign(last_test_accuracy=0.5), problems=())
+    return found
+
+regfleet.results.load = load
+"""
+
+
+def fuzz(*arguments, cwd, plant=""):
+    """Run the fuzzer in a process whose regfleet has the ``plant`` in it."""
+    code = f"import sys; sys.path.insert(0, {str(FUZZ)!r})\n{plant}\n{RUN}"
+    return python("-c", code, *arguments, cwd=cwd)
+
+
+def test_a_short_run_finds_nothing(tmp_path):
+    """Every kind plays its inputs, and each of them ends well."""
+    done = fuzz("--seed", "7", "--count", "12", "--seconds", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kinds = {line.split()[0]: int(line.split()[1]) for line in done.stdout.splitlines()[1:]}
+    assert set(kinds) == {"readers", "lines", "damage", "kills", "names", "models", "jobs"}
+    assert min(kinds.values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "plant", "found"),
+    [("lines", 32, CRASHES, ["traceback", "signal 11", "hang"]), ("damage", 8, SILENCE, ["values changed unseen"])],
+    ids=["crashes", "silence"],
+)
+def test_what_is_planted_is_found(kind, count, plant, found, tmp_path):
+    """A traceback, a signal, a command without end, values changed unseen: each is told, with its number."""
+    done = fuzz(kind, "--seed", "0", "--count", str(count), cwd=tmp_path, plant=plant)
+    assert done.returncode == 1, done.stdout + done.stderr
+    for what in found:
+        (line,) = [line for line in done.stdout.splitlines() if f"× {what}" in line]
+        assert f"; {kind} --seed 0 --only " in line
