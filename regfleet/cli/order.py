@@ -13,9 +13,8 @@ from regfleet.cli.compare import compare
 from regfleet.cli.options import built, read
 from regfleet.errors import InputError
 from regfleet.jobs import Parcel, is_result
-from regfleet.settings import FLAGS, read_study_file, results_name
-from regfleet.jobs import Parcel
 from regfleet.paths import expanded
+from regfleet.settings import FLAGS, read_study_file, results_name
 
 _MADE_AGAIN = {"progress.json", "regfleet.log", "report.html", "trials.csv", "leaderboard.csv"}
 """Of a results directory: what the job makes of its trials."""
@@ -49,8 +48,8 @@ def order_of(command: list[str]) -> Order:
     if study.model.source:
         parcel.add_model(study.model.source)
     if given["study"]:
-        moved = dict(parcel.moved)
-        texts = _renamed(given["study"], parcel.add_study(str(given["study"])), moved)
+        before = dict(parcel.moved)
+        texts = _renamed(given["study"], parcel.add_study(str(given["study"])), before)
     out = str(given["out"] or Path("reports") / results_name([one.location for one in study.data]))
     fetched = "" if "://" in out else out
     if fetched:

@@ -6,7 +6,7 @@ import pytest
 
 from regfleet.results import Provenance
 from regfleet.running.logs import log_to
-from regfleet.running.origin import Clock, provenance
+from regfleet.running.origin import Beginning, provenance
 from regfleet.text import masked
 
 
@@ -55,6 +55,8 @@ def test_the_log_and_the_provenance_hold_no_secret(tmp_path):
             int(command)
         except ValueError:
             logging.getLogger("regfleet.results").exception("it failed")
-    facts = provenance(Provenance(), command=command, data={}, fleet="on s3://a:hunter2@b", clock=Clock(), trained=1)
+    facts = provenance(
+        Provenance(), command=command, data={}, fleet="on s3://a:hunter2@b", beginning=Beginning(), trained=1
+    )
     assert "hunter2" not in (tmp_path / "regfleet.log").read_text() + facts.json_text()
     assert facts.runs[0].command == "regfleet compare --out 's3://***@bucket/x?secret_key=***'"

@@ -148,14 +148,14 @@ def test_settings_of_the_analysis_are_checked_by_name(fields, expected):
     assert str(caught.value) == expected
 
 
-WORDS = st.text(min_size=1, max_size=12)
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 OWN = st.fixed_dictionaries(
     {},
     optional={
         "epochs": st.integers(1, 10**6),
         "batch_size": st.integers(1, 10**7),
         "optimizer": st.sampled_from(["sgd", "adam"]),
-        "learning_rate": st.floats(1e-12, 1e6),
+        "learning_rate": st.floats(1e-30, 1e30),
         "early_stopping": st.integers(1, 100),
         "class_weight": st.just("balanced"),
     },
