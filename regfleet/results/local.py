@@ -99,7 +99,6 @@ class LocalPlace(Place):
         """Hold the directory; the claim ends with the process, however it ends."""
         here = self._path("")
         try:
-            self._refuse_foreign()  # before anything is made in it
             lock = self._hold()
         except OSError as problem:
             raise unwritable("--out", here, problem, "a directory") from None
@@ -125,24 +124,33 @@ class LocalPlace(Place):
         """The locked lock of the directory, both made if they are not there."""
         deadline = time.monotonic() + patience.SECONDS.lock
         while True:
-            self._path("").mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):  # a driver that was refused has just taken its new directory back
-                lock = os.fdopen(self._open(LOCK, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if os.path.samestat(os.fstat(lock.fileno()), os.lstat(self._path(LOCK))):
-                        return lock
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        lock.close()
-                        raise InputError(
-                            f"--out: expected a directory no other regfleet writes to; got {self}, which is in use"
-                        ) from None
-                except BaseException:
-                    lock.close()
+            try:
+                self._refuse_foreign()  # before anything is made in it
+                self._make("")
+                if lock := self._locked():
+                    return lock
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise InputError(
+                        f"--out: expected a directory no other regfleet writes to; got {self}, which is in use"
+                    ) from None
+            except FileNotFoundError:  # a driver that was refused has just taken its new directory back
+                if time.monotonic() > deadline:
                     raise
-                lock.close()
             time.sleep(0.05)
+
+    def _locked(self) -> FileIO | None:
+        """The lock, None where it was deleted meanwhile; raises BlockingIOError where somebody holds it."""
+        lock = os.fdopen(self._open(LOCK, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(lock.fileno()), os.lstat(self._path(LOCK))):
+                return lock
+        except BaseException:
+            lock.close()
+            raise
+        lock.close()
+        return None
 
     def _refuse_foreign(self) -> bool:
         """Whether the directory holds nothing.
@@ -150,7 +158,9 @@ class LocalPlace(Place):
         Raises InputError unless it is new, empty or ours, and what we write in it are files of its own.
         """
         here = self._path("")
-        entries = sorted(os.scandir(here), key=lambda entry: entry.name) if here.is_dir() else []
+        entries: list[os.DirEntry[str]] = []
+        with suppress(FileNotFoundError):
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         for entry in entries:
             if entry.name in (*FILES, *FOLDERS) and entry.is_symlink():
                 raise InputError(f"--out: expected no symbolic link in a results directory; got {self.at(entry.name)}")
@@ -218,10 +228,20 @@ class LocalPlace(Place):
 
     def _make_folders(self) -> None:
         """Make the directory and its folders; raises OSError where one cannot be written."""
-        for folder in map(self._path, ("", *FOLDERS)):
-            folder.mkdir(parents=True, exist_ok=True)
+        for name in ("", *FOLDERS):
+            self._make(name)
+            folder = self._path(name)
             if not os.access(folder, os.W_OK):
                 raise PermissionError(errno.EACCES, f"{folder} is not writable")
+
+    def _make(self, name: str) -> None:
+        """Make a folder if it is not there."""
+        try:
+            self._path(name).mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            if os.path.lexists(self._path(name)):
+                raise
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None  # it went in between
 
     def _take_back(self) -> None:
         """Leave nothing behind of a study that was refused before it began; results that came meanwhile stay."""

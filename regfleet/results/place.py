@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet.errors import ResultsError
+from regfleet.errors import ResultsError, StorageError
 from regfleet.paths import SUMS
-from regfleet.text import reason
+from regfleet.text import masked, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,12 +103,15 @@ class Place(ABC):
             return False
 
     def text(self, name: str) -> str:
-        """The content of a text file; raises FileNotFoundError or ResultsError."""
+        """The content of a text file; raises FileNotFoundError, ResultsError, or StorageError where it fails now."""
         try:
             return self.read(name).decode("utf-8")
         except FileNotFoundError:
             raise
-        except (OSError, UnicodeDecodeError) as problem:
+        except OSError as problem:
+            words = f"{self.at(name)}: expected a file that can be read now; got {masked(reason(problem))}"
+            raise StorageError(words) from None
+        except UnicodeDecodeError as problem:
             raise ResultsError(f"{self.at(name)}: expected a text file; got {reason(problem)}") from None
 
     def at(self, name: str) -> str:

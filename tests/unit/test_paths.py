@@ -91,33 +91,34 @@ def test_analyze_does_not_write_over_its_own_input(command, scores):
 
 
 @pytest.fixture
-def few(monkeypatch):
-    """The report has three figures only."""
-    monkeypatch.setattr(gallery, "plates", lambda summary, true=gallery.plates: islice(true(summary), 3))
+def few(monkeypatch, make_study):
+    """The report has one figure only, drawn once."""
+    drawn = tuple(islice(gallery.plates(make_study(epochs=3).summary), 1))
+    monkeypatch.setattr(gallery, "plates", lambda _: drawn)
 
 
 @pytest.mark.usefixtures("few")
-def test_figures_go_beside_other_files_and_never_over_one(make_study, tmp_path, monkeypatch):
+def test_figures_go_beside_other_files_and_never_over_one(tmp_path, monkeypatch):
     """A folder of a paper keeps its files; a figure of the same name, changed by hand or a link, stops the command."""
-    summary, folder = make_study(epochs=3).summary, tmp_path / "paper"
+    folder = tmp_path / "paper"
     folder.mkdir()
     (folder / "thesis.tex").write_text("mine")
-    names = sorted(path.name for path in gallery.export(summary, folder))
+    names = sorted(path.name for path in gallery.export(None, folder))
     assert sorted(contents(folder)) == sorted([*names, "regfleet.sha256", "thesis.tex"])
     (folder / "regfleet.sha256").unlink()  # a version before wrote none
-    assert sorted(path.name for path in gallery.export(summary, folder)) == names
+    assert sorted(path.name for path in gallery.export(None, folder)) == names
     for name in (names[0], names[-1]):
         for spoil in (lambda path: path.write_text("mine"), lambda path: path.symlink_to("thesis.tex")):
             (folder / name).unlink()
             spoil(folder / name)
             before = contents(folder)
             with pytest.raises(InputError, match=rf"^--figures: expected no file that regfleet did not .*{name}$"):
-                gallery.export(summary, folder)
+                gallery.export(None, folder)
             assert contents(folder) == before
         (folder / name).unlink()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    gallery.export(summary, "~/figures")
+    gallery.export(None, "~/figures")
     assert sorted(contents(tmp_path / "figures")) == sorted([*names, "regfleet.sha256"])
     assert not (tmp_path / "~").exists()
 
