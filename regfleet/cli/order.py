@@ -39,7 +39,8 @@ def order_of(command: list[str]) -> Order:
     # What compare would refuse is refused before any file that a study names is looked at.
     flags = {name: given[name] for name in FLAGS}
     study = read(given["study"], {name: value for name, value in flags.items() if value not in ([], ())})
-    parcel, texts = Parcel(), {}
+    parcel = Parcel()
+    texts: dict[str, str] = {}
     for data in study.data:
         parcel.add_data(data.location, "--data")
         if data.test:
@@ -57,8 +58,8 @@ def order_of(command: list[str]) -> Order:
             parcel.moved[out] = fetched
         _add_results(Path(out), fetched, parcel)
     parcel.check_size()
-    moved = [_moved(word, parcel.moved) for word in command[1:]]
-    return Order(parcel, texts, ["compare", "--out", fetched or out, *moved], out, fetched)
+    words = [_moved(word, parcel.moved) for word in command[1:]]
+    return Order(parcel, texts, ["compare", "--out", fetched or out, *words], out, fetched)
 
 
 def _parsed(command: list[str]) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def sockets(found: list[tuple[str, int, str, str, str, bool]]) -> Finding:
     """Whether the Ray that a study starts here is closed to other machines, and to who has no token."""
     each, strange = [], []
     for address, port, process, what, answer, closed in found:
-        shown = f"{address}:{port}" if port else address
+        shown = f"{address}:{port}" if port else f"…/{Path(address).name}"
         each.append((shown, process, what or "not known", answer))
         if not closed or not what or answer in (OPEN, SHARED):
             strange.append(shown)
