@@ -15,7 +15,7 @@ from regfleet.errors import InputError
 from regfleet.jobs import Parcel, is_result
 from regfleet.settings import FLAGS, read_study_file, results_name
 
-_MADE_AGAIN = {"progress.json", "regfleet.log", "report.html", "trials.csv", "leaderboard.csv"}
+_MADE_AGAIN = {"progress.json", "regfleet.log", "report.html", "trials.csv", "leaderboard.csv", "regfleet.sha256"}
 """Of a results directory: what the job makes of its trials."""
 
 if TYPE_CHECKING:

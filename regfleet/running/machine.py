@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regfleet import patience
+from regfleet.borrowed.ray import token_warning
 from regfleet.errors import RegfleetError
 from regfleet.fleet import check_address
 from regfleet.fleet.sockets import OPEN, SHARED
@@ -165,7 +166,8 @@ def cluster(address: str) -> Finding:
     try:
         if not address.startswith(("http://", "https://")):
             check_address(address)
-            return Finding("Cluster", "good", f"a head answers at {address} and lets this machine in")
+            found, warning = f"a head answers at {address} and lets this machine in", token_warning()
+            return Finding("Cluster", "note" if warning else "good", found, warning)
         answer = ask(address)
     except RegfleetError as problem:
         return Finding("Cluster", "bad", str(problem), "see docs/clusters.md: start the head, or give its token")
