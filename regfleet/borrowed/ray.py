@@ -152,7 +152,7 @@ def reread() -> None:
     if "ray" not in sys.modules:
         return
     from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
@@ -187,7 +187,7 @@ def jobs_client(url: str, send: Callable[[str, str, Any, bytes | None], tuple[in
     from ray.job_submission import JobSubmissionClient
     from requests import Response
 
-    class Client(JobSubmissionClient):  # type: ignore[misc]
+    class Client(JobSubmissionClient):
         def _do_request(
             self, method: str, endpoint: str, *, data: bytes | None = None, json_data: Any = None, **_: object
         ) -> Response:

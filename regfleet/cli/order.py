@@ -16,7 +16,7 @@ from regfleet.jobs import Parcel, is_result
 from regfleet.paths import expanded
 from regfleet.settings import FLAGS, read_study_file, results_name
 
-_MADE_AGAIN = {"progress.json", "regfleet.log", "report.html", "trials.csv", "leaderboard.csv"}
+_MADE_AGAIN = {"progress.json", "regfleet.log", "report.html", "trials.csv", "leaderboard.csv", "regfleet.sha256"}
 """Of a results directory: what the job makes of its trials."""
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def order_of(command: list[str]) -> Order:
     # What compare would refuse is refused before any file that a study names is looked at.
     flags = {name: given[name] for name in FLAGS}
     study = read(given["study"], {name: value for name, value in flags.items() if value not in ([], ())})
-    parcel, texts = Parcel(), {}
+    parcel = Parcel()
+    texts: dict[str, str] = {}
     for data in study.data:
         parcel.add_data(data.location, "--data")
         if data.test:
@@ -59,8 +60,8 @@ def order_of(command: list[str]) -> Order:
             parcel.moved[given_out] = fetched
         _add_results(Path(out), fetched, parcel)
     parcel.check_size()
-    moved = [_moved(word, parcel.moved) for word in command[1:]]
-    return Order(parcel, texts, ["compare", "--out", fetched or out, *moved], out, fetched)
+    words = [_moved(word, parcel.moved) for word in command[1:]]
+    return Order(parcel, texts, ["compare", "--out", fetched or out, *words], out, fetched)
 
 
 def _parsed(command: list[str]) -> dict[str, Any]:

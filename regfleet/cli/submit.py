@@ -51,9 +51,11 @@ def submit(
     regfleet submit --address http://10.0.0.5:8265 -- compare churn.csv --target churned --seeds 10
     """
     from regfleet.cli.order import order_of
-    from regfleet.jobs import CODE, entrypoint, fingerprint, start
+    from regfleet.jobs import CODE, check_name, entrypoint, fingerprint, start
     from regfleet.running.display import FOLLOWED
 
+    if name is not None:
+        check_name(name)
     order = order_of(command)
     if masked(order.out) != order.out:
         raise InputError(

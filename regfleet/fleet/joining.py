@@ -7,7 +7,7 @@ import os
 import socket
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regfleet import patience
 from regfleet.borrowed import ray as borrowed
@@ -50,9 +50,16 @@ def joined(settings: FleetSettings, address: str, note: Callable[[str], object])
         import ray
 
         # The workers of a cluster run this very code, whatever is installed there.
-        environment = {"env_vars": dict(settings.environment), "py_modules": [str(Path(__file__).parents[1])]}
+        common: dict[str, Any] = {
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+            "runtime_env": {
+                "env_vars": dict(settings.environment),
+                "py_modules": [str(Path(__file__).parents[1])],
+            },
+        }
         try:
-            found = ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env=environment)
+            found = ray.init(address=address, **common)
         except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as problem:
             ray.shutdown()
             raise InputError(

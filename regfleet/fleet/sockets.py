@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 KNOWN: Mapping[str, str] = {
-    "driver": "regfleet itself: its workers fetch from it, and tell it, what a trial needs and gives",
-    "gcs_server": "Ray's head: who is there, and what is to run",
-    "raylet": "one to start workers, one to pass data between nodes",
-    "dashboard agent": "one for what workers tell of themselves, one for jobs and logs (HTTP, 52365 if free)",
-    "runtime env agent": "prepares the environment of a worker (HTTP)",
-    "worker": "trains: the driver and the raylet hand it trials",
+    "driver": "what trials need and give",
+    "gcs_server": "who is there, what is to run",
+    "raylet": "starts workers; passes data on",
+    "dashboard agent": "state of workers; logs, at 52365",
+    "runtime env agent": "prepares workers",
+    "worker": "takes trials",
 }
 """The processes of a Ray of ours that listen to the network, and why."""
 TOKEN, OPEN, SILENT, PRIVATE, SHARED = (
     "asks for a token",
     "answers without a token",
     "does not answer",
-    "only this user may enter its folder",
-    "others may enter its folder",
+    "in a private folder",
+    "in a folder of others",
 )
 _LISTENING_TCP, _LISTENING_UNIX = "0A", 0x10000
 _SECONDS = 3.0
@@ -59,7 +59,7 @@ class Listener:
     def what(self) -> str:
         """What it is for; empty for one that nobody expects."""
         if not self.port:
-            return "for the processes of this Ray"
+            return "for this Ray's processes"
         return KNOWN.get(self.process, "")
 
     def answer(self) -> str:

@@ -10,8 +10,11 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
+import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.borrowed import ray as borrowed
@@ -63,28 +66,31 @@ def own_ray(
             "_temp_dir": folder,
         }
         try:
-            try:
-                ray.init(**arguments)
-            # On a machine under load the first start can time out; the second finds warm files.
-            except (RuntimeError, TimeoutError, OSError) as problem:
-                log.warning("Ray did not start (%s); trying once more", problem)
-                ray.shutdown()
-                ray.init(**arguments)
-        except Exception as problem:
-            ray.shutdown()
-            raise FleetError(
-                f"Ray: expected to start on this machine; got {one_line(problem)}: regfleet doctor looks what it lacks"
-            ) from problem
-        try:
+            _init(arguments)
             yield
         finally:
             ray.shutdown()
 
 
+def _init(arguments: dict[str, Any]) -> None:
+    import ray
+
+    try:
+        try:
+            ray.init(**arguments)
+        # On a machine under load the first start can time out; the second finds warm files.
+        except (RuntimeError, TimeoutError, OSError) as problem:
+            log.warning("Ray did not start (%s); trying once more", problem)
+            ray.shutdown()
+            ray.init(**arguments)
+    except Exception as problem:
+        raise FleetError(
+            f"Ray: expected to start on this machine; got {one_line(problem)}: regfleet doctor looks what it lacks"
+        ) from problem
+
+
 def refuse_another() -> None:
     """Raise InputError when this process uses a Ray already, which is not ours to use or to end."""
-    import sys
-
     if "ray" in sys.modules and sys.modules["ray"].is_initialized():
         raise InputError("Ray: expected none in this process; got one that is connected: call ray.shutdown() before")
 
@@ -117,4 +123,9 @@ def _private_folder(note: Callable[[str], object]) -> Iterator[str]:
     try:
         yield private + _INSIDE
     finally:
-        shutil.rmtree(private, ignore_errors=True)
+        # A process of Ray that is about to end may write its last line meanwhile.
+        for _ in range(10):
+            shutil.rmtree(private, ignore_errors=True)
+            if not Path(private).exists():
+                break
+            time.sleep(0.2)

@@ -28,7 +28,7 @@ MOST_FILES = 100_000
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError)
 """What zipfile raises for archives that are damaged, encrypted, or packed in a way that it does not know."""
 _NAME = re.compile(
-    r"study\.toml|provenance\.json|progress\.json|regfleet\.log|report\.html|trials\.csv|leaderboard\.csv"
+    r"study\.toml|provenance\.json|progress\.json|regfleet\.log|report\.html|trials\.csv|leaderboard\.csv|regfleet\.sha256"
     r"|(?:trials|histories)/part-[0-9A-Za-z_-]{1,80}\.(?:parquet|torn)"
 )
 

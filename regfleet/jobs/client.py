@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import re
@@ -104,7 +105,9 @@ class Jobs:
 
     def _send(self, method: str, url: str, json: Any, data: bytes | None) -> tuple[int, bytes]:
         seconds = patience.SECONDS.jobs if data is None else patience.SECONDS.upload
-        body = {"json": json} if data is None and json is not None else {} if data is None else {"data": data}
+        body = {} if json is None else {"json": json}
+        if data is not None:
+            body = {"data": io.BytesIO(data)}
         reply = request(url, self._answer.token, method, seconds=seconds, **body)
         if reply.status in {401, 403}:
             raise FleetError(f"--address: {self._answer.url} expected another token; got one it refuses any more")
@@ -164,6 +167,12 @@ def entrypoint(arguments: Sequence[str], code: str) -> str:
     return f'PYTHONPATH="$PWD/{code}${{PYTHONPATH:+:$PYTHONPATH}}" exec python -m {shlex.join(arguments)}'
 
 
+def check_name(name: str) -> None:
+    """Raise InputError for what cannot be the id of a job."""
+    if not NAME.fullmatch(name):
+        raise InputError(f"--id: expected letters, digits, dots and dashes; got {printable(repr(name), '')}")
+
+
 def start(
     client: Jobs,
     name: str,
@@ -173,8 +182,7 @@ def start(
     environment: dict[str, str],
 ) -> Started:
     """Start a job unless one of this name runs; after one that has ended its successor gets a number."""
-    if not NAME.fullmatch(name):
-        raise InputError(f"--id: expected letters, digits, dots and dashes; got {name!r}")
+    check_name(name)
     before: list[str] = []
     while True:
         current = f"{name}-{len(before) + 1}" if before else name
@@ -247,7 +255,7 @@ def details(client: Jobs, name: str) -> JobDetails:
     except RuntimeError as problem:
         if borrowed.NO_JOB not in str(problem):
             raise FleetError(_first_line(problem)) from None
-    raise InputError(f"ID: expected a job of this cluster (regfleet jobs lists them); got {name!r}")
+    raise InputError(f"ID: expected a job of this cluster (regfleet jobs lists them); got {printable(repr(name), '')}")
 
 
 def every(client: Jobs) -> list[dict[str, Any]]:
@@ -257,7 +265,7 @@ def every(client: Jobs) -> list[dict[str, Any]]:
     jobs.sort(key=lambda job: (-_seconds(job.start_time), job.submission_id))
     return [
         {
-            "id": printable(job.submission_id, ""),
+            "id": printable(str(job.submission_id), ""),
             "status": printable(str(job.status.value).lower(), ""),
             "started": _seconds(job.start_time),
             "ended": _seconds(job.end_time) or None,

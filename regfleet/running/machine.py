@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regfleet import patience
+from regfleet.borrowed.ray import token_warning
 from regfleet.errors import RegfleetError
 from regfleet.fleet import check_address
 from regfleet.fleet.sockets import OPEN, SHARED
@@ -166,7 +167,8 @@ def cluster(address: str) -> Finding:
     try:
         if not address.startswith(("http://", "https://")):
             check_address(address)
-            return Finding("Cluster", "good", f"a head answers at {address} and lets this machine in")
+            found, warning = f"a head answers at {address} and lets this machine in", token_warning()
+            return Finding("Cluster", "note" if warning else "good", found, warning)
         answer = ask(address)
     except RegfleetError as problem:
         return Finding("Cluster", "bad", str(problem), "see docs/clusters.md: start the head, or give its token")
@@ -187,7 +189,7 @@ def sockets(found: list[tuple[str, int, str, str, str, bool]]) -> Finding:
     """Whether the Ray that a study starts here is closed to other machines, and to who has no token."""
     each, strange = [], []
     for address, port, process, what, answer, closed in found:
-        shown = f"{address}:{port}" if port else address
+        shown = f"{address}:{port}" if port else f"…/{Path(address).name}"
         each.append((shown, process, what or "not known", answer))
         if not closed or not what or answer in (OPEN, SHARED):
             strange.append(shown)

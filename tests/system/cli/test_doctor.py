@@ -16,7 +16,19 @@ def test_a_machine_that_works_is_said_to(run, tmp_path):
     done = run("doctor", "--json", "--out", "results", cwd=tmp_path)
     found = {finding["name"]: finding for finding in json.loads(done.stdout)}
     assert done.returncode == 0, done.stdout
-    assert list(found) == ["Python", "Memory", "Shared memory", "Results", "Ports", "Ray", "TensorFlow", "GPU"]
+    assert list(found) == [
+        "Python",
+        "Memory",
+        "Shared memory",
+        "Results",
+        "Ports",
+        "Ray",
+        "Sockets",
+        "TensorFlow",
+        "GPU",
+    ]
+    assert found["Sockets"]["state"] == "good"
+    assert {row[3] for row in found["Sockets"]["each"]} == {"asks for a token", "in a private folder"}
     import ray
 
     assert found["Ray"]["found"].startswith(ray.__version__)

@@ -11,6 +11,7 @@ from jsonschema import ValidationError
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.runtime_env import RuntimeEnv
 
+from regfleet.borrowed.ray import STARTING_ENVIRONMENT
 from regfleet.cli.compare import compare
 from regfleet.cli.options import built
 
@@ -77,6 +78,9 @@ def test_a_machine_that_was_cut_off_is_given_up(described, tmp_path):
     seen = subprocess.run(["bash", "-c", script], env=home, capture_output=True, text=True, check=True).stdout
     assert dict(line.split("=") for line in seen.splitlines() if line.startswith("RAY_health")) == HEALTH
     assert (tmp_path / ".regfleet-env").read_text().count("RAY_health_check_period_ms") == 1
+    closed = {name: value for name, value in STARTING_ENVIRONMENT.items() if "metric" in name.lower()}
+    assert len(closed) == 3
+    assert closed.items() <= dict(line.split("=", 1) for line in seen.splitlines() if "=" in line).items()
 
 
 def test_setup_installs_this_checkout(described):

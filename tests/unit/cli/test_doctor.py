@@ -94,6 +94,24 @@ def test_an_address_where_no_head_is_is_bad(address):
     assert address in found.found
 
 
+@pytest.mark.parametrize(
+    ("socket", "state"),
+    [
+        (("127.0.0.1", 1, "driver", "what trials need", "asks for a token", True), "good"),
+        (("/tmp/a/b/raylet", 0, "raylet", "for this", "in a private folder", True), "good"),
+        (("0.0.0.0", 1, "driver", "what trials need", "asks for a token", False), "note"),
+        (("127.0.0.1", 1, "monitor.py", "", "asks for a token", True), "note"),
+        (("127.0.0.1", 1, "driver", "what trials need", "answers without a token", True), "note"),
+        (("/tmp/a/b/raylet", 0, "raylet", "for this", "in a folder of others", True), "note"),
+    ],
+)
+def test_a_socket_that_is_open_or_not_known_is_a_note(socket, state):
+    """On another address, of a process that nobody expects, without a token, in a folder of others; each is listed."""
+    found = doctor.sockets([socket])
+    assert (found.state, len(found.each)) == (state, 1)
+    assert bool(found.advice) == (state == "note")
+
+
 def test_gpus_that_tensorflow_does_not_use_are_a_note(monkeypatch):
     """A GPU without CUDA for TensorFlow, or hidden, is said with the remedy of each; none at all is fine."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

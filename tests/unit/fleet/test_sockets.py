@@ -1,0 +1,80 @@
+"""The sockets that are looked for are those that SECURITY.md lists; and what is listening here is found."""
+
+import os
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from regfleet.borrowed.ray import STARTING_ENVIRONMENT
+from regfleet.fleet import sockets
+
+SECURITY = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").is_file()) / "SECURITY.md"
+
+
+def test_security_lists_what_is_known():
+    """The table of a Ray of ours has each process that may listen, with what it is for, and no other."""
+    table = SECURITY.read_text().partition("## What listens during a study")[2].partition("A cluster of")[0]
+    rows = re.findall(r"^\| ([a-z_ ]+) \| \d[^|]* \| (.+) \|$", table, re.MULTILINE)
+    assert dict(rows) == sockets.KNOWN
+
+
+def test_security_says_how_the_exporters_are_closed():
+    """The variables that it gives for a cluster are those that a Ray of ours has."""
+    words = " ".join(f"{name}={value}" for name, value in STARTING_ENVIRONMENT.items() if "metric" in name.lower())
+    assert words in SECURITY.read_text()
+
+
+@pytest.mark.parametrize(
+    ("family", "address", "closed"),
+    [
+        (socket.AF_INET, "127.0.0.1", True),
+        (socket.AF_INET, "0.0.0.0", False),
+        (socket.AF_INET6, "::1", True),
+        (socket.AF_INET6, "::", False),
+        (socket.AF_INET6, "::ffff:127.0.0.1", True),
+    ],
+)
+def test_what_listens_here_is_found(family, address, closed):
+    """By its address and port, of IPv4 and IPv6, and whether another machine could reach it."""
+    with socket.socket(family) as one:
+        one.bind((address, 0))
+        one.listen()
+        port = one.getsockname()[1]
+        (found,) = [each for each in sockets.listening(os.getpid()) if each.port == port]
+        assert (found.address, found.closed) == (address.removeprefix("::ffff:"), closed)
+        assert found.process == "driver"
+    assert [each for each in sockets.listening(os.getpid()) if each.port == port] == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "answer"), [(0o700, sockets.PRIVATE), (0o711, sockets.SHARED), (0o750, sockets.SHARED)]
+)
+def test_a_socket_of_this_machine_is_as_private_as_its_folder(tmp_path, mode, answer):
+    """Who may not enter the folder cannot connect, whatever Ray makes of the socket's own mode."""
+    outer = [folder for folder in (tmp_path, *tmp_path.parents) if str(folder).startswith("/tmp/")]
+    before = {folder: folder.stat().st_mode for folder in outer}
+    with socket.socket(socket.AF_UNIX) as one:
+        inner = tmp_path / "s"
+        inner.mkdir()
+        one.bind(str(inner / "s"))
+        one.listen()
+        try:
+            for folder in outer:
+                folder.chmod(0o755)
+            inner.chmod(mode)
+            (found,) = [each for each in sockets.listening(os.getpid()) if each.address == str(inner / "s")]
+            assert found.answer() == answer
+        finally:
+            for folder, old in before.items():
+                folder.chmod(old)
+
+
+def test_an_abstract_socket_is_everybodys():
+    """It has a name and no folder."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(f"\0regfleet-test-{os.getpid()}")
+        one.listen()
+        (found,) = [each for each in sockets.listening(os.getpid()) if f"regfleet-test-{os.getpid()}" in each.address]
+        assert found.answer() == sockets.SHARED
