@@ -67,6 +67,10 @@ def main() -> int:
         base = options.keep or Path(name)
         base.mkdir(exist_ok=True)
         base.chmod(0o755)
+        temporary = base / "temporary"
+        temporary.mkdir(exist_ok=True)
+        temporary.chmod(0o777)
+        tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
         for once in IMPORTED:
             import_module(once)
         for kind in options.kinds or KINDS:
@@ -93,7 +97,8 @@ def tell(kind: str, wrong: list[Verdict], seed: int) -> None:
             alike[what].append((verdict.number, detail))
     for what, found in sorted(alike.items(), key=lambda one: -len(one[1])):
         number, detail = min(found, key=lambda one: len(one[1]))
-        shown = ascii(" ".join(detail.split()))[1:-1][:400]
+        shown = ascii(" ".join(detail.split()))[1:-1]
+        shown = shown if len(shown) < 500 else f"{shown[:150]} … {shown[-350:]}"
         print(f"  {len(found)} × {what}; {kind} --seed {seed} --only {number}: {shown}")
 
 

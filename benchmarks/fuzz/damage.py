@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from functools import partial
@@ -23,14 +24,16 @@ PARTS = ("trials", "histories")
 def prepare(folder: Path) -> None:
     """The directories to damage, and what they say."""
     make(folder)
+    for name in ("whole", "parts"):
+        (folder / f"{name}.json").write_text(json.dumps(rows(folder / name)))
 
 
 def play(case: Case) -> None:
     """Damage a copy, read it with every command that reads, then run the study again."""
     draw, out = case.draw, case.folder / "out"
-    shutil.copytree(case.seeds / draw.choice(("whole", "parts", "parts")), out)
-    before = case.call(partial(_rows, out))
-    whole = case.call(partial(_rows, case.seeds / "whole"))
+    taken = draw.choice(("whole", "parts", "parts"))
+    shutil.copytree(case.seeds / taken, out)
+    before, whole = (json.loads((case.seeds / f"{name}.json").read_text()) for name in (taken, "whole"))
     for path in (out, *out.rglob("*")):
         os.chown(path, case.folder.stat().st_uid, -1)
         path.chmod(0o777 if path.is_dir() else 0o666)
@@ -41,21 +44,28 @@ def play(case: Case) -> None:
         missing = before["count"] - after["count"]
         if wrong:
             case.found("values changed" if after["noticed"] else "values changed unseen", f"{did}: {wrong[:3]}")
-        if (
-            missing > 0 and not after["noticed"] and "delete" not in did
-        ):  # what is not there was not run, to its readers
+        # To its readers a part that is gone was never run.
+        if missing > 0 and not after["noticed"] and "delete" not in did:
             case.found("rows missing unseen", f"{did}: {missing} of {before['count']}")
         if after["count"] > len(after["trials"]) or missing < 0:
             case.found("rows too many", did)
+    _use(case, did, whole)
+    case.findings = [(what, f"{detail} [{did}]") for what, detail in case.findings]
+
+
+def _use(case: Case, did: str, whole: dict[str, object]) -> None:
+    """Hand the directory to some of the commands that read it, and to the one that goes on with it."""
+    draw = case.draw
     for command in ("status", "doctor", "report"):
-        if command == "status" or draw.random() < 0.3:
+        if draw.random() < 0.25:
             case.command(command, "out")
+    if draw.random() < 0.5:
+        return
     ended = case.command(*COMPARE, before=without_training)
     if ended.code == 0:
-        again = case.call(partial(_rows, out))
+        again = case.call(partial(_rows, case.folder / "out"))
         if again and again.get("trials") != whole["trials"]:
             case.found("other rows after the same run", f"{did}: {changed(whole, again)[:3]}, {again['count']} rows")
-    case.findings = [(what, f"{detail} [{did}]") for what, detail in case.findings]
 
 
 def _rows(out: Path) -> dict[str, object]:

@@ -24,6 +24,9 @@ RESIDENT, ADDRESSES = 2_500_000_000, 4_000_000_000
 NOBODY = 65534
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What no output holds: escapes, marks that turn text round, and bytes that are not UTF-8."""
+OUR_MISTAKE = 70
+FILE = re.compile(r"/\S+/regfleet-\S+\.txt")
+"""Where the traceback of a mistake of regfleet's own is, which exits with 70."""
 PLACE = re.compile(r'File "[^"]*/(regfleet/[^"]+)", line (\d+)')
 
 
@@ -86,14 +89,16 @@ class Case:
 
     def judge(self, ended: Ended, what: str) -> None:
         """Note a finding unless the command succeeded, or refused its input in lines of its own."""
-        said = ended.out + ended.err
+        said, err = ended.out + ended.err, ended.err
+        if ended.code == OUR_MISTAKE:
+            err += "".join(Path(file).read_text() for file in FILE.findall(err))
         if ended.hung or ended.code == -signal.SIGXCPU:
             self.found("hang", what)
         elif ended.code < 0:
             self.found(f"signal {-ended.code}", what)
-        elif "Traceback (most recent call last)" in said:
-            places = PLACE.findall(ended.err)
-            self.found(f"traceback {':'.join(places[-1]) if places else ''}", f"{what}\n{_last(ended.err)}")
+        elif "Traceback (most recent call last)" in err:
+            places = PLACE.findall(err)
+            self.found(f"traceback {':'.join(places[-1]) if places else ''}", f"{what}\n{_last(err)}")
         elif ended.code not in {0, 1, 2, 3}:
             self.found(f"exit code {ended.code}", f"{what}\n{ended.err}")
         elif ended.code in {2, 3}:

@@ -69,29 +69,13 @@ VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 """Values of other types than were expected."""
 
-TOKENS = [
-    text.encode("utf-8", "surrogatepass")
-    for text in (
-        *NAMES,
-        *NUMBERS,
-        '"',
-        "'",
-        '"""',
-        "''",
-        ",",
-        ";",
-        "\t",
-        "\n",
-        "\r\n",
-        "[",
-        "]",
-        "{",
-        "}",
-        "=",
-        "#",
-        ":",
-    )
-] + [b"\xff\xfe", b"\xef\xbb\xbf", b"\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80", b"PAR1", b"PK\x03\x04"]
+SIGNS = ('"', "'", '"""', "''", ",", ";", "\t", "\n", "\r\n", "[", "]", "{", "}", "=", "#", ":")
+TOKENS = (
+    *(text.encode("utf-8", "surrogatepass") for text in (*NAMES, *NUMBERS, *SIGNS)),
+    b"\xff\xfe", b"\xef\xbb\xbf", b"\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80", b"PAR1", b"PK\x03\x04",
+    b"[" * 3000,
+)  # fmt: skip
+"""Bytes to put where others are."""
 
 
 def mutated(draw: Random, content: bytes, other: bytes = b"") -> bytes:
@@ -182,7 +166,7 @@ def other_values(draw: Random, tree: Any) -> Any:
         elif way < 0.25 and isinstance(parent, dict):
             parent[draw.choice(NAMES)] = parent.pop(key)
         elif way < 0.3:
-            parent[key] = _deep(draw.choice((10, 900)))
+            parent[key] = _deep(draw.choice((10, 400)))
         elif way < 0.5:
             parent[key] = draw.choice((*NAMES, *NUMBERS))
         else:
