@@ -1,19 +1,11 @@
 """How a command begins and how it may end: with a code of `errors.EXIT_CODES`, and what went wrong on a line."""
 
-from __future__ import annotations
-
+# What else is needed is imported where it is used: from `main` on nothing interrupts with a traceback.
 import os
 import signal
 import sys
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
-
-from regfleet.errors import RegfleetError
-from regfleet.running.output import guarded, say
-from regfleet.text import masked, one_line, raised
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIZES = {"COLUMNS": range(20, 1000), "TERMINAL_WIDTH": range(20, 1000), "LINES": range(4, 1000)}
@@ -25,14 +17,75 @@ MOST_LINES, MOST_LETTERS = 40, 2_000
 
 def main() -> None:
     """Run the command line and end."""
-    with _interruptions() as heard, guarded():
+    heard: list[int] = []
+    before, hook = _listen(heard), sys.unraisablehook
+    sys.unraisablehook = lambda lost: _again(heard[-1]) if lost.exc_type is KeyboardInterrupt and heard else hook(lost)
+    try:
+        code = _within(heard)
+    except KeyboardInterrupt:  # between two lines of ours
+        code = 3
+        with os.fdopen(os.dup(2), "w", encoding="ascii") as errors:
+            errors.write("regfleet: interrupted\n")
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            # Whoever does not wait for the end of an interrupted command gets it at once.
+            signal.signal(number, _leave if heard else handler)
+    sys.exit(code)
+
+
+def _listen(heard: list[int]) -> dict[int, Any]:
+    """Take each of SIGNALS for Ctrl-C, unless who started us has it ignored; returns what was done with them before."""
+    import atexit
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, interrupt)
+    atexit.register(_last, heard)  # first in is last out
+    return before
+
+
+def _last(heard: list[int]) -> None:
+    """Before Python takes itself apart, when a signal would end the process as if nobody listened."""
+    if heard:
+        _leave()  # after an interruption that passed through exec Python ends by SIGINT, whatever the exit code
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _again(number: int) -> None:
+    """Interrupt once more: where Python swallows what is raised, in a finalizer say, an interruption is lost."""
+    from threading import Timer
+
+    Timer(0.05, os.kill, (os.getpid(), number)).start()
+
+
+def _leave(*_: object) -> None:
+    os._exit(3)
+
+
+def _within(heard: list[int]) -> int:
+    """Run the command; returns its exit code."""
+    from contextlib import suppress
+
+    from regfleet.errors import RegfleetError
+    from regfleet.running.output import guarded
+
+    with guarded():
         try:
             code = _run()
         except BaseException as problem:  # noqa: BLE001 - nobody above could say it
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)  # it ends already
             code = _told(problem, interrupted=bool(heard))
         with suppress(RegfleetError):
             sys.stdout.flush()
-    sys.exit(code)
+    return code
 
 
 def _run() -> int:
@@ -47,31 +100,12 @@ def _run() -> int:
     return code
 
 
-@contextmanager
-def _interruptions() -> Iterator[list[int]]:
-    """The signals that came: each of SIGNALS interrupts as Ctrl-C does, unless who started us has it ignored."""
-    heard: list[int] = []
-
-    def interrupt(number: int, _: object) -> None:
-        heard.append(number)
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    listening = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in listening:
-        signal.signal(number, interrupt)
-    try:
-        yield heard
-    finally:
-        for number in listening:
-            # Whoever does not want to wait for the end of an interrupted command gets it at once.
-            signal.signal(number, (lambda *_: os._exit(3)) if heard else before[number])
-
-
 def _told(problem: BaseException, *, interrupted: bool) -> int:
     """Say what ended the command; returns its exit code."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # it ends already
+    from regfleet.errors import RegfleetError
+    from regfleet.running.output import say
+    from regfleet.text import one_line, raised
+
     if isinstance(problem, RegfleetError):
         lines = str(problem).split("\n") if str(problem) else []
         for line in lines[:MOST_LINES]:
@@ -100,6 +134,8 @@ def _system(problem: OSError) -> str:
         os.getcwd()  # noqa: PTH109 - Path.cwd() is the same
     except OSError:
         return "a working folder that is gone"
+    from regfleet.text import one_line
+
     return one_line(problem)
 
 
@@ -109,6 +145,7 @@ def _written(problem: BaseException) -> str:
     import traceback
 
     from regfleet import __version__
+    from regfleet.text import masked
 
     text = masked(f"regfleet {__version__}: {sys.argv[1:]}\n{''.join(traceback.format_exception(problem))}")
     try:

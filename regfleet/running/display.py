@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from rich.console import ConsoleOptions, RenderableType
+    from rich.status import Status
 
     from regfleet.settings.values import Variant
     from regfleet.trials import Outcome
@@ -50,6 +51,10 @@ class Screen(Console):
         """``text`` as it is measured and printed, in a cell of a table too."""
         text = printable(bounded(text), keep="")
         return super().render_str(text, **settings | {"markup": False, "emoji": False, "highlight": False})
+
+    def status(self, status: RenderableType, **settings: Any) -> Status:
+        """A status with a spinner; a string is text there too."""
+        return super().status(styled(status) if isinstance(status, str) else status, **settings)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """The segments of ``renderable``: what a `Text` brought along is made visible too."""
