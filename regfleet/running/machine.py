@@ -22,6 +22,7 @@ from regfleet.borrowed.ray import DRIVER_ENVIRONMENT, TOKEN
 from regfleet.errors import RegfleetError
 from regfleet.fleet import check_address
 from regfleet.jobs import ask
+from regfleet.memory import free_memory
 from regfleet.paths import expanded
 from regfleet.results import place_of
 from regfleet.training.runtime import WORKER_BYTES
@@ -93,7 +94,7 @@ def python() -> Finding:
 
 def memory() -> Finding:
     """Memory that is free, for this machine or this container."""
-    free = _free_memory()
+    free = free_memory()
     workers, cpus = int(free / WORKER_BYTES), len(os.sched_getaffinity(0))
     found = f"{free / GB:.1f} GB free, room for {workers} workers; {cpus} CPUs"
     if workers < 1:
@@ -224,15 +225,3 @@ def _free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def _free_memory() -> int:
-    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    container = Path("/sys/fs/cgroup")
-    try:
-        limit = (container / "memory.max").read_text(encoding="utf-8").strip()
-        used = int((container / "memory.current").read_text(encoding="utf-8"))
-    except OSError:
-        return free
-    return free if limit == "max" else min(free, int(limit) - used)

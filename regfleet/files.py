@@ -1,0 +1,88 @@
+"""Files from outside: opened once, and read only where they are regular files of a size that is accepted.
+
+A pipe, `<(…)` of a shell among them, is refused: it can be read once and by one process, while a study is read again
+when it is resumed, and data by every worker that needs them. So is what may never end, as a device.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import EINVAL
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+MB = 10**6
+GB = 10**9
+MOST_TEXT = 16 * MB
+"""Of a file that people write: a study, a template."""
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe, which can be read only once: write it to a file",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class UnfitFileError(OSError):
+    """A file that is not read; ``strerror`` says why, like that of any other OSError."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(EINVAL, why)
+
+
+def check(path: str | Path, most: int) -> int:
+    """The size of a regular file of at most ``most`` bytes; raises OSError for anything else."""
+    try:
+        return _size(os.stat(path), most)  # noqa: PTH116 - of text with a null byte pathlib says no more
+    except ValueError as problem:
+        raise UnfitFileError(f"no name of a file ({problem})") from None
+
+
+def opened(path: str | Path, most: int) -> BinaryIO:
+    """The regular file of at most ``most`` bytes at ``path``, open; raises OSError for anything else."""
+    check(path, most)  # so that no device is opened, which may do something
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _size(os.fstat(descriptor), most)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read(path: str | Path, most: int) -> bytes:
+    """The bytes of a regular file of at most ``most``; raises OSError for anything else."""
+    with opened(path, most) as file:
+        content = file.read(most + 1)  # what grows, and files of /proc, hold more than they say
+    if len(content) > most:
+        raise UnfitFileError(f"more than {size(most)}")
+    return content
+
+
+def read_text(path: str | Path, most: int = MOST_TEXT) -> str:
+    """The UTF-8 text of a regular file of at most ``most`` bytes, without a mark at its start; raises OSError."""
+    try:
+        return read(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise UnfitFileError(f"no UTF-8 text: byte {problem.object[problem.start]:#04x} at {problem.start}") from None
+
+
+def size(number: float) -> str:
+    """Bytes for people: ``16 MB``, ``2.1 GB``."""
+    for unit, name in ((GB, "GB"), (MB, "MB"), (1000, "kB")):
+        if number >= unit:
+            return f"{number / unit:.3g} {name}" if number < 1000 * unit else f"{number / unit:,.0f} {name}"
+    return f"{number:.0f} bytes"
+
+
+def _size(found: os.stat_result, most: int) -> int:
+    if not stat.S_ISREG(found.st_mode):
+        raise UnfitFileError(_KINDS.get(stat.S_IFMT(found.st_mode), "no regular file"))
+    if found.st_size > most:
+        raise UnfitFileError(f"{size(found.st_size)}, more than {size(most)}")
+    return found.st_size
