@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet import atomic, patience
 from regfleet.errors import InputError, ResultsError, StorageError
-from regfleet.paths import unwritable
+from regfleet.paths import MOST_BYTES, unwritable
 from regfleet.results.place import FILES, FOLDERS, LOCK, Place, blocks
 from regfleet.text import reason
 
@@ -44,8 +44,11 @@ class LocalPlace(Place):
     def read(self, name: str) -> bytes:
         """The content of a file; a symbolic link, and whatever is no file, is refused."""
         with os.fdopen(self._open(name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file")
+            if found.st_size > MOST_BYTES:
+                raise OSError(errno.EFBIG, "more than any file of results holds")
             return file.read()
 
     def write(self, name: str, content: bytes | Iterator[bytes]) -> None:
