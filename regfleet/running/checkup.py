@@ -116,8 +116,8 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
         keys = {key for part in found.values() for key in part}
         trials = trials or keys
         old = sum(1 for name in found if not checked_by(name))
-        words = f"{len(found)} whole parts with {len(keys)} trials"
-        words += f"; {old} are from before parts had checksums" if old else ""
+        words = f"{_counted(len(found), 'whole part')} with {_counted(len(keys), 'trial')}"
+        words += f"; {old} from before parts had checksums" if old else ""
         yield Finding(folder.capitalize(), "good", words)
     for problem in problems:
         if problem.kind == "torn" and PART.fullmatch(problem.part.rpartition("/")[2]):
@@ -126,6 +126,10 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
         else:
             yield Finding(problem.part, "note", f"{problem}; left where it is")
     yield from _missing(place, trials, repair=repair)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _keys(place: Place, schema: pa.Schema, name: str) -> list[str]:
