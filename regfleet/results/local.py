@@ -169,6 +169,8 @@ class LocalPlace(Place):
                 raise InputError(f"--out: expected no symbolic link in a results directory; got {self.at(entry.name)}")
         foreign = next((entry.name for entry in entries if not self._is_nothing(entry)), None)
         if foreign and not self.is_ours():
+            if not os.path.lexists(self._path(foreign)):  # another driver took it back
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             raise InputError(f"--out: expected an empty or a results directory; got {here}, with {foreign}")
         for entry in entries:
             if (entry.name in FILES and not entry.is_file()) or (entry.name in FOLDERS and not entry.is_dir()):
