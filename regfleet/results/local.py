@@ -64,7 +64,7 @@ class LocalPlace(Place):
     def sizes(self, folder: str) -> Mapping[str, int | None]:
         """Name → bytes; links and folders are listed with None."""
         where = self._path(folder)
-        if where.is_symlink():
+        if folder and where.is_symlink():
             raise ResultsError(f"{where}: expected a folder of its own; got a symbolic link, which is not followed")
         entries = sorted(os.scandir(where), key=lambda entry: entry.name) if where.is_dir() else []
         found: dict[str, int | None] = {}
