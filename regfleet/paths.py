@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regfleet import atomic
+from regfleet import atomic, files
 from regfleet.errors import InputError, StorageError
 from regfleet.text import reason
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 SUMS = "regfleet.sha256"
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
-_MOST = 10_000_000
-"""Bytes of a list that is read: more is none of ours."""
+MOST_BYTES = 2_000_000_000
+"""Of a file that may be ours: a longer one is not read, and is none."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENFILE, errno.EMFILE}
 
 
@@ -60,7 +60,7 @@ def read_sums(text: str) -> dict[str, set[str]]:
 
 def sums_in(folder: Path) -> dict[str, set[str]]:
     """The list of a folder; empty where there is none of ours."""
-    content = content_of(folder / SUMS, _MOST)
+    content = content_of(folder / SUMS, files.MOST_TEXT)
     return read_sums(content.decode("utf-8", errors="replace")) if content else {}
 
 
@@ -79,14 +79,14 @@ def is_ours(path: Path, sums: Mapping[str, Collection[str]], name: str, own: Cal
 
 
 def write_listed(
-    folder: Path, files: Iterable[tuple[str, bytes]], own: Callable[[bytes], bool], flag: str
+    folder: Path, contents: Iterable[tuple[str, bytes]], own: Callable[[bytes], bool], flag: str
 ) -> list[Path]:
     """Write files into a folder beside whatever is there, and list them; returns their paths.
 
     Raises InputError, before anything is written over, where a file of that name is not ours.
     """
     try:
-        made = dict(files)
+        made = dict(contents)
         sums = sums_in(folder)
         foreign = [name for name in (*made, SUMS) if not _may_write(folder, sums, name, own)]
         if foreign:
@@ -116,14 +116,9 @@ def unwritable(flag: str, path: Path, problem: OSError, what: str = "a path") ->
     return StorageError(words) if problem.errno in _FULL else InputError(words)
 
 
-def content_of(path: Path, most: int | None = None) -> bytes | None:
-    """The content of a regular file; None for anything else, or what is longer than ``most`` bytes."""
+def content_of(path: Path, most: int = MOST_BYTES) -> bytes | None:
+    """The content of a regular file; None for anything else, a link too, or what is longer than ``most`` bytes."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return None if path.is_symlink() else files.read(path, most)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or (most is not None and found.st_size > most):
-            return None
-        return file.read()

@@ -23,7 +23,8 @@ from regfleet.paths import SUMS, content_of, digest, expanded, is_ours, read_sum
 from regfleet.report.background import day
 from regfleet.report.templates import assets, environment
 from regfleet.results import Place, place_of
-from regfleet.text import masked, printable, reason, slug
+from regfleet.results.seals import read_json, read_toml
+from regfleet.text import masked, one_line, printable, reason, slug
 
 MANIFEST = "regfleet-site.json"
 MOST_BYTES = 100_000_000
@@ -52,7 +53,7 @@ def publish(directories: Sequence[str | Path], site: str | Path, templates: Path
     site = expanded(site, "--site")
     entries, ours = _read_manifest(site)
     files: dict[str, bytes] = {}
-    names: set[str] = set()
+    names = {"index.html", MANIFEST}
     for directory in map(place_of, directories):
         name = _free_name(directory, names)
         entries[name], contents = _report(directory)
@@ -94,6 +95,12 @@ def _report(directory: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     for name, found in {"report.html": content, **files}.items():
         if sums.get(name) and digest(found) not in sums[name]:
             raise ResultsError(f"{directory.at(name)}: expected what regfleet wrote; got another content. {again}")
+    for name, check in (("study.toml", read_toml), ("provenance.json", read_json)):
+        try:
+            check(files.get(name, b"{}").decode("utf-8"))
+        except ValueError as problem:
+            words = f"expected what regfleet wrote; got another text ({one_line(problem)})"
+            raise ResultsError(f"{directory.at(name)}: {words}. Run: regfleet doctor {directory}") from None
     return entry | {"files": list(files)}, {"report.html": content} | files
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet import atomic, patience
 from regfleet.errors import InputError, ResultsError, StorageError
-from regfleet.paths import unwritable
+from regfleet.paths import MOST_BYTES, unwritable
 from regfleet.results.place import FILES, FOLDERS, LOCK, Place, blocks
 from regfleet.text import reason
 
@@ -44,8 +44,11 @@ class LocalPlace(Place):
     def read(self, name: str) -> bytes:
         """The content of a file; a symbolic link, and whatever is no file, is refused."""
         with os.fdopen(self._open(name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file")
+            if found.st_size > MOST_BYTES:
+                raise OSError(errno.EFBIG, "more than any file of results holds")
             return file.read()
 
     def write(self, name: str, content: bytes | Iterator[bytes]) -> None:
@@ -61,7 +64,7 @@ class LocalPlace(Place):
     def sizes(self, folder: str) -> Mapping[str, int | None]:
         """Name → bytes; links and folders are listed with None."""
         where = self._path(folder)
-        if where.is_symlink():
+        if folder and where.is_symlink():
             raise ResultsError(f"{where}: expected a folder of its own; got a symbolic link, which is not followed")
         entries = sorted(os.scandir(where), key=lambda entry: entry.name) if where.is_dir() else []
         found: dict[str, int | None] = {}
@@ -166,6 +169,8 @@ class LocalPlace(Place):
                 raise InputError(f"--out: expected no symbolic link in a results directory; got {self.at(entry.name)}")
         foreign = next((entry.name for entry in entries if not self._is_nothing(entry)), None)
         if foreign and not self.is_ours():
+            if not os.path.lexists(self._path(foreign)):  # another driver took it back
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             raise InputError(f"--out: expected an empty or a results directory; got {here}, with {foreign}")
         for entry in entries:
             if (entry.name in FILES and not entry.is_file()) or (entry.name in FOLDERS and not entry.is_dir()):

@@ -30,7 +30,7 @@ _S3_FIELDS = {"endpoint_override", "scheme", "region", "access_key", "secret_key
 
 
 def object_place(url: str) -> ObjectPlace:
-    """The place of an s3:// or gs:// URL; raises InputError when it is not one, or its bucket cannot be found out."""
+    """The place of an s3:// or gs:// URL; raises InputError when it is not one, StorageError when no store answers."""
     parts = urlsplit(url)
     shown = f"{parts.scheme}://{parts.hostname}{parts.path}".rstrip("/")
     if not parts.hostname or not parts.path.strip("/"):
@@ -44,7 +44,9 @@ def object_place(url: str) -> ObjectPlace:
         limit = "&".join(filter(None, (parts.query, f"retry_limit_seconds={patience.SECONDS.store_retry:g}")))
         return ObjectPlace(FileSystem.from_uri(parts._replace(query=limit).geturl())[0], root, shown)
     except (OSError, ValueError) as problem:
-        raise InputError(f"--out: expected a bucket that answers; got {shown} ({masked(reason(problem))})") from None
+        away = isinstance(problem, OSError) and "not found" not in str(problem)
+        kind = StorageError if away else InputError
+        raise kind(f"--out: expected a bucket that answers; got {shown} ({masked(reason(problem))})") from None
 
 
 def _s3(url: str, bucket: str) -> Any:
@@ -141,7 +143,7 @@ class ObjectPlace(Place):
             owner = self._take()
         except (OSError, ResultsError) as problem:
             words = masked(reason(problem))
-            raise InputError(f"--out: expected a bucket that can be written; got {self.shown} ({words})") from None
+            raise StorageError(f"--out: expected a bucket that can be written; got {self.shown} ({words})") from None
         try:
             with _every(patience.SECONDS.refresh, lambda: self._refresh(owner)):
                 yield

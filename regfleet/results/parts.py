@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.metrics import METRICS
+from regfleet.paths import MOST_BYTES
 from regfleet.results.place import PART
 from regfleet.settings.values import Variant
 from regfleet.text import bounded, reason
@@ -252,6 +253,8 @@ def each_part(
             continue
         if size is None:
             problems.append(Problem(f"{folder}/{part}", "link"))
+        elif size > MOST_BYTES:
+            problems.append(Problem(f"{folder}/{part}", "torn", "it is larger than any part"))
         else:
             wanted.append(part)
 

@@ -93,7 +93,11 @@ class Place(ABC):
 
     def is_ours(self) -> bool:
         """Whether regfleet has written results there: by its lock, its provenance or a part of trials."""
-        return self._has_mark() or self._has_provenance() or any(map(PART.fullmatch, self.sizes(FOLDERS[0])))
+        try:
+            return self._has_mark() or self._has_provenance() or any(map(PART.fullmatch, self.sizes(FOLDERS[0])))
+        except OSError as problem:
+            words = f"{self}: expected a place that can be read now; got {masked(reason(problem))}"
+            raise StorageError(words) from None
 
     def _has_provenance(self) -> bool:
         try:

@@ -107,17 +107,16 @@ def _texts(place: Place, *, repair: bool) -> Iterator[Finding]:
 def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
     schemas = {"trials": trial_schema(), "histories": history_schema()}
     problems: list[Problem] = []
-    trials: set[str] = set()
+    kept: dict[str, set[str]] = {}
     for folder, schema in schemas.items():
         for name in place.sizes(folder):
             if name.endswith(".torn"):
                 yield _aside(place, f"{folder}/{name}", schema, repair=repair)
         found = each_part(place, folder, partial(_keys, place, schema), problems)
-        keys = {key for part in found.values() for key in part}
-        trials = trials or keys
+        keys = kept[folder] = {key for part in found.values() for key in part}
         old = sum(1 for name in found if not checked_by(name))
-        words = f"{len(found)} whole parts with {len(keys)} trials"
-        words += f"; {old} are from before parts had checksums" if old else ""
+        words = f"{_counted(len(found), 'whole part')} with {_counted(len(keys), 'trial')}"
+        words += f"; {old} from before parts had checksums" if old else ""
         yield Finding(folder.capitalize(), "good", words)
     for problem in problems:
         if problem.kind == "torn" and PART.fullmatch(problem.part.rpartition("/")[2]):
@@ -125,7 +124,15 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
             yield Finding(problem.part, "note" if repair else "bad", done, AGAIN)
         else:
             yield Finding(problem.part, "note", f"{problem}; left where it is")
-    yield from _missing(place, trials, repair=repair)
+    alone = len(kept["histories"] - kept["trials"])
+    if alone:
+        words = f"those of {_counted(alone, 'trial')} are there without their trials, and count for nothing"
+        yield Finding("Histories", "note", words, AGAIN)
+    yield from _missing(place, kept["trials"], repair=repair)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _keys(place: Place, schema: pa.Schema, name: str) -> list[str]:
@@ -154,7 +161,7 @@ def _missing(place: Place, trials: set[str], *, repair: bool) -> Iterator[Findin
     results = load(place)
     lost = len(trials - {*results.trials["key"]})
     if lost:
-        yield Finding("Histories", "note", f"those of {lost} trials are not there", AGAIN)
+        yield Finding("Histories", "note", f"those of {_counted(lost, 'trial')} are not there", AGAIN)
     for problem in results.problems:
         if problem.kind == "missing":
             if repair:

@@ -11,6 +11,7 @@ from regfleet.errors import InputError, ResultsError
 from regfleet.paths import read_sums, write_listed
 from regfleet.report import gallery, render
 from regfleet.report.publish import publish
+from regfleet.results import place_of, write_study
 
 SCORES = "technique,seed,accuracy,n_train,n_test\n" + "".join(
     f"{name},{seed},0.9{seed}{extra},90,30\n" for seed in range(4) for name, extra in (("none", 0), ("l2", 5))
@@ -241,7 +242,20 @@ def test_a_report_that_was_damaged_is_not_published(page, tmp_path):
     (tmp_path / "r" / "regfleet.sha256").write_text(f"{'0' * 64}  report.html\n")
     with pytest.raises(ResultsError, match=r"report\.html: expected what regfleet wrote; .* Run: regfleet report"):
         publish([tmp_path / "r"], site)
+    (tmp_path / "r" / "regfleet.sha256").unlink()
+    write_study(place_of(tmp_path / "r"), "seeds = 3\n")
+    (tmp_path / "r" / "study.toml").write_text((tmp_path / "r" / "study.toml").read_text().replace("3\n", "4\n"))
+    with pytest.raises(ResultsError, match=r"study\.toml: expected what regfleet wrote; .* Run: regfleet doctor"):
+        publish([tmp_path / "r"], site)
     assert contents(site) == {}
+
+
+def test_a_directory_called_as_a_file_of_the_site_gets_another_name(page, tmp_path):
+    """The index is a file, so no report's folder is called like it."""
+    site = report_and_site(page, tmp_path)
+    (tmp_path / "r").rename(tmp_path / "index.html")
+    assert publish([tmp_path / "index.html"], site).index.is_file()
+    assert (site / "index.html-2" / "report.html").exists()
 
 
 def test_init_writes_a_new_file_or_over_one_that_it_is_told_to(command, tmp_path, monkeypatch):

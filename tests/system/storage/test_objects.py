@@ -14,10 +14,11 @@ import regfleet
 from regfleet import patience
 from regfleet.concluding.judge import conclude
 from regfleet.concluding.status import status
-from regfleet.errors import InputError, ResultsError
+from regfleet.errors import InputError, ResultsError, StorageError
 from regfleet.patience import Patience
 from regfleet.report.publish import publish
 from regfleet.results import Store, load, place_of
+from regfleet.running.checkup import check_results
 from regfleet.running.logs import log_to
 
 
@@ -116,6 +117,57 @@ def test_an_object_torn_on_its_way_is_named_and_set_aside(write, url):
     assert load(url).problems == ()
 
 
+class Denied:
+    """A file system that lets nobody read below ``folder``."""
+
+    def __init__(self, true, folder):
+        self._true, self._folder = true, folder
+
+    def __getattr__(self, name):
+        return getattr(self._true, name)
+
+    def open_input_file(self, path):
+        """As the store answers who has lost the right to read."""
+        if f"/{self._folder}/" in path:
+            raise OSError(f"When reading {path}: AWS Error ACCESS_DENIED during HeadObject operation")
+        return self._true.open_input_file(path)
+
+
+@pytest.mark.parametrize("folder", ["trials", "histories"])
+def test_an_object_that_may_not_be_read_now_is_not_torn(write, url, folder, monkeypatch):
+    """A store that denies a part for now ends the command with exit code 3, and nothing is renamed."""
+    monkeypatch.setattr(patience, "SECONDS", Patience(settle=0.0))
+    place = write(place_of(url)).place
+    before = list(place.sizes(folder))
+    place.filesystem = Denied(place.filesystem, folder)
+    for asked in (load, lambda denied: list(check_results(denied))):
+        with pytest.raises(
+            StorageError, match=r"expected results that can be read now; got .*ACCESS_DENIED"
+        ) as refused:
+            asked(place)
+        assert refused.value.exit_code == 3
+    assert list(place_of(url).sizes(folder)) == before
+    assert len(load(url).trials) == 8
+
+
+def test_results_in_a_bucket_are_checked_and_repaired(write, url, monkeypatch):
+    """As in a directory: what is torn is set aside, the rest is whole, and somebody else's prefix is none of ours."""
+    monkeypatch.setattr(patience, "SECONDS", Patience(settle=0.0))
+    place = write(place_of(url)).place
+    conclude(place)
+    assert {one.state for one in check_results(url)} == {"good"}
+    name = next(iter(place.sizes("trials")))
+    content = bytearray(place.read(f"trials/{name}"))
+    content[300] ^= 4
+    place.write(f"trials/{name}", bytes(content))
+    found = {one.name: one.found for one in check_results(url)}
+    assert found[f"trials/{name}"].endswith(f"set aside as {name.removesuffix('.parquet')}.torn")
+    assert len(load(url).trials) == 7
+    place_of(url.replace("?", "-theirs?")).write("study.toml", b"seeds = 3")
+    with pytest.raises(ResultsError, match="expected a results directory"):
+        list(check_results(url.replace("?", "-theirs?")))
+
+
 def test_a_bucket_is_claimed_by_one_driver(url, monkeypatch):
     """A second driver is told who writes; it may begin when the first has ended, died or gone silent."""
     monkeypatch.setattr(patience, "SECONDS", Patience(settle=0.05))
@@ -201,12 +253,15 @@ def test_what_cannot_be_reached_is_said_at_once(server, silent, where):
     url = f"s3://k:hunter2@nobucket/x?endpoint_override={endpoint}&scheme=http"
     began = time.monotonic()
     words = r"^--out: expected a bucket .*got s3://nobucket/x[ ,]"
-    with pytest.raises(InputError, match=words) as complaint, place_of(url).claim():
+    with pytest.raises((InputError, StorageError), match=words) as complaint, place_of(url).claim():
         pass
     assert time.monotonic() - began < 60  # ten on a machine that has nothing else to do
-    with pytest.raises(ResultsError, match=r"^s3://nobucket/x: expected a results directory; got "):
+    assert complaint.value.exit_code == (2 if where == "no bucket" else 3)
+    asked = "a results directory" if where == "no bucket" else "a bucket that answers"
+    with pytest.raises(ResultsError, match=rf"^s3://nobucket/x: expected {asked}; got ") as second:
         load(url)
-    assert "\n" not in str(complaint.value)
+    assert second.value.exit_code == complaint.value.exit_code
+    assert "\n" not in str(complaint.value) + str(second.value)
     assert "hunter2" not in str(complaint.value)
 
 

@@ -117,6 +117,30 @@ def test_a_changed_report_is_written_again(out, name):
     assert states(out) == {"good"}
 
 
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("trials", "those of 3 trials are there without their trials, and count for nothing"),
+        ("histories", "those of 3 trials are not there"),
+    ],
+)
+def test_half_of_a_commit_is_said(out, folder, words):
+    """Trials without histories and histories without trials are none; the next look finds nothing more to repair."""
+    min((out / folder).iterdir()).unlink()
+    assert found(out)["Missing"] == ("note", "3 of the 6 trials that were kept are not there, or not in a whole part")
+    again = found(out)
+    assert again["Histories"] == ("note", words)
+    assert "Missing" not in again
+
+
+def test_a_link_to_a_directory_is_that_directory(out, tmp_path):
+    """Somebody keeps results on another disk."""
+    (tmp_path / "link").symlink_to(out)
+    assert states(tmp_path / "link") == {"good"}
+    with claim(tmp_path / "link"):
+        assert "a driver writes there now" in found(out)["Lock"][1]
+
+
 def test_what_a_killed_driver_left_is_removed_and_the_rest_stays(out):
     """Half written files of ours go; files, links and folders of others are named and stay."""
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
