@@ -9,7 +9,7 @@ class Patience:
 
     connect: float = 5.0
     """A head of a cluster, or its Jobs API, answers within."""
-    jobs: float = 120.0
+    jobs: float = 30.0
     """The Jobs API answers anything else within: it starts a job before it says so."""
     upload: float = 1800.0
     """And takes the files of a job within."""

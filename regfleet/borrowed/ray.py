@@ -61,6 +61,7 @@ WORKER_TITLE = b"ray::"
 SHELL = "bash"
 """What starts a worker that has an environment of its own."""
 TOKEN_BYTES = 10_000
+_NO_HOME = (PermissionError, NotADirectoryError)
 _HEADER = re.compile(r"[!-~]+")
 _SWITCH = re.compile(r"RAY_[A-Z]")
 SOCKET_NAME = "/session_2026-11-27_21-26-05_155000_4194304/sockets/plasma_store"
@@ -90,9 +91,9 @@ def token() -> str | None:
         return None
     try:
         text = files.read_text(file, TOKEN_BYTES)
-    except FileNotFoundError:
-        return None
     except OSError as problem:
+        if isinstance(problem, FileNotFoundError) or (TOKEN_FILE not in os.environ and isinstance(problem, _NO_HOME)):
+            return None
         raise InputError(
             f"{TOKEN_FILE}: expected a file with a token; got {printable(str(file), '')}: {reason(problem)}"
         ) from None

@@ -87,9 +87,14 @@ def check_address(address: str) -> None:
     host_and_port("--address", address)
     token = borrowed.token()
     status = _status(address, token)
-    if status == "no head":
+    if status in {"no head", "DEADLINE_EXCEEDED", "UNAVAILABLE"}:
         raise InputError(
             f"--address: expected a Ray head that answers within {patience.SECONDS.connect:g} s; got {address}"
+        )
+    if status not in {"OK", "UNAUTHENTICATED"}:
+        raise InputError(
+            f"--address: expected the port of a Ray head, 6379 by default; got {address}, where another server answers "
+            f"({status.lower()})"
         )
     if status == "UNAUTHENTICATED":
         given = "another token" if token else "no token"

@@ -9,7 +9,7 @@ import logging
 import re
 import shlex
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -187,7 +187,7 @@ def start(
     while True:
         current = f"{name}-{len(before) + 1}" if before else name
         try:
-            with _reached():
+            with _reached(borrowed.JOB_EXISTS):
                 client.client.submit_job(
                     entrypoint=command,
                     submission_id=current,
@@ -197,9 +197,8 @@ def start(
                         "env_vars": {borrowed.STOP_SECONDS: f"{patience.SECONDS.stop:.0f}", **environment},
                     },
                 )
-        except RuntimeError as problem:
-            if borrowed.JOB_EXISTS not in str(problem):
-                raise FleetError(_first_line(problem)) from None
+        except RuntimeError:
+            pass
         else:
             return Started(current, attached=False, before=tuple(before))
         if not details(client, current).status.is_terminal():
@@ -248,13 +247,9 @@ def exit_code(client: Jobs, name: str) -> tuple[int, str]:
 
 def details(client: Jobs, name: str) -> JobDetails:
     """What the cluster knows of a job; raises InputError when there is none of this name."""
-    try:
-        with _reached():
-            if NAME.fullmatch(name):
-                return client.client.get_job_info(name)
-    except RuntimeError as problem:
-        if borrowed.NO_JOB not in str(problem):
-            raise FleetError(_first_line(problem)) from None
+    with suppress(RuntimeError), _reached(borrowed.NO_JOB):
+        if NAME.fullmatch(name):
+            return client.client.get_job_info(name)
     raise InputError(f"ID: expected a job of this cluster (regfleet jobs lists them); got {printable(repr(name), '')}")
 
 
@@ -288,17 +283,24 @@ def stop(client: Jobs, name: str) -> bool:
 
 
 @contextmanager
-def _reached() -> Iterator[None]:
-    """Turn what goes wrong on the way to a Jobs API, or stands in no answer of one, into a line."""
+def _reached(expected: str | None = None) -> Iterator[None]:
+    """Turn what goes wrong on the way to a Jobs API, or stands in no answer of one, into a line.
+
+    The RuntimeError with which Ray's client says ``expected`` is let through.
+    """
     import aiohttp
 
     try:
         yield
     except (aiohttp.ClientError, OSError, TimeoutError) as problem:
         raise FleetError(LOST.format(_first_line(problem))) from None
-    except (ValueError, TypeError, KeyError, AttributeError, AssertionError, RecursionError) as problem:
+    except RuntimeError as problem:
+        if expected and expected in str(problem):
+            raise
+        raise FleetError(f"--address: expected Ray's Jobs API to do it; got {_first_line(problem)}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError) as problem:
         raise FleetError(
-            f"--address: expected the Jobs API of Ray; got an answer of another: {_first_line(problem)}"
+            f"--address: expected an answer of Ray's Jobs API; got one of another: {_first_line(problem)}"
         ) from None
 
 

@@ -61,10 +61,18 @@ async def _request(url: str, token: str | None, method: str, seconds: float, bod
                     )
             return Reply(reply.status, content)
     except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as problem:
-        why = f"after {seconds:g} s" if isinstance(problem, TimeoutError) else printable(one_line(problem), "")
         raise FleetError(
-            f"--address: expected a Ray head that answers within {seconds:g} s; got {url} ({why or 'no answer'})"
+            f"--address: expected a Ray head that answers within {seconds:g} s; got {url} ({_why(problem)})"
         ) from None
+
+
+def _why(problem: Exception) -> str:
+    import aiohttp
+
+    if isinstance(problem, TimeoutError):
+        return "too late"
+    words = f"no HTTP: {problem.message}" if isinstance(problem, aiohttp.ClientResponseError) else str(problem)
+    return printable(one_line(words, 120), "") or type(problem).__name__
 
 
 async def tail(url: str, token: str | None) -> AsyncIterator[str]:

@@ -42,15 +42,15 @@ class Parcel:
 
     def add_data(self, text: str, flag: str) -> None:
         """Add the file, or the module of the function, that a location names on this machine, if it names one."""
-        if self._is_function(text):
-            self._add_module(str(module_and_name(text)[0]).partition(".")[0])  # type: ignore[index]
+        if module := _module(text):
+            self._add_module(module)
         elif "://" not in text and (suffix(text) in DATA_SUFFIXES or "/" in text) and _is_there(text):
             self._add_file(text, flag, DATA_SUFFIXES)
 
     def add_model(self, text: str) -> None:
         """Add the file, or the module of the builder, that a model names."""
-        if self._is_function(text):
-            self._add_module(str(module_and_name(text)[0]).partition(".")[0])  # type: ignore[index]
+        if module := _module(text):
+            self._add_module(module)
         elif _is_there(text):
             self._add_file(text, "--model", (".keras",))
 
@@ -90,10 +90,6 @@ class Parcel:
             return path.relative_to(here).as_posix()
         known = [place for place, there in self.files.items() if there == path]
         return known[0] if known else f"inputs/{len(self.moved)}/{path.name}"
-
-    @staticmethod
-    def _is_function(text: str) -> bool:
-        return bool(module_and_name(text)) and not Path(text).exists()
 
     def _add_module(self, name: str) -> None:
         """The module ``name`` of the current folder, and the modules beside it that it imports; only Python files."""
@@ -164,6 +160,12 @@ def _visible(folder: Path, pattern: str) -> list[Path]:
         return not any(part.startswith(".") or part == "__pycache__" for part in inside)
 
     return [path for path in sorted(folder.rglob(pattern)) if shown(path) and path.is_file() and not path.is_symlink()]
+
+
+def _module(text: str) -> str:
+    """The first name of the module of ``package.module:function``; empty for any other text, and for a file's name."""
+    named = module_and_name(text)
+    return named[0].partition(".")[0] if named and not _is_there(text) else ""
 
 
 def _is_there(text: str) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from regfleet import patience
 from regfleet.borrowed.ray import token_warning
-from regfleet.errors import RegfleetError
+from regfleet.errors import FleetError, RegfleetError
 from regfleet.fleet import check_address
 from regfleet.fleet.sockets import OPEN, SHARED
 from regfleet.jobs import ask
@@ -239,7 +239,8 @@ def _run(code: str) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         said = done.stderr.strip().splitlines()
-        return {"problem": said[-1] if said else f"ended with exit code {done.returncode}"}
+        last = said[-1] if said else f"ended with exit code {done.returncode}"
+        return {"problem": last.removeprefix(f"{FleetError.__module__}.{FleetError.__name__}: ")}
     return told
 
 

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -157,11 +158,10 @@ local.listen()
 print("up", flush=True)
 threading.Event().wait()
 """
-    path = tmp_path / "s"
-    with started("-c", code, str(path), cwd=tmp_path) as process:
+    # pytest's own folders are private.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, started("-c", code, f"{folder}/s", cwd=tmp_path) as process:
+        Path(folder).chmod(0o755)
         assert process.stdout.readline() == "up\n"
-        for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-            folder.chmod(0o755)
         found = {one.port > 0: one for one in wait_until(lambda: sockets.listening(process.pid))}
         assert (found[True].address, found[True].closed, found[True].answer()) == ("0.0.0.0", False, sockets.OPEN)
-        assert (found[False].address, found[False].answer()) == (str(path), sockets.SHARED)
+        assert (found[False].address, found[False].answer()) == (f"{folder}/s", sockets.SHARED)

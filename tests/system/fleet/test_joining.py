@@ -60,9 +60,11 @@ def test_a_token_opens_what_asks_for_one(head, tmp_path):
     mode, address = head
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
+    file.chmod(0o644)
     warning = f"the cluster at {address} asks for no token, and whoever reaches its ports can run code there. "
     given = {"RAY_AUTH_TOKEN_PATH": str(file)} if mode == "token" else {}
-    notes = [] if mode == "token" else [warning + "See cluster.yaml"]
+    readable = f"others on this machine may read the token in {file}: chmod 600 it"
+    notes = [readable] if mode == "token" else [warning + "See cluster.yaml"]
     assert printed(JOIN, address, home=tmp_path, **given) == f"joined 1 {notes}"
 
 

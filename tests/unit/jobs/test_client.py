@@ -164,6 +164,7 @@ WRONG = {
     "another status": json.dumps([JOB | {"status": "\x1b[2J"}]).encode(),
     "an early end": b'{"type": ',
 }
+STATUSES = ("204 No Content", "400 \x1b[2J", "401 Unauthorized", "403 Forbidden", "500 Error", "999 What")
 
 
 @pytest.mark.parametrize("use", ["list", "follow", "stop", "details"])
@@ -173,6 +174,25 @@ def test_a_wrong_answer_ends_in_a_line(serving, use, wrong):
     jobs = connect(Answer(serving(jobs_api({"/api/jobs": answer(WRONG[wrong])})).url, TOKEN, "2.60.0"))
     with pytest.raises((FleetError, InputError)) as told:
         USES[use](jobs)
+    assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize("use", ["list", "follow", "stop", "details"])
+@pytest.mark.parametrize("status", STATUSES)
+def test_an_error_ends_in_a_line(serving, use, status):
+    """Whatever status a head answers with, and whatever it says besides."""
+    said = answer(b"\x1b[2J\n404 it says\n" * 100, status)
+    jobs = connect(Answer(serving(jobs_api({"/api/jobs": said})).url, TOKEN, "2.60.0"))
+    with pytest.raises((FleetError, InputError)) as told:
+        USES[use](jobs)
+    assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_head_that_changes_its_mind_is_told_in_a_line(serving, status):
+    """Between the first question and the client of Ray's, which asks the same."""
+    with pytest.raises(FleetError) as told:
+        connect(Answer(serving(lambda _: answer(b"x", status)).url, TOKEN, "2.60.0"))
     assert str(told.value).isprintable()
 
 
