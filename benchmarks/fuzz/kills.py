@@ -81,7 +81,11 @@ def play(case: Case) -> None:
             case.found("values changed unseen", said)
     ended = case.command(*COMPARE, before=without_training)
     after = case.call(partial(_rows, case.folder / "out"))
-    if ended.code or not after or any(after.get(table) != quiet[table] for table in ("trials", "histories", "count")):
+    if (
+        ended.code
+        or not after
+        or any(after.get(table) != quiet[table] for table in ("trials", "histories", "rest", "count"))
+    ):
         case.found("other rows after the same run", f"{said}: exit code {ended.code}, {ended.err}")
     if after and after["noticed"]:
         case.found("damage after the same run", f"{said}: {after['noticed']}")

@@ -38,7 +38,8 @@ class Page(HTMLParser):
         if tag in {"iframe", "object", "embed", "base", "form"} or (tag == "img" and dict(attrs).get("src") == "x"):
             self.bad.append(tag)
         for name, value in attrs:
-            if name.startswith("on") or (value or "").strip().lower().startswith("javascript:"):
+            followed = name in {"href", "src", "action", "formaction", "xlink:href", "data"}
+            if name.startswith("on") or (followed and (value or "").strip().lower().startswith("javascript:")):
                 self.bad.append(f"{tag} {name}={value}")
 
 

@@ -14,6 +14,7 @@ from zlib import crc32
 import numpy as np
 from harness import in_process
 
+from regfleet.concluding.judge import read_results
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, load
 from regfleet.trials import HISTORY_COLUMNS, Execution, Outcome, Trial
 
@@ -85,23 +86,24 @@ def _compare(folder: Path, how: Callable[..., Any]) -> None:
 
 
 def rows(out: str | Path) -> dict[str, Any]:
-    """What a directory says: the values of each trial and of its epochs by key, and the damage that was noticed."""
-    stored = load(out)
+    """What a directory says: the study, each trial and its epochs by key, and the damage that was noticed."""
+    stored, resolved = load(out), read_results(out)[0]
     trials = stored.trials.drop(columns=CHANGES)
     histories = stored.histories
     return {
         "trials": {row["key"]: repr(sorted(row.items())) for row in trials.to_dict("records")},
         "histories": {key: repr(part.to_numpy().tolist()) for key, part in histories.groupby("key")},
+        "rest": {"study": resolved.study.toml(), "data": repr(resolved.data)},
         "count": len(trials),
         "noticed": [*map(str, stored.problems)],
     }
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The values that ``after`` holds otherwise than ``before``, as ``trials KEY``; what is missing is none of them."""
+    """The values that ``after`` holds otherwise than ``before``, as ``TABLE KEY``; what is missing is none of them."""
     return [
         f"{table} {key}"
-        for table in ("trials", "histories")
+        for table in ("trials", "histories", "rest")
         for key, value in after[table].items()
         if before[table].get(key) != value
     ]
