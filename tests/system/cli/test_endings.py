@@ -1,4 +1,4 @@
-"""What a command is started with: streams that are closed, full or read by nobody, odd terminals, a folder that is gone."""
+"""What a command is started with: streams closed, full or read by nobody, odd terminals, a folder that is gone."""
 
 import shlex
 import signal
