@@ -102,11 +102,15 @@ MOST = 20_000
 
 
 def bounded(text: str, most: int = MOST) -> str:
-    """``text`` made `printable`, of about ``most`` characters: of a longer one the beginning and the end."""
-    if len(text) > most:
-        half = most // 2
-        text = f"{text[:half]}\n… {len(text) - 2 * half:,} characters are left out …\n{text[-half:]}"
-    return printable(text)
+    """``text`` made `printable`, of at most ``most`` characters: of a longer one the beginning and the end."""
+    return _cut(printable(_cut(text, most)), most)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    half = (most - 60) // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters are left out …\n{text[-half:]}"
 
 
 def said(problem: object) -> str:

@@ -104,7 +104,7 @@ def _told(problem: BaseException, *, interrupted: bool) -> int:
     """Say what ended the command; returns its exit code."""
     from regfleet.errors import RegfleetError
     from regfleet.running.output import say
-    from regfleet.text import one_line, raised
+    from regfleet.text import masked, one_line, raised
 
     if isinstance(problem, RegfleetError):
         lines = str(problem).split("\n") if str(problem) else []
@@ -125,7 +125,8 @@ def _told(problem: BaseException, *, interrupted: bool) -> int:
     if isinstance(problem, OSError):
         say(f"error: expected a system that lets regfleet work; got {_system(problem)}")
         return 3
-    say(f"error: a mistake of regfleet's own ({raised(problem)}); please report it with {_written(problem)}")
+    said = masked(raised(problem))
+    say(f"error: a mistake of regfleet's own ({said}); please report it with {_written(problem)}")
     return 70
 
 
@@ -134,9 +135,9 @@ def _system(problem: OSError) -> str:
         os.getcwd()  # noqa: PTH109 - Path.cwd() is the same
     except OSError:
         return "a working folder that is gone"
-    from regfleet.text import one_line
+    from regfleet.text import masked, one_line
 
-    return one_line(problem)
+    return masked(one_line(problem))
 
 
 def _written(problem: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ def environment(templates: Path | None = None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.policies["json.dumps_function"] = _json
     made.filters |= {
         "short": short,
         "name": name,
@@ -63,6 +65,19 @@ def environment(templates: Path | None = None) -> Environment:
 def _finalized(value: Any) -> Any:
     """What an expression gives, as the page may hold it; markup was made from such text."""
     return bounded(value, MOST_TEXT) if type(value) is str else value
+
+
+def _json(value: Any, **settings: Any) -> str:
+    """The JSON that a page embeds, with texts as the page may hold them."""
+    return json.dumps(_embedded(value), **settings)
+
+
+def _embedded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _embedded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_embedded(item) for item in value]
+    return bounded(value) if isinstance(value, str) else value
 
 
 def name(text: str) -> Markup:

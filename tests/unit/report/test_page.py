@@ -204,6 +204,16 @@ def test_own_templates_stand_in_for_ours(nine, tmp_path):
         render(nine, tmp_path)
 
 
+def test_no_text_makes_the_page_large(nine):
+    """A thousand long errors, each another, and an endless command: the page stays below a megabyte, and says so."""
+    failure = nine.failures[0]
+    lost = tuple(replace(failure, seed=n, error=f"{n} " * 9000, traceback=f"{n} " * 9000) for n in range(1000))
+    facts = replace(nine.facts, command="x" * 10**7, notes=("y" * 10**7,), model="z\udcff" * 10**6)
+    source = render(replace(nine, failures=lost, facts=facts))
+    assert len(source.encode()) <= 1_500_000
+    assert "950 trials more, each for another reason" in source
+
+
 def templates():
     """The folder of our templates."""
     from regfleet.report.templates import default_folder

@@ -1,10 +1,13 @@
 """The results directory: atomic, resumable, honest about what it cannot read."""
 
+import re
+
 import pandas as pd
 import pytest
 
 from regfleet.errors import InputError, ResultsError
 from regfleet.results import HISTORY_FIELDS, TRIAL_FIELDS, claim, load
+from regfleet.trials import Outcome, Trial
 
 
 def test_what_was_appended_is_loaded_in_order(store, outcome):
@@ -131,3 +134,23 @@ def test_what_is_no_results_directory_is_said(tmp_path):
         load(tmp_path / "none")
     with pytest.raises(ResultsError, match=r"got a directory without study\.toml"):
         load(tmp_path)
+
+
+def test_any_error_of_a_model_is_kept_with_its_study(store):
+    """Half a character, NUL, 20 MB, thousands of lines: written, bounded, with head and tail, and what is left out."""
+    texts = ["half \udcff", "nul \x00\x1b[31m", "head" + "x" * 20_000_000 + "tail", "line\n" * 9999]
+    trials = [Trial(f"key-{seed}", "iris", "none", seed) for seed in range(len(texts))]
+    store.append(
+        [Outcome(t, "failed", "fused", error=e, traceback=e, host="\ud800") for t, e in zip(trials, texts, strict=True)]
+    )
+    kept = load(store.place.local).trials.sort_values("seed")
+    assert kept["error"].tolist()[:2] == [r"half \udcff", r"nul \x00\x1b[31m"]
+    assert kept["host"].tolist() == [r"\ud800"] * 4
+    for column in ("error", "traceback"):
+        assert max(map(len, kept[column])) <= 20_000
+        long, lines = kept[column].tolist()[2:]
+        assert long.startswith("headxxx")
+        assert long.endswith("xxxtail")
+        head, left, tail = re.fullmatch(r"(.*)\n… ([\d,]+) characters are left out …\n(.*)", long).groups()
+        assert len(head) + int(left.replace(",", "")) + len(tail) == 20_000_008
+        assert lines.startswith("line\nline\n")

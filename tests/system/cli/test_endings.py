@@ -1,0 +1,61 @@
+"""What a command is started with: streams closed, full or read by nobody, odd terminals, a folder that is gone."""
+
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from support.processes import environment, started
+
+REGFLEET = shlex.join([sys.executable, "-m", "regfleet"])
+
+
+def shell(command, cwd, **more):
+    """Run a line of Bash; $regfleet is the command."""
+    line = f"set -o pipefail; {command.replace('$regfleet', REGFLEET)}"
+    return subprocess.run(
+        ["bash", "-c", line], cwd=cwd, env=environment(**more), capture_output=True, text=True, check=False, timeout=100
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("$regfleet techniques >&-", 0, ""),
+        ("$regfleet techniques <&- >&- 2>&-", 0, ""),
+        ("$regfleet nope >&- 2>&-", 2, ""),
+        ("$regfleet nope 2> /dev/full", 2, ""),
+        ("$regfleet techniques > /dev/full", 3, "No space left on device"),
+        ("$regfleet --help > /dev/full", 3, "No space left on device"),
+        ("$regfleet techniques | true", 141, ""),
+        ("$regfleet --help | true", 141, ""),
+        ("mkdir gone; cd gone; rmdir ../gone; $regfleet compare --dry-run", 3, "a working folder that is gone"),
+    ],
+)
+def test_a_stream_or_folder_that_is_gone(tmp_path, line, code, said):
+    """A code of the table and at most one line; a broken pipe ends quietly, as a shell counts it."""
+    done = shell(line, tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (code, bool(said)), done.stderr
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "1", "abc", "1000000000", "²", "9" * 5000])
+def test_sizes_that_no_terminal_has_are_passed_over(tmp_path, size):
+    """The table comes as wide as without them."""
+    plain = shell("$regfleet techniques l1", tmp_path)
+    done = shell("$regfleet techniques l1", tmp_path, COLUMNS=size, LINES=size, TERMINAL_WIDTH=size)
+    assert (done.returncode, done.stdout, done.stderr) == (0, plain.stdout, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_at_any_moment_is_a_line(tmp_path, number):
+    """Also while libraries are imported and data is read, and when it is said twice: code 3, one line."""
+    for wait, times in ((0.5, 1), (0.8, 2), (1.2, 1), (2.0, 2)):
+        with started("-m", "regfleet", "compare", "--dry-run", "--seeds", "100000", cwd=tmp_path) as process:
+            time.sleep(wait)
+            for _ in range(times):
+                process.send_signal(number)
+            _, errors = process.communicate()
+        assert (process.returncode, errors) == (3, "regfleet: interrupted\n"), wait
