@@ -35,6 +35,11 @@ class UnfitFileError(OSError):
         super().__init__(EINVAL, why)
 
 
+def is_file(location: str) -> bool:
+    """Whether ``location`` names a regular file; a text that can be no name names none."""
+    return os.path.isfile(location)  # noqa: PTH113 - pathlib raises for long texts
+
+
 def local(location: str) -> Path:
     """The path that ``location`` names, ``~`` as a shell takes it; raises OSError where nobody has that name."""
     try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -87,10 +90,46 @@ def freshly_named(make: Callable[[], Any]) -> Any:
         return thread.submit(make).result()
 
 
-def is_saved_model(content: bytes) -> bool:
-    """Whether these are the bytes of a ``.keras`` file, whole."""
+def saved_sizes(content: bytes) -> dict[str, int] | None:
+    """The unpacked size of each member of a ``.keras`` file, as it says itself; None where it is none, or damaged."""
     try:
         with zipfile.ZipFile(BytesIO(content)) as file:
-            return {"config.json", "metadata.json"} <= set(file.namelist()) and file.testzip() is None
-    except (zipfile.BadZipFile, EOFError):
+            sizes = {one.filename: one.file_size for one in file.infolist()}
+            whole = len(sizes) == len(file.infolist()) and {"config.json", "metadata.json"} <= set(sizes)
+            return sizes if whole else None
+    except (zipfile.BadZipFile, ValueError, OSError, LookupError, RuntimeError):
+        return None
+
+
+def is_whole(content: bytes) -> bool:
+    """Whether every member of the archive can be unpacked and has its checksum."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as file:
+            return file.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, LookupError, RuntimeError):
         return False
+
+
+def saved_numbers(content: bytes) -> int:
+    """The numbers in the weights and in the largest output of a ``.keras`` file's model, which takes no memory here.
+
+    Raises whatever Keras raises for a configuration that makes no model.
+    """
+    import keras
+
+    def make() -> Any:
+        # Variables that are made here have a shape and no value; this thread's are forgotten with it.
+        with keras.StatelessScope(initialize_variables=False):
+            return keras.saving.deserialize_keras_object(config, safe_mode=True)
+
+    with zipfile.ZipFile(BytesIO(content)) as file:
+        config = json.loads(file.read("config.json")) | {"compile_config": None}
+    model = freshly_named(make)
+    weights = sum(math.prod(variable.shape) for variable in model.variables)
+    outputs = [math.prod(filter(None, tensor.shape)) for layer in model.layers for tensor in _outputs(layer)]
+    return int(weights + max(outputs, default=0))
+
+
+def _outputs(layer: Any) -> list[Any]:
+    """The symbolic outputs of each call of a layer."""
+    return [tensor for node in layer._inbound_nodes for tensor in node.output_tensors]  # noqa: SLF001 - of all calls

@@ -1,13 +1,19 @@
 """Data in memory, arrays and frames: of the Python API, of an .npz file, of a function."""
 
+import math
+import zipfile
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from regfleet.data.columns import LARGEST, arrow
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
-from regfleet.data.files import unique_names
+from regfleet.data.files import MAX_BYTES, MAX_VALUES, unique_names
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError
+from regfleet.files import UnfitFileError, size
+from regfleet.memory import check_room
 from regfleet.settings import Data
+from regfleet.text import named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,11 +59,46 @@ def raw_mapping(name: str, arrays: Any, source: Data) -> RawTable | RawArrays:
     known = {str(key).lower(): value for key, value in arrays.items()}
     x, y = known.get("x", known.get("data")), known.get("y", known.get("target"))
     if x is None or y is None:
-        raise InputError(f"--data: expected arrays called x and y in {name}; got {', '.join(known) or 'none'}")
+        got = ", ".join(named(key) for key in [*known][:8]) or "none"
+        raise InputError(f"--data: expected arrays called x and y in {name}; got {got}")
     if ("x_test" in known) != ("y_test" in known):
         raise InputError(f"--data: expected both x_test and y_test in {name}; got one of them")
     test = (known["x_test"], known["y_test"]) if "x_test" in known else None
     return raw_data(name, x, y, test, source)
+
+
+def read_npz(content: Any) -> "dict[str, np.ndarray]":
+    """The arrays of an .npz file by name, which are as large as they say; nothing in it is unpickled.
+
+    Raises OSError, ValueError or what `zipfile` raises where there are none.
+    """
+    import numpy as np
+
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        members = [one for one in archive.infolist() if one.filename.endswith(".npy")]
+        if len({one.filename.lower() for one in members}) < len(members):
+            raise ValueError("two arrays of one name")
+        total = sum(one.file_size for one in members)
+        if total > MAX_BYTES:
+            raise UnfitFileError(f"{size(total)} unpacked, where at most {size(MAX_BYTES)} are read")
+        check_room(total)
+        arrays = {}
+        for one in members:
+            with archive.open(one) as file:
+                version = np.lib.format.read_magic(file)
+                read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+                if version not in read:
+                    raise ValueError(f"{one.filename} of version {version[0]}.{version[1]}")
+                shape, _, kind = read[version](file)
+                if len(shape) == 2 and math.prod(shape) > MAX_VALUES:
+                    raise UnfitFileError(f"{shape[0]:,} rows × {shape[1]:,} columns, more than {MAX_VALUES:,} values")
+                if kind.hasobject:
+                    raise ValueError(f"{one.filename} of Python objects, which are not read")
+                if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize > one.file_size:
+                    raise ValueError(f"{one.filename} of more values than the file holds")
+            with archive.open(one) as file:
+                arrays[one.filename.removesuffix(".npy").lower()] = np.lib.format.read_array(file, allow_pickle=False)
+    return arrays
 
 
 def _raw_arrays(name: str, features: "np.ndarray", target: Any, test: Any, source: Data) -> RawArrays:
@@ -88,6 +129,9 @@ def _pair(features: "np.ndarray", target: Any) -> "tuple[np.ndarray, np.ndarray]
     if features.ndim < 2 or y.ndim != 1 or len(features) != len(y) or not features[:1].size:
         got = f"{features.shape} and {y.shape}"
         raise InputError(f"--data: expected features (rows, columns) and a target (rows,) of as many rows; got {got}")
+    if features.ndim == 2 and features.size > MAX_VALUES:
+        got = f"{features.shape[0]:,} rows × {features.shape[1]:,} columns"
+        raise InputError(f"--data: expected at most {MAX_VALUES:,} values; got {got}")
     x = np.array(features, dtype="float64") if features.ndim == 2 or features.dtype.kind == "b" else features
     if x.dtype.kind != "f":
         return x, y

@@ -33,9 +33,8 @@ PANDAS_INDEX = "__index_level_"
 
 def is_file(location: str) -> bool:
     """Whether a location is written as a file or a URL, and not as a name of something else."""
-    return (
-        "/" in location or "\\" in location or suffix(location) in {*SUFFIXES, ".npz"} or os.path.isfile(location)  # noqa: PTH113 - of any text
-    )
+    written = "/" in location or "\\" in location or suffix(location) in {*SUFFIXES, ".npz"}
+    return written or files.is_file(location)
 
 
 def suffix(location: str) -> str:

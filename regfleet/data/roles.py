@@ -102,6 +102,9 @@ def infer_target(name: str, array: "pa.ChunkedArray", task: Task | None, *, miss
     huge = numbers[~(np.abs(numbers) <= LARGEST)]
     if huge.size:
         raise InputError(f"--target: expected numbers up to {LARGEST:g} in size in {name}; got {huge[0]:g}")
+    if pa.types.is_integer(kind) and np.abs(numbers).max() >= 2**53:
+        got = f"{np.abs(numbers).max():g}"
+        raise InputError(f"--target: expected whole numbers below 2^53 in size in {name}; got {got}")
     whole, typed_whole = bool((numbers % 1 == 0).all()), missing or not pa.types.is_floating(kind)
     few = len(distinct) <= MAX_INTEGER_CLASSES
     if task == "classification" or (task is None and whole and few and typed_whole):

@@ -1,23 +1,31 @@
 """A data set from wherever it is: built in, a file, OpenML, a function of the user's."""
 
 import hashlib
+import itertools
+import lzma
+import os
+import struct
 import sys
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
-from regfleet.data.arrays import raw_data, raw_mapping
+from regfleet import files
+from regfleet.data.arrays import raw_data, raw_mapping, read_npz
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
-from regfleet.data.files import check_file, is_file, read_table, suffix
+from regfleet.data.files import check_file, is_file, read_bytes, read_table, suffix
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
+from regfleet.numbers import read_whole
 from regfleet.settings import Data
-from regfleet.text import masked, nearest, one_line
+from regfleet.text import given, masked, named, nearest, one_line, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,19 +61,35 @@ def _fingerprint(features: "np.ndarray", target: "np.ndarray") -> str:
 PREFIX = "openml:"
 
 
+_DAMAGED = (
+    OSError,
+    ValueError,
+    TypeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    TokenError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+
+
 def _read_npz(source: Data) -> RawTable | RawArrays:
     """What is in an .npz file with arrays ``x`` and ``y``, and ``x_test`` and ``y_test`` if the test set is fixed.
 
     Nothing in the file is unpickled.
     """
-    import numpy as np
-
     check_file(source.location, "--data", (".npz",))
     try:
-        with np.load(Path(source.location).expanduser(), allow_pickle=False) as file:
-            arrays = {key.lower(): file[key] for key in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as problem:
-        raise InputError(f"--data: expected arrays of numbers in {source.location}; got: {problem}") from None
+        arrays = read_npz(read_bytes(source.location, "--data"))
+    # Damaged archives raise whatever the module that reads them comes upon.
+    except _DAMAGED as problem:
+        said = one_line(reason(problem), 200)
+        raise InputError(f"--data: expected arrays of numbers in {named(source.location)}; got: {said}") from None
     return raw_mapping(Path(source.location).stem, arrays, source)
 
 
@@ -77,7 +101,8 @@ def _read_openml(source: Data) -> RawTable | RawArrays:
     from sklearn.datasets import fetch_openml
 
     name = source.location.removeprefix(PREFIX)
-    which = {"data_id": int(name)} if name.isdecimal() else {"name": name}
+    number = read_whole(name)
+    which = {"name": name} if number < 0 else {"data_id": number}
     try:
         with warnings.catch_warnings():
             # It warns of every attempt and of several versions; the last error, if any, says it all.
@@ -86,7 +111,7 @@ def _read_openml(source: Data) -> RawTable | RawArrays:
     except (OSError, ValueError, KeyError, HTTPException) as problem:
         said = one_line(problem, 200)
         raise InputError(
-            f"--data: expected a data set of OpenML, downloaded once; got {source.location}: {said}"
+            f"--data: expected a data set of OpenML, downloaded once; got {named(source.location)}: {said}"
         ) from None
     target = source.target or next(iter(bunch.target_names), None)
     return raw_data(source.location, bunch.frame, target, None, source)
@@ -144,18 +169,25 @@ def check_source(source: Data) -> None:
         pass
     elif suffix(place) == ".npz":
         check_file(place, "--data", (".npz",))
-    elif module_and_name(place) and not Path(place).exists():
+    elif module_and_name(place) and not files.is_file(place):
         pass
     elif is_file(place):
         check_file(place, "--data")
         if source.target is None:
-            raise InputError(f"--target: expected the column of {place} that is to be predicted; got none")
+            raise InputError(f"--target: expected the column of {named(place)} that is to be predicted; got none")
     else:
-        near = nearest(place, [*BUILTIN, *(file.name for file in Path().iterdir() if file.is_file())])
+        near = nearest(place[:200], [*BUILTIN, *_files_here()])
         said = f"a file, openml:NUMBER, package.module:function or one of {', '.join(BUILTIN)}"
-        raise InputError(f"--data: expected {said}; got {place!r}{near}")
+        raise InputError(f"--data: expected {said}; got {given(place)}{near}")
     if source.test is not None:
         check_file(source.test, "--test")
+
+
+def _files_here() -> list[str]:
+    try:
+        return sorted(entry.name for entry in itertools.islice(os.scandir(), 1000) if entry.is_file())
+    except OSError:
+        return []
 
 
 def load_dataset(source: Data) -> Dataset:
@@ -174,7 +206,7 @@ def _read(source: Data) -> RawTable | RawArrays | Dataset:
         return _read_openml(source)
     if suffix(place) == ".npz":
         return _read_npz(source)
-    if module_and_name(place) and not Path(place).exists():
+    if module_and_name(place) and not files.is_file(place):
         return _read_function(source)
     table, notes = read_table(place, "--data")
     test, more = (None, ()) if source.test is None else read_table(source.test, "--test")
@@ -187,12 +219,12 @@ def data_name(location: str) -> str:
 
 
 def _check_flags(source: Data) -> None:
-    for flag, given in (("--data", source.location), ("--test", source.test or "")):
-        if masked(given) != given:
+    for flag, location in (("--data", source.location), ("--test", source.test or "")):
+        if masked(location) != location:
             said = "a URL without credentials, which would be in the report; give them in the environment"
-            raise InputError(f"{flag}: expected {said}; got {masked(given)}")
+            raise InputError(f"{flag}: expected {said}; got {named(masked(location))}")
     if source.time and (source.group or source.test):
         other = "--group" if source.group else "--test"
         raise InputError(f"--time: expected neither --group nor --test beside it; got {other}")
     if source.test and not is_file(source.location):
-        raise InputError(f"--test: expected a file beside a file of --data; got it with {source.location}")
+        raise InputError(f"--test: expected a file beside a file of --data; got it with {named(source.location)}")

@@ -12,18 +12,26 @@ import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet.borrowed.keras import freshly_named, is_saved_model
+from regfleet import files
+from regfleet.borrowed.keras import freshly_named, is_whole, saved_numbers, saved_sizes
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
-from regfleet.text import nearest
+from regfleet.memory import check_room
+from regfleet.text import given, named, nearest, reason
 
 if TYPE_CHECKING:
     import keras
 
-_WIDTHS = re.compile(r"\d+(,\d+)*")
+MOST_BYTES = 2 * files.GB
+MOST_CONFIG = 16 * files.MB
+_MOST = f"at most {files.size(MOST_BYTES)}, and {files.size(MOST_CONFIG)} of configuration,"
+COPIES = 3
+"""Of a model's weights that reading it holds at once: the file's, the layers', and those of the model it is put in."""
+_WIDTHS = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +93,26 @@ def parse_model(text: str) -> tuple[int, ...] | str:
     text = text.strip()
     if _WIDTHS.fullmatch(text.replace(" ", "")):
         return tuple(int(width) for width in text.split(","))
-    if module_and_name(text) or (text.endswith(".keras") and Path(text).is_file()):
+    if module_and_name(text):
         return text
-    near = nearest(text, [str(path) for path in Path(text).parent.glob("*.keras")])
+    if text.endswith(".keras"):
+        try:
+            files.check(text, MOST_BYTES)
+        except FileNotFoundError:
+            pass
+        except OSError as problem:
+            raise InputError(f"--model: expected a .keras file; got {named(text)}: {reason(problem)}") from None
+        else:
+            return text
     expected = "widths such as 64,32, package.module:build or a .keras file that is there"
-    raise InputError(f"--model: expected {expected}; got {text!r}{near}")
+    raise InputError(f"--model: expected {expected}; got {given(text)}{nearest(text[:200], _models_beside(text))}")
+
+
+def _models_beside(text: str) -> list[str]:
+    try:
+        return [str(path) for path in islice(Path(text).parent.glob("*.keras"), 100)]
+    except (OSError, ValueError):
+        return []
 
 
 def base_of(source: str | Callable[..., Any]) -> Base:
@@ -122,12 +145,22 @@ def takes_techniques(base: object) -> bool:
 
 
 def _read(path: Path) -> SavedModel:
+    name = named(str(path))
     try:
-        content = path.read_bytes()
-    except OSError as problem:
-        raise InputError(f"--model: expected a .keras file; got {path}: {problem.strerror}") from None
-    if not is_saved_model(content):
-        raise InputError(f"--model: expected a .keras file as model.save writes it; got {path}, which is none")
+        content = files.read(path, MOST_BYTES)
+        sizes = saved_sizes(content)
+        if sizes:
+            unpacked = sum(sizes.values())
+            if unpacked > MOST_BYTES or max(sizes["config.json"], sizes["metadata.json"]) > MOST_CONFIG:
+                raise files.UnfitFileError(f"{files.size(unpacked)} unpacked, where {_MOST} are read")
+            check_room(COPIES * unpacked)
+        if not sizes or not is_whole(content):
+            raise InputError(f"--model: expected a .keras file as model.save writes it; got {name}, which is none")
+        with users_code("--model", name, "to load in safe mode"):
+            numbers = saved_numbers(content)
+        check_room(COPIES * 4 * numbers)
+    except (OSError, MemoryError) as problem:
+        raise InputError(f"--model: expected a .keras file; got {name}: {reason(problem)}") from None
     return SavedModel(content, path.name)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from regfleet.borrowed.keras import (
     calls_of,
     freshly_named,
-    is_saved_model,
+    is_whole,
     logits_of,
     operation_of,
     with_logits,
@@ -97,9 +97,9 @@ def test_a_saved_model_is_recognized(tmp_path):
     """`model.save` writes a zip with the two files by which we know one; half of it is none."""
     residual().save(tmp_path / "model.keras")
     content = (tmp_path / "model.keras").read_bytes()
-    assert is_saved_model(content), f"{RELEASE}: a .keras file is another archive"
-    assert not is_saved_model(content[: len(content) // 2])
-    assert not is_saved_model(b"")
+    assert is_whole(content), f"{RELEASE}: a .keras file is another archive"
+    assert not is_whole(content[: len(content) // 2])
+    assert not is_whole(b"")
 
 
 @pytest.mark.parametrize("layer", [keras.layers.Dropout(0.5), keras.layers.GaussianNoise(1.0)])
