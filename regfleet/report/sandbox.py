@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import ChoiceLoader, FileSystemLoader, Template, TemplateNotFound, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from regfleet import files
 from regfleet.errors import InputError
@@ -129,6 +129,8 @@ def _words(problem: Exception) -> str:
         return f"more memory than {files.size(BYTES)}"
     if isinstance(problem, RecursionError):
         return "templates or macros that call themselves for ever"
+    if isinstance(problem, SecurityError) and "not safely callable" in str(problem):
+        return "a call that is unsafe: templates call macros and methods of texts, numbers and lists"
     if isinstance(problem, TemplateNotFound):
         return f"no template {one_line(problem)}"
     return reason(problem)
