@@ -42,8 +42,8 @@ def _listen(heard: list[int]) -> dict[int, Any]:
         heard.append(number)
         raise KeyboardInterrupt
 
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    known = {number: signal.getsignal(number) for number in SIGNALS}
+    before: dict[int, Any] = {number: handler for number, handler in known.items() if handler is not signal.SIG_IGN}
     for number in before:
         signal.signal(number, interrupt)
     atexit.register(_last, heard)  # first in is last out

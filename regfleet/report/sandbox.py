@@ -14,6 +14,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import ChoiceLoader, FileSystemLoader, Template, TemplateNotFound, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from regfleet import files
@@ -129,6 +130,8 @@ def _words(problem: Exception) -> str:
         return f"more memory than {files.size(BYTES)}"
     if isinstance(problem, RecursionError):
         return "templates or macros that call themselves for ever"
+    if isinstance(problem, SecurityError) and "not safely callable" in str(problem):
+        return "a call that is unsafe: templates call macros and methods of texts, numbers and lists"
     if isinstance(problem, TemplateNotFound):
         return f"no template {one_line(problem)}"
     return reason(problem)

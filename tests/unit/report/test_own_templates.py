@@ -7,19 +7,19 @@ import pytest
 
 from regfleet.errors import InputError
 from regfleet.report import sandbox
-from regfleet.report.page import render
+from regfleet.report.templates import environment
 
 DEEP = 5000
 
 
 @pytest.fixture
 def refused(nine, tmp_path):
-    """The function that renders the report with a header of the user's own, which must be refused: the line."""
+    """The function that renders a header of the user's own, which must be refused: the line."""
 
     def rendered(text):
         (tmp_path / "_header.html.j2").write_text(text, encoding="utf-8")
         with pytest.raises(InputError) as told:
-            render(nine, tmp_path)
+            environment(tmp_path).get_template("_header.html.j2").render(facts=nine.facts)
         return str(told.value).replace(str(tmp_path), "MINE")
 
     return rendered
@@ -66,7 +66,7 @@ def test_a_mistake_is_a_line_with_its_place(refused, text, place, words):
 )
 def test_no_code_can_be_reached(refused, text):
     """Neither Python's own attributes nor a method of an object that the page shows."""
-    assert re.search("unsafe|not safely callable|undefined", refused(text))
+    assert re.search("unsafe", refused(text))
 
 
 def test_no_file_outside_the_folder_is_read(refused, tmp_path, tmp_path_factory):
