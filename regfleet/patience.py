@@ -11,8 +11,8 @@ class Patience:
     """A head of a cluster, or its Jobs API, answers within."""
     jobs: float = 30.0
     """The Jobs API answers anything else within: it starts a job before it says so."""
-    upload: float = 1800.0
-    """And takes the files of a job within."""
+    megabyte: float = 15.0
+    """And takes so much longer for each megabyte of a job's files."""
     poll: float = 1.0
     """The driver waits for its tasks, then looks after them."""
     look: float = 5.0

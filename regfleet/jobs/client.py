@@ -104,7 +104,7 @@ class Jobs:
             self.client = borrowed.jobs_client(answer.url, self._send)
 
     def _send(self, method: str, url: str, json: Any, data: bytes | None) -> tuple[int, bytes]:
-        seconds = patience.SECONDS.jobs if data is None else patience.SECONDS.upload
+        seconds = patience.SECONDS.jobs + patience.SECONDS.megabyte * len(data or b"") / 1e6
         body = {} if json is None else {"json": json}
         if data is not None:
             body = {"data": io.BytesIO(data)}

@@ -75,7 +75,7 @@ def serving(monkeypatch):
 @pytest.fixture
 def hurried(monkeypatch):
     """The times to wait are short."""
-    monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, connect=0.4, jobs=0.4, upload=0.4))
+    monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, connect=0.4, jobs=0.4, megabyte=0.0))
 
 
 def drip(first):
@@ -241,6 +241,18 @@ def test_the_jobs_of_others_are_shown_and_not_obeyed(serving):
     assert [job["id"] for job in jobs] == ["\\x1b[2Jmine\\u202e", "a"]
     assert [job["command"] for job in jobs] == ["\\x1b]0;owned\\x07", "regfleet compare \\x9b2J\\udcff"]
     assert all(0 <= job["started"] < 1e13 for job in jobs)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_an_upload_has_an_end(serving, tmp_path):
+    """A head that takes the files of a job and drips its thanks is given up, by the size of what was sent."""
+    (tmp_path / "a.csv").write_text("x")
+    replies = {"GET /api/packages": answer(b"", "404 Not Found"), "PUT /api/packages": HOSTILE["dripping body"]("")}
+    jobs = connect(Answer(serving(jobs_api(replies)).url, TOKEN, "2.60.0"))
+    began = time.monotonic()
+    with pytest.raises(FleetError, match="answers within"):
+        start(jobs, "a", "x", tmp_path, {}, {})
+    assert time.monotonic() - began < 5
 
 
 def test_a_name_that_is_always_taken_has_an_end(serving, monkeypatch, tmp_path):
