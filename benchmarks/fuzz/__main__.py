@@ -67,6 +67,7 @@ def main() -> int:
         base = options.keep or Path(name)
         base.mkdir(exist_ok=True)
         base.chmod(0o755)
+        remove(base / "made")
         temporary = base / "temporary"
         temporary.mkdir(exist_ok=True)
         temporary.chmod(0o777)

@@ -202,6 +202,8 @@ class Game:
         """Make the input of that number, play it, and say what was found; its folder stays if it is to be kept."""
         top = self.base / f"{self.kind}-{number}"
         folder = top / "here" / "within"  # ../../x stays inside
+        if top.exists():
+            remove(top)
         folder.mkdir(parents=True)
         for one in (top, *top.rglob("*")):
             one.chmod(0o777)
@@ -229,12 +231,15 @@ class Game:
                             if time.monotonic() > self.until:
                                 break
                             told.write(json.dumps(asdict(self.play(number))) + "\n")
-                finally:
                     os._exit(0)
+                finally:
+                    traceback.print_exc()
+                    os._exit(1)
             workers[child] = file
         verdicts = []
         for child, file in workers.items():
-            os.waitpid(child, 0)
+            if os.waitpid(child, 0)[1]:
+                raise SystemExit(f"{self.kind}: a process of the fuzzer itself ended")
             for line in file.read_text().splitlines():
                 fields = json.loads(line)
                 verdicts.append(Verdict(**fields | {"findings": tuple(map(tuple, fields["findings"]))}))
