@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from regfleet.errors import ResultsError, StorageError
+from regfleet.errors import ResultsError
 from regfleet.results.address import place_of
 from regfleet.results.parts import (
     REPEATED,
@@ -21,9 +20,8 @@ from regfleet.results.parts import (
     read_groups,
     trial_schema,
 )
-from regfleet.results.place import Place
+from regfleet.results.place import Place, unreadable
 from regfleet.results.provenance import Provenance, read_provenance
-from regfleet.text import masked, reason
 from regfleet.trials import HISTORY_COLUMNS
 
 if TYPE_CHECKING:
@@ -141,13 +139,6 @@ def load(path: str | Path | Place) -> Stored:
         return _settled(lambda: _load(place))
     except OSError as problem:
         raise unreadable(place, problem) from None
-
-
-def unreadable(place: Place, problem: OSError) -> ResultsError:
-    """What is raised where the place fails: what lies there may be whole, so nothing is done to it."""
-    if problem.errno == errno.ENAMETOOLONG:
-        return ResultsError(f"{place}: expected a results directory; got {reason(problem)}")
-    return StorageError(f"{place}: expected results that can be read now; got {masked(reason(problem))}")
 
 
 def _settled(read: Callable[[], T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from abc import ABC, abstractmethod
@@ -96,8 +97,7 @@ class Place(ABC):
         try:
             return self._has_mark() or self._has_provenance() or any(map(PART.fullmatch, self.sizes(FOLDERS[0])))
         except OSError as problem:
-            words = f"{self}: expected a place that can be read now; got {masked(reason(problem))}"
-            raise StorageError(words) from None
+            raise unreadable(self, problem) from None
 
     def _has_provenance(self) -> bool:
         try:
@@ -133,3 +133,10 @@ class Place(ABC):
 def blocks(content: bytes | Iterator[bytes]) -> Iterator[bytes]:
     """The blocks of what is to be written."""
     return content if isinstance(content, Iterator) else iter((content,))
+
+
+def unreadable(place: Place, problem: OSError) -> ResultsError:
+    """What is raised where the place fails: what lies there may be whole, so nothing is done to it."""
+    if problem.errno == errno.ENAMETOOLONG:
+        return ResultsError(f"{place}: expected a results directory; got {reason(problem)}")
+    return StorageError(f"{place}: expected results that can be read now; got {masked(reason(problem))}")

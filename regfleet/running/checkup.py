@@ -11,9 +11,8 @@ from regfleet.concluding.judge import conclude, kept_study
 from regfleet.errors import InputError, RegfleetError, ResultsError, StorageError
 from regfleet.paths import SUMS, digest, read_sums
 from regfleet.results import load, place_of, read_provenance
-from regfleet.results.loading import unreadable
 from regfleet.results.parts import checked_by, each_part, history_schema, open_part, read_groups, trial_schema
-from regfleet.results.place import FILES, FOLDERS, PART
+from regfleet.results.place import FILES, FOLDERS, PART, unreadable
 from regfleet.results.seals import is_sealed, read_json
 from regfleet.results.store import set_aside
 from regfleet.running.machine import Finding
