@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet import files
 from regfleet.atomic import is_beside
 from regfleet.concluding.judge import failures_of
 from regfleet.errors import InputError
+from regfleet.memory import check_room
 from regfleet.paths import SUMS, expanded, is_ours, sums_in, unwritable
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.publish import is_report
 from regfleet.results import Provenance, place_of
 from regfleet.settings import Analysis, read_part
-from regfleet.text import reason
+from regfleet.text import given, named, one_line, reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +36,9 @@ MISSING = ["", "NA", "N/A", "na", "n/a", "NaN", "nan", "null", "NULL", "None", "
 OWN = {"report.html", "leaderboard.csv", "trials.csv", SUMS}
 HEADS = (b"dataset,metric,scope,rank,variant,label,family,control,verdict,", b"dataset,variant,seed,status,last_test_")
 """How the tables begin that we write beside a report on scores."""
+MOST_BYTES = files.GB
+HEAD_BYTES = 4 * files.MB
+"""Where the header ends at the latest."""
 
 
 def analyze(
@@ -62,12 +69,12 @@ def analyze(
         InputError: one line that names the column, the technique or the setting, and what was expected.
     """
     from regfleet import analysis
-    from regfleet.concluding.score_table import read_scores
+    from regfleet.concluding.score_table import columns_of, read_scores
 
     asked = read_part(Analysis, {"scope": scope, "rope": rope, "alpha": alpha})
     name, frame, facts = _read(scores)
     if metric is not None and "technique" in frame and metric not in frame:
-        raise InputError(f"--metric: expected a column of {name}: {', '.join(map(str, frame))}; got {metric!r}")
+        raise InputError(f"--metric: expected a column of {name}: {columns_of(frame)}; got {given(metric)}")
     if isinstance(scores, str | Path) and "dataset" not in frame:
         frame = frame.assign(dataset=Path(scores).stem)
     directory = None if out is None else _free(expanded(out, "--out"), scores)
@@ -119,45 +126,57 @@ def _read(scores: pd.DataFrame | str | Path) -> tuple[str, pd.DataFrame, Provena
     if not isinstance(scores, str | Path):
         return "scores", scores, Provenance(versions=versions, rows=len(scores))
     path = Path(scores)
+    name = named(str(path))
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        frame = _parquet(path) if path.suffix == ".parquet" else _csv(path)
-    except (OSError, ValueError) as problem:
-        words = (problem.strerror if isinstance(problem, OSError) else None) or str(problem).strip().splitlines()[0]
-        raise InputError(f"{path}: expected a CSV or Parquet file of scores; got {words}") from None
-    return str(path), frame, Provenance(versions=versions, scores=path.name, sha256=digest, rows=len(frame))
+        content = files.read(path, MOST_BYTES)
+        check_room(10 * len(content))
+        frame = _parquet(content) if path.suffix == ".parquet" else _csv(content, name)
+    # Damaged files raise whatever the library that reads them comes upon.
+    except (OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError, csv.Error) as problem:
+        said = one_line(reason(problem), 200)
+        raise InputError(f"{name}: expected a CSV or Parquet file of scores; got {said}") from None
+    digest = hashlib.sha256(content).hexdigest()
+    return name, frame, Provenance(versions=versions, scores=path.name, sha256=digest, rows=len(frame))
 
 
-def _csv(path: Path) -> pd.DataFrame:
+def _csv(content: bytes, name: str) -> pd.DataFrame:
     import pandas as pd
 
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
-        header, first = next(rows, []), next(rows, [])
-    twice = next((name for name in header if header.count(name) > 1), None)
+    from regfleet.concluding.score_table import MOST_COLUMNS
+
+    rows = csv.reader(io.StringIO(content[:HEAD_BYTES].decode("utf-8-sig", "replace"), newline=""))
+    header, first = next(rows, []), next(rows, [])
+    twice = next((column for column, count in Counter(header).items() if count > 1), None)
     if twice is not None:
-        raise InputError(f"{path}: columns must have names of their own. Got {twice!r} twice")
+        raise InputError(f"{name}: columns must have names of their own. Got {given(twice)} twice")
+    if len(header) > MOST_COLUMNS:
+        raise InputError(f"{name}: expected at most {MOST_COLUMNS:,} columns; got {len(header):,}")
     if len(first) > len(header):  # pandas would take the first column for row names
-        raise InputError(f"{path}: expected {len(header)} values in each row, as in the header; got {len(first)}")
-    missing = {name: [""] if name in NAMES else MISSING for name in header}
+        raise InputError(f"{name}: expected {len(header)} values in each row, as in the header; got {len(first)}")
+    missing = {column: [""] if column in NAMES else MISSING for column in header}
     frame: pd.DataFrame = pd.read_csv(
-        path,
+        io.BytesIO(content),
         encoding="utf-8-sig",
-        dtype={name: str for name in NAMES if name in header},
+        dtype={column: str for column in (*NAMES, "seed") if column in header},  # a float may not hold a seed
         keep_default_na=False,
         na_values=missing,
+        low_memory=False,
     )
     if "dataset" in frame and frame["dataset"].isna().any():
         raise InputError(
-            f"{path}: dataset must be a name. Got nothing in row {int(frame['dataset'].isna().argmax()) + 1}"
+            f"{name}: dataset must be a name. Got nothing in row {int(frame['dataset'].isna().argmax()) + 1}"
         )
     return frame
 
 
-def _parquet(path: Path) -> pd.DataFrame:
-    import pandas as pd
+def _parquet(content: bytes) -> pd.DataFrame:
+    import pyarrow as pa
 
-    frame: pd.DataFrame = pd.read_parquet(path)
+    from regfleet.data.files import read_parquet
+
+    table = read_parquet(pa.py_buffer(content))
+    table.validate(full=True)
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     return frame
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric
 from regfleet.settings import Analysis, Training
 from regfleet.settings.values import Variant
-from regfleet.text import nearest
+from regfleet.text import given, named, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,12 @@ CONTROLS = ("baseline", "none", "control")
 MOST_NAME = 500
 """Characters of a technique's or a data set's name."""
 ROWS = ("n_train", "n_val", "n_test")
+IDS = ("technique", "seed", "dataset", *ROWS)
+"""Columns that tell runs apart or say how many rows they had, and are no scores."""
+MOST_COLUMNS = 10_000
+MOST_TECHNIQUES = 1000
+LARGEST = 1e100
+MOST_ROWS = 10**15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,21 +70,31 @@ def read_scores(
     """
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
-        raise InputError(f"columns must have names of their own. Got {twice!r} twice")
+        raise InputError(f"columns must have names of their own. Got {given(twice)} twice")
     if frame.empty:
         raise InputError("scores must hold at least one row. Got none")
+    if frame.columns.nlevels > 1 or frame.shape[1] > MOST_COLUMNS:
+        got = f"{frame.shape[1]:,} of {frame.columns.nlevels} levels"
+        raise InputError(f"scores must have at most {MOST_COLUMNS:,} columns of one level. Got {got}")
+    index = [column for column in frame if _is_index(frame, column)]
+    if metric in (*IDS, *index):
+        raise InputError(f"metric must be a column of scores. Got {given(metric)}, which tells runs apart")
+    frame = frame.drop(columns=index)
     long = (frame if "technique" in frame else _melted(frame, metric)).reset_index(drop=True)
     metric, ignored = _metric_column(long, metric)
     question = ask(settings, metric, higher_is_better=higher_is_better)
     trials = _trials(long, question.metric, question.at)
     names = list(dict.fromkeys(trials["variant"]))
+    if len(names) > MOST_TECHNIQUES:
+        raise InputError(f"scores must be of at most {MOST_TECHNIQUES:,} techniques. Got {len(names):,}")
     chosen = _control(names, control)
     variants = tuple(
         Variant(name, name, (), Training(), None if name == chosen else chosen)
         for name in [chosen, *(name for name in names if name != chosen)]
     )
     _check_rows(trials, question.scope)
-    unused = [f"Columns that were not used: {', '.join(ignored)}."] if ignored else []
+    ignored = [str(column) for column in (*index, *ignored)]
+    unused = [f"Columns that were not used: {_shown(ignored)}."] if ignored else []
     return Scores(trials, variants, question, (*unused, *_missing(trials, names)))
 
 
@@ -85,25 +102,34 @@ def _melted(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A wide frame made long."""
     keys = [column for column in ("dataset", "seed", *ROWS) if column in frame]
     techniques = [column for column in frame if column not in keys]
+    if len(techniques) > MOST_TECHNIQUES:
+        raise InputError(f"scores must be of at most {MOST_TECHNIQUES:,} techniques. Got {len(techniques):,} columns")
     if "seed" not in frame or not techniques:
         raise InputError(
             "scores must have the columns technique, seed and a metric, or seed and a column for each technique. "
-            f"Got {_columns(frame)}"
+            f"Got {columns_of(frame)}"
         )
-    return frame.melt(keys, techniques, var_name="technique", value_name=metric)
+    long = frame.melt(
+        keys, techniques, var_name="technique", value_name=_VALUE
+    )  # a technique may be called as a metric
+    return long.rename(columns={_VALUE: metric})
 
 
 def _metric_column(frame: pd.DataFrame, wanted: str) -> tuple[str, list[str]]:
     """The metric that the frame holds, and the columns that nothing uses."""
-    from pandas.api.types import is_numeric_dtype
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     if "seed" not in frame:
-        raise InputError(f"scores must have a column seed. Got {_columns(frame)}")
-    others = [str(column) for column in frame if column not in ("technique", "seed", "dataset", *ROWS)]
+        raise InputError(f"scores must have a column seed. Got {columns_of(frame)}")
+    others = [str(column) for column in frame if column not in IDS]
+
+    def number(values: pd.Series) -> bool:
+        return bool(is_numeric_dtype(values) and not is_bool_dtype(values))
+
     extra = {f"{rows}_{metric}" for rows in ("train", "val") for metric in (*others, *METRICS)}
-    metrics = [column for column in others if column not in extra and is_numeric_dtype(frame[column])]
+    metrics = [column for column in others if column not in extra and number(frame[column])]
     if wanted not in others and len(metrics) != 1:
-        raise InputError(f"metric must be a column of the scores. Got {wanted!r}; columns {_columns(frame)}")
+        raise InputError(f"metric must be a column of the scores. Got {given(wanted)}; columns {columns_of(frame)}")
     name = wanted if wanted in others else metrics[0]
     used = {name, *_companions(name)}
     return name, [column for column in others if column not in used]
@@ -115,8 +141,9 @@ def _companions(metric: str) -> tuple[str, ...]:
     return tuple(f"{rows}_{name}" for name in names for rows in ("train", "val"))
 
 
-def _columns(frame: pd.DataFrame) -> str:
-    return ", ".join(str(column) for column in frame)
+def columns_of(frame: pd.DataFrame) -> str:
+    """The names of the columns, the first of them where they are many."""
+    return _shown([str(column) for column in frame])
 
 
 def _trials(frame: pd.DataFrame, metric: Metric, at: str) -> pd.DataFrame:
@@ -132,6 +159,10 @@ def _trials(frame: pd.DataFrame, metric: Metric, at: str) -> pd.DataFrame:
                 f"{name} must be a name of at most {MOST_NAME} characters. Got more in row {np.argmax(long) + 1}"
             )
     scores = _numbers(frame, metric.name)
+    huge = np.isfinite(scores) & (np.abs(scores) > LARGEST)
+    if huge.any():
+        row = int(np.argmax(huge))
+        raise InputError(f"{metric.name} must be at most {LARGEST:g} in size. Got {scores[row]:g} in row {row + 1}")
     outside = (scores < metric.lowest) | (scores > metric.highest)
     if outside.any():
         row = int(np.argmax(outside))
@@ -167,21 +198,55 @@ def _limits(metric: Metric) -> str:
 def _numbers(frame: pd.DataFrame, column: str) -> np.ndarray:
     import pandas as pd
 
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    foreign = np.isnan(values) & frame[column].notna().to_numpy()
+    given_values = frame[column]
+    if given_values.dtype.kind in "bmMc":
+        raise InputError(f"{column} must be a number. Got {given(str(given_values.iloc[0]))} in row 1")
+    values = pd.to_numeric(given_values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    foreign = np.isnan(values) & given_values.notna().to_numpy()
+    if given_values.dtype == object:
+        foreign |= given_values.map(lambda one: isinstance(one, bool | complex)).to_numpy(dtype=bool)
     if foreign.any():
         row = int(np.argmax(foreign))
-        raise InputError(f"{column} must be a number. Got {str(frame[column].iloc[row])!r} in row {row + 1}")
+        raise InputError(f"{column} must be a number. Got {given(str(given_values.iloc[row]))} in row {row + 1}")
     return values
 
 
 def _seeds(frame: pd.DataFrame) -> np.ndarray:
-    seeds = _numbers(frame, "seed")
-    wrong = np.isnan(seeds) | (seeds != np.floor(seeds))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise InputError(f"seed must be a whole number. Got {seeds[row]:g} in row {row + 1}")
-    return seeds.astype(np.int64)
+    """The seeds, exactly: a whole number of more than 2^53 is none as a float."""
+    seeds = np.empty(len(frame), dtype=np.int64)
+    known: dict[object, int | None] = {}
+    for row, one in enumerate(frame["seed"].tolist()):
+        key = one if isinstance(one, str | int | float) else None
+        if key is None or key not in known:
+            known[key] = _seed(one)
+        seed = known[key]
+        if seed is None:
+            raise InputError(f"seed must be a whole number. Got {given(one)} in row {row + 1}")
+        seeds[row] = seed
+    return seeds
+
+
+def _seed(value: object) -> int | None:
+    """The whole number that a cell of the column seed holds exactly; None where it holds none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if value % 1 == 0 and abs(value) < 2**53 else None
+    text = _WHOLE.fullmatch(str(value).strip()) if isinstance(value, str | int) else None
+    found = int(text[1]) if text else 2**63
+    return found if -(2**63) <= found < 2**63 else None
+
+
+_VALUE = "\0score"
+_WHOLE = re.compile(r"([+-]?[0-9]{1,19})(?:\.0*)?")
+_INDEX = re.compile(r"(?:Unnamed: ?\d+|__index_level_\d+__|)")
+
+
+def _is_index(frame: pd.DataFrame, column: object) -> bool:
+    """Whether a column is the row names of a frame that pandas wrote."""
+    if column in ("index", "level_0"):
+        return bool(frame[column].dtype.kind in "iu" and (frame[column].to_numpy() == np.arange(len(frame))).all())
+    return _INDEX.fullmatch(str(column)) is not None
 
 
 def _control(names: Sequence[str], control: str | None) -> str:
@@ -189,14 +254,18 @@ def _control(names: Sequence[str], control: str | None) -> str:
         if control in names:
             return control
         hint = nearest(control, names)
-        raise InputError(f"control must be one of the techniques {', '.join(names)}. Got {control!r}{hint}")
+        raise InputError(f"control must be one of the techniques {_shown(names)}. Got {given(control)}{hint}")
     usual = [name for name in names if name.strip().lower() in CONTROLS]
     if len(usual) != 1:
         raise InputError(
             f"control must be named, as {len(usual)} of the techniques are called {', '.join(CONTROLS)}. "
-            f"Got the techniques {', '.join(names)}"
+            f"Got the techniques {_shown(names)}"
         )
     return usual[0]
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(map(named, names[:20])) + (f", … ({len(names):,} in all)" if len(names) > 20 else "")
 
 
 def _check_rows(trials: pd.DataFrame, scope: str) -> None:
@@ -209,10 +278,11 @@ def _check_rows(trials: pd.DataFrame, scope: str) -> None:
             )
     for column in ROWS:
         if column in trials:
-            wrong = ~(trials[column] >= 1) & (trials["status"] == "done")
+            rows = trials[column]
+            wrong = ~((rows >= 1) & (rows <= MOST_ROWS) & (rows % 1 == 0)) & (trials["status"] == "done")
             if wrong.any():
-                row = int(np.argmax(wrong))
-                raise InputError(f"{column} must be 1 or more. Got {trials[column].iloc[row]:g} in row {row + 1}")
+                row, got = int(np.argmax(wrong)), f"{rows[wrong].iloc[0]:g}"
+                raise InputError(f"{column} must be a whole number, 1 or more. Got {got} in row {row + 1}")
 
 
 def _missing(trials: pd.DataFrame, names: Sequence[str]) -> list[str]:

@@ -143,6 +143,7 @@ def _classes(name: str, values: "np.ndarray") -> Target:
 
 def _groups(array: "pa.ChunkedArray", name: str, held_out: "np.ndarray | None") -> "np.ndarray":
     import numpy as np
+    import pyarrow as pa
 
     check_use("--group", name, array, "numbers, texts or dates")
     values = flat(array)

@@ -137,7 +137,7 @@ def split_meaning(split: SplitSpec, dataset: Dataset) -> str:
 
 def _checked_counts(dataset: Dataset, split: SplitSpec) -> tuple[int, int, int]:
     counts = row_counts(dataset, split)
-    if min(counts) < 1:
+    if min(counts) < 1 or split.folds > len(dataset.target):
         got = f"{len(dataset.target)} rows in {dataset.name}"
         raise InputError(f"--split {split.name}: expected a row or more in each set; got {got}")
     if split.folds and dataset.fixed_test:
@@ -172,7 +172,10 @@ def _draw(
         taken = _whole_groups(dataset.groups[rows], size, stream(*name), f"--split {split.name} of {dataset.name}")
         return rows[~taken], rows[taken]
     labels = dataset.target[rows] if stratifies(dataset, split) else None
-    kept, taken = train_test_split(rows, test_size=size, random_state=stream_int(*name), stratify=labels)
+    try:
+        kept, taken = train_test_split(rows, test_size=size, random_state=stream_int(*name), stratify=labels)
+    except ValueError as problem:
+        raise InputError(f"--split {split.name} of {dataset.name}: expected sets with rows; got {problem}") from None
     return kept, taken
 
 

@@ -4,10 +4,11 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from regfleet.data.dataset import Dataset
+from regfleet.errors import InputError
 from regfleet.planning.resolved import Resolved
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, SplitSpec, Variant
@@ -16,6 +17,8 @@ from regfleet.trials import Chunk, Trial
 
 RESULT_FORMAT = 1
 """Part of every trial's key: raised when the same trial would give another result."""
+MOST_TRIALS = 1_000_000
+"""docs/scale.md: with more of them the analysis does not fit the memory of a usual machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,16 @@ def make_plan(
     A study that adds seeds is planned up to its last look.
     """
     study, split, groups = resolved.study, resolved.split, []
+    variants, most = len(resolved.variants), sum(len(_seeds(resolved, name)) for name in datasets)
+    if variants * most > MOST_TRIALS:
+        got = f"{variants * most:,} of {variants:,} variants"
+        raise InputError(f"--seeds: expected at most {MOST_TRIALS:,} trials in a study; got {got}")
     for name, dataset in datasets.items():
         model = (models or {}).get(name, resolved.model)
-        seeds = range(resolved.looks_at(name)[-1]) if study.adds_seeds else study.seeds
+        seeds = _seeds(resolved, name)
         for variant in resolved.variants:
-            trials = (
-                Trial(trial_key(dataset, variant, model, split, study.engine, seed), name, variant.name, seed)
-                for seed in seeds
-            )
+            keys = _keys(dataset, variant, model, split, study.engine, seeds)
+            trials = (Trial(key, name, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
             stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
             groups.append(Chunk(name, variant, model, split, study.engine, tuple(trials), stack))
     return Plan(tuple(groups))
@@ -71,8 +76,20 @@ def _stack(model: ModelSpec, training: Training, dataset: Dataset) -> int:
     return STACK if pays_to_stack(weights, min(rows, training.batch_size), 1 + len(shape)) else 1
 
 
+def _seeds(resolved: Resolved, dataset: str) -> Sequence[int]:
+    """The seeds of a data set, all those up to its last look where the study adds them."""
+    return range(resolved.looks_at(dataset)[-1]) if resolved.study.adds_seeds else resolved.study.seeds
+
+
 def trial_key(dataset: Dataset, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seed: int) -> str:
     """The hash of everything that determines a trial's result (the first 32 hexadecimal digits of its SHA-256)."""
+    return next(_keys(dataset, variant, model, split, engine, (seed,)))
+
+
+def _keys(
+    dataset: Dataset, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seeds: Iterable[int]
+) -> Iterator[str]:
+    """The key of each of the trials that differ in their seed alone."""
     what = {
         "format": RESULT_FORMAT,
         "data": dataset.fingerprint,
@@ -81,6 +98,8 @@ def trial_key(dataset: Dataset, variant: Variant, model: ModelSpec, split: Split
         "techniques": [str(technique) for technique in variant.techniques],
         "training": variant.training.model_dump(),
         "engine": engine,
-        "seed": seed,
+        "seed": None,
     }
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+    before, after = json.dumps(what, sort_keys=True).split('"seed": null')
+    for seed in seeds:
+        yield hashlib.sha256(f'{before}"seed": {seed}{after}'.encode()).hexdigest()[:32]

@@ -25,7 +25,7 @@ class Schedule:
 
     def __init__(self, groups: Iterable[Chunk], workers: int, seconds: Mapping[tuple[str, str], float]) -> None:
         """``seconds`` per trial by data set and variant, as far as earlier runs measured them."""
-        self._queue = deque(groups)
+        self._queue = deque((group, 0) for group in groups)
         self._workers = workers
         self._seconds = {(*name, False): deque([value], RECENT) for name, value in seconds.items()}
         self._is_stacked: dict[tuple[str, str], bool] = {}
@@ -39,11 +39,11 @@ class Schedule:
         """The next chunk, for a worker with a GPU or without, or None when every trial has been handed out."""
         if not self._queue:
             return None
-        group = self._queue.popleft()
-        size = self._size(group, on_gpu=on_gpu)
-        if len(group.trials) > size:
-            self._queue.append(replace(group, trials=group.trials[size:]))
-        return replace(group, trials=group.trials[:size])
+        group, given = self._queue.popleft()
+        end = given + self._size(group, given, on_gpu=on_gpu)
+        if len(group.trials) > end:
+            self._queue.append((group, end))
+        return replace(group, trials=group.trials[given:end])
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Take the measured seconds of finished trials into account."""
@@ -72,15 +72,17 @@ class Schedule:
         if not self.measured:
             return None
         on_gpu = any(place for *_, place in self._seconds)
-        seconds = ((self.seconds_of(group, on_gpu=on_gpu) or 0.0) * len(group.trials) for group in self._queue)
+        seconds = (
+            (self.seconds_of(group, on_gpu=on_gpu) or 0.0) * (len(group.trials) - given) for group, given in self._queue
+        )
         return sum(seconds) / workers
 
-    def _size(self, group: Chunk, *, on_gpu: bool) -> int:
+    def _size(self, group: Chunk, given: int, *, on_gpu: bool) -> int:
         stack = self._stack_of(group) if on_gpu else 1
         per_trial = self.seconds_of(group, on_gpu=on_gpu)
         if per_trial is None:
             return stack
-        left = (self.seconds_left() or 0.0) + per_trial * len(group.trials)
+        left = (self.seconds_left() or 0.0) + per_trial * (len(group.trials) - given)
         low, high = CHUNK_SECONDS
         target = min(high, max(low, left / (CHUNKS_PER_WORKER * self._workers)))
         history_bytes = 4 * 12 * group.variant.training.epochs + 2_000

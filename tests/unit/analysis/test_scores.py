@@ -113,7 +113,7 @@ def test_without_row_counts_only_these_rows_can_be_judged():
         (lambda f: f.assign(accuracy=100 * f["accuracy"]), "accuracy must be between 0 and 1. Got 90 in row 1"),
         (lambda f: f.assign(accuracy=f["accuracy"].astype(object).mask(f.index == 5, "high")), "Got 'high' in row 6"),
         (lambda f: f.assign(seed=f["seed"] + 0.5), "seed must be a whole number. Got 0.5 in row 1"),
-        (lambda f: f.assign(n_test=0), "n_test must be 1 or more. Got 0 in row 1"),
+        (lambda f: f.assign(n_test=0), "n_test must be a whole number, 1 or more. Got 0 in row 1"),
         (
             lambda f: f.assign(technique=f["technique"].mask(f.index == 2)),
             "technique must be a name. Got nothing in row 3",

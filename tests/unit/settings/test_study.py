@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from regfleet.data import BUILTIN
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
-from regfleet.planning.variants import problems
+from regfleet.planning.variants import problems, resolve_variants
 from regfleet.settings import (
     Analysis,
     commented,
@@ -311,3 +311,53 @@ def test_the_schema_knows_every_field():
     variant = found["$defs"]["VariantEntry"]["properties"]
     assert set(variant) >= {"technique", "label", "epochs", "class_weight"}
     assert "column to predict" in found["$defs"]["Data"]["properties"]["target"]["description"]
+
+
+DEEP = "expected at most 8 lists and tables inside one another; got more"
+WHOLE = "expected whole numbers of 64 bits, as TOML has them; got "
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("seeds = " + "[" * 5000 + "]" * 5000, DEEP),
+        ("seeds = " + "[" * 100 + "]" * 100, DEEP),
+        (".".join("a" * 300_000) + " = 1", DEEP),
+        ("[training]\nepochs = " + "9" * 5000, WHOLE + "thousands of digits"),
+        ("[training]\nepochs = 0x" + "f" * 5000, WHOLE + "0xffffffffff… (20,000 bits)"),
+        ('seeds = [1, "a"]', "seeds.2: expected a whole number; got 'a'"),
+        ("seeds = [1979-05-27, 3]", "seeds.1: expected a whole number; got datetime.date(1979, 5, 27)"),
+        ("seeds = [[1], 2]", "seeds.1: expected a whole number; got [1]"),
+        ("seeds = [true]", "seeds: expected no truth value; got [True]"),
+        ("seeds = [9007199254740993.0]", "seeds: expected a whole number written as one"),
+        ('seeds = "٣"', "seeds: expected a number of seeds from 1"),
+        ("[training]\nepochs = true", "training.epochs: expected no truth value; got True"),
+        ("[training]\nlearning_rate = 1e308", "training.learning_rate: expected a number up to 1000000.0; got 1e+308"),
+        ("[analysis]\nrope = 1e308", "analysis.rope: expected a number up to 1e+100; got 1e+308"),
+        ("[model]\nhidden = [" + "1," * 1000 + "]", "model.hidden: expected at most 100; got [1, 1, 1, 1, 1, 1, ...]"),
+        ('"a\\u001b[31m" = 1', "'a\\x1b[31m': expected no such field; got 1"),
+        ("#" + "x" * 10**6, "1 MB, where at most 1 MB are read"),
+    ],
+)
+def test_an_odd_value_is_one_line(tmp_path, text, complaint):
+    """Deep, huge, mixed, of another type: refused in a short line that shows no more than a part of it."""
+    path = tmp_path / "s.toml"
+    path.write_text(text)
+
+    def read():
+        file = open_study_file(path)
+        return read_study(file.fields, source=file)
+
+    with pytest.raises(InputError) as caught:
+        read()
+    assert complaint in str(caught.value)
+    assert all(line.isprintable() and len(line) < 500 for line in str(caught.value).split("\n"))
+
+
+def test_what_differs_in_the_seventh_digit_is_another_variant():
+    """Both names, and with them the keys of trials, keep what tells them apart."""
+    study = read_study({"variant": [{"technique": "l2(0.01|0.010000001)", "label": None}]})
+    with pytest.raises(InputError, match="different label"):  # which six digits cannot be
+        resolve_variants(study)
+    study = read_study({"variant": [{"technique": "l2(0.010000001)"}]})
+    assert [variant.name for variant in resolve_variants(study)][1] == "l2(0.010000001)@all"

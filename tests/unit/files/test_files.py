@@ -1,0 +1,278 @@
+"""Files from outside: what is read, and what is refused in a line before it can do harm."""
+
+import os
+import socket
+import zipfile
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import feather
+
+from regfleet import files
+from regfleet.concluding.analyze import analyze
+from regfleet.data import check_source, from_arrays, load_dataset
+from regfleet.data import files as tables
+from regfleet.errors import InputError
+from regfleet.models import parse_model
+from regfleet.settings import Data, open_study_file
+from regfleet.text import given, named
+
+
+def folder(path):
+    """Make a folder there."""
+    path.mkdir()
+
+
+def pipe(path):
+    """Make a pipe there that nobody writes to."""
+    os.mkfifo(path)
+
+
+def device(path):
+    """Make a link there to zeros without end."""
+    path.symlink_to("/dev/zero")
+
+
+def unix_socket(path):
+    """Make a socket there."""
+    os.chdir(path.parent)  # the name of a socket is short
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(path.name)
+
+
+def sparse(path):
+    """Make a file there that takes no room."""
+    with path.open("wb") as file:
+        file.truncate(10**13)
+
+
+READERS = {
+    "study": (open_study_file, "s.toml"),
+    "data": (lambda path: check_source(Data(location=str(path), target="y")), "s.csv"),
+    "arrays": (lambda path: load_dataset(Data(location=str(path))), "s.npz"),
+    "model": (lambda path: parse_model(str(path)), "s.keras"),
+    "scores": (lambda path: analyze(path, scope="this_dataset"), "s.csv"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [(folder, "a folder"), (pipe, "a pipe"), (device, "a device"), (unix_socket, "a socket"), (sparse, "10,000 GB")],
+)
+def test_every_reader_takes_regular_files_of_a_bounded_size_alone(tmp_path, monkeypatch, reader, make, word):
+    """A folder, a pipe without a writer, an endless device, a socket and ten terabytes end at once, in one line."""
+    monkeypatch.chdir(tmp_path)
+    read, name = READERS[reader]
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=word) as refused:
+        read(tmp_path / name)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("stem", ["a\0b", "x" * 300, os.fsdecode(b"\xff"), "a\nb", "~nobody-of-that-name/a"])
+def test_names_that_are_none_are_refused_in_a_line(tmp_path, monkeypatch, reader, stem):
+    """A null byte, a name too long, one that is not UTF-8, a line break, nobody's home."""
+    monkeypatch.chdir(tmp_path)
+    read, name = READERS[reader]
+    with pytest.raises(InputError) as refused:
+        read(type(tmp_path)(stem + name))
+    assert str(refused.value).isprintable()
+
+
+def test_what_was_given_is_shortened():
+    """Deep, long and huge values are a short line."""
+    deep = []
+    for _ in range(10_000):
+        deep = [deep]
+    for value in (deep, "x" * 10**6, 16**5000, ["\x1b[31m"] * 1000, {"k" * 1000: "\u202e"}):
+        assert len(given(value)) <= 200
+        assert given(value).isprintable()
+    assert (named("a b.csv"), named("a\nb.csv")) == ("a b.csv", "'a\\nb.csv'")
+
+
+N = 60
+USELESS = {
+    "fixed bytes": pa.array([b"abcd"] * N, pa.binary(4)),
+    "view of bytes": pa.array([b"x"] * N, pa.binary_view()),
+    "intervals": pa.array([pa.MonthDayNano([1, 2, 3])] * N),
+    "maps": pa.array([[("a", 1)]] * N, pa.map_(pa.string(), pa.int8())),
+    "unions": pa.UnionArray.from_sparse(pa.array([0] * N, pa.int8()), [pa.array(range(N))]),
+    "runs": pa.RunEndEncodedArray.from_arrays([N // 2, N], [1, 2]),
+    "dictionary of lists": pa.DictionaryArray.from_arrays(pa.array([0, 1] * (N // 2), pa.int8()), pa.array([[1], [2]])),
+    "extension": pa.array([b"%016d" % n for n in range(N)], pa.uuid()),
+}
+
+
+@pytest.mark.parametrize("kind", USELESS)
+def test_a_column_of_no_use_is_passed_over_and_refused_in_a_role(tmp_path, kind):
+    """Whatever Arrow can hold: not used as input, and a line where it should be the target, groups or time."""
+    file = tmp_path / "t.feather"
+    feather.write_feather(pa.table({"x": np.arange(N) % 7 / 2, "c": USELESS[kind], "y": np.arange(N) % 2}), file)
+    found = load_dataset(Data(location=str(file), target="y"))
+    assert found.features.shape == (N, 1)
+    assert ("c", "ignored") in [one[:2] for one in found.columns]
+    for role in ({"target": "c"}, {"target": "y", "group": "c"}, {"target": "y", "time": "c"}):
+        with pytest.raises(InputError, match=r"^--(target|group|time): expected a column of .* which holds .* values$"):
+            load_dataset(Data(location=str(file), **role))
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_times_beyond_the_calendar_are_missing_and_never_others(unit):
+    """Year 9999 is the last; what a conversion of units would wrap round is counted as missing."""
+    per = {"s": 1, "ms": 10**3, "us": 10**6}[unit]
+    ticks = [n * 86400 * per for n in range(N - 2)] + [2**62, -(2**62)]
+    table = pa.table({"t": pa.array(ticks).cast(pa.timestamp(unit)), "y": np.arange(N) % 2})
+
+    found = from_arrays("t", table, "y")
+    assert found.features["t"].isna().sum() == 2
+    assert str(found.features["t"].max())[:10] == "1970-02-27"
+    assert any("after 9999 in 2 of the rows" in note for note in found.notes)
+
+
+def test_a_damaged_table_is_refused_and_never_read_beyond_its_end(tmp_path):
+    """Offsets of a text that point outside its bytes are found, in Feather and Parquet as `validate` finds them."""
+    file = tmp_path / "t.feather"
+    feather.write_feather(pa.table({"s": ["abc"] * N, "y": range(N)}), file, compression="uncompressed")
+    whole = file.read_bytes()
+    offsets = np.arange(0, 3 * N + 1, 3, dtype="<i4").tobytes()
+    at = whole.index(offsets) + 4 * 30
+    file.write_bytes(whole[:at] + (10**9).to_bytes(4, "little") + whole[at + 4 :])
+    with pytest.raises(InputError, match=r"expected a table in .*t\.feather; got: "):
+        tables.read_table(str(file), "--data")
+
+
+def test_the_first_version_of_feather_is_refused(tmp_path):
+    """Reading a damaged one ends the process."""
+    (tmp_path / "t.feather").write_bytes(b"FEA1" + bytes(100) + b"FEA1")
+    with pytest.raises(InputError, match="Feather version 1; write it again as version 2"):
+        tables.read_table(str(tmp_path / "t.feather"), "--data")
+
+
+def test_a_dictionary_that_writes_out_to_gigabytes_is_refused_before_it_does(tmp_path):
+    """Of a hundred thousand rows that hold one text of 30,000 characters Parquet keeps a few kilobytes."""
+    file = tmp_path / "t.parquet"
+    code = pa.DictionaryArray.from_arrays(pa.array(np.zeros(100_000, "int32")), pa.array(["x" * 30_000]))
+    pq.write_table(pa.table({"s": code, "y": np.arange(100_000) % 2}), file)
+    assert file.stat().st_size < 10**6
+    with pytest.raises(InputError, match=r"3 GB of values, where at most 2\.15 GB are read"):
+        tables.read_table(str(file), "--data")
+
+
+def npz(**members):
+    """The bytes of a zip with the given members."""
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            archive.writestr(f"{name}.npy", member)
+    return content.getvalue()
+
+
+def header(shape, kind="<f8"):
+    """The head of an .npy file that says so."""
+    content = BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": kind, "fortran_order": False, "shape": shape})
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (npz(x=header((10**4, 3)), y=header((2,))), "more values than the file holds"),
+        (npz(x=header((-1, 3)), y=header((2,))), "more values than the file holds"),
+        (npz(x=header((10**9, 2)) + bytes(1000), y=header((2,))), "more than 100,000,000 values"),
+        (npz(x=b"\x93NUMPY\x09\x00" + bytes(100)), "version 9.0"),
+        (npz(x=b"no array"), "magic"),
+        (b"x,y\n1,2\n", "not a zip file"),
+    ],
+)
+def test_an_archive_of_arrays_is_as_large_as_it_says(tmp_path, content, words):
+    """What its headers claim is held against what it holds, before anything is unpacked."""
+    (tmp_path / "t.npz").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        load_dataset(Data(location=str(tmp_path / "t.npz")))
+
+
+@pytest.mark.parametrize(("place", "value", "words"), [(6, 1, "encrypted"), (8, 77, "compression method")])
+def test_an_encrypted_or_unknown_archive_is_refused(tmp_path, place, value, words):
+    """Bits of the zip's own headers, as the ZIP specification places them."""
+    np.savez(tmp_path / "t.npz", x=np.zeros((20, 2)), y=np.arange(20) % 2)
+    content = bytearray((tmp_path / "t.npz").read_bytes())
+    for at in range(len(content) - 4):
+        for mark, further in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
+            if content[at : at + 4] == mark:
+                content[at + place + further] = value
+    (tmp_path / "t.npz").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        load_dataset(Data(location=str(tmp_path / "t.npz")))
+
+
+def test_a_hundred_thousand_equal_columns_are_refused_at_once(tmp_path):
+    """And ten thousand get their numbers without looking at all that came before."""
+    (tmp_path / "t.csv").write_text(",".join(["a"] * 100_000) + "\n" + ",".join(["1"] * 100_000))
+    with pytest.raises(InputError, match="in 50,000 columns are read"):
+        tables.read_table(str(tmp_path / "t.csv"), "--data")
+    names, notes = tables.unique_names(["a"] * 10_000)
+    assert names[-1] == "a 10000"
+    assert (len(notes), notes[-1]) == (10, "9,990 more columns are called otherwise here.")
+
+
+SCORES = pd.DataFrame(
+    [(name, seed, 0.8 + 0.01 * seed + (name == "l2") / 50) for name in ("none", "l2") for seed in range(6)],
+    columns=["technique", "seed", "accuracy"],
+)
+
+
+def test_seeds_above_two_to_the_53_stay_apart(tmp_path):
+    """Neighbours that are one float are two seeds, in a file and in a frame."""
+    large = SCORES.assign(seed=SCORES["seed"] + 2**60)
+    large.to_csv(tmp_path / "s.csv", index=False)
+    for scores in (large, tmp_path / "s.csv"):
+        assert analyze(scores, scope="this_dataset").facts.seeds == tuple(2**60 + seed for seed in range(6))
+    for wrong in (2**63, 2.0**53, 0.5, "0x1", True, None):
+        with pytest.raises(InputError, match="seed must be a whole number"):
+            analyze(SCORES.astype({"seed": object}).assign(seed=[wrong] * 12), scope="this_dataset")
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_row_names_of_pandas_are_no_technique(tmp_path, wide):
+    """The column that `to_csv` writes without being asked is named as not used, and the verdict is the same."""
+    frame = SCORES.pivot_table("accuracy", "seed", "technique").reset_index() if wide else SCORES
+    frame.to_csv(tmp_path / "s.csv")
+    found = analyze(tmp_path / "s.csv", scope="this_dataset")
+    assert found.facts.notes == ("Columns that were not used: Unnamed: 0.",)
+    assert set(found.trials["variant"]) == {"none", "l2"}
+
+
+@pytest.mark.parametrize("metric", ["technique", "seed", "n_train", "dataset"])
+def test_a_metric_is_a_column_of_scores(metric):
+    """What tells runs apart is judged by nobody."""
+    with pytest.raises(InputError, match=f"metric must be a column of scores. Got '{metric}'"):
+        analyze(SCORES.assign(n_train=90, dataset="a"), metric=metric, scope="this_dataset")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("n_test", np.inf, "n_test must be a whole number, 1 or more. Got inf"),
+        ("n_test", 1.5, "n_test must be a whole number, 1 or more. Got 1.5"),
+        ("accuracy", True, "accuracy must be a number. Got 'True'"),
+        ("accuracy", pd.Timestamp("2020"), "accuracy must be a number"),
+    ],
+)
+def test_numbers_of_scores_are_numbers(column, value, words):
+    """Infinite and broken rows, truth values and dates."""
+    frame = SCORES.assign(n_train=90, n_test=30).assign(**{column: value})
+    with pytest.raises(InputError, match=words):
+        analyze(frame)
+
+
+def test_a_file_that_grows_is_read_no_further_than_the_bound():
+    """Files of /proc say that they hold nothing."""
+    with pytest.raises(OSError, match="more than the 10 bytes that are read"):
+        files.read("/proc/self/status", 10)
