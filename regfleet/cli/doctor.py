@@ -29,7 +29,7 @@ def doctor(
 ) -> None:
     """Say what of this machine works for regfleet, and what to do about what does not.
 
-    Exit code 1 when something that a study needs does not work.
+    Exit code 3 when something that a study needs does not work.
 
     regfleet doctor reports/iris checks the files of results instead: what is damaged is set aside, never deleted, what
     a killed run left half written is removed, and a changed report is written again. Exit code 0 when they are whole
@@ -65,7 +65,7 @@ def doctor(
     if bad and directory is not None:
         raise StorageError(f"{directory}: expected what can be repaired now; got {listed(bad)}, which cannot")
     if bad:
-        raise typer.Exit(1)
+        raise typer.Exit(3)
 
 
 def _sockets(each: tuple[tuple[str, ...], ...]) -> Table:

@@ -37,13 +37,13 @@ def test_a_machine_that_works_is_said_to(run, tmp_path):
 
 
 def test_what_fails_is_said_with_what_to_do(run, tmp_path):
-    """A TensorFlow that cannot be imported and a head that is not there fail, each with a remedy, and exit code 1."""
+    """A TensorFlow that cannot be imported and a head that is not there fail, each with a remedy, and exit code 3."""
     (tmp_path / "tensorflow.py").write_text("raise ImportError('libnothing.so is missing')")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         done = run("doctor", "--address", f"http://127.0.0.1:{port}", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 3
     words = " ".join(done.stdout.replace("│", " ").split())
     assert "✘ fails TensorFlow ImportError: libnothing.so is missing → install regfleet again" in words
     assert "✘ fails Cluster" in words
