@@ -9,8 +9,6 @@ import typer
 from regfleet.cli import options
 from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
 from regfleet.errors import InputError
-from regfleet.numbers import read_number
-from regfleet.text import given
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,9 +27,10 @@ def plan(
     from regfleet.running.display import console
     from regfleet.running.forecast import forecast
 
-    effect = read_number(detect)
-    if not effect > 0:
-        raise InputError(f"--detect: expected a number above 0; got {given(detect)}")
+    try:
+        effect = float(detect)
+    except ValueError:
+        raise InputError(f"--detect: expected a number above 0; got {detect!r}") from None
     found = forecast(directory, effect, options.worker_count(workers))
     if as_json:
         typer.echo(found.json())
