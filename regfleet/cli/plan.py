@@ -9,9 +9,7 @@ import typer
 from regfleet.cli import options
 from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
 from regfleet.errors import InputError
-from regfleet.numbers import read_number
 from regfleet.running.output import tell
-from regfleet.text import given
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,9 +28,10 @@ def plan(
     from regfleet.running.display import console
     from regfleet.running.forecast import forecast
 
-    effect = read_number(detect)
-    if not effect > 0:
-        raise InputError(f"--detect: expected a number above 0; got {given(detect)}")
+    try:
+        effect = float(detect)
+    except ValueError:
+        raise InputError(f"--detect: expected a number above 0; got {detect!r}") from None
     found = forecast(directory, effect, options.worker_count(workers))
     if as_json:
         tell(found.json())

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, arrow, flat, is_useless
+from regfleet.data.columns import Column, arrow, flat, is_text, is_useless
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
 from regfleet.data.roles import Roles, check_use, infer_target, read_roles
@@ -50,7 +50,7 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
     missing = np.asarray(pc.is_null(flat(table[raw.target]), nan_is_null=True))
     if missing.any():
         notes.append(f"{int(missing.sum()):,} rows have no {raw.target} and are left out.")
-        table, held_out = table.filter(pa.array(~missing)), None if held_out is None else held_out[~missing]
+        table, held_out = _filtered(table, ~missing), None if held_out is None else held_out[~missing]
     if table.num_rows < FEWEST_ROWS:
         got = f"{table.num_rows} in {raw.name}"
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a {raw.target}; got {got}")
@@ -76,6 +76,20 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
         tuple(notes),
         tuple(_described(roles, source)),
     )
+
+
+def _filtered(table: "pa.Table", kept: "np.ndarray") -> "pa.Table":
+    """The rows that are ``kept``; columns of no use, which Arrow may not be able to filter, are empty ones there."""
+    import pyarrow as pa
+
+    mask, rows = pa.array(kept), int(kept.sum())
+
+    def filtered(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+        if is_useless(column.type):
+            return pa.chunked_array([pa.nulls(rows, column.type)])
+        return (column.cast(pa.large_string()) if is_text(column.type) else column).filter(mask)
+
+    return pa.table([filtered(column) for column in table.columns], names=table.column_names)
 
 
 def _described(roles: Roles, source: Data) -> Iterator[tuple[str, str, str]]:

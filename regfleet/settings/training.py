@@ -23,7 +23,7 @@ class Training(Part):
     optimizer: Annotated[Optimizer, Setting("NAME", label="{}")] = "sgd"
     """a Keras optimizer"""
     learning_rate: Annotated[
-        Annotated[float, Field(ge=1e-12, le=1e6, allow_inf_nan=False)] | None, Setting("RATE", example=0.01)
+        Annotated[float, Field(ge=1e-30, le=1e38, allow_inf_nan=False)] | None, Setting("RATE", example=0.01)
     ] = None
     """step size; otherwise the optimizer's own default"""
     early_stopping: Annotated[Annotated[int, Field(ge=1, le=1_000_000)] | None, Setting("N", example=20)] = None

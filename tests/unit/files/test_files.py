@@ -18,7 +18,7 @@ from regfleet.data import check_source, from_arrays, load_dataset
 from regfleet.data import files as tables
 from regfleet.errors import InputError
 from regfleet.models import parse_model
-from regfleet.settings import Data, open_study_file
+from regfleet.settings import Data, open_study_file, read_part
 from regfleet.text import given, named
 
 
@@ -52,8 +52,8 @@ def sparse(path):
 
 READERS = {
     "study": (open_study_file, "s.toml"),
-    "data": (lambda path: check_source(Data(location=str(path), target="y")), "s.csv"),
-    "arrays": (lambda path: load_dataset(Data(location=str(path))), "s.npz"),
+    "data": (lambda path: check_source(read_part(Data, {"location": str(path), "target": "y"})), "s.csv"),
+    "arrays": (lambda path: load_dataset(read_part(Data, {"location": str(path)})), "s.npz"),
     "model": (lambda path: parse_model(str(path)), "s.keras"),
     "scores": (lambda path: analyze(path, scope="this_dataset"), "s.csv"),
 }

@@ -81,12 +81,15 @@ def test_results_go_along_without_what_is_none(here):
     for name in ("study.toml", "report.html", "trials/part-1.parquet", "histories/part-1.parquet", "trials/part-2.tmp"):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("x")
+    (out / ".lock").touch()
     (out / "trials" / "part-3.parquet").symlink_to("/etc/passwd")
-    (out / "provenance.json").symlink_to("/etc/passwd")
     sent = set(order_of(["compare"]).parcel.files)
     assert sent == {
         f"reports/iris/{name}" for name in ("study.toml", "trials/part-1.parquet", "histories/part-1.parquet")
     }
+    (out / "provenance.json").symlink_to("/etc/passwd")
+    with pytest.raises(InputError, match="--out: expected no symbolic link"):
+        order_of(["compare"])
 
 
 @pytest.mark.usefixtures("here")
