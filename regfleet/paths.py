@@ -29,12 +29,12 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENFILE, errno
 
 def expanded(text: str | Path, name: str) -> Path:
     """The path that ``text`` names, a ``~`` in front being the home folder; ``name`` is the flag it came from."""
+    if not str(text) or "\0" in str(text):
+        raise InputError(f"{name}: expected a path; got {str(text)!r}")
     try:
-        if not str(text) or "\0" in str(text):
-            raise InputError(f"{name}: expected a path; got {str(text)!r}")
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise InputError(f"{name}: expected a path; got {text}, whose home folder is not known") from None
+        return files.local(str(text))
+    except OSError as problem:
+        raise InputError(f"{name}: expected a path; got {text} ({reason(problem)})") from None
 
 
 def digest(content: bytes) -> str:
