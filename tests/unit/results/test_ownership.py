@@ -150,7 +150,7 @@ def test_a_home_folder_is_found(monkeypatch, tmp_path):
     """``~`` in front is the home folder, also where no shell has seen it; one that is not known is said."""
     monkeypatch.setenv("HOME", str(tmp_path))
     assert place_of("~/x").local == tmp_path / "x"
-    for text, words in (("~nobody-of-this-name/x", "home folder is not known"), ("", "''"), ("a\0b", "x00")):
+    for text, words in (("~nobody-of-this-name/x", "home folder that is not known"), ("", "''"), ("a\0b", "x00")):
         with pytest.raises(InputError, match=rf"^--out: expected a path; got .*{words}"):
             place_of(text)
 
