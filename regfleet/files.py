@@ -21,6 +21,7 @@ MOST_TEXT = 16 * MB
 """Of a file that people write: a study, a template."""
 _KINDS = {
     stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a symbolic link, which is not followed",
     stat.S_IFIFO: "a pipe, which can be read only once: write it to a file",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
@@ -48,21 +49,25 @@ def local(location: str) -> Path:
         raise UnfitFileError("a home folder that is not known") from None
 
 
-def check(path: str | Path, most: int) -> int:
+def check(path: str | Path, most: int, *, follow: bool = True) -> int:
     """The size of a regular file of at most ``most`` bytes; raises OSError for anything else."""
     try:
         str(path).encode()  # a study, a report and a table that name it are UTF-8
-        return _size(Path(path).stat(), most)
+        return _size(Path(path).stat(follow_symlinks=follow), most)
     except UnicodeEncodeError:
         raise UnfitFileError("a name that is not UTF-8") from None
     except ValueError:
         raise UnfitFileError("a name with a null byte") from None
 
 
-def opened(path: str | Path, most: int) -> BinaryIO:
-    """The regular file of at most ``most`` bytes at ``path``, open; raises OSError for anything else."""
-    check(path, most)  # so that no device is opened, which may do something
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+def opened(path: str | Path, most: int, *, follow: bool = True) -> BinaryIO:
+    """The regular file of at most ``most`` bytes at ``path``, open; raises OSError for anything else.
+
+    A symbolic link is one only where it is to be followed.
+    """
+    check(path, most, follow=follow)  # so that no device is opened, which may do something
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
     try:
         _size(os.fstat(descriptor), most)
         return os.fdopen(descriptor, "rb")
@@ -71,10 +76,14 @@ def opened(path: str | Path, most: int) -> BinaryIO:
         raise
 
 
-def read(path: str | Path, most: int) -> bytes:
-    """The bytes of a regular file of at most ``most``; raises OSError for anything else."""
-    with opened(path, most) as file:
-        content = file.read(most + 1)  # what grows, and files of /proc, hold more than they say
+def read(path: str | Path, most: int, *, follow: bool = True) -> bytes:
+    """The bytes of a regular file of at most ``most``, a symbolic link only to be followed; raises OSError else."""
+    with opened(path, most, follow=follow) as file:
+        expected = os.fstat(file.fileno()).st_size
+        content = file.read(expected + 1)
+        while expected < len(content) <= most:  # what grows, and files of /proc, hold more than they say
+            expected = len(content)
+            content += file.read(expected)
     if len(content) > most:
         raise UnfitFileError(f"more than the {size(most)} that are read")
     return content
