@@ -49,11 +49,11 @@ def local(location: str) -> Path:
         raise UnfitFileError("a home folder that is not known") from None
 
 
-def check(path: str | Path, most: int, *, follow: bool = True) -> int:
+def check(path: str | Path, most: int) -> int:
     """The size of a regular file of at most ``most`` bytes; raises OSError for anything else."""
     try:
         str(path).encode()  # a study, a report and a table that name it are UTF-8
-        return _size(Path(path).stat(follow_symlinks=follow), most)
+        return _size(Path(path).stat(), most)
     except UnicodeEncodeError:
         raise UnfitFileError("a name that is not UTF-8") from None
     except ValueError:
@@ -65,7 +65,11 @@ def opened(path: str | Path, most: int, *, follow: bool = True) -> BinaryIO:
 
     A symbolic link is one only where it is to be followed.
     """
-    check(path, most, follow=follow)  # so that no device is opened, which may do something
+    # First, so that no device is opened, which may do something.
+    if follow:
+        check(path, most)
+    else:
+        _size(os.lstat(path), most)
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     descriptor = os.open(path, flags)
     try:

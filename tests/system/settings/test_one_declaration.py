@@ -25,6 +25,7 @@ from regfleet.data import load_builtin
 from regfleet.errors import InputError
 from regfleet.planning.plan import make_plan
 from regfleet.planning.resolved import resolve
+from regfleet.planning.variants import resolve_variants
 from regfleet.settings import open_study_file, read_study, settings_page
 
 def typed(*words):
