@@ -44,10 +44,14 @@ def is_beside(name: str) -> bool:
 
 
 def left_over(folder: Path) -> list[Path]:
-    """What `write` left in a folder when it was killed: files of its names, whose process is gone."""
+    """What `write` left in a folder when it was killed: files of its names, whose process is gone.
+
+    This process has written none there yet: one of its number was another, as in a container where each has the same.
+    """
     try:
         names = [entry.name for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
     except OSError:
         return []
     found = [(name, mine[1]) for name in names if (mine := _BESIDE.fullmatch(name))]
-    return sorted(folder / name for name, process in found if not Path("/proc", process).exists())
+    own = str(os.getpid())
+    return sorted(folder / name for name, process in found if process == own or not Path("/proc", process).exists())

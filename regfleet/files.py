@@ -21,6 +21,7 @@ MOST_TEXT = 16 * MB
 """Of a file that people write: a study, a template."""
 _KINDS = {
     stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a symbolic link, which is not followed",
     stat.S_IFIFO: "a pipe, which can be read only once: write it to a file",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
@@ -59,10 +60,18 @@ def check(path: str | Path, most: int) -> int:
         raise UnfitFileError("a name with a null byte") from None
 
 
-def opened(path: str | Path, most: int) -> BinaryIO:
-    """The regular file of at most ``most`` bytes at ``path``, open; raises OSError for anything else."""
-    check(path, most)  # so that no device is opened, which may do something
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+def opened(path: str | Path, most: int, *, follow: bool = True) -> BinaryIO:
+    """The regular file of at most ``most`` bytes at ``path``, open; raises OSError for anything else.
+
+    A symbolic link is one only where it is to be followed.
+    """
+    # First, so that no device is opened, which may do something.
+    if follow:
+        check(path, most)
+    else:
+        _size(os.lstat(path), most)
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
     try:
         _size(os.fstat(descriptor), most)
         return os.fdopen(descriptor, "rb")
@@ -71,10 +80,14 @@ def opened(path: str | Path, most: int) -> BinaryIO:
         raise
 
 
-def read(path: str | Path, most: int) -> bytes:
-    """The bytes of a regular file of at most ``most``; raises OSError for anything else."""
-    with opened(path, most) as file:
-        content = file.read(most + 1)  # what grows, and files of /proc, hold more than they say
+def read(path: str | Path, most: int, *, follow: bool = True) -> bytes:
+    """The bytes of a regular file of at most ``most``, a symbolic link only to be followed; raises OSError else."""
+    with opened(path, most, follow=follow) as file:
+        expected = os.fstat(file.fileno()).st_size
+        content = file.read(expected + 1)
+        while expected < len(content) <= most:  # what grows, and files of /proc, hold more than they say
+            expected = len(content)
+            content += file.read(expected)
     if len(content) > most:
         raise UnfitFileError(f"more than the {size(most)} that are read")
     return content

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
 SUMS = "regfleet.sha256"
+REPORT = ("report.html", "leaderboard.csv", "trials.csv")
+"""Of a results directory: what is made of its trials, and listed in `SUMS`."""
+PROGRESS = ("progress.json", "regfleet.log")
+WRITTEN_FIRST = (*PROGRESS, "study.toml", "provenance.json")
+"""Of a results directory: what is there before its first trial."""
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 MOST_BYTES = 2_000_000_000
 """Of a file that may be ours: a longer one is not read, and is none."""
@@ -119,6 +124,6 @@ def unwritable(flag: str, path: Path, problem: OSError, what: str = "a path") ->
 def content_of(path: Path, most: int = MOST_BYTES) -> bytes | None:
     """The content of a regular file; None for anything else, a link too, or what is longer than ``most`` bytes."""
     try:
-        return None if path.is_symlink() else files.read(path, most)
+        return files.read(path, most, follow=False)
     except OSError:
         return None

@@ -13,10 +13,10 @@ from regfleet.cli.compare import compare
 from regfleet.cli.options import built, read
 from regfleet.errors import InputError
 from regfleet.jobs import Parcel, is_result
-from regfleet.paths import expanded
+from regfleet.paths import PROGRESS, REPORT, SUMS, expanded
 from regfleet.settings import FLAGS, read_study_file, results_name
 
-_MADE_AGAIN = {"progress.json", "regfleet.log", "report.html", "trials.csv", "leaderboard.csv", "regfleet.sha256"}
+_MADE_AGAIN = {*PROGRESS, *REPORT, SUMS}
 """Of a results directory: what the job makes of its trials."""
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from regfleet.atomic import is_beside
 from regfleet.concluding.judge import failures_of
 from regfleet.errors import InputError
 from regfleet.memory import check_room
-from regfleet.paths import SUMS, expanded, is_ours, sums_in, unwritable
+from regfleet.paths import REPORT, SUMS, expanded, is_ours, sums_in, unwritable
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.publish import is_report
 from regfleet.results import Provenance, place_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 NAMES = ("technique", "dataset")
 """Columns of text: what looks like a number or like a missing value there, such as None, is a name."""
 MISSING = ["", "NA", "N/A", "na", "n/a", "NaN", "nan", "null", "NULL", "None", "-"]
-OWN = {"report.html", "leaderboard.csv", "trials.csv", SUMS}
+OWN = {*REPORT, SUMS}
 HEADS = (b"dataset,metric,scope,rank,variant,label,family,control,verdict,", b"dataset,variant,seed,status,last_test_")
 """How the tables begin that we write beside a report on scores."""
 MOST_BYTES = files.GB

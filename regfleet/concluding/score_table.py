@@ -19,8 +19,6 @@ from regfleet.text import given, named, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from regfleet.settings import Analysis
-
 CONTROLS = ("baseline", "none", "control")
 MOST_NAME = 500
 """Characters of a technique's or a data set's name."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from regfleet import atomic
 from regfleet.errors import ResultsError, StorageError
+from regfleet.paths import REPORT, SUMS, WRITTEN_FIRST
 from regfleet.text import one_line, printable, reason
 
 LIMIT_BYTES = 20_000_000
@@ -28,8 +29,8 @@ MOST_FILES = 100_000
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError)
 """What zipfile raises for archives that are damaged, encrypted, or packed in a way that it does not know."""
 _NAME = re.compile(
-    r"study\.toml|provenance\.json|progress\.json|regfleet\.log|report\.html|trials\.csv|leaderboard\.csv|regfleet\.sha256"
-    r"|(?:trials|histories)/part-[0-9A-Za-z_-]{1,80}\.(?:parquet|torn)"
+    "|".join(map(re.escape, (*WRITTEN_FIRST, *REPORT, SUMS)))
+    + r"|(?:trials|histories)/part-[0-9A-Za-z_-]{1,80}\.(?:parquet|torn)"
 )
 
 

@@ -81,15 +81,13 @@ def _seeds(resolved: Resolved, dataset: str) -> Sequence[int]:
     return range(resolved.looks_at(dataset)[-1]) if resolved.study.adds_seeds else resolved.study.seeds
 
 
-def trial_key(dataset: Dataset, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seed: int) -> str:
-    """The hash of everything that determines a trial's result (the first 32 hexadecimal digits of its SHA-256)."""
-    return next(_keys(dataset, variant, model, split, engine, (seed,)))
-
-
 def _keys(
     dataset: Dataset, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seeds: Iterable[int]
 ) -> Iterator[str]:
-    """The key of each of the trials that differ in their seed alone."""
+    """The key of each of the trials that differ in their seed alone.
+
+    It is the first 32 hexadecimal digits of the SHA-256 of everything that determines a trial's result.
+    """
     what = {
         "format": RESULT_FORMAT,
         "data": dataset.fingerprint,

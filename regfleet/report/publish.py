@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,14 +23,15 @@ from regfleet.paths import SUMS, content_of, digest, expanded, is_ours, read_sum
 from regfleet.report.background import day
 from regfleet.report.templates import assets, environment
 from regfleet.results import Place, place_of
-from regfleet.results.seals import read_json, read_toml
+from regfleet.results.seals import altered, read_json, read_toml
 from regfleet.text import masked, one_line, printable, reason, slug
 
 MANIFEST = "regfleet-site.json"
 MOST_BYTES = 100_000_000
 """Of a manifest: a longer file is none of ours."""
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}")
-DOWNLOADS = ("leaderboard.csv", "trials.csv", "study.toml", "provenance.json")
+Download = Literal["leaderboard.csv", "trials.csv", "study.toml", "provenance.json"]
+DOWNLOADS: tuple[str, ...] = get_args(Download)
 _ENTRY = re.compile(r'<script type="application/json" id="entry">(.*?)</script>', re.DOTALL)
 
 
@@ -99,8 +100,7 @@ def _report(directory: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
         try:
             check(files.get(name, b"{}").decode("utf-8"))
         except ValueError as problem:
-            words = f"expected what regfleet wrote; got another text ({one_line(problem)})"
-            raise ResultsError(f"{directory.at(name)}: {words}. Run: regfleet doctor {directory}") from None
+            raise altered(directory, name, one_line(problem)) from None
     return entry | {"files": list(files)}, {"report.html": content} | files
 
 
@@ -130,11 +130,11 @@ class _Entry(BaseModel):
     finished: str
     status: str = ""
     datasets: tuple[_Data, ...]
-    files: tuple[Literal["leaderboard.csv", "trials.csv", "study.toml", "provenance.json"], ...] = ()
+    files: tuple[Download, ...] = ()
 
 
 class _Manifest(BaseModel):
-    """What a site's manifest says; while files are being written ``before`` has the hashes they had until then."""
+    """What a site's manifest says; of files that were not all written ``before`` has the hashes they may have, too."""
 
     entries: dict[str, dict[str, Any]]
     files: dict[str, str]
@@ -157,9 +157,8 @@ def _read_manifest(site: Path) -> tuple[dict[str, dict[str, Any]], dict[str, set
 
 
 def _checked(entry: dict[str, Any]) -> dict[str, Any]:
-    """The entry; raises ValueError where it is none."""
-    _Entry.model_validate(entry)
-    return entry
+    """What is known of an entry; raises ValueError where it is none."""
+    return _Entry.model_validate(entry).model_dump(mode="json")
 
 
 def _refuse_foreign(site: Path, files: Mapping[str, bytes], ours: Mapping[str, set[str]]) -> None:
@@ -187,7 +186,9 @@ def _write(
     for name in changed:
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         atomic.write(site / name, [files[name]])
-    manifest = _manifest_text(entries, known)
+    # Of a file that an earlier run was to write and this one is not, both hashes: that run may have been killed.
+    unsure = {name: hashes for name, hashes in ours.items() if name not in new and len(hashes) > 1}
+    manifest = _manifest_text(entries, known, unsure)
     if not _holds(site / MANIFEST, manifest):
         site.mkdir(parents=True, exist_ok=True)
         atomic.write(site / MANIFEST, [manifest])

@@ -85,8 +85,11 @@ class Stored:
         import pyarrow as pa
 
         schema = dictionaries(pa.schema([history_schema().field(name) for name in columns]))
+        known = {problem.part for problem in self.problems}
 
         def read(name: str) -> pa.Table:
+            if name in known:
+                return schema.empty_table()
             with open_part(self.place, name, history_schema(), whole=dataset is None) as part:
                 if dataset is None:
                     return read_groups(part, schema)
@@ -97,7 +100,7 @@ class Stored:
             tables = _settled(lambda: each_part(self.place, "histories", read, problems))
         except OSError as problem:
             raise unreadable(self.place, problem) from None
-        new = next((problem for problem in problems if problem not in self.problems), None)
+        new = next((problem for problem in problems if problem.part not in known), None)
         if new:
             raise ResultsError(f"{self.place}: {new}. Run: regfleet doctor {self.place}")
         whole = pa.concat_tables([schema.empty_table(), *tables.values()])
@@ -163,7 +166,8 @@ def _load(place: Place) -> Stored:
             return read_groups(part, schema)
 
     def keys(name: str) -> pa.Array:
-        with open_part(place, name, history_schema()) as part:
+        # A bucket sends one column; `doctor` reads all of it.
+        with open_part(place, name, history_schema(), whole=place.local is not None) as part:
             return part.read(["key"])["key"].unique()
 
     # Trials first: the histories of what they hold were written before them.

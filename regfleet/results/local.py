@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regfleet import atomic, patience
+from regfleet import atomic, files, patience
 from regfleet.errors import InputError, ResultsError, StorageError
-from regfleet.paths import MOST_BYTES, unwritable
+from regfleet.paths import MOST_BYTES, WRITTEN_FIRST, unwritable
 from regfleet.results.place import FILES, FOLDERS, LOCK, Place, blocks
 from regfleet.text import reason
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from io import FileIO
 
 _MARK = b"held by regfleet while it writes results here\n"
-"""What a lock holds; before, it was empty."""
+"""What a lock holds; before, it was empty. On a full disk it is cut short."""
 
 
 class LocalPlace(Place):
@@ -43,13 +43,7 @@ class LocalPlace(Place):
 
     def read(self, name: str) -> bytes:
         """The content of a file; a symbolic link, and whatever is no file, is refused."""
-        with os.fdopen(self._open(name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise OSError(errno.EINVAL, "not a regular file")
-            if found.st_size > MOST_BYTES:
-                raise OSError(errno.EFBIG, "more than any file of results holds")
-            return file.read()
+        return files.read(self._path(name), MOST_BYTES, follow=False)
 
     def write(self, name: str, content: bytes | Iterator[bytes]) -> None:
         """Write a file whole or not at all."""
@@ -109,6 +103,7 @@ class LocalPlace(Place):
             try:
                 new = self._refuse_foreign()  # another driver may have filled it, or somebody else
                 if self.read(LOCK) != _MARK:
+                    lock.truncate(0)
                     lock.write(_MARK)
                 self._make_folders()
             except OSError as problem:
@@ -184,7 +179,7 @@ class LocalPlace(Place):
             return entry.is_dir() and not any(Path(entry.path).iterdir())
         if not entry.is_file(follow_symlinks=False):
             return False
-        return atomic.is_beside(entry.name) or (entry.name == LOCK and self.read(LOCK) in (b"", _MARK))
+        return atomic.is_beside(entry.name) or (entry.name == LOCK and _MARK.startswith(self.read(LOCK)))
 
     def _has_mark(self) -> bool:
         try:
@@ -192,7 +187,7 @@ class LocalPlace(Place):
         except OSError:
             return False
         both = all(self._path(folder).is_dir() for folder in FOLDERS)
-        return content == _MARK or (not content and both and self.exists("study.toml"))
+        return content == _MARK or (_MARK.startswith(content) and both and self.exists("study.toml"))
 
     def in_use(self) -> bool:
         """Whether a process holds the lock; asking takes it for an instant at most."""
@@ -252,7 +247,7 @@ class LocalPlace(Place):
         """Leave nothing behind of a study that was refused before it began; results that came meanwhile stay."""
         if any(self.sizes(folder) for folder in FOLDERS):
             return
-        for name in ("regfleet.log", "progress.json", "study.toml", "provenance.json"):
+        for name in WRITTEN_FIRST:
             self.remove(name)
         for folder in FOLDERS:
             with suppress(OSError):

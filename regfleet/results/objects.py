@@ -17,7 +17,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from regfleet import patience
 from regfleet.errors import InputError, ResultsError, StorageError
+from regfleet.paths import PROGRESS, WRITTEN_FIRST
 from regfleet.results.place import FOLDERS, LOCK, Place, blocks
+from regfleet.results.seals import is_sealed
 from regfleet.text import masked, reason
 
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ class ObjectPlace(Place):
                 yield
         except InputError:
             if new and not any(self.sizes(folder) for folder in FOLDERS):
-                for name in ("study.toml", "provenance.json", "regfleet.log", "progress.json"):
+                for name in WRITTEN_FIRST:
                     self.remove(name)
             raise
         finally:
@@ -196,18 +198,14 @@ class ObjectPlace(Place):
 
     def _check(self) -> bool:
         """Whether the prefix is new; raises InputError for one that holds something else, or without its bucket."""
-        if self.is_ours():
+        if self.is_ours() or is_sealed(self):  # a driver that ended early leaves its study alone
             return not self.exists("study.toml")
         from pyarrow.fs import FileType
 
         bucket = self.root.partition("/")[0]
         if self.filesystem.get_file_info(bucket).type == FileType.NotFound:
             raise InputError(f"--out: expected a bucket that exists; got {self.shown}, whose bucket is not there")
-        foreign = sorted(
-            name
-            for name in self.sizes("")
-            if name not in ("regfleet.log", "progress.json") and not name.startswith(LOCK)
-        )
+        foreign = sorted(name for name in self.sizes("") if name not in PROGRESS and not name.startswith(LOCK))
         if foreign:
             raise InputError(f"--out: expected an empty or a results prefix; got {self.shown}, with {foreign[0]}")
         return True

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import ResultsError, StorageError
-from regfleet.paths import SUMS
+from regfleet.paths import REPORT, SUMS, WRITTEN_FIRST
 from regfleet.text import masked, reason
 
 if TYPE_CHECKING:
@@ -21,17 +21,7 @@ if TYPE_CHECKING:
 
 FOLDERS = ("trials", "histories")
 LOCK = ".lock"
-FILES = (
-    "study.toml",
-    "provenance.json",
-    "progress.json",
-    "regfleet.log",
-    "report.html",
-    "leaderboard.csv",
-    "trials.csv",
-    SUMS,
-    LOCK,
-)
+FILES = (*WRITTEN_FIRST, *REPORT, SUMS, LOCK)
 PART = re.compile(r"part-([0-9a-f]{16})(?:-([0-9a-f]{16}))?\.parquet")
 """The name of a part: a hash of the keys it holds and, of all but the oldest, one of its content."""
 

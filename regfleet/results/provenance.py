@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from regfleet.errors import ResultsError
-from regfleet.results.seals import read_json, sealed_json
+from regfleet.results.seals import altered, read_json, sealed_json
 from regfleet.settings.values import Task
 from regfleet.text import one_line
 
@@ -99,8 +98,7 @@ def read_provenance(place: Place) -> Provenance:
     except FileNotFoundError:
         return Provenance()
     except ValueError as problem:
-        words = f"expected what regfleet wrote; got another text ({_words(problem)})"
-        raise ResultsError(f"{place.at(FILE)}: {words}. Run: regfleet doctor {place}") from None
+        raise altered(place, FILE, _words(problem)) from None
 
 
 def _words(problem: ValueError) -> str:

@@ -58,7 +58,7 @@ def read_toml(text: str) -> str:
 
 def is_sealed(place: Place) -> bool:
     """Whether a study lies there that regfleet wrote with a checksum, be it true or not."""
-    return place.exists(STUDY) and bool(_HEAD.match(place.text(STUDY)))
+    return place.exists(STUDY) and bool(_HEAD.match(place.read(STUDY).decode("utf-8", errors="replace")))
 
 
 def study_text(place: Place) -> str:
@@ -66,10 +66,15 @@ def study_text(place: Place) -> str:
     try:
         return read_toml(place.text(STUDY))
     except ValueError as problem:
-        raise ResultsError(
-            f"{place.at(STUDY)}: expected what regfleet wrote; got another text ({problem}). Delete its first line to "
-            f"keep what it says, or run: regfleet doctor {place}"
+        raise altered(
+            place, STUDY, problem, f"Delete its first line to keep what it says, or run: regfleet doctor {place}"
         ) from None
+
+
+def altered(place: Place, name: str, why: object, then: str = "") -> ResultsError:
+    """What is raised for a file of results whose text is not what regfleet wrote; ``then`` says what to do."""
+    words = f"expected what regfleet wrote; got another text ({why})"
+    return ResultsError(f"{place.at(name)}: {words}. {then or f'Run: regfleet doctor {place}'}")
 
 
 def write_study(place: Place, text: str) -> None:

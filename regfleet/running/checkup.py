@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from regfleet import atomic
 from regfleet.concluding.judge import conclude, kept_study
 from regfleet.errors import InputError, RegfleetError, ResultsError, StorageError
-from regfleet.paths import SUMS, digest, read_sums
+from regfleet.numbers import count
+from regfleet.paths import REPORT, SUMS, digest, read_sums
 from regfleet.results import load, place_of, read_provenance
 from regfleet.results.parts import checked_by, each_part, history_schema, open_part, read_groups, trial_schema
 from regfleet.results.place import FILES, FOLDERS, PART, unreadable
@@ -114,7 +115,7 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
         found = each_part(place, folder, partial(_keys, place, schema), problems)
         keys = kept[folder] = {key for part in found.values() for key in part}
         old = sum(1 for name in found if not checked_by(name))
-        words = f"{_counted(len(found), 'whole part')} with {_counted(len(keys), 'trial')}"
+        words = f"{count(len(found), 'whole part')} with {count(len(keys), 'trial')}"
         words += f"; {old} from before parts had checksums" if old else ""
         yield Finding(folder.capitalize(), "good", words)
     for problem in problems:
@@ -125,13 +126,9 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
             yield Finding(problem.part, "note", f"{problem}; left where it is")
     alone = len(kept["histories"] - kept["trials"])
     if alone:
-        words = f"those of {_counted(alone, 'trial')} are there without their trials, and count for nothing"
+        words = f"those of {count(alone, 'trial')} are there without their trials, and count for nothing"
         yield Finding("Histories", "note", words, AGAIN)
     yield from _missing(place, kept["trials"], repair=repair)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _keys(place: Place, schema: pa.Schema, name: str) -> list[str]:
@@ -160,7 +157,7 @@ def _missing(place: Place, trials: set[str], *, repair: bool) -> Iterator[Findin
     results = load(place)
     lost = len(trials - {*results.trials["key"]})
     if lost:
-        yield Finding("Histories", "note", f"those of {_counted(lost, 'trial')} are not there", AGAIN)
+        yield Finding("Histories", "note", f"those of {count(lost, 'trial')} are not there", AGAIN)
     for problem in results.problems:
         if problem.kind == "missing":
             if repair:
@@ -187,11 +184,7 @@ def _report(place: Place, *, repair: bool) -> Iterator[Finding]:
         yield Finding("Report", "note", words, f"regfleet report {place}")
         return
     sums = read_sums(place.read(SUMS).decode("utf-8", errors="replace"))
-    changed = [
-        name
-        for name in ("report.html", "leaderboard.csv", "trials.csv")
-        if not (place.exists(name) and digest(place.read(name)) in sums.get(name, ()))
-    ]
+    changed = [name for name in REPORT if not (place.exists(name) and digest(place.read(name)) in sums.get(name, ()))]
     if not changed:
         yield Finding("Report", "good", "is whole, with its tables")
         return

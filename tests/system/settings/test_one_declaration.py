@@ -21,9 +21,10 @@ import contextlib, inspect, io, json, pydoc, sys, tomllib
 from pathlib import Path
 import regfleet
 from regfleet.cli import main
-from regfleet.data import SPLITS, load_builtin
+from regfleet.data import load_builtin
 from regfleet.errors import InputError
-from regfleet.planning.plan import trial_key
+from regfleet.planning.plan import make_plan
+from regfleet.planning.resolved import resolve
 from regfleet.planning.variants import resolve_variants
 from regfleet.settings import open_study_file, read_study, settings_page
 
@@ -34,9 +35,8 @@ def typed(*words):
     return " ".join(out.getvalue().split())
 
 def key(**training):
-    study = read_study({"training": training})
-    variant = resolve_variants(study)[0]
-    return trial_key(load_builtin("iris"), variant, study.model.spec(), SPLITS["60/20/20"], "fused", 0)
+    resolved = resolve(read_study({"training": training}), {})
+    return make_plan(resolved, {"iris": load_builtin("iris")}).trials[0].key
 
 Path("bad.toml").write_text("[training]\\nwarm_up = 'x'\\n[[variant]]\\ntechnique = 'l2'\\nwarm_up = 0\\n")
 Path("own.toml").write_text("[[variant]]\\ntechnique = 'l2'\\nwarm_up = 7\\n")

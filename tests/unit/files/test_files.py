@@ -2,8 +2,10 @@
 
 import os
 import socket
+import tracemalloc
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -276,3 +278,27 @@ def test_a_file_that_grows_is_read_no_further_than_the_bound():
     """Files of /proc say that they hold nothing."""
     with pytest.raises(OSError, match="more than the 10 bytes that are read"):
         files.read("/proc/self/status", 10)
+
+
+def test_no_more_memory_is_taken_than_a_file_needs(tmp_path):
+    """Not what a file of its kind may have at most; one of /proc, which says it is empty, is read whole."""
+    (tmp_path / "small").write_bytes(b"ab")
+    tracemalloc.start()
+    try:
+        assert files.read(tmp_path / "small", files.GB) == b"ab"
+        assert tracemalloc.get_traced_memory()[1] < files.MB
+    finally:
+        tracemalloc.stop()
+    maps = Path("/proc/self/smaps")
+    assert len(files.read(maps, 100 * files.MB)) > len(maps.read_bytes()) / 2 > 1000
+    with pytest.raises(OSError, match="more than the 1 kB that are read"):
+        files.read(maps, 1000)
+
+
+def test_a_link_is_followed_only_where_it_may_be(tmp_path):
+    """The other reader says that it is one."""
+    (tmp_path / "file").write_bytes(b"ab")
+    (tmp_path / "link").symlink_to("file")
+    assert files.read(tmp_path / "link", 10) == b"ab"
+    with pytest.raises(OSError, match="a symbolic link, which is not followed"):
+        files.read(tmp_path / "link", 10, follow=False)

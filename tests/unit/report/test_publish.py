@@ -2,9 +2,11 @@
 
 import json
 import re
+from contextlib import suppress
 
 import pytest
 
+from regfleet import atomic
 from regfleet.errors import InputError, ResultsError
 from regfleet.report import exports, render
 from regfleet.report.publish import publish
@@ -65,6 +67,48 @@ def test_publishing_one_more_keeps_the_others(results, tmp_path):
     publish([results / "iris", results / "wine"], tmp_path / "b")
     contents = [{name: content for name, (content, _) in snapshot(tmp_path / site).items()} for site in "ab"]
     assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3, 4])
+def test_a_killed_run_and_another_after_it_lose_nothing(results, tmp_path, monkeypatch, writes):
+    """Wherever a run is killed: another report can be published, and then its own, as if nothing had been."""
+    (tmp_path / "iris").mkdir()
+    content = (results / "iris/report.html").read_text(encoding="utf-8")
+    (tmp_path / "iris/report.html").write_text(content, encoding="utf-8")
+    (tmp_path / "iris/study.toml").write_text("seeds = 3\n", encoding="utf-8")
+    publish([tmp_path / "iris"], tmp_path / "site")
+    (tmp_path / "iris/report.html").write_text(f"{content}\n", encoding="utf-8")
+    (tmp_path / "iris/study.toml").write_text("seeds = 4\n", encoding="utf-8")
+    left = iter(range(writes))
+
+    def write(path, blocks):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        true_write(path, blocks)
+
+    true_write = atomic.write
+    monkeypatch.setattr(atomic, "write", write)
+    with suppress(KeyboardInterrupt):
+        publish([tmp_path / "iris"], tmp_path / "site")
+    monkeypatch.undo()
+    publish([results / "wine"], tmp_path / "site")
+    publish([tmp_path / "iris"], tmp_path / "site")
+    assert "before" not in json.loads((tmp_path / "site/regfleet-site.json").read_text(encoding="utf-8"))
+    assert (tmp_path / "site/iris/study.toml").read_text(encoding="utf-8") == "seeds = 4\n"
+
+
+def test_an_entry_of_another_version_is_taken_for_what_is_known_of_it(results, tmp_path):
+    """What it lacks is empty, and what nobody knows goes."""
+    publish([results / "iris"], tmp_path)
+    manifest = tmp_path / "regfleet-site.json"
+    table = json.loads(manifest.read_text(encoding="utf-8"))
+    row = table["entries"]["iris"]["datasets"][0]["leaderboard"][0]
+    del row["difference"], row["rank"]
+    manifest.write_text(json.dumps(table | {"entries": {"iris": table["entries"]["iris"] | {"colour": "red"}}}))
+    publish([results / "wine"], tmp_path)
+    entry = json.loads(manifest.read_text(encoding="utf-8"))["entries"]["iris"]
+    assert "colour" not in entry
+    assert entry["datasets"][0]["leaderboard"][0] == row | {"difference": "", "rank": None}
 
 
 def test_foreign_files_are_neither_removed_nor_overwritten(results, tmp_path):

@@ -82,6 +82,20 @@ def test_a_part_that_is_not_what_its_name_says_is_torn(store, outcome, how, fold
     assert sorted(load(store.place).trials["seed"]) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("how", ["cut", "longer"])
+def test_a_history_that_is_known_to_be_torn_is_left_out(store, outcome, how):
+    """Whoever reads the curves, or all histories, gets those of the whole parts."""
+    for seed in range(3):
+        store.append([outcome("none", seed)])
+    part = next((store.place.local / "histories").iterdir())
+    content = part.read_bytes()
+    part.write_bytes({"cut": content[:200], "longer": b"0000" + content}[how])
+    found = load(store.place)
+    (curves,) = found.curves("iris")
+    assert sorted({*curves["seed"]}) == sorted({*found.histories["seed"]}) == sorted(found.trials["seed"])
+    assert len(found.trials) == 2
+
+
 @pytest.mark.parametrize("folder", ["trials", "histories"])
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE])
 def test_a_part_that_cannot_be_read_now_is_not_torn(store, outcome, monkeypatch, folder, code):

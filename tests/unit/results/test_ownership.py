@@ -61,7 +61,9 @@ def test_somebody_elses_folder_is_left_as_it_is(tmp_path, files):
     [
         {},
         {".lock": ""},
+        {".lock": "held by"},
         {".lock": "", "trials/": "", "histories/": ""},
+        {".lock": "held by", "trials/": "", "histories/": "", "study.toml": "", "notes": "mine"},
         {".lock": "", "trials/": "", "histories/": "", "study.toml": "", "regfleet.log": "begins"},
         {"study.toml": "", "provenance.json": '{"versions": {"regfleet": "0.1.0"}}', "trials.csv": "", "notes": "mine"},
         {"trials/part-0123456789abcdef.parquet": "", "notes": "mine"},
@@ -94,16 +96,18 @@ def test_what_lies_beside_results_stays(store, outcome):
 
 
 def test_only_what_a_dead_process_left_half_written_is_deleted(tmp_path):
-    """The names of such files hold the process: one that lives keeps its own."""
+    """The names of such files hold the process: one that lives keeps its own; one of our number was another, before."""
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     token = "0123456789abcdef"
-    dead, alive = (f".regfleet-{number}-{token}.tmp" for number in (ended.pid, os.getpid()))
-    with claim(tmp_path / "out"):
-        written(tmp_path / "out", {dead: "half", f"trials/{dead}": "half", alive: "half"})
-        (tmp_path / "out" / f".regfleet-{ended.pid}-{token[::-1]}.tmp").mkdir()
-    with claim(tmp_path / "out"):
-        left = {path.name for path in (tmp_path / "out").rglob(".regfleet-*")}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        dead, own, alive = (f".regfleet-{number}-{token}.tmp" for number in (ended.pid, os.getpid(), living.pid))
+        with claim(tmp_path / "out"):
+            written(tmp_path / "out", {dead: "half", f"trials/{dead}": "half", own: "half", alive: "half"})
+            (tmp_path / "out" / f".regfleet-{ended.pid}-{token[::-1]}.tmp").mkdir()
+        with claim(tmp_path / "out"):
+            left = {path.name for path in (tmp_path / "out").rglob(".regfleet-*")}
+        living.communicate(b"\n")
     assert left == {alive, f".regfleet-{ended.pid}-{token[::-1]}.tmp"}
 
 
