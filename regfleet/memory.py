@@ -5,41 +5,45 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from regfleet.files import UnfitFileError, size
+from regfleet.files import MB, UnfitFileError, size
 
 SHARE = 0.5
 """Of what is free: reading holds the rows once, and cutting them into sets holds some of them again."""
+LEAST = 100 * MB
+"""That a file may take in any case."""
+CONTAINER = Path("/sys/fs/cgroup")
 
 
 def free_memory() -> int:
-    """Bytes that are free on this machine or in this container."""
+    """Bytes that are free on this machine or in this container, those of files that are only kept at hand included."""
     lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    container = Path("/sys/fs/cgroup")
     try:
-        limit = (container / "memory.max").read_text(encoding="utf-8").strip()
-        used = int((container / "memory.current").read_text(encoding="utf-8"))
+        limit = (CONTAINER / "memory.max").read_text(encoding="utf-8").strip()
+        used = int((CONTAINER / "memory.current").read_text(encoding="utf-8"))
+        kinds = dict(line.split() for line in (CONTAINER / "memory.stat").read_text(encoding="utf-8").splitlines())
     except OSError:
         return free
+    used -= int(kinds.get("active_file", 0)) + int(kinds.get("inactive_file", 0))
     return free if limit == "max" else min(free, int(limit) - used)
 
 
 def room() -> int:
-    """Bytes that a file may take: half of those that are free."""
-    return max(0, int(SHARE * free_memory()))
+    """Bytes that a file may take: half of those that are free, and never less than LEAST."""
+    return max(LEAST, int(SHARE * free_memory()))
 
 
 def check_room(needed: int) -> None:
-    """Raise OSError where a file, by what it says of itself, takes more than half of the free memory."""
+    """Raise OSError where a file, by what it says of itself, takes more than there is `room` for."""
     if needed > room():
-        raise UnfitFileError(f"{size(needed)} in memory, more than {size(room())}, half of what is free here")
+        raise UnfitFileError(f"{size(needed)} in memory, where at most {size(room())} may be taken here")
 
 
 @contextmanager
-def bounded(most: int) -> Iterator[None]:
-    """What asks for many bytes at once gets a MemoryError instead, where the process would grow by more than ``most``.
+def limited(most: int) -> Iterator[None]:
+    """Limit what this process may reserve to ``most`` bytes more.
 
-    For readers that learn only while they unpack how much there is; in one thread, for others may take it as an end.
+    All its threads are limited too; a library that gets no memory on another thread may end the process.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     now = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()

@@ -131,8 +131,8 @@ def raised(problem: BaseException, most: int = 300) -> str:
     return one_line(f"{type(problem).__name__}: {said(problem)}", most)
 
 
-def reason(problem: BaseException) -> str:
-    """Why a file could not be read or written: the first line of what the system said."""
+def reason(problem: object) -> str:
+    """Why something failed, a file to be read for one: the first line of what the system said."""
     words = (problem.strerror if isinstance(problem, OSError) else None) or said(problem)
     return next(iter(one_line(line) for line in words.splitlines() if line.strip()), type(problem).__name__)
 

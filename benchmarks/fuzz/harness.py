@@ -89,7 +89,7 @@ class Case:
 
     def judge(self, ended: Ended, what: str) -> None:
         """Note a finding unless the command succeeded, or refused its input in lines of its own."""
-        said, err = ended.out + ended.err, ended.err
+        err = ended.err
         if ended.code == OUR_MISTAKE:
             err += "".join(Path(file).read_text() for file in FILE.findall(err))
         if ended.hung or ended.code == -signal.SIGXCPU:
@@ -108,7 +108,12 @@ class Case:
                 self.found("not one line", f"{what}\n{ended.err}")
         if ended.memory > RESIDENT:
             self.found("memory", f"{what}: {ended.memory / 1e9:.1f} GB")
-        if "\ntraceback" not in said and (control := CONTROLS.search(said)):
+        self._judge_output(ended.out, what)
+        self._judge_output(ended.err, what)
+
+    def _judge_output(self, text: str, what: str) -> None:
+        said = text.partition("\ntraceback")[0]
+        if control := CONTROLS.search(said):
             near = said[max(0, control.start() - 40) : control.end() + 20]
             self.found("control character in output", f"{what}: {near!a}")
 
@@ -119,22 +124,17 @@ def _last(err: str) -> str:
 
 
 def in_process(function: Callable[[], object], folder: Path, seconds: float = SECONDS) -> Ended:
-    """Fork, and let the child call ``function`` in ``folder`` within limits."""
+    """Fork, and let the child call ``function`` in ``folder`` within limits; what it started ends with it."""
     out, err = (folder.with_name(f"{folder.name}.{name}") for name in ("out", "err"))
     child = os.fork()
     if child == 0:
         _child(function, folder, out, err)
     deadline, hung = time.monotonic() + seconds, False
-    while True:
-        pid, status, usage = os.wait4(child, os.WNOHANG)
-        if pid:
-            break
-        if time.monotonic() > deadline:
-            hung = True
-            os.kill(child, signal.SIGKILL)
-            _, status, usage = os.wait4(child, 0)
-            break
+    while not (hung or os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG)):
+        hung = time.monotonic() > deadline
         time.sleep(0.003)
+    os.killpg(child, signal.SIGKILL)
+    _, status, usage = os.wait4(child, 0)
     texts = [path.read_bytes().decode("utf-8", "surrogateescape")[:1_000_000] for path in (out, err)]
     out.unlink(), err.unlink()
     return Ended(os.waitstatus_to_exitcode(status), *texts, hung, usage.ru_maxrss * 1024)

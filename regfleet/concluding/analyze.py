@@ -125,9 +125,9 @@ def _read(scores: pd.DataFrame | str | Path) -> tuple[str, pd.DataFrame, Provena
     versions = {"regfleet": __version__}
     if not isinstance(scores, str | Path):
         return "scores", scores, Provenance(versions=versions, rows=len(scores))
-    path = Path(scores)
-    name = named(str(path))
+    name = named(str(scores))
     try:
+        path = files.local(str(scores))
         content = files.read(path, MOST_BYTES)
         check_room(10 * len(content))
         frame = _parquet(content) if path.suffix == ".parquet" else _csv(content, name)
@@ -189,7 +189,7 @@ def _free(out: Path, scores: object) -> Path:
         foreign = [name for name in names if name not in own and not is_beside(name)]
         foreign += [name for name in sorted(OWN - {SUMS}) if not is_ours(out / name, sums, name, _is_own)]
         if isinstance(scores, str | Path):
-            foreign += [name for name in names if name in OWN and (out / name).samefile(scores)]
+            foreign += [name for name in names if name in OWN and (out / name).samefile(files.local(str(scores)))]
     except OSError as problem:
         raise InputError(f"--out: expected a directory; got {out} ({reason(problem)})") from None
     if foreign:

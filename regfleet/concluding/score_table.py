@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regfleet.analysis import Question, ask
+from regfleet.data.columns import LARGEST
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric
 from regfleet.settings import Analysis, Training
+from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import Variant
 from regfleet.text import given, named, nearest
 
@@ -26,8 +29,6 @@ ROWS = ("n_train", "n_val", "n_test")
 IDS = ("technique", "seed", "dataset", *ROWS)
 """Columns that tell runs apart or say how many rows they had, and are no scores."""
 MOST_COLUMNS = 10_000
-MOST_TECHNIQUES = 1000
-LARGEST = 1e100
 MOST_ROWS = 10**15
 
 
@@ -83,8 +84,8 @@ def read_scores(
     question = ask(settings, metric, higher_is_better=higher_is_better)
     trials = _trials(long, question.metric, question.at)
     names = list(dict.fromkeys(trials["variant"]))
-    if len(names) > MOST_TECHNIQUES:
-        raise InputError(f"scores must be of at most {MOST_TECHNIQUES:,} techniques. Got {len(names):,}")
+    if len(names) > MAX_LISTED:
+        raise InputError(f"scores must be of at most {MAX_LISTED:,} techniques. Got {len(names):,}")
     chosen = _control(names, control)
     variants = tuple(
         Variant(name, name, (), Training(), None if name == chosen else chosen)
@@ -100,8 +101,8 @@ def _melted(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A wide frame made long."""
     keys = [column for column in ("dataset", "seed", *ROWS) if column in frame]
     techniques = [column for column in frame if column not in keys]
-    if len(techniques) > MOST_TECHNIQUES:
-        raise InputError(f"scores must be of at most {MOST_TECHNIQUES:,} techniques. Got {len(techniques):,} columns")
+    if len(techniques) > MAX_LISTED:
+        raise InputError(f"scores must be of at most {MAX_LISTED:,} techniques. Got {len(techniques):,} columns")
     if "seed" not in frame or not techniques:
         raise InputError(
             "scores must have the columns technique, seed and a metric, or seed and a column for each technique. "
@@ -214,7 +215,7 @@ def _seeds(frame: pd.DataFrame) -> np.ndarray:
     seeds = np.empty(len(frame), dtype=np.int64)
     known: dict[object, int | None] = {}
     for row, one in enumerate(frame["seed"].tolist()):
-        key = one if isinstance(one, str | int | float) else None
+        key = (type(one), one) if isinstance(one, str | Integral | float) else None  # True is 1 otherwise
         if key is None or key not in known:
             known[key] = _seed(one)
         seed = known[key]
@@ -230,7 +231,7 @@ def _seed(value: object) -> int | None:
         return None
     if isinstance(value, float):
         return int(value) if value % 1 == 0 and abs(value) < 2**53 else None
-    text = _WHOLE.fullmatch(str(value).strip()) if isinstance(value, str | int) else None
+    text = _WHOLE.fullmatch(str(value).strip()) if isinstance(value, str | Integral) else None
     found = int(text[1]) if text else 2**63
     return found if -(2**63) <= found < 2**63 else None
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.data.columns import LARGEST, arrow
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
-from regfleet.data.files import MAX_BYTES, MAX_VALUES, unique_names
+from regfleet.data.files import MAX_BYTES, check_values, unique_names
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError
 from regfleet.files import UnfitFileError, size
 from regfleet.memory import check_room
 from regfleet.settings import Data
-from regfleet.text import named
+from regfleet.text import named, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,8 +90,8 @@ def read_npz(content: Any) -> "dict[str, np.ndarray]":
                 if version not in read:
                     raise ValueError(f"{one.filename} of version {version[0]}.{version[1]}")
                 shape, _, kind = read[version](file)
-                if len(shape) == 2 and math.prod(shape) > MAX_VALUES:
-                    raise UnfitFileError(f"{shape[0]:,} rows × {shape[1]:,} columns, more than {MAX_VALUES:,} values")
+                if len(shape) == 2:
+                    check_values(*shape)
                 if kind.hasobject:
                     raise ValueError(f"{one.filename} of Python objects, which are not read")
                 if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize > one.file_size:
@@ -129,15 +129,19 @@ def _pair(features: "np.ndarray", target: Any) -> "tuple[np.ndarray, np.ndarray]
     if features.ndim < 2 or y.ndim != 1 or len(features) != len(y) or not features[:1].size:
         got = f"{features.shape} and {y.shape}"
         raise InputError(f"--data: expected features (rows, columns) and a target (rows,) of as many rows; got {got}")
-    if features.ndim == 2 and features.size > MAX_VALUES:
-        got = f"{features.shape[0]:,} rows × {features.shape[1]:,} columns"
-        raise InputError(f"--data: expected at most {MAX_VALUES:,} values; got {got}")
-    x = np.array(features, dtype="float64") if features.ndim == 2 or features.dtype.kind == "b" else features
-    if x.dtype.kind != "f":
-        return x, y
-    if x.ndim > 2 and not np.isfinite(x).all():
-        raise InputError("--data: expected images without missing values; got NaN or infinity")
-    if (np.abs(x) > LARGEST).any():
+    try:
+        if features.ndim == 2:
+            check_values(*features.shape)
+    except UnfitFileError as problem:
+        raise InputError(f"--data: expected fewer features; got {reason(problem)}") from None
+    with np.errstate(over="ignore"):  # what is infinite as a float64 is too large, and LARGEST is that as a float32
+        x = np.array(features, dtype="float64") if features.ndim == 2 or features.dtype.kind == "b" else features
+        if x.dtype.kind != "f":
+            return x, y
+        if x.ndim > 2 and not np.isfinite(x).all():
+            raise InputError("--data: expected images without missing values; got NaN or infinity")
+        too_large = (np.abs(x) > LARGEST).any()
+    if too_large:
         raise InputError(f"--data: expected numbers up to {LARGEST:g} in size; got larger or infinite ones")
     return x, y
 

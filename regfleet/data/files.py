@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet import files
 from regfleet.data.columns import is_text, is_useless
 from regfleet.errors import InputError
-from regfleet.memory import bounded, check_room, room
+from regfleet.memory import check_room, limited, room
 from regfleet.text import given, named, nearest, one_line, reason
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def read_bytes(location: str, flag: str) -> Any:
         if not filesystem and not path.endswith(".gz"):
             return pa.py_buffer(files.read(path, most))
         compression = "gzip" if path.endswith(".gz") else None
-        with filesystem.open_input_stream(path) if filesystem else files.opened(path, most) as raw:
+        with filesystem.open_input_stream(path, compression=None) if filesystem else files.opened(path, most) as raw:
             stream = pa.CompressedInputStream(pa.PythonFile(raw, "r"), compression) if compression else raw
             return pa.py_buffer(_at_most(stream, most))
     except (OSError, pa.ArrowException) as problem:
@@ -131,10 +131,16 @@ def _check_size(table: "pa.Table") -> None:
     check_room(held)
 
 
+def check_values(rows: int, columns: int) -> None:
+    """Raise OSError for more values than are read."""
+    if rows * columns > MAX_VALUES:
+        raise files.UnfitFileError(f"{rows:,} rows × {columns:,} columns, where at most {MAX_VALUES:,} values are read")
+
+
 def _check_shape(rows: int, columns: int) -> None:
-    if rows * columns > MAX_VALUES or columns > MAX_COLUMNS:
-        most = f"at most {MAX_VALUES:,} values in {MAX_COLUMNS:,} columns"
-        raise files.UnfitFileError(f"{rows:,} rows × {columns:,} columns; {most} are read")
+    check_values(rows, columns)
+    if columns > MAX_COLUMNS:
+        raise files.UnfitFileError(f"{columns:,} columns, where at most {MAX_COLUMNS:,} are read")
 
 
 def _written_out(column: "pa.ChunkedArray") -> int:
@@ -211,7 +217,7 @@ def _read_feather(content: Any) -> "pa.Table":
 
     if content[:4].to_pybytes() == b"FEA1":
         raise pa.ArrowInvalid("Feather version 1; write it again as version 2")
-    with bounded(min(2 * MAX_BYTES, room())):
+    with limited(min(2 * MAX_BYTES, room())):
         schema = pa.ipc.open_file(content).schema
         used = [place for place, kind in enumerate(schema.types) if not is_useless(kind)]
         options = pa.ipc.IpcReadOptions(included_fields=used, use_threads=False)

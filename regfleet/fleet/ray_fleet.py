@@ -35,8 +35,8 @@ def ray_fleet(
     """A fleet on Ray, shut down at the end. Its workers run ``warm_up`` while the driver goes on.
 
     ``note`` hears what the user should know, as the log does. Raises InputError for a cluster that does not let us in,
-    for GPUs that this machine does not have, and for a Ray that this process uses
-    already; FleetError where Ray does not start.
+    for GPUs that this machine does not have, and for a Ray that this process uses already; FleetError where Ray does
+    not start.
     """
     before = signal.getsignal(signal.SIGTERM)
     with _ray(settings, note):

@@ -21,7 +21,7 @@ from regfleet.errors import FleetError, InputError
 from regfleet.hosts import host_and_port
 from regfleet.jobs.archive import Carried
 from regfleet.jobs.http import Reply, request, tail
-from regfleet.text import masked, one_line, printable
+from regfleet.text import masked, one_line, printable, reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -305,4 +305,4 @@ def _reached(expected: str | None = None) -> Iterator[None]:
 
 
 def _first_line(problem: object) -> str:
-    return printable(next(iter(str(problem).strip().splitlines()), type(problem).__name__)[:300], "")
+    return printable(reason(problem), "")

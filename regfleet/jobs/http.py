@@ -52,14 +52,14 @@ async def _request(url: str, token: str | None, method: str, seconds: float, bod
         ):
             if 300 <= reply.status < 400:
                 raise _redirected(url, reply.headers.get("Location", "elsewhere"))
-            content = b""
+            content = bytearray()
             async for block in reply.content.iter_chunked(1 << 16):
                 content += block
                 if len(content) > MOST_BYTES:
                     raise FleetError(
                         f"--address: expected an answer of at most {size(MOST_BYTES)}; got more from {url}"
                     )
-            return Reply(reply.status, content)
+            return Reply(reply.status, bytes(content))
     except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as problem:
         raise FleetError(
             f"--address: expected a Ray head that answers within {seconds:g} s; got {url} ({_why(problem)})"

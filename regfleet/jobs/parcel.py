@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,9 +61,9 @@ class Parcel:
             self.files[f"{place}/{path.relative_to(folder).as_posix()}"] = path
 
     def _add_file(self, text: str, flag: str, suffixes: tuple[str, ...]) -> str:
-        given, here = Path(text), Path.cwd()
-        inside = not given.is_absolute() and ".." not in given.parts
+        here = Path.cwd()
         try:
+            given = files.local(text)
             path = given.resolve()
             files.check(path, sys.maxsize)
         except (OSError, RuntimeError) as problem:
@@ -73,12 +74,13 @@ class Parcel:
             raise InputError(
                 f"{flag}: expected a file called *{', *'.join(suffixes)} to send along; got {_led(text, path)}"
             )
-        parts = path.relative_to(here).parts if path.is_relative_to(here) else path.parts
+        parts = path.relative_to(os.path.commonpath([here, path])).parts
         if any(part.startswith(".") for part in (*parts, given.name)):
             raise InputError(
                 f"{flag}: expected a file that is no dot file and in no such folder, which may hold secrets, to send "
                 f"along; got {_led(text, path)}"
             )
+        inside = not given.is_absolute() and ".." not in given.parts
         place = given.as_posix() if inside else self._place_for(path, here)
         self.files[place] = path
         if not inside:
@@ -170,7 +172,7 @@ def _module(text: str) -> str:
 
 def _is_there(text: str) -> bool:
     try:
-        return Path(text).exists()
+        return files.local(text).exists()
     except (OSError, ValueError):
         return False  # too long for a file's name, or with a null byte
 

@@ -97,7 +97,7 @@ def parse_model(text: str) -> tuple[int, ...] | str:
         return text
     if text.endswith(".keras"):
         try:
-            files.check(text, MOST_BYTES)
+            files.check(files.local(text), MOST_BYTES)
         except FileNotFoundError:
             pass
         except OSError as problem:
@@ -110,7 +110,7 @@ def parse_model(text: str) -> tuple[int, ...] | str:
 
 def _models_beside(text: str) -> list[str]:
     try:
-        return [str(path) for path in islice(Path(text).parent.glob("*.keras"), 100)]
+        return [str(path) for path in islice(files.local(text).parent.glob("*.keras"), 100)]
     except (OSError, ValueError):
         return []
 
@@ -127,7 +127,7 @@ def base_of(source: str | Callable[..., Any]) -> Base:
     if callable(source):
         return Function(source)
     if source.endswith(".keras"):
-        return _read(Path(source))
+        return _read(source)
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     builder = Builder(source)
@@ -144,9 +144,10 @@ def takes_techniques(base: object) -> bool:
         return False
 
 
-def _read(path: Path) -> SavedModel:
-    name = named(str(path))
+def _read(source: str) -> SavedModel:
+    name = named(source)
     try:
+        path = files.local(source)
         content = files.read(path, MOST_BYTES)
         sizes = saved_sizes(content)
         if sizes:

@@ -9,12 +9,11 @@ from regfleet.data import check_source, parse_split
 from regfleet.errors import InputError
 from regfleet.models import parse_model
 from regfleet.settings import Study, Training, VariantEntry
+from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import Family, ModelSpec, Technique, Variant
 from regfleet.techniques import Sweep, describe_sweep, describe_techniques, parse_techniques, swept_values
 from regfleet.text import given, named
 
-MOST_VARIANTS = 1000
-"""No report of more could be read."""
 Problem = tuple[tuple[str | int, ...], str]
 """The place of a field in a study, and a line on what is wrong with it."""
 
@@ -87,8 +86,8 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
         sweep = _sweep(entry, model)
         for techniques in sweep.combinations:
             before = len(variants)
-            if before >= MOST_VARIANTS:
-                raise InputError(f"--technique: expected at most {MOST_VARIANTS:,} variants; got more")
+            if before >= MAX_LISTED:
+                raise InputError(f"--technique: expected at most {MAX_LISTED:,} variants; got more")
             name = add(techniques, base.model_copy(update=entry.overrides()), entry.label)
             if sweep.family and len(variants) > before:  # a variant that was there already is not the sweep's
                 members.setdefault(sweep.family, []).append(name)

@@ -5,7 +5,6 @@ A mistake in one is a line that names its file and the line in it.
 
 from __future__ import annotations
 
-import resource
 import signal
 import threading
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from regfleet import files
 from regfleet.errors import InputError
+from regfleet.memory import limited
 from regfleet.text import one_line, reason
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return
         self._inside = True
         try:
-            with _limits():
+            with limited(BYTES), _timed():
                 yield
         except InputError:
             raise
@@ -151,24 +151,19 @@ def _place(problem: Exception) -> str:
 
 
 @contextmanager
-def _limits() -> Iterator[None]:
-    """No more than SECONDS and BYTES; in a thread of its own nothing can end what takes long."""
-    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    known = [limit for limit in before if limit != resource.RLIM_INFINITY]
-    timed = threading.current_thread() is threading.main_thread()
+def _timed() -> Iterator[None]:
+    """No more than SECONDS; in a thread of its own nothing can end what takes long."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def end(*_: object) -> None:
         raise TimeoutError(f"no end within {SECONDS} s")
 
-    handler = signal.signal(signal.SIGVTALRM, end) if timed else None
+    handler = signal.signal(signal.SIGVTALRM, end)
     try:
-        resource.setrlimit(resource.RLIMIT_AS, (min([used + BYTES, *known]), before[1]))
-        if timed:
-            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
         yield
     finally:
-        if timed:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            signal.signal(signal.SIGVTALRM, handler)
-        resource.setrlimit(resource.RLIMIT_AS, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, handler)

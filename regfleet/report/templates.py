@@ -56,7 +56,8 @@ def environment(templates: Path | None = None) -> Environment:
         "number": number,
         "count": count,
         "seeds": seed_list,
-        "clean": printable,
+        "printable": printable,
+        "clean": printable,  # its name in templates of before
         "capital": capital,
     }
     return made

@@ -101,7 +101,7 @@ def open_study_file(path: Path) -> StudyFile:
     """A TOML study file with its lines; raises InputError when it cannot be read."""
     name = named(str(path))
     try:
-        text = files.read_text(path, MOST_BYTES)
+        text = files.read_text(files.local(str(path)), MOST_BYTES)
         # The parser's time grows with the square of a key's parts.
         fields = None if _LONG_KEY.search(text) else tomllib.loads(text)
     except RecursionError:

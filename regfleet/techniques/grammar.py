@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from regfleet.errors import InputError
 from regfleet.numbers import exact, read_number
+from regfleet.settings.setting import MOST
+from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques import places
 from regfleet.techniques.catalogue import TECHNIQUES, technique_named
@@ -16,9 +18,6 @@ from regfleet.text import given
 
 _TERM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,./\-]+))?")
 
-MOST_TEXT = 10_000
-MOST_COMBINATIONS = 1000
-"""Of one text: they are variants, each trained over all seeds."""
 TINIEST = 1e-30
 
 
@@ -41,14 +40,14 @@ def parse_techniques(text: str, model: ModelSpec) -> Sweep:
     Raises InputError naming the part that is wrong, what was expected and what was given.
     """
     text = re.sub(r"\s+", "", text)
-    if len(text) > MOST_TEXT:
-        raise InputError(f"expected at most {MOST_TEXT:,} characters; got {len(text):,}")
+    if len(text) > MOST:
+        raise InputError(f"expected at most {MOST:,} characters; got {len(text):,}")
     if text == "none":
         return Sweep("none", ((),))
     # A plus inside brackets belongs to a number such as 1e+3.
     terms = [_term(part, model.layer_names) for part in re.split(r"\+(?![^()]*\))", text)]
-    if math.prod(map(len, terms)) > MOST_COMBINATIONS:
-        raise InputError(f"expected at most {MOST_COMBINATIONS:,} combinations; got {math.prod(map(len, terms)):,}")
+    if math.prod(map(len, terms)) > MAX_LISTED:
+        raise InputError(f"expected at most {MAX_LISTED:,} combinations; got {math.prod(map(len, terms)):,}")
     combinations = tuple(itertools.product(*terms))
     for combination in combinations:
         seen = [(technique.name, technique.place) for technique in combination]
@@ -85,8 +84,8 @@ def _values(definition: Definition, text: str | None, term: str) -> list[tuple[f
                 raise InputError(
                     f"{definition.name}: expected {parameter.name} in {parameter.range}; got {exact(value)}"
                 )
-    if math.prod(map(len, columns)) > MOST_COMBINATIONS:
-        raise InputError(f"expected at most {MOST_COMBINATIONS:,} combinations; got {math.prod(map(len, columns)):,}")
+    if math.prod(map(len, columns)) > MAX_LISTED:
+        raise InputError(f"expected at most {MAX_LISTED:,} combinations; got {math.prod(map(len, columns)):,}")
     return list(itertools.product(*columns))
 
 

@@ -44,6 +44,23 @@ def load(path):
 regfleet.results.load = load
 """
 
+LEFT_BEHIND = """
+import os, select, subprocess, sys, time
+from pathlib import Path
+from harness import in_process
+
+def start(seconds):
+    subprocess.Popen(["sleep", "300"], pass_fds=[writing])
+    time.sleep(seconds)
+
+for seconds in (0, 300):
+    reading, writing = os.pipe()
+    ended = in_process(lambda: start(seconds), Path.cwd() / "within", seconds=2)
+    os.close(writing)
+    assert ended.hung == bool(seconds), ended
+    assert select.select([reading], [], [], 20)[0], "somebody holds the other end"
+"""
+
 
 def fuzz(*arguments, cwd, plant=""):
     """Run the fuzzer in a process whose regfleet has the ``plant`` in it."""
@@ -72,3 +89,10 @@ def test_what_is_planted_is_found(kind, count, plant, found, tmp_path):
     for what in found:
         (line,) = [line for line in done.stdout.splitlines() if f"× {what}" in line]
         assert f"; {kind} --seed 0 --only " in line
+
+
+def test_what_a_command_started_ends_with_it(tmp_path):
+    """Of one that ended by itself, and of one that had to be ended."""
+    (tmp_path / "within").mkdir()
+    done = python("-c", f"import sys; sys.path.insert(0, {str(FUZZ)!r})\n{LEFT_BEHIND}", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr

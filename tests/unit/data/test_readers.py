@@ -5,8 +5,9 @@ import shutil
 
 import pandas as pd
 import pytest
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from regfleet.data import check_source, data_name, describe_columns
+from regfleet.data import check_source, data_name, describe_columns, files
 from regfleet.data.files import read_table, unique_names
 from regfleet.errors import InputError
 from regfleet.settings import Data
@@ -64,6 +65,15 @@ def test_every_format_gives_the_same_rows_plain_zipped_and_by_url(tmp_path, name
         pd.testing.assert_frame_equal(found, expected, check_dtype=False)
         assert notes == ()
         assert data_name(location) == "t"
+
+
+def test_a_zipped_table_in_a_bucket_is_unpacked_once(tmp_path, monkeypatch):
+    """Pyarrow's file systems would unpack it by themselves too."""
+    with gzip.open(tmp_path / "t.csv.gz", "wt") as zipped:
+        zipped.write("x,y\n1,2\n")
+    bucket = SubTreeFileSystem(str(tmp_path), LocalFileSystem())
+    monkeypatch.setattr(files, "_filesystem", lambda *_: (bucket, "t.csv.gz"))
+    assert frame("s3://bucket/t.csv.gz")[0].to_dict("list") == {"x": [1], "y": [2]}
 
 
 def test_a_type_that_only_late_rows_break_is_found_from_all_rows(tmp_path):

@@ -141,6 +141,14 @@ def test_images_of_bytes_stay_bytes_until_a_seed_is_cut():
     assert (train.mean(), train.std()) == (pytest.approx(0, abs=1e-5), pytest.approx(1, abs=1e-5))
 
 
+def test_numbers_of_any_width_are_read_without_a_warning():
+    """A float16 cannot hold the largest number that is read, nor a float64 that of a long double."""
+    for kind in ("float16", "float32"):
+        assert from_arrays("t", np.ones((50, 6, 6, 1), kind), np.arange(50) % 2).features.dtype == kind
+    with pytest.raises(InputError, match="expected numbers up to 1e"):
+        from_arrays("t", np.full((50, 2), 2.0, np.longdouble) ** 5000, np.arange(50) % 2)
+
+
 def test_an_npz_file_holds_arrays_by_name(tmp_path):
     """Keys x and y, upper case as well, and the test set's."""
     np.savez(tmp_path / "wine.npz", X=X[:100], y=Y[:100] % 2, x_test=X[100:], y_test=Y[100:] % 2)

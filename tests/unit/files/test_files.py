@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
-from regfleet import files
+from regfleet import files, memory
 from regfleet.concluding.analyze import analyze
 from regfleet.data import check_source, from_arrays, load_dataset
 from regfleet.data import files as tables
@@ -77,14 +77,38 @@ def test_every_reader_takes_regular_files_of_a_bounded_size_alone(tmp_path, monk
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("stem", ["a\0b", "x" * 300, os.fsdecode(b"\xff"), "a\nb", "~nobody-of-that-name/a"])
+@pytest.mark.parametrize("stem", ["a\0b", "x" * 300, os.fsdecode(b"\xff"), "a\nb"])
 def test_names_that_are_none_are_refused_in_a_line(tmp_path, monkeypatch, reader, stem):
-    """A null byte, a name too long, one that is not UTF-8, a line break, nobody's home."""
+    """A null byte, a name too long, one that is not UTF-8, a line break."""
     monkeypatch.chdir(tmp_path)
     read, name = READERS[reader]
     with pytest.raises(InputError) as refused:
         read(type(tmp_path)(stem + name))
     assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_tilde_is_a_home_folder_for_every_reader(tmp_path, monkeypatch, reader):
+    """The user's own, as a shell takes it; of nobody there is none."""
+    read, name = READERS[reader]
+    with pytest.raises(InputError, match="a home folder that is not known"):
+        read(f"~nobody-of-that-name/{name}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="a folder"):
+        read(f"~/{name}")
+
+
+@pytest.mark.parametrize(("free", "fits"), [(200, 100), (10**9, 5 * 10**8)])
+def test_a_container_that_is_full_of_read_files_has_room(tmp_path, monkeypatch, free, fits):
+    """What is kept of files at hand goes when memory is asked for; 100 MB fit in any case."""
+    numbers = {"memory.max": 2 * 10**9, "memory.current": 2 * 10**9}
+    for name, number in numbers.items():
+        (tmp_path / name).write_text(f"{number}\n")
+    (tmp_path / "memory.stat").write_text(f"anon 7\ninactive_file {free // 4}\nactive_file {free - free // 4}\n")
+    monkeypatch.setattr(memory, "CONTAINER", tmp_path)
+    assert memory.free_memory() == free
+    assert memory.room() == max(fits, 100 * files.MB)
 
 
 def test_what_was_given_is_shortened():
@@ -187,7 +211,7 @@ def header(shape, kind="<f8"):
     [
         (npz(x=header((10**4, 3)), y=header((2,))), "more values than the file holds"),
         (npz(x=header((-1, 3)), y=header((2,))), "more values than the file holds"),
-        (npz(x=header((10**9, 2)) + bytes(1000), y=header((2,))), "more than 100,000,000 values"),
+        (npz(x=header((10**9, 2)) + bytes(1000), y=header((2,))), "at most 100,000,000 values are read"),
         (npz(x=b"\x93NUMPY\x09\x00" + bytes(100)), "version 9.0"),
         (npz(x=b"no array"), "magic"),
         (b"x,y\n1,2\n", "not a zip file"),
@@ -217,7 +241,7 @@ def test_an_encrypted_or_unknown_archive_is_refused(tmp_path, place, value, word
 def test_a_hundred_thousand_equal_columns_are_refused_at_once(tmp_path):
     """And ten thousand get their numbers without looking at all that came before."""
     (tmp_path / "t.csv").write_text(",".join(["a"] * 100_000) + "\n" + ",".join(["1"] * 100_000))
-    with pytest.raises(InputError, match="in 50,000 columns are read"):
+    with pytest.raises(InputError, match="100,000 columns, where at most 50,000 are read"):
         tables.read_table(str(tmp_path / "t.csv"), "--data")
     names, notes = tables.unique_names(["a"] * 10_000)
     assert names[-1] == "a 10000"
@@ -236,6 +260,10 @@ def test_seeds_above_two_to_the_53_stay_apart(tmp_path):
     large.to_csv(tmp_path / "s.csv", index=False)
     for scores in (large, tmp_path / "s.csv"):
         assert analyze(scores, scope="this_dataset").facts.seeds == tuple(2**60 + seed for seed in range(6))
+    typed = SCORES.astype({"seed": object}).assign(seed=[np.int64(one) for one in SCORES["seed"]])
+    assert analyze(typed, scope="this_dataset").facts.seeds == tuple(range(6))
+    with pytest.raises(InputError, match=r"seed must be a whole number\. Got True in row 3"):
+        analyze(typed.assign(seed=[0, 1, True, *range(3, 12)]), scope="this_dataset")
     for wrong in (2**63, 2.0**53, 0.5, "0x1", True, None):
         with pytest.raises(InputError, match="seed must be a whole number"):
             analyze(SCORES.astype({"seed": object}).assign(seed=[wrong] * 12), scope="this_dataset")

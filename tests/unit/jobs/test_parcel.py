@@ -63,6 +63,35 @@ def test_a_file_from_elsewhere_is_renamed(tmp_path):
     assert one.moved == dict.fromkeys((str(outside), "../churn.csv"), "inputs/0/churn.csv")
 
 
+def test_a_file_of_the_home_folder_is_renamed(folder, tmp_path, monkeypatch):
+    """``~`` is there as compare reads it, for data, a model and a study."""
+    folder("study.toml")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("churn.csv", "mine.keras", "study.toml"):
+        (tmp_path / name).write_text("x")
+    one = Parcel()
+    one.add_data("~/churn.csv", "--data")
+    one.add_model("~/mine.keras")
+    one.add_study("~/study.toml")
+    places = ["inputs/0/churn.csv", "inputs/1/mine.keras", "inputs/2/study.toml"]
+    assert one.files == {place: tmp_path / place.rpartition("/")[2] for place in places}
+    assert list(one.moved) == ["~/churn.csv", "~/mine.keras", "~/study.toml"]
+
+
+def test_a_project_below_a_dot_folder_sends_what_is_beside_it(tmp_path, monkeypatch):
+    """Only what leads from there to the file counts."""
+    here, data = tmp_path / ".work" / "here", tmp_path / ".work" / "data"
+    for folder in (here, data, data / ".keys"):
+        folder.mkdir(parents=True)
+        (folder / "a.csv").write_text("x")
+    monkeypatch.chdir(here)
+    one = Parcel()
+    one.add_data("../data/a.csv", "--data")
+    assert one.files == {"inputs/0/a.csv": data / "a.csv"}
+    with pytest.raises(InputError, match="no dot file"):
+        one.add_data("../data/.keys/a.csv", "--data")
+
+
 def test_a_model_brings_its_modules_only(folder):
     """The module, its package and what they import from the folder go along; secrets, other code and results do not."""
     folder("mine/__init__.py", "from . import deep")
