@@ -63,7 +63,12 @@ SHELL = "bash"
 TOKEN_BYTES = 10_000
 _NO_HOME = (PermissionError, NotADirectoryError)
 _HEADER = re.compile(r"[!-~]+")
-_SWITCH = re.compile(r"RAY_[A-Z]")
+_TUNES = {
+    "RAY_memory_monitor_refresh_ms": re.compile(r"[0-9]{1,9}"),
+    "RAY_memory_usage_threshold": re.compile(r"[01]|[01]?\.[0-9]+"),
+    "RAY_raylet_start_wait_time_s": re.compile(r"[0-9]{1,6}"),
+}
+"""Of the user's variables those that a Ray of ours hears, and their values: Ray ends with SIGSEGV at others."""
 SOCKET_NAME = "/session_2026-11-27_21-26-05_155000_4194304/sockets/plasma_store"
 """The longest of the names that Ray gives to its sockets, below its temporary folder."""
 SOCKET_BYTES = 107
@@ -130,12 +135,15 @@ def _token_file() -> Path | None:
 def variables(given: Mapping[str, str], *, only: bool = False) -> Iterator[None]:
     """Ray's environment for as long as a fleet lasts: ``given`` beside what is there, and what was there afterwards.
 
-    With ``only``, nothing of the user's that says where a Ray is, who may enter or what it runs besides: of the
-    variables of Ray those in lower letters stay, which tune it.
+    With ``only``, nothing of the user's that says where a Ray is, who may enter or what it runs besides: the few that
+    tune how it waits and watches memory stay. Raises InputError for one of these that is no number.
     """
     before = {name: value for name, value in os.environ.items() if name.startswith("RAY_") or name in given}
     for name in before if only else ():
-        if _SWITCH.match(name):
+        if name in _TUNES and not _TUNES[name].fullmatch(before[name]):
+            raise InputError(f"{name}: expected a number; got {printable(before[name], '')!r}")
+    for name in before if only else ():
+        if name not in _TUNES:
             del os.environ[name]
     os.environ.update(given)
     try:

@@ -1,6 +1,7 @@
 """Data in memory, arrays and frames: of the Python API, of an .npz file, of a function."""
 
 import math
+import sys
 import zipfile
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from regfleet.errors import InputError
 from regfleet.files import UnfitFileError, size
 from regfleet.memory import check_room
 from regfleet.settings import Data
-from regfleet.text import named, reason
+from regfleet.text import named, one_line, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,14 +151,28 @@ def _array(values: Any, what: str) -> "np.ndarray":
     import numpy as np
 
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
+        _check_text(array)
     except (TypeError, ValueError) as problem:
-        raise InputError(f"--data: expected {what} to be an array; got {problem}") from None
+        raise InputError(f"--data: expected {what} to be an array; got {one_line(problem)}") from None
+    return array
+
+
+def _check_text(array: "np.ndarray") -> None:
+    """Raise ValueError for text of what are no characters: numpy holds it, and nothing else does."""
+    import numpy as np
+
+    if array.dtype.kind == "U":
+        codes = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view("uint32")
+        if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+            raise ValueError("text of characters that are none")
+    elif array.dtype.kind == "O":
+        "".join(one for one in array.flat if isinstance(one, str)).encode()
 
 
 def _is_frame(features: Any) -> bool:
     """A frame of pandas or polars, or an Arrow table."""
-    return hasattr(features, "columns")
+    return hasattr(features, "columns") and hasattr(features, "shape")
 
 
 def _table(features: Any, target: Any, column: str) -> "tuple[pa.Table, tuple[str, ...]]":
@@ -168,7 +183,7 @@ def _table(features: Any, target: Any, column: str) -> "tuple[pa.Table, tuple[st
     if isinstance(features, pa.Table):
         arrays, names = list(features.columns), list(features.column_names)
     else:
-        if features.ndim != 2:
+        if len(features.shape) != 2:
             raise InputError(f"--data: expected features (rows, columns); got {features.shape}")
         frame = features.to_pandas() if hasattr(features, "to_pandas") else pd.DataFrame(features)
         arrays = [pa.chunked_array([arrow(frame.iloc[:, place])]) for place in range(frame.shape[1])]

@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -75,7 +76,12 @@ class SavedModel:
         """The model with the weights of the file."""
         import keras
 
-        with tempfile.TemporaryDirectory() as folder, users_code("--model", self.name, "to load in safe mode"):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            users_code("--model", self.name, "to load in safe mode"),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")  # what was not loaded is an error or, an optimizer's state, not used
             path = Path(folder) / "model.keras"
             path.write_bytes(self.content)
             return freshly_named(lambda: keras.models.load_model(path, compile=False, safe_mode=True))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 STUDY = "study.toml"
 _FIELD = "checksum"
+_BEGINNING = "# sha256:"
 _HEAD = re.compile(r"# sha256:([0-9a-f]{64}) of what follows, as regfleet wrote it\n")
 
 
@@ -49,6 +50,8 @@ def read_toml(text: str) -> str:
     """The text of `sealed_toml`, or one that has no such comment; raises ValueError where the checksum differs."""
     head = _HEAD.match(text)
     if not head:
+        if _BEGINNING.startswith(text[: len(_BEGINNING)]):
+            raise ValueError("its first line is not whole")
         return text
     rest = text[head.end() :]
     if hashlib.sha256(rest.encode()).hexdigest() != head[1]:

@@ -19,6 +19,9 @@ from regfleet.planning.schedule import Schedule
 from regfleet.results import Stored
 from regfleet.text import json_text
 
+LEAST_EFFECT = 1e-9
+"""That is planned for: a smaller one takes rows without number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -57,6 +60,8 @@ def forecast(directory: str | Path, effect: float, workers: int | None = None) -
     """
     from regfleet.analysis import detections
 
+    if 0 < effect < LEAST_EFFECT:
+        raise InputError(f"--detect: expected a number from {LEAST_EFFECT:g}; got {effect:g}")
     if not 0 < effect < math.inf:
         raise InputError(f"--detect: expected a number above 0; got {effect:g}")
     resolved, results = read_results(directory)

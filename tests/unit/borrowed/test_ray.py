@@ -94,6 +94,22 @@ print(seen() == before, before[1], os.environ["RAY_ADDRESS"], os.environ[borrowe
     assert done.stdout.splitlines() == ["(True, True) a False", "7", "True True x:1 b"]
 
 
+def test_of_the_users_variables_few_reach_a_ray_of_ours(monkeypatch):
+    """What is no number would end Ray by a signal, and another storage or time limit is for another Ray."""
+    monkeypatch.setattr(borrowed, "reread", lambda: None)
+    monkeypatch.setenv("RAY_gcs_storage", "redis")
+    monkeypatch.setenv("RAY_memory_usage_threshold", "0.9")
+    with borrowed.variables({}, only=True):
+        assert {name for name in os.environ if name.startswith("RAY_")} == {"RAY_memory_usage_threshold"}
+    assert os.environ.get("RAY_gcs_storage") == "redis"  # noqa: SIM112 - Ray's name
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "10x")
+    with (
+        pytest.raises(InputError, match="RAY_memory_monitor_refresh_ms: expected a number; got '10x'"),
+        borrowed.variables({}, only=True),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("bad", ["a\nb", "a b", "a\rX: y", "\x1b[2J", "ü", "\udcff"])
 @pytest.mark.parametrize("at", ["variable", "file"])
 def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(bad, at, tmp_path, monkeypatch):

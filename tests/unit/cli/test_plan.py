@@ -90,6 +90,7 @@ def test_planning_changes_nothing(command, pilot):
     [
         (["--detect", "x"], "--detect: expected a number above 0; got 'x'"),
         (["--detect", "0"], "--detect: expected a number above 0; got 0"),
+        (["--detect", "1e-160"], "--detect: expected a number from 1e-09; got 1e-160"),
         (["--detect", "nan"], "--detect: expected a number above 0; got nan"),
         (["nowhere", "--detect", "0.1"], "nowhere: expected a results directory; got no directory"),
         (["--detect", "0.1", "--workers", "0"], "--workers: expected a whole number from 1; got '0'"),

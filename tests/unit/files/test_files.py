@@ -330,3 +330,25 @@ def test_a_link_is_followed_only_where_it_may_be(tmp_path):
     assert files.read(tmp_path / "link", 10) == b"ab"
     with pytest.raises(OSError, match="a symbolic link, which is not followed"):
         files.read(tmp_path / "link", 10, follow=False)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        np.frombuffer(b"\xff" * 4 * 40, "<U1"),
+        np.array(["\udcff", "b"] * 20),
+        np.array(["\ud800", None] * 20, object),
+        ["\udcff", "b"] * 20,
+    ],
+    ids=["no characters", "halves", "objects", "list"],
+)
+def test_text_of_no_characters_is_refused(target):
+    """An archive of arrays and a function may hold what no file and no page can."""
+    with pytest.raises(InputError, match="--data: expected the target to be an array"):
+        from_arrays("t", np.ones((40, 2)), target)
+
+
+def test_what_only_resembles_a_frame_is_refused():
+    """An object with columns and nothing else."""
+    with pytest.raises(InputError, match="--data: expected"):
+        from_arrays("t", type("Odd", (), {"columns": ["a"]})(), [0, 1])

@@ -12,8 +12,18 @@ import pytest
 
 from regfleet.concluding.judge import read_results
 from regfleet.errors import RegfleetError, ResultsError, StorageError
-from regfleet.results import Provenance, Reporter, load, place_of, read_progress, read_provenance, write_study
+from regfleet.results import (
+    Provenance,
+    Reporter,
+    load,
+    place_of,
+    read_progress,
+    read_provenance,
+    study_text,
+    write_study,
+)
 from regfleet.results.parts import trial_schema
+from regfleet.results.seals import sealed_toml
 
 READ = ("study.toml", "provenance.json", "trials", "histories")
 """What a reader reads back; a folder stands for its only part."""
@@ -214,3 +224,12 @@ def test_a_changed_study_is_said_with_what_to_do(store):
     store.place.write("study.toml", text.replace("3\n", "4\n").encode())
     with pytest.raises(ResultsError, match=r"study\.toml: expected what regfleet wrote; .* Delete its first line"):
         read_results(store.place)
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, 40, 90])
+def test_a_study_that_was_cut_short_is_noticed(store, size):
+    """Within its first line too, which says what the rest should be."""
+    whole = sealed_toml("seeds = 2\n")
+    store.place.write("study.toml", whole[:size].encode())
+    with pytest.raises(ResultsError, match=r"study\.toml: expected what regfleet wrote"):
+        study_text(store.place)
