@@ -10,6 +10,8 @@ from regfleet.report import sandbox
 from regfleet.report.templates import environment
 
 DEEP = 5000
+DOUBLED = """{% set n = namespace(a=1, b=1) %}{% for i in range(60) %}{% set n.a = [n.a] * 2 %}{% set n.b = [n.b] * 2 %}
+{% endfor %}{{ n.a == n.b }}"""
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def test_what_is_no_readable_file_is_refused(refused, tmp_path):
         "{{ 'a' * 10**11 }}",
         "{{ '{:100000000000}'.format(1) }}",
         "{{ 'a'|center(10**11) }}",
-        "{% set n = namespace(a=1, b=1) %}{% for i in [1]*60 %}{% set n.a = [n.a] * 2 %}{% set n.b = [n.b] * 2 %}{% endfor %}{{ n.a == n.b }}",
+        DOUBLED,
     ],
 )
 def test_every_template_ends(refused, monkeypatch, text):
