@@ -213,7 +213,7 @@ class LocalPlace(Place):
 
     def _open(self, name: str, flags: int) -> int:
         try:
-            return os.open(self._path(name), flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            return os.open(self._path(name), flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
         except OSError as problem:
             if problem.errno == errno.ELOOP:
                 raise OSError(errno.ELOOP, "a symbolic link, which is not followed") from None
