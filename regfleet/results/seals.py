@@ -72,10 +72,10 @@ def is_study_of_ours(text: str) -> bool:
         tomllib.loads(rest)
     except (ValueError, RecursionError):
         return False
-    return rest != text or not _has_comment(text)
+    return rest != text or not has_comment(text)
 
 
-def _has_comment(text: str) -> bool:
+def has_comment(text: str) -> bool:
     """Whether a TOML text has a ``#`` outside of its strings."""
     return any(found[0] == "#" for found in _STRING_OR_COMMENT.finditer(text))
 

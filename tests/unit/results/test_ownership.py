@@ -21,6 +21,14 @@ THEIRS = {
     "a lock of their own": {".lock": "1234", "notes.txt": "mine"},
     "an empty lock": {".lock": "", "notes.txt": "mine"},
     "folders of our names": {".lock": "", "trials/a.csv": "mine", "histories/b.csv": "mine"},
+    "folders and files of our names": {
+        ".lock": "",
+        "trials/.keep": "",
+        "histories/.keep": "",
+        "study.toml": "mine",
+        "progress.json": "mine",
+        "report.html": "mine",
+    },
     "a part by half its name": {"trials/part-1.parquet": "mine"},
     "another program's provenance": {"provenance.json": '{"versions": {"nextflow": "24"}}'},
     "a list as provenance": {"provenance.json": "[1]"},
@@ -133,7 +141,7 @@ def test_a_study_file_with_comments_is_not_rewritten(store):
         with pytest.raises(InputError, match=r"^--out: expected no study file of your own in .*study\.toml"):
             write_study(store.place, "seeds = 4\n")
         assert store.place.text("study.toml") == theirs
-    store.place.write("study.toml", b"seeds = 3\nmodel = \"a\\\"#\"\nsource = '#'\nlong = \"\"\"#\"#\"\"\"\"\n")
+    store.place.write("study.toml", b'seeds = 3\nmodel = "a\\"#"\nsource = \'#\'\nlong = """#"#""""\n')
     for text in ("seeds = 4\n", "seeds = 5\n"):
         write_study(store.place, text)
         assert store.place.text("study.toml").endswith(text)
