@@ -83,17 +83,15 @@ def is_ours(path: Path, sums: Mapping[str, Collection[str]], name: str, own: Cal
     return content is not None and (digest(content) in sums.get(name, ()) or own(content))
 
 
-def write_listed(
-    folder: Path, contents: Iterable[tuple[str, bytes]], own: Callable[[bytes], bool], flag: str
-) -> list[Path]:
+def write_listed(folder: Path, contents: Iterable[tuple[str, bytes]], flag: str) -> list[Path]:
     """Write files into a folder beside whatever is there, and list them; returns their paths.
 
-    Raises InputError, before anything is written over, where a file of that name is not ours.
+    Raises InputError, before anything is written over, where a file of that name is not as it was listed.
     """
     try:
         made = dict(contents)
         sums = sums_in(folder)
-        foreign = [name for name in (*made, SUMS) if not _may_write(folder, sums, name, own)]
+        foreign = [name for name in (*made, SUMS) if not _may_write(folder, sums, name)]
         if foreign:
             raise InputError(f"{flag}: expected no file that regfleet did not write; got {folder / foreign[0]}")
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,10 +107,10 @@ def write_listed(
     return [folder / name for name in made]
 
 
-def _may_write(folder: Path, sums: Mapping[str, Collection[str]], name: str, own: Callable[[bytes], bool]) -> bool:
+def _may_write(folder: Path, sums: Mapping[str, Collection[str]], name: str) -> bool:
     if name == SUMS:
         return bool(sums) or not os.path.lexists(folder / SUMS)
-    return is_ours(folder / name, sums, name, own)
+    return is_ours(folder / name, sums, name, lambda _: False)
 
 
 def unwritable(flag: str, path: Path, problem: OSError, what: str = "a path") -> InputError | StorageError:

@@ -101,6 +101,12 @@ def trials_blocks(trials: pd.DataFrame) -> Iterator[str]:
         yield _csv(None, zip(*(_safe_cells(block[name]) for name in block), strict=True))
 
 
+def is_ours(beginning: bytes) -> bool:
+    """Whether a file that begins so is a table of regfleet of any version."""
+    columns = {*beginning.partition(b"\n")[0].strip().split(b",")}
+    return columns >= {b"rank", b"variant", b"label"} or columns >= {b"variant", b"seed", b"status"}
+
+
 def _safe_cells(column: pd.Series) -> list[str]:
     """A column's cells; each text is made safe once, however many rows hold it."""
     values = column.astype(object).where(column.notna(), None).tolist()

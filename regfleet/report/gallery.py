@@ -24,14 +24,7 @@ def export(summary: Summary, directory: Path) -> tuple[Path, ...]:
     Raises InputError, and writes nothing, where a file of such a name is somebody else's.
     """
     drawn = ((f"{stem}.{form}", save(plate, form)) for stem, plate in plates(summary) for form in ("svg", "pdf"))
-    return tuple(sorted(write_listed(expanded(directory, "--figures"), drawn, _is_own, "--figures")))
-
-
-def _is_own(content: bytes) -> bool:
-    """Whether a figure is of ours from before they were listed: matplotlib's, without a date."""
-    svg = content.startswith(b"<?xml") and b"*{stroke-linejoin: round; stroke-linecap: butt}" in content
-    pdf = content.startswith(b"%PDF") and b"/Producer (Matplotlib pdf backend" in content
-    return (svg and b"<dc:date>" not in content) or (pdf and b"/CreationDate" not in content)
+    return tuple(sorted(write_listed(expanded(directory, "--figures"), drawn, "--figures")))
 
 
 def figures(summary: Summary) -> Iterator[tuple[str, Figure]]:

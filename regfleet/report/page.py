@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regfleet import files
 from regfleet.analysis.summary import DatasetSummary, Summary
+from regfleet.errors import InputError
 from regfleet.numbers import Scale, level, number
-from regfleet.paths import SUMS, sums_text
+from regfleet.paths import REPORT, SUMS, digest, is_ours, read_sums, sums_text
 from regfleet.report import background, context, exports, overlay
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.figures import FIGURES, OVERVIEW
 from regfleet.report.figures.cards import resolution
+from regfleet.report.publish import is_report
 from regfleet.report.svg import inline
 from regfleet.report.templates import assets, environment
 from regfleet.report.verdicts import chip
@@ -38,13 +42,43 @@ def write(place: Place, conclusion: Conclusion, templates: Path | None = None) -
         "leaderboard.csv": [tables["leaderboard.csv"]],
         "trials.csv": blocks,
     }
-    sums: dict[str, set[str]] = {}
+    refuse_foreign(place)
+    # Figures may be listed too. And whoever is killed on the way finds the page to be ours, whatever its templates.
+    sums = _listed(place)
+    page = {digest(text.encode()) for text in texts["report.html"]}
+    place.write(SUMS, sums_text(sums | {"report.html": sums.get("report.html", set()) | page}).encode())
     for name, text in texts.items():
         checksum = hashlib.sha256()
         place.write(name, _hashed(text, checksum.update))
         sums[name] = {checksum.hexdigest()}
     place.write(SUMS, sums_text(sums).encode())
     return place.local / "report.html" if place.local else place.at("report.html")
+
+
+def refuse_foreign(place: Place) -> None:
+    """Raise InputError where a report or a table lies in a directory that regfleet did not write."""
+    sums = _listed(place)
+    for name in REPORT if place.local else ():
+        path = Path(place.at(name))
+        if not (exports.is_ours(_beginning(path)) or is_ours(path, sums, name, is_report)):
+            raise InputError(f"{path}: expected what regfleet wrote; got another file. Move it to another place")
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file of any length; none where it cannot be read."""
+    try:
+        with files.opened(path, sys.maxsize, follow=False) as file:
+            return file.read(1000)
+    except OSError:
+        return b""
+
+
+def _listed(place: Place) -> dict[str, set[str]]:
+    """The list of a place; empty where there is none of ours."""
+    try:
+        return read_sums(place.read(SUMS).decode("utf-8", errors="replace"))
+    except OSError:
+        return {}
 
 
 def _hashed(texts: Iterable[str], update: Callable[[bytes], None]) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from regfleet import atomic, files, patience
 from regfleet.errors import InputError, ResultsError, StorageError
 from regfleet.paths import MOST_BYTES, WRITTEN_FIRST, unwritable
 from regfleet.results.place import FILES, FOLDERS, LOCK, Place, blocks
+from regfleet.results.seals import STUDY, is_study_of_ours
 from regfleet.text import reason
 
 if TYPE_CHECKING:
@@ -186,8 +187,10 @@ class LocalPlace(Place):
             content = self.read(LOCK)
         except OSError:
             return False
+        if content == _MARK or not _MARK.startswith(content):
+            return content == _MARK
         both = all(self._path(folder).is_dir() for folder in FOLDERS)
-        return content == _MARK or (_MARK.startswith(content) and both and self.exists("study.toml"))
+        return both and self.exists(STUDY) and is_study_of_ours(self.read(STUDY).decode(errors="replace"))
 
     def in_use(self) -> bool:
         """Whether a process holds the lock; asking takes it for an instant at most."""
@@ -213,7 +216,7 @@ class LocalPlace(Place):
 
     def _open(self, name: str, flags: int) -> int:
         try:
-            return os.open(self._path(name), flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            return os.open(self._path(name), flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
         except OSError as problem:
             if problem.errno == errno.ELOOP:
                 raise OSError(errno.ELOOP, "a symbolic link, which is not followed") from None

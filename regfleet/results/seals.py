@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError, ResultsError
@@ -16,6 +17,9 @@ STUDY = "study.toml"
 _FIELD = "checksum"
 _BEGINNING = "# sha256:"
 _HEAD = re.compile(r"# sha256:([0-9a-f]{64}) of what follows, as regfleet wrote it\n")
+_STRING_OR_COMMENT = re.compile(
+    r""""{3}(?:\\.|[^\\])*?"{3,5}|'{3}.*?'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#""", re.DOTALL
+)
 
 
 def sealed_json(table: dict[str, Any]) -> str:
@@ -64,6 +68,21 @@ def is_sealed(place: Place) -> bool:
     return place.exists(STUDY) and bool(_HEAD.match(place.read(STUDY).decode("utf-8", errors="replace")))
 
 
+def is_study_of_ours(text: str) -> bool:
+    """Whether regfleet wrote a study file: its checksum is true, or it has none and, as then, no comment."""
+    try:
+        rest = read_toml(text)
+        tomllib.loads(rest)
+    except (ValueError, RecursionError):
+        return False
+    return rest != text or not has_comment(text)
+
+
+def has_comment(text: str) -> bool:
+    """Whether a TOML text has a ``#`` outside of its strings."""
+    return any(found[0] == "#" for found in _STRING_OR_COMMENT.finditer(text))
+
+
 def study_text(place: Place) -> str:
     """The text of the study whose results lie there; raises FileNotFoundError, or ResultsError for a damaged one."""
     try:
@@ -82,8 +101,6 @@ def altered(place: Place, name: str, why: object, then: str = "") -> ResultsErro
 
 def write_study(place: Place, text: str) -> None:
     """Write the study of a place; raises InputError where that would cost somebody's own study file its comments."""
-    if place.exists(STUDY):
-        comments = [line for line in place.text(STUDY).splitlines() if line.lstrip().startswith("#")]
-        if any("regfleet wrote it" not in line for line in comments):
-            raise InputError(f"--out: expected no study file of your own in {place}; got {place.at(STUDY)}. Rename it")
+    if place.exists(STUDY) and not is_study_of_ours(place.text(STUDY)):
+        raise InputError(f"--out: expected no study file of your own in {place}; got {place.at(STUDY)}. Rename it")
     place.write(STUDY, sealed_toml(text).encode())

@@ -14,7 +14,7 @@ from regfleet.paths import REPORT, SUMS, digest, read_sums
 from regfleet.results import load, place_of, read_provenance
 from regfleet.results.parts import checked_by, each_part, history_schema, open_part, read_groups, trial_schema
 from regfleet.results.place import FILES, FOLDERS, PART, unreadable
-from regfleet.results.seals import is_sealed, read_json
+from regfleet.results.seals import STUDY, has_comment, is_sealed, read_json
 from regfleet.results.store import set_aside
 from regfleet.running.machine import Finding
 from regfleet.text import listed, reason
@@ -93,8 +93,10 @@ def _texts(place: Place, *, repair: bool) -> Iterator[Finding]:
         except StorageError:
             raise
         except RegfleetError as problem:
-            if not repair:
-                yield Finding(name, "bad", str(problem).splitlines()[0])
+            ours = _may_be_ours(place, name)
+            if not (repair and ours):
+                then = "" if ours else "rename it: regfleet did not write it"
+                yield Finding(name, "bad", str(problem).splitlines()[0], then)
                 continue
             aside = _free(place, f"{name}.torn")
             place.move(name, aside)
@@ -102,6 +104,14 @@ def _texts(place: Place, *, repair: bool) -> Iterator[Finding]:
             yield Finding(name, "note", words, "the same regfleet compare command as before writes it again")
         else:
             yield Finding(name, "good", "is whole")
+
+
+def _may_be_ours(place: Place, name: str) -> bool:
+    """Whether a damaged text may be one that regfleet wrote."""
+    content = place.read(name)
+    if name == STUDY:
+        return is_sealed(place) or not has_comment(content.decode("utf-8", errors="replace"))
+    return content.strip(b"\0")[:1] in (b"", b"{")
 
 
 def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from regfleet.errors import InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.metrics import metrics_of
 from regfleet.planning.resolved import resolve
+from regfleet.report.page import refuse_foreign
 from regfleet.results import Place, Provenance, Store, load, place_of, read_provenance, reporting, write_study
 from regfleet.running.logs import log_to
 from regfleet.running.origin import Beginning, provenance
@@ -64,6 +65,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
         check_address(fleet.address)
     study = _with_kept_seeds(ready.resolved.study if ready else study, place)
     with place.claim(), place.appending("regfleet.log") as log_file, log_to(log_file), reporting(place) as reporter:
+        refuse_foreign(place)
         log.info("%s", command)
         with _Workers(fleet, watch, reporter, in_process=in_process) as workers:
             # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.

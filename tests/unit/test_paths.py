@@ -106,7 +106,6 @@ def test_figures_go_beside_other_files_and_never_over_one(tmp_path, monkeypatch)
     (folder / "thesis.tex").write_text("mine")
     names = sorted(path.name for path in gallery.export(None, folder))
     assert sorted(contents(folder)) == sorted([*names, "regfleet.sha256", "thesis.tex"])
-    (folder / "regfleet.sha256").unlink()  # a version before wrote none
     assert sorted(path.name for path in gallery.export(None, folder)) == names
     for name in (names[0], names[-1]):
         for spoil in (lambda path: path.write_text("mine"), lambda path: path.symlink_to("thesis.tex")):
@@ -117,6 +116,10 @@ def test_figures_go_beside_other_files_and_never_over_one(tmp_path, monkeypatch)
                 gallery.export(None, folder)
             assert contents(folder) == before
         (folder / name).unlink()
+    gallery.export(None, folder)
+    (folder / "regfleet.sha256").unlink()  # then they may as well be another program's
+    with pytest.raises(InputError, match=r"^--figures: expected no file that regfleet did not "):
+        gallery.export(None, folder)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     gallery.export(None, "~/figures")
@@ -141,11 +144,7 @@ def test_a_report_goes_over_a_report_only(filled, tmp_path, monkeypatch):
 def test_a_killed_run_finds_its_files_again(tmp_path):
     """Whatever of the files was written when it was killed, all of them are ours the next time; then no more."""
     new, old = {"a.svg": b"new a", "b.svg": b"new b"}, {"a.svg": b"old a", "b.svg": b"old b"}
-
-    def ours(_):
-        return False
-
-    write_listed(tmp_path, old.items(), ours, "--figures")
+    write_listed(tmp_path, old.items(), "--figures")
 
     class KilledError(BaseException):
         pass
@@ -158,8 +157,8 @@ def test_a_killed_run_finds_its_files_again(tmp_path):
             calls = iter([*[os.replace] * step, killed])
             patch.setattr("pathlib.Path.replace", lambda path, to, calls=calls: next(calls)(path, to))
             with pytest.raises(KilledError):
-                write_listed(tmp_path, new.items(), ours, "--figures")
-        write_listed(tmp_path, (old if step % 2 else new).items(), ours, "--figures")
+                write_listed(tmp_path, new.items(), "--figures")
+        write_listed(tmp_path, (old if step % 2 else new).items(), "--figures")
     assert set(contents(tmp_path)) == {"a.svg", "b.svg", "regfleet.sha256"}
     assert {name: len(hashes) for name, hashes in read_sums((tmp_path / "regfleet.sha256").read_text()).items()} == {
         "a.svg": 1,

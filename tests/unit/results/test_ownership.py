@@ -21,6 +21,14 @@ THEIRS = {
     "a lock of their own": {".lock": "1234", "notes.txt": "mine"},
     "an empty lock": {".lock": "", "notes.txt": "mine"},
     "folders of our names": {".lock": "", "trials/a.csv": "mine", "histories/b.csv": "mine"},
+    "folders and files of our names": {
+        ".lock": "",
+        "trials/.keep": "",
+        "histories/.keep": "",
+        "study.toml": "mine",
+        "progress.json": "mine",
+        "report.html": "mine",
+    },
     "a part by half its name": {"trials/part-1.parquet": "mine"},
     "another program's provenance": {"provenance.json": '{"versions": {"nextflow": "24"}}'},
     "a list as provenance": {"provenance.json": "[1]"},
@@ -128,11 +136,12 @@ def test_a_file_is_whole_or_not_there(tmp_path):
 
 def test_a_study_file_with_comments_is_not_rewritten(store):
     """Somebody who put a file of their own in the place of ours keeps it; ours, of any version, is written over."""
-    store.place.write("study.toml", STUDY.encode())
-    with pytest.raises(InputError, match=r"^--out: expected no study file of your own in .*study\.toml"):
-        write_study(store.place, "seeds = 4\n")
-    assert store.place.text("study.toml") == STUDY
-    store.place.write("study.toml", b"seeds = 3\n")
+    for theirs in (STUDY, "seeds = 3  # mine\n", 'model = "a\\"b" # mine\n'):
+        store.place.write("study.toml", theirs.encode())
+        with pytest.raises(InputError, match=r"^--out: expected no study file of your own in .*study\.toml"):
+            write_study(store.place, "seeds = 4\n")
+        assert store.place.text("study.toml") == theirs
+    store.place.write("study.toml", b'seeds = 3\nmodel = "a\\"#"\nsource = \'#\'\nlong = """#"#""""\n')
     for text in ("seeds = 4\n", "seeds = 5\n"):
         write_study(store.place, text)
         assert store.place.text("study.toml").endswith(text)
@@ -148,6 +157,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, name):
     os.mkfifo(path)
     with pytest.raises(InputError, match=f"--out: .*{name}"):
         claim(tmp_path / "out").__enter__()
+    assert not place_of(tmp_path / "out").in_use()
 
 
 def test_a_home_folder_is_found(monkeypatch, tmp_path):

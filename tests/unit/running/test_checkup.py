@@ -117,6 +117,29 @@ def test_a_changed_report_is_written_again(out, name):
     assert states(out) == {"good"}
 
 
+def test_what_somebody_else_put_there_stays(out, command):
+    """A text in the place of one of ours is neither moved nor written over, and said in a line."""
+    (out / "progress.json").write_text("mine")
+    assert found(out)["progress.json"][0] == "bad"
+    assert (out / "progress.json").read_text() == "mine"
+    for name in ("report.html", "trials.csv", "leaderboard.csv"):
+        before = (out / name).read_bytes()
+        (out / name).write_text("mine")
+        assert found(out)["Report"][0] == "bad"
+        code, printed, err = command("report", out)
+        assert (code, printed, len(err.splitlines())) == (2, "", 1)
+        assert f"{name}: expected what regfleet wrote; got another file" in err
+        assert (out / name).read_text() == "mine"
+        (out / name).write_bytes(before)
+
+
+def test_figures_in_a_results_directory_stay_listed(out, command):
+    """The report keeps the list of what lies beside it, so that they can be drawn again."""
+    for _ in range(2):
+        assert command("report", out, "--figures", out)[0] == 0
+    assert states(out) <= {"good", "note"}
+
+
 @pytest.mark.parametrize(
     ("folder", "words"),
     [
@@ -196,7 +219,7 @@ def test_the_command_says_it_in_a_table_or_as_json(command, out):
     """Exit code 0 when the directory is whole, or was made so; 2 for one that is none; 3 when it cannot be repaired."""
     code, printed, _ = command("doctor", out)
     assert (code, "✔ whole" in printed) == (0, True)
-    (out / "report.html").write_text("x")
+    (out / "trials.csv").unlink()
     code, printed, _ = command("doctor", out, "--json")
     assert code == 0
     assert [one["name"] for one in json.loads(printed) if one["state"] == "note"] == ["Report"]
