@@ -87,6 +87,9 @@ def _texts(place: Place, *, repair: bool) -> Iterator[Finding]:
         if not place.exists(name):
             if name == "study.toml":
                 yield Finding(name, "bad", "is missing", "give the same regfleet compare command as before")
+            else:
+                words = "is missing" + "; how many trials were kept is not known" * (name == "provenance.json")
+                yield Finding(name, "note", words, "the same regfleet compare command as before writes it again")
             continue
         try:
             check()

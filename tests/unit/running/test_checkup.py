@@ -107,6 +107,14 @@ def test_a_damaged_text_is_set_aside(out, name, old, new):
         assert not (out / name).exists()
 
 
+@pytest.mark.parametrize("name", ["provenance.json", "progress.json"])
+def test_a_text_that_is_missing_is_said(out, name):
+    """Without it the loss of trials would stay unseen."""
+    (out / name).unlink()
+    state, words = found(out)[name]
+    assert (state, words.startswith("is missing")) == ("note", True)
+
+
 @pytest.mark.parametrize("name", ["report.html", "leaderboard.csv", "trials.csv", "regfleet.sha256"])
 def test_a_changed_report_is_written_again(out, name):
     """Report, tables and their list are as they were."""
