@@ -113,7 +113,7 @@ GROUPED = ("dataset", "variant")
 REPEATED = ("key", *GROUPED)
 """Columns with few values: read as dictionaries, so that a value is held once."""
 THREADS = 8
-SKIPPED = (".tmp", ".torn")
+SKIPPED = (".tmp", ".torn", ".foreign")
 STATUSES = ("done", "diverged", "failed")
 _LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS}
 """Columns that an older part may lack."""
