@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from regfleet.results import Place
     from regfleet.results.parts import Problem
 
-OTHER = "of another study or an earlier version, and its trials are there twice"
+OTHER = "of another study or an earlier version, in the place of trials of this one"
 AGAIN = "the same regfleet compare command as before runs them again"
 
 
@@ -133,12 +133,13 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
             yield Finding(problem.part, "note" if repair else "bad", done, AGAIN)
         else:
             yield Finding(problem.part, "note", f"{problem}; left where it is")
-    yield from _doubles(place, parts, repair=repair)
-    alone = len(kept["histories"] - kept["trials"])
+    moved: set[str] = set()
+    yield from _doubles(place, parts, moved, repair=repair)
+    alone = len(kept["histories"] - kept["trials"] - moved)
     if alone:
         words = f"those of {count(alone, 'trial')} are there without their trials, and count for nothing"
         yield Finding("Histories", "note", words, AGAIN)
-    yield from _missing(place, kept["trials"], repair=repair)
+    yield from _missing(place, kept["trials"] - moved, repair=repair)
 
 
 def _keys(place: Place, schema: pa.Schema, name: str) -> list[str]:
@@ -160,10 +161,10 @@ def _aside(place: Place, name: str, schema: pa.Schema, *, repair: bool) -> Findi
     return Finding(name, "note", f"was set aside, and is whole: put back as {back}")
 
 
-def _doubles(place: Place, parts: dict[str, set[str]], *, repair: bool) -> Iterator[Finding]:
+def _doubles(place: Place, parts: dict[str, set[str]], moved: set[str], *, repair: bool) -> Iterator[Finding]:
     """Parts with trials that this study does not make, in the place of those that it made.
 
-    What an earlier version made has other keys too: it is only in the way where this one made the same trials again.
+    What an earlier version made has other keys too: it is only in the way where this one made the same trials again. Adds the keys of what was set aside to ``moved``.
     """
     try:
         resolved, results = read_results(place)
@@ -182,11 +183,12 @@ def _doubles(place: Place, parts: dict[str, set[str]], *, repair: bool) -> Itera
         if not keys & twice:
             continue
         if not keys <= theirs:
-            words = f"{count(len(keys & twice), 'trial')} of it {OTHER}, beside others of this one"
+            words = f"holds {count(len(keys & twice), 'trial')} {OTHER}, and others beside them"
             yield Finding(name, "bad", words, "give the regfleet compare command with another --out")
         elif repair:
             aside = f"{name.removesuffix('.parquet')}.foreign"
             place.move(name, aside)
+            moved |= keys
             yield Finding(name, "note", f"{OTHER}; set aside as {aside.rpartition('/')[2]}")
         else:
             yield Finding(name, "bad", OTHER)
@@ -201,6 +203,8 @@ def _missing(place: Place, trials: set[str], *, repair: bool) -> Iterator[Findin
     if lost:
         yield Finding("Histories", "note", f"those of {count(lost, 'trial')} are not there", AGAIN)
     for problem in results.problems:
+        if problem.kind == "study":
+            yield Finding("Study", "bad", str(problem), "put their own back, or give their compare command again")
         if problem.kind == "missing":
             if repair:
                 facts = results.provenance.model_copy(update={"kept": len(results.trials)})

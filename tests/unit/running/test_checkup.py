@@ -13,7 +13,7 @@ from support.planning import resolved
 from regfleet.concluding.judge import conclude
 from regfleet.data import load_builtin
 from regfleet.errors import ResultsError, StorageError
-from regfleet.results import Provenance, Reporter, claim, load, place_of, write_study
+from regfleet.results import Provenance, Reporter, claim, load, place_of, study_seal, study_text, write_study
 from regfleet.results.local import LocalPlace
 from regfleet.running.checkup import OTHER, check_results
 
@@ -190,6 +190,7 @@ def test_a_part_of_another_study_is_set_aside(out, filled, tmp_path):
     aside = [name for name, (_, words) in done.items() if "set aside as" in words]
     assert sorted(name.partition("/")[0] for name in aside) == ["histories", "trials"]
     assert {path.name for path in (out / "trials").glob("*.parquet")} == mine
+    assert "those of" not in done["Histories"][1]
     assert conclude(out).facts.finished == 6
     again = found(out)
     assert [words for name, (_, words) in again.items() if name.endswith(".foreign")] == [f"was set aside: {OTHER}"] * 2
@@ -203,6 +204,20 @@ def test_results_of_an_earlier_version_stay(out, filled, tmp_path):
     put_into(out, tmp_path / "other", study)
     found(out)
     assert len(load(out).trials) == 2
+
+
+def test_a_study_of_another_directory_is_noticed(out):
+    """Whole by itself, it is not the one of these results: doctor and report say so."""
+    place = place_of(out)
+    facts = Provenance(kept=6, study=study_seal(place))
+    place.write("provenance.json", facts.json_text().encode())
+    assert conclude(out).results.problems == ()
+    text = study_text(place)
+    write_study(place, text.replace("epochs = 1", "epochs = 3"))
+    assert "study.toml is not the one" in found(out)["Study"][1]
+    assert "study.toml is not the one" in conclude(out).facts.notes[-1]
+    (out / "study.toml").write_text(text)
+    assert "Study" not in found(out)
 
 
 def test_nothing_is_touched_while_a_driver_holds_it(out):
