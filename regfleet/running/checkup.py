@@ -164,7 +164,8 @@ def _aside(place: Place, name: str, schema: pa.Schema, *, repair: bool) -> Findi
 def _doubles(place: Place, parts: dict[str, set[str]], moved: set[str], *, repair: bool) -> Iterator[Finding]:
     """Parts with trials that this study does not make, in the place of those that it made.
 
-    What an earlier version made has other keys too: it is only in the way where this one made the same trials again. Adds the keys of what was set aside to ``moved``.
+    What an earlier version made has other keys too: it is only in the way where this one made the same trials again.
+    Adds the keys of what was set aside to ``moved``.
     """
     try:
         resolved, results = read_results(place)
