@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.analysis import summarize
 from regfleet.concluding.looks import asked_of, standings, summarize_standings, within_each
-from regfleet.errors import InputError
+from regfleet.errors import InputError, ResultsError
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
@@ -65,9 +65,11 @@ def kept_study(place: Place) -> Study:
 def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
     """Analyse what a results directory holds of its study, for its report; writes nothing.
 
-    Raises ResultsError when a study that adds seeds does not know its rows, which say when to look.
+    Raises ResultsError when a study that adds seeds does not know its rows, which say when to look, and for trials that
+    are there twice.
     """
     trials = asked_rows(resolved, results)
+    _refuse_doubles(trials, results)
     if resolved.study.adds_seeds:
         reached = standings(resolved, trials)
         finished = _done(within_each(trials, asked_of(reached)))
@@ -94,6 +96,15 @@ def asked_rows(resolved: Resolved, results: Stored) -> pd.DataFrame:
     rows = trials[asked & (study.adds_seeds | trials["seed"].isin(study.seeds))]
     fixed = [name for name, facts in resolved.data.items() if facts.fixed_test]
     return rows.assign(fixed_test=rows["dataset"].isin(fixed)) if fixed else rows
+
+
+def _refuse_doubles(trials: pd.DataFrame, results: Stored) -> None:
+    """One trial is there twice where a part of another study was put into the directory."""
+    twice = trials[trials.duplicated(["dataset", "variant", "seed"])]
+    if len(twice):
+        first, place = twice.iloc[0], results.place
+        got = f"seed {first['seed']} twice for {first['variant']} on {first['dataset']}"
+        raise ResultsError(f"{place}: expected each trial once; got {got}. Run: regfleet doctor {place}")
 
 
 def failures_of(trials: pd.DataFrame) -> tuple[Failure, ...]:

@@ -62,11 +62,23 @@ def make_plan(
         model = (models or {}).get(name, resolved.model)
         seeds = _seeds(resolved, name)
         for variant in resolved.variants:
-            keys = _keys(dataset, variant, model, split, study.engine, seeds)
+            keys = _keys(dataset.fingerprint, variant, model, split, study.engine, seeds)
             trials = (Trial(key, name, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
             stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
             groups.append(Chunk(name, variant, model, split, study.engine, tuple(trials), stack))
     return Plan(tuple(groups))
+
+
+def planned_keys(resolved: Resolved) -> set[str]:
+    """The keys of a study's trials on the data that it knows, from their facts alone."""
+    study, known = resolved.study, resolved.data
+    prints = dict(zip(study.names, study.model.fingerprints, strict=False))
+    keys: set[str] = set()
+    for name in (name for name in study.names if name in known and (name in resolved.looks or study.seeds)):
+        model, seeds = replace(resolved.model, fingerprint=prints.get(name, "")), _seeds(resolved, name)
+        for variant in resolved.variants:
+            keys.update(_keys(known[name].sha256, variant, model, resolved.split, study.engine, seeds))
+    return keys
 
 
 def _stack(model: ModelSpec, training: Training, dataset: Dataset) -> int:
@@ -82,15 +94,15 @@ def _seeds(resolved: Resolved, dataset: str) -> Sequence[int]:
 
 
 def _keys(
-    dataset: Dataset, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seeds: Iterable[int]
+    data: str, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seeds: Iterable[int]
 ) -> Iterator[str]:
-    """The key of each of the trials that differ in their seed alone.
+    """The key of each of the trials that differ in their seed alone; ``data`` is the data set's fingerprint.
 
     It is the first 32 hexadecimal digits of the SHA-256 of everything that determines a trial's result.
     """
     what = {
         "format": RESULT_FORMAT,
-        "data": dataset.fingerprint,
+        "data": data,
         "split": dataclasses.asdict(split),
         "model": dataclasses.asdict(model),
         "techniques": [str(technique) for technique in variant.techniques],

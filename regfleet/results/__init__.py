@@ -17,7 +17,7 @@ from regfleet.results.parts import CORRECT_COLUMNS, HISTORY_FIELDS, METRIC_COLUM
 from regfleet.results.place import Place
 from regfleet.results.progress import Reporter, read_progress, reporting
 from regfleet.results.provenance import DataFacts, Provenance, RunFacts, read_provenance
-from regfleet.results.seals import study_text, write_study
+from regfleet.results.seals import study_seal, study_text, write_study
 from regfleet.results.store import Store
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "read_progress",
     "read_provenance",
     "reporting",
+    "study_seal",
     "study_text",
     "write_study",
 ]

@@ -22,6 +22,7 @@ from regfleet.results.parts import (
 )
 from regfleet.results.place import Place, unreadable
 from regfleet.results.provenance import Provenance, read_provenance
+from regfleet.results.seals import study_seal
 from regfleet.trials import HISTORY_COLUMNS
 
 if TYPE_CHECKING:
@@ -159,7 +160,11 @@ def _load(place: Place) -> Stored:
     problems: list[Problem] = []
     schema = trial_schema()
     # First: a driver at work only adds to what was kept.
-    expected = read_provenance(place).kept
+    facts = read_provenance(place)
+    expected, seal = facts.kept, study_seal(place)
+    if facts.study and seal and seal != facts.study:
+        words = "study.toml is not the one that these results were made with: they are judged by another study"
+        problems.append(Problem("study.toml", "study", words))
 
     def rows(name: str) -> pa.Table:
         with open_part(place, name, schema) as part:

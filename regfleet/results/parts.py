@@ -113,7 +113,7 @@ GROUPED = ("dataset", "variant")
 REPEATED = ("key", *GROUPED)
 """Columns with few values: read as dictionaries, so that a value is held once."""
 THREADS = 8
-SKIPPED = (".tmp", ".torn")
+SKIPPED = (".tmp", ".torn", ".foreign")
 STATUSES = ("done", "diverged", "failed")
 _LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS}
 """Columns that an older part may lack."""
@@ -124,15 +124,16 @@ _NEVER_EMPTY = {*REPEATED, "seed", "status", "epoch"}
 class Problem:
     """What could not be used: a part that is ``torn`` or none of ours, what is no file at all (``link``).
 
-    ``missing`` stands for trials that were kept and are not there, or not in a part that can be used.
+    ``missing`` stands for trials that were kept and are not there, or not in a part that can be used,
+    ``study`` for a study.toml that is not the one that the results were made with.
     """
 
     part: str
-    kind: Literal["torn", "link", "missing"]
+    kind: Literal["torn", "link", "missing", "study"]
     reason: str = ""
 
     def __str__(self) -> str:
-        if self.kind == "missing":
+        if self.kind in ("missing", "study"):
             return self.reason
         if self.kind == "link":
             return f"{self.part} is a symbolic link or a folder, which is not followed"

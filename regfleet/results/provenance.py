@@ -64,6 +64,7 @@ class Provenance(_Facts):
     """What holds of a results directory now, and one entry per run that trained something.
 
     ``kept`` counts the trials that were there when it was written: they are there since, or were lost.
+    ``study`` is the checksum of the study.toml that the results were made with.
     Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.
     """
 
@@ -76,6 +77,7 @@ class Provenance(_Facts):
     sha256: str | None = None
     rows: Count | None = None
     kept: Count | None = None
+    study: str | None = None
 
     @property
     def finished(self) -> str:
@@ -84,11 +86,11 @@ class Provenance(_Facts):
 
     def table(self) -> dict[str, Any]:
         """What is known of the results."""
-        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True, exclude={"kept"})
+        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True, exclude={"kept", "study"})
 
     def json_text(self) -> str:
         """The text of the file."""
-        return sealed_json(self.table() | ({} if self.kept is None else {"kept": self.kept}))
+        return sealed_json(self.table() | self.model_dump(include={"kept", "study"}, exclude_none=True))
 
 
 def read_provenance(place: Place) -> Provenance:

@@ -65,7 +65,13 @@ def read_toml(text: str) -> str:
 
 def is_sealed(place: Place) -> bool:
     """Whether a study lies there that regfleet wrote with a checksum, be it true or not."""
-    return place.exists(STUDY) and bool(_HEAD.match(place.read(STUDY).decode("utf-8", errors="replace")))
+    return place.exists(STUDY) and study_seal(place) is not None
+
+
+def study_seal(place: Place) -> str | None:
+    """The checksum of the study of a place; None for one that regfleet did not write."""
+    head = _HEAD.match(place.read(STUDY).decode("utf-8", errors="replace"))
+    return head[1] if head else None
 
 
 def is_study_of_ours(text: str) -> bool:

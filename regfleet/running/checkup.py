@@ -7,10 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from regfleet import atomic
-from regfleet.concluding.judge import conclude, kept_study
+from regfleet.concluding.judge import conclude, kept_study, read_results
 from regfleet.errors import InputError, RegfleetError, ResultsError, StorageError
 from regfleet.numbers import count
 from regfleet.paths import REPORT, SUMS, digest, read_sums
+from regfleet.planning.plan import planned_keys
 from regfleet.results import load, place_of, read_provenance
 from regfleet.results.parts import checked_by, each_part, history_schema, open_part, read_groups, trial_schema
 from regfleet.results.place import FILES, FOLDERS, PART, unreadable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from regfleet.results import Place
     from regfleet.results.parts import Problem
 
+OTHER = "of another study or an earlier version, in the place of trials of this one"
 AGAIN = "the same regfleet compare command as before runs them again"
 
 
@@ -87,6 +89,9 @@ def _texts(place: Place, *, repair: bool) -> Iterator[Finding]:
         if not place.exists(name):
             if name == "study.toml":
                 yield Finding(name, "bad", "is missing", "give the same regfleet compare command as before")
+            else:
+                words = "is missing" + "; how many trials were kept is not known" * (name == "provenance.json")
+                yield Finding(name, "note", words, "the same regfleet compare command as before writes it again")
             continue
         try:
             check()
@@ -118,11 +123,15 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
     schemas = {"trials": trial_schema(), "histories": history_schema()}
     problems: list[Problem] = []
     kept: dict[str, set[str]] = {}
+    parts: dict[str, set[str]] = {}
     for folder, schema in schemas.items():
         for name in place.sizes(folder):
+            if name.endswith(".foreign"):
+                yield Finding(f"{folder}/{name}", "note", f"was set aside: {OTHER}", "delete it when nobody misses it")
             if name.endswith(".torn"):
                 yield _aside(place, f"{folder}/{name}", schema, repair=repair)
         found = each_part(place, folder, partial(_keys, place, schema), problems)
+        parts |= {f"{folder}/{name}": set(part) for name, part in found.items()}
         keys = kept[folder] = {key for part in found.values() for key in part}
         old = sum(1 for name in found if not checked_by(name))
         words = f"{count(len(found), 'whole part')} with {count(len(keys), 'trial')}"
@@ -134,11 +143,13 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
             yield Finding(problem.part, "note" if repair else "bad", done, AGAIN)
         else:
             yield Finding(problem.part, "note", f"{problem}; left where it is")
-    alone = len(kept["histories"] - kept["trials"])
+    moved: set[str] = set()
+    yield from _doubles(place, parts, moved, repair=repair)
+    alone = len(kept["histories"] - kept["trials"] - moved)
     if alone:
         words = f"those of {count(alone, 'trial')} are there without their trials, and count for nothing"
         yield Finding("Histories", "note", words, AGAIN)
-    yield from _missing(place, kept["trials"], repair=repair)
+    yield from _missing(place, kept["trials"] - moved, repair=repair)
 
 
 def _keys(place: Place, schema: pa.Schema, name: str) -> list[str]:
@@ -160,6 +171,40 @@ def _aside(place: Place, name: str, schema: pa.Schema, *, repair: bool) -> Findi
     return Finding(name, "note", f"was set aside, and is whole: put back as {back}")
 
 
+def _doubles(place: Place, parts: dict[str, set[str]], moved: set[str], *, repair: bool) -> Iterator[Finding]:
+    """Parts with trials that this study does not make, in the place of those that it made.
+
+    What an earlier version made has other keys too: it is only in the way where this one made the same trials again.
+    Adds the keys of what was set aside to ``moved``.
+    """
+    try:
+        resolved, results = read_results(place)
+    except StorageError:
+        raise
+    except RegfleetError:  # a study that is missing or damaged was named before
+        return
+    trials, planned = results.trials, planned_keys(resolved)
+    own = trials["key"].isin(planned)
+    which = ["dataset", "variant", "seed"]
+    twice = {*trials.loc[~own & trials.set_index(which).index.isin(trials[own].set_index(which).index), "key"]}
+    foreign = {*trials.loc[~own, "key"]}
+    of_trials = [keys for name, keys in parts.items() if name.startswith("trials/") and keys & twice]
+    theirs = {key for keys in of_trials if keys <= foreign for key in keys}
+    for name, keys in parts.items():
+        if not keys & twice:
+            continue
+        if not keys <= theirs:
+            words = f"holds {count(len(keys & twice), 'trial')} {OTHER}, and others beside them"
+            yield Finding(name, "bad", words, "give the regfleet compare command with another --out")
+        elif repair:
+            aside = f"{name.removesuffix('.parquet')}.foreign"
+            place.move(name, aside)
+            moved |= keys
+            yield Finding(name, "note", f"{OTHER}; set aside as {aside.rpartition('/')[2]}")
+        else:
+            yield Finding(name, "bad", OTHER)
+
+
 def _missing(place: Place, trials: set[str], *, repair: bool) -> Iterator[Finding]:
     """Trials that were kept and are not there, or not with their histories."""
     if not place.exists("study.toml"):
@@ -169,6 +214,8 @@ def _missing(place: Place, trials: set[str], *, repair: bool) -> Iterator[Findin
     if lost:
         yield Finding("Histories", "note", f"those of {count(lost, 'trial')} are not there", AGAIN)
     for problem in results.problems:
+        if problem.kind == "study":
+            yield Finding("Study", "bad", str(problem), "put their own back, or give their compare command again")
         if problem.kind == "missing":
             if repair:
                 facts = results.provenance.model_copy(update={"kept": len(results.trials)})

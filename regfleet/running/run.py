@@ -17,7 +17,17 @@ from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_f
 from regfleet.metrics import metrics_of
 from regfleet.planning.resolved import resolve
 from regfleet.report.page import refuse_foreign
-from regfleet.results import Place, Provenance, Store, load, place_of, read_provenance, reporting, write_study
+from regfleet.results import (
+    Place,
+    Provenance,
+    Store,
+    load,
+    place_of,
+    read_provenance,
+    reporting,
+    study_seal,
+    write_study,
+)
 from regfleet.running.logs import log_to
 from regfleet.running.origin import Beginning, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
@@ -80,7 +90,9 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             store, results = Store(place, {variant.name: variant for variant in resolved.variants}), load(place)
             rows = {name: facts.training_rows for name, facts in resolved.data.items()}
             sizes = (variant.training.batch_size for variant in resolved.variants)
-            for text in (*store.set_aside(results.problems), *batch_notes(rows, sizes)):
+            # The study was written just now; where it came from is recorded next.
+            problems = [problem for problem in results.problems if problem.kind != "study"]
+            for text in (*store.set_aside(problems), *batch_notes(rows, sizes)):
                 watch.note(text)
             facts = partial(provenance, before, command=command, data=resolved.data, beginning=beginning)
             # Whatever becomes of this run, its trials can be analysed.
@@ -171,4 +183,5 @@ def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place:
 
 def _record(place: Place, facts: Provenance, kept: Collection[str]) -> None:
     """Write where the results come from, and how many trials are kept."""
-    place.write("provenance.json", facts.model_copy(update={"kept": len(kept)}).json_text().encode())
+    now = {"kept": len(kept), "study": study_seal(place)}
+    place.write("provenance.json", facts.model_copy(update=now).json_text().encode())

@@ -5,11 +5,12 @@ import math
 
 import numpy as np
 import pytest
-from support.planning import planned
+from support.planning import planned, resolved
 
 from regfleet.data import SPLITS
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
+from regfleet.planning.plan import planned_keys
 from regfleet.planning.resolved import resolve
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
@@ -214,3 +215,18 @@ def test_models_of_ones_own_are_part_of_a_key():
         )
     ]
     assert len(set.union(*keys)) == 3 * len(keys[0]) == 60
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"seeds": "auto"},
+        {"model": {"source": "net:build", "layers": ["a"], "fingerprints": ["x"]}, "variant": [{"technique": "l2@a"}]},
+    ],
+)
+def test_the_keys_of_a_study_are_known_without_its_data(fields):
+    """What is known of the data gives the keys of the plan that reads it."""
+    study = read_study(fields)
+    models = {"iris": study.model.spec()}
+    assert planned_keys(resolved(study, DATA)) == {trial.key for trial in planned(study, DATA, models).trials}

@@ -8,12 +8,14 @@ import subprocess
 import sys
 
 import pytest
+from support.planning import resolved
 
 from regfleet.concluding.judge import conclude
+from regfleet.data import load_builtin
 from regfleet.errors import ResultsError, StorageError
-from regfleet.results import Provenance, Reporter, claim, load, place_of, write_study
+from regfleet.results import Provenance, Reporter, claim, load, place_of, study_seal, study_text, write_study
 from regfleet.results.local import LocalPlace
-from regfleet.running.checkup import check_results
+from regfleet.running.checkup import OTHER, check_results
 
 TOKEN = "0123456789abcdef"
 
@@ -107,6 +109,14 @@ def test_a_damaged_text_is_set_aside(out, name, old, new):
         assert not (out / name).exists()
 
 
+@pytest.mark.parametrize("name", ["provenance.json", "progress.json"])
+def test_a_text_that_is_missing_is_said(out, name):
+    """Without it the loss of trials would stay unseen."""
+    (out / name).unlink()
+    state, words = found(out)[name]
+    assert (state, words.startswith("is missing")) == ("note", True)
+
+
 @pytest.mark.parametrize("name", ["report.html", "leaderboard.csv", "trials.csv", "regfleet.sha256"])
 def test_a_changed_report_is_written_again(out, name):
     """Report, tables and their list are as they were."""
@@ -182,6 +192,55 @@ def test_what_a_killed_driver_left_is_removed_and_the_rest_stays(out):
     assert (out / "notes.txt").exists()
     assert (out / "trials" / "mine.parquet").exists()
     assert (out / "trials" / "link.parquet").is_symlink()
+
+
+def put_into(out, other, study):
+    """Copy the parts of another directory into ``out``, whose data is known."""
+    for folder in ("trials", "histories"):
+        shutil.copytree(other / folder, out / folder, dirs_exist_ok=True)
+    facts = resolved(study, {"iris": load_builtin("iris")}).data
+    place_of(out).write("provenance.json", Provenance(data=facts, kept=6).json_text().encode())
+
+
+def test_a_part_of_another_study_is_set_aside(out, filled, tmp_path):
+    """The report says where to find out, doctor moves that part alone, and then all is as it was."""
+    study = filled(tmp_path / "other", {"seeds": [0, 1], "training": {"epochs": 9}}, {"none": (3, 4)})
+    mine = {path.name for path in (out / "trials").iterdir()}
+    put_into(out, tmp_path / "other", study)
+    with pytest.raises(ResultsError, match=r"got seed 0 twice for none on iris. Run: regfleet doctor"):
+        conclude(out)
+    done = found(out)
+    aside = [name for name, (_, words) in done.items() if "set aside as" in words]
+    assert sorted(name.partition("/")[0] for name in aside) == ["histories", "trials"]
+    assert {path.name for path in (out / "trials").glob("*.parquet")} == mine
+    assert "those of" not in done["Histories"][1]
+    assert conclude(out).facts.finished == 6
+    again = found(out)
+    assert [words for name, (_, words) in again.items() if name.endswith(".foreign")] == [f"was set aside: {OTHER}"] * 2
+
+
+def test_results_of_an_earlier_version_stay(out, filled, tmp_path):
+    """Their keys are not those that this version would give them; nothing is in their place."""
+    study = filled(tmp_path / "other", {"seeds": [0, 1], "training": {"epochs": 9}}, {"none": (3, 4)})
+    for folder in ("trials", "histories"):
+        shutil.rmtree(out / folder)
+    put_into(out, tmp_path / "other", study)
+    found(out)
+    assert len(load(out).trials) == 2
+
+
+def test_a_study_of_another_directory_is_noticed(out):
+    """Whole by itself, it is not the one of these results: doctor and report say so."""
+    place = place_of(out)
+    facts = Provenance(kept=6, study=study_seal(place))
+    place.write("provenance.json", facts.json_text().encode())
+    assert conclude(out).results.problems == ()
+    text = study_text(place)
+    write_study(place, text.replace("epochs = 1", "epochs = 3"))
+    assert "study.toml is not the one" in found(out)["Study"][1]
+    assert "study.toml is not the one" in conclude(out).facts.notes[-1]
+    (out / "study.toml").write_text(text)
+    assert "Study" not in found(out)
 
 
 def test_nothing_is_touched_while_a_driver_holds_it(out):
