@@ -34,7 +34,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENFILE, errno
 
 def expanded(text: str | Path, name: str) -> Path:
     """The path that ``text`` names, a ``~`` in front being the home folder; ``name`` is the flag it came from."""
-    if not str(text) or {"\0", "\n", "\r"} & {*str(text)}:
+    if not str(text) or "\0" in str(text):
         raise InputError(f"{name}: expected a path; got {str(text)!r}")
     try:
         return files.local(str(text))
