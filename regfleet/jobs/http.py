@@ -6,6 +6,7 @@ Ray's own client waits for ever, and a token that follows a redirect is somebody
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,10 @@ def request(url: str, token: str | None, method: str = "GET", *, seconds: float,
 
     Raises FleetError when nothing, too much, or a redirect comes.
     """
-    return asyncio.run(_request(url, token, method, seconds, body))
+    asked = _request(url, token, method, seconds, body)
+    # In a thread of its own: a notebook has a loop that runs in this one.
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, asked).result()
 
 
 async def _request(url: str, token: str | None, method: str, seconds: float, body: dict[str, Any]) -> Reply:

@@ -54,7 +54,7 @@ def read_toml(text: str) -> str:
     """The text of `sealed_toml`, or one that has no such comment; raises ValueError where the checksum differs."""
     head = _HEAD.match(text)
     if not head:
-        if _BEGINNING.startswith(text[: len(_BEGINNING)]):
+        if text and _BEGINNING.startswith(text[: len(_BEGINNING)]):
             raise ValueError("its first line is not whole")
         return text
     rest = text[head.end() :]

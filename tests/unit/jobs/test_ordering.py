@@ -82,6 +82,7 @@ def test_results_go_along_without_what_is_none(here):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("x")
     (out / ".lock").touch()
+    (out / "study.toml").write_text("seeds = 2\n")
     (out / "trials" / "part-3.parquet").symlink_to("/etc/passwd")
     sent = set(order_of(["compare"]).parcel.files)
     assert sent == {
