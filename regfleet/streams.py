@@ -11,7 +11,7 @@ import numpy as np
 
 def stream(seed: int, *names: str) -> np.random.Generator:
     """The generator named ``names`` (e.g. ``"weights", "dense_1"``) of a study's ``seed``."""
-    digest = hashlib.sha256("\0".join(names).encode()).digest()
+    digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).digest()
     words = np.frombuffer(digest, dtype="<u4").tolist()
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *words])))
 
