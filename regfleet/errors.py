@@ -22,9 +22,12 @@ EXIT_CODES = {
 
 
 class RegfleetError(Exception):
-    """Base of the tree; ``exit_code`` is what the command line ends with."""
+    """Base of the tree, of a message or several; ``exit_code`` is what the command line ends with."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 class InputError(RegfleetError):
@@ -51,5 +54,5 @@ class OutputError(RegfleetError):
     """Standard output cannot be written; without a message when nobody reads it, which is said to nobody."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message)
+        super().__init__(*filter(None, [message]))
         self.exit_code = 3 if message else 141

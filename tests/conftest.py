@@ -10,6 +10,8 @@ from support.filling import fill
 from xdist.scheduler import LoadScopeScheduling
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # or TensorFlow tells every worker of its machine
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in a shell's background, where no child hears Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = ["support.fleet", "support.reports"]
 LONGEST = ["system/fleet/test_nodes", "system/jobs", "system/docs", "system/cli", "system/storage", "system"]
 LONGEST += ["unit/training", "unit/running", "unit/report"]

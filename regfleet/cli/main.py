@@ -107,7 +107,7 @@ def _told(problem: BaseException, *, interrupted: bool) -> int:
     from regfleet.text import masked, one_line, raised
 
     if isinstance(problem, RegfleetError):
-        lines = str(problem).split("\n") if str(problem) else []
+        lines = problem.args
         for line in lines[:MOST_LINES]:
             say(f"error: {one_line(line, MOST_LETTERS)}")
         if len(lines) > MOST_LINES:

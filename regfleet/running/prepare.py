@@ -56,7 +56,7 @@ def check(study: Study, *, sources: bool = True) -> None:
     """Raise InputError with a line for everything that can be refused before any row is read."""
     found = [words for _, words in problems(study, sources=sources)]
     if found:
-        raise InputError("\n".join(found))
+        raise InputError(*found)
 
 
 def prepare(

@@ -75,7 +75,7 @@ def read_study(
             at = _file(place, file, flags)
             lines.append((place, f"{_where(at, place)}: {words}" if at else words))
     if lines or study is None:
-        raise InputError(_listed(words for _, words in lines))
+        raise InputError(*_listed(words for _, words in lines))
     return study
 
 
@@ -84,12 +84,12 @@ def read_part(part: type[P], fields: Mapping[str, Any]) -> P:
     try:
         return part.model_validate(fields)
     except ValidationError as problem:
-        raise InputError(_listed(_line(error, None) for error in problem.errors()[:MOST_MISTAKES])) from None
+        raise InputError(*_listed(_line(error, None) for error in problem.errors()[:MOST_MISTAKES])) from None
 
 
-def _listed(lines: Iterable[str]) -> str:
+def _listed(lines: Iterable[str]) -> list[str]:
     """A line for each mistake, once, of the first of them."""
-    return "\n".join(list(dict.fromkeys(lines))[:MOST_MISTAKES])
+    return list(dict.fromkeys(lines))[:MOST_MISTAKES]
 
 
 def read_study_file(path: Path) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def ending(monkeypatch, command):
     ("problem", "code", "said"),
     [
         (InputError("--x: expected 1; got 2"), 2, "error: --x: expected 1; got 2"),
+        (InputError("--x: expected a path; got a\nb"), 2, "error: --x: expected a path; got a b"),
         (ResultsError("out: torn"), 2, "error: out: torn"),
         (StorageError("out: full"), 3, "error: out: full"),
         (FleetError("lost"), 3, "error: lost"),
@@ -77,7 +78,7 @@ def test_a_mistake_of_ours_leaves_its_traceback_in_a_private_file(ending):
 
 def test_many_mistakes_are_cut_short(ending):
     """Of a hundred thousand bad fields the first are said, and how many more there are; no line is endless."""
-    code, _, lines = ending(InputError("\n".join(f"--x{n}: {'y' * 5000}" for n in range(100_000))))
+    code, _, lines = ending(InputError(*(f"--x{n}: {'y' * 5000}" for n in range(100_000))))
     assert code == 2
     assert lines[0].startswith("regfleet: error: --x0: yyy")
     assert lines[-1] == f"regfleet: error: and {100_000 - len(lines) + 1:,} more"
