@@ -93,7 +93,10 @@ class Results(results.Stored):
     def __repr__(self) -> str:
         found = self._conclusion
         lines = [f"Results: {found.facts.finished} of {found.facts.planned} trials are done"]
-        return "\n".join([*lines, *(sentence for data in found.summary.datasets for sentence in data.headline)])
+        for data in found.summary.datasets:
+            lines += data.headline
+            lines += [f"{one.code} {one.title}: {one.sentence}" for one in data.checks if not one.silenced]
+        return "\n".join(lines)
 
 
 def load(path: str | Path) -> Results:

@@ -104,7 +104,7 @@ def over_datasets(datasets: Sequence[DatasetSummary], order: Sequence[str], ques
         datasets=tuple(dataset.dataset for dataset in datasets),
         comparisons=comparisons,
         ranks=_ranks(datasets, order, question),
-        headline=across_headline(comparisons, len(datasets)),
+        headline=across_headline(comparisons, datasets),
     )
 
 

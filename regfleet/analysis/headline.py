@@ -27,20 +27,31 @@ def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     if not any(variant.finished for variant in dataset.shown):
         return (f"No run on {dataset.dataset} finished, so there is nothing to compare.",)
     if not compared:
-        return (f"Nothing on {dataset.dataset} has a control to be compared with.",)
+        return (*nothing_learned(dataset, ()), f"Nothing on {dataset.dataset} has a control to be compared with.")
     seeds = max(len(variant.comparison.seeds) for variant in compared if variant.comparison is not None)
+    nothing = nothing_learned(dataset, compared)
     if seeds == 0:
-        return (f"No variant on {dataset.dataset} has a finished seed in common with its control: no verdict.",)
+        return (*nothing, f"No variant on {dataset.dataset} has a finished seed in common with its control: no verdict.")
     if seeds < MINIMUM_PAIRS:
         few = f"{capital(counted(seeds, 'seed'))} cannot give a verdict on {dataset.dataset}"
-        return (f"{few}: {number_word(MINIMUM_PAIRS)} are the least.",)
-    lines = [_result(dataset, compared, seeds, metric)]
+        return (*nothing, f"{few}: {number_word(MINIMUM_PAIRS)} are the least.")
+    lines = [*(nothing or (_result(dataset, compared, seeds, metric),))]
     if len(compared) > 1:
         lines.append(f"Against their controls: {verdict_counts(compared)}.")
     if dataset.lead is not None:
         lines.append(dataset.lead.sentence)
     lines.append(_resolution(dataset, metric))
     return tuple(lines)
+
+
+def nothing_learned(dataset: DatasetSummary, compared: Sequence[VariantSummary]) -> tuple[str, ...]:
+    """What comes before every verdict where the controls learned nothing and no variant is better; else nothing."""
+    check = next((check for check in dataset.checks if check.code == "R101"), None)
+    controls = {row.control for row in compared} or {row.name for row in dataset.variants}
+    better = any(row.comparison and row.comparison.verdict == "better" for row in compared)
+    if check is None or not controls <= dataset.knows_nothing or better:
+        return ()
+    return (f"Nothing was learned on {dataset.dataset}: {check.sentence}",)
 
 
 def _result(dataset: DatasetSummary, compared: Sequence[VariantSummary], seeds: int, metric: Metric) -> str:
@@ -58,6 +69,7 @@ def _result(dataset: DatasetSummary, compared: Sequence[VariantSummary], seeds: 
         return f"On {dataset.dataset} none of these techniques makes a difference that matters: take the simplest."
     if worse:
         return f"No technique is clearly better than {control} on {dataset.dataset}, and {worse} {verb} clearly worse."
+    by_word["equivalent"] = [row for row in by_word["equivalent"] if row.name not in dataset.knows_nothing]
     if by_word["equivalent"]:
         return (
             f"No technique is clearly better or worse than {control} on {dataset.dataset}; "
@@ -91,14 +103,29 @@ def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
         return "All of this is about this one test set; other test rows may say otherwise."
     if dataset.ratio == 0 or not dataset.floor > 0:
         return "All of this is about random splits of these rows; new rows may say otherwise."
+    unit = Scale(metric)
+    floors = [row.comparison.floor for row in dataset.shown if row.comparison and row.comparison.floor > 0]
+    least, most = unit.amount(dataset.floor), unit.amount(max(floors))
+    about = least if least == most else f"{unit.size(dataset.floor)} to {most}, depending on the variant,"
     return (
-        f"Differences under about {Scale(metric).amount(dataset.floor)} cannot be seen for new data, however many "
-        "seeds are run; more rows or more data sets would show them."
+        f"Differences under about {about} cannot be seen for new data, however many seeds are run; more rows or more "
+        "data sets would show them."
     )
 
 
-def across_headline(comparisons: Sequence[AcrossComparison], datasets: int) -> tuple[str, ...]:
-    """The result over data sets."""
+def across_headline(comparisons: Sequence[AcrossComparison], datasets: Sequence[DatasetSummary]) -> tuple[str, ...]:
+    """The result over data sets, and on which of them nothing was learned."""
+    nothing = [data.dataset for data in datasets if nothing_learned(data, [row for row in data.shown if row.comparison])]
+    if len(nothing) == len(datasets):
+        return (f"Nothing was learned on any of {len(datasets)} data sets, so they say nothing about the techniques.",)
+    result = _across_result(comparisons, len(datasets))
+    if not nothing:
+        return result
+    rest = "it counts in the means all the same" if len(nothing) == 1 else "they count in the means all the same"
+    return (*result, f"Nothing was learned on {listed(nothing)}: {rest}.")
+
+
+def _across_result(comparisons: Sequence[AcrossComparison], datasets: int) -> tuple[str, ...]:
     clear = [one for one in comparisons if one.verdict == "better"]
     if clear:
         best = max(clear, key=lambda one: one.difference.mean)
@@ -126,7 +153,7 @@ def warnings(dataset: DatasetSummary, question: Question, variants: Sequence[Var
                 sentences.append(f"{row.label} cannot be compared: its control {row.control} is not in the results.")
             continue
         other = control.failed + control.diverged
-        if lost * (control.finished + other) != other * attempted:
+        if _lost_unequally(lost, row.finished, other, control.finished, question.alpha):
             rates = f"{row.label} lost {lost} of {attempted} runs and {control.label} {other}"
             sentences.append(f"{rates}: an unequal share of failed runs is itself a result.")
         if comparison.identical:
@@ -136,3 +163,10 @@ def warnings(dataset: DatasetSummary, question: Question, variants: Sequence[Var
             "Validation rows chose the epoch, so validation scores are optimistic and gaps look too small."
         )
     return tuple(sentences)
+
+
+def _lost_unequally(lost: int, finished: int, other: int, others: int, alpha: float) -> bool:
+    """Whether two variants lost shares of their runs that chance hardly gives, by Fisher's exact test."""
+    from scipy.stats import fisher_exact
+
+    return bool(fisher_exact([[lost, finished], [other, others]]).pvalue < alpha)

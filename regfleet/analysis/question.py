@@ -15,6 +15,7 @@ class Question:
     """What the analysis is asked. ``metric`` says what matters, its ROPE how much of it; ``at`` picks the weights.
 
     ``look`` of ``looks`` says which share of ``alpha`` a study that adds seeds until the answer is clear may spend now.
+    ``silence`` are the codes of checks that the user knows of.
     """
 
     metric: Metric = METRICS["accuracy"]
@@ -23,6 +24,7 @@ class Question:
     at: Literal["last", "best"] = "last"
     look: int = 1
     looks: int = 1
+    silence: tuple[str, ...] = ()
 
     @property
     def alpha_now(self) -> float:
@@ -43,7 +45,7 @@ def ask(settings: Analysis, metric: str | None = None, *, higher_is_better: bool
     """
     name = metric or settings.metric or default_metric("classification")
     resolved = resolve_metric(name, higher_is_better=higher_is_better, rope=settings.rope)
-    return Question(resolved, settings.scope, settings.alpha, settings.at)
+    return Question(resolved, settings.scope, settings.alpha, settings.at, silence=settings.silence)
 
 
 def spent(alpha: float, look: int, looks: int) -> float:

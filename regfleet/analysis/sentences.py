@@ -105,6 +105,11 @@ def _equivalent(label: str, control: str, comparison: Comparison, unit: Scale, w
     )
 
 
+def alike_sentence(label: str, control: str) -> str:
+    """What it means that two variants are equivalent that both learned nothing."""
+    return f"{label} and {control} are alike because neither learned anything, which says nothing about the technique."
+
+
 def lead_sentence(best: str, runner_up: str, lead: Lead, metric: Metric, where: str, score: float) -> str:
     """Whether the first place, with a mean of ``score``, is more than luck; ``best`` and ``runner_up`` are labels."""
     unit = Scale(metric)

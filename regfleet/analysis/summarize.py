@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 from regfleet.analysis.across import over_datasets
+from regfleet.analysis.checks import Seen, checks
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
 from regfleet.analysis.headline import headline, warnings
@@ -17,7 +16,7 @@ from regfleet.analysis.power import useful_seeds
 from regfleet.analysis.question import Question
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
-from regfleet.analysis.sentences import about, lead_sentence
+from regfleet.analysis.sentences import about, alike_sentence, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
@@ -35,6 +34,7 @@ def summarize(
     variants: Sequence[Variant],
     question: Question,
     class_shares: Mapping[str, Sequence[float]] | None = None,
+    test_shares: Mapping[str, Sequence[float]] | None = None,
 ) -> Summary:
     """The whole analysis of a study.
 
@@ -55,9 +55,9 @@ def summarize(
     Raises:
         InputError: a seed occurs twice, or the row counts that the scope needs are missing.
     """
-    shares = class_shares or {}
+    shares, tested = class_shares or {}, test_shares or {}
     datasets = tuple(
-        _dataset(str(name), rows, histories, variants, question, shares.get(str(name)))
+        _dataset(str(name), rows, histories, variants, question, shares.get(str(name)), tested.get(str(name)))
         for name, rows in trials.groupby("dataset", sort=True)
     )
     order = [*(variant.name for variant in variants), *(family.name for family in sweeps(variants))]
@@ -71,6 +71,7 @@ def _dataset(
     variants: Sequence[Variant],
     question: Question,
     shares: Sequence[float] | None,
+    test_shares: Sequence[float] | None,
 ) -> DatasetSummary:
     terms, n_train, fixed = _terms(name, trials, variants, question, shares)
     groups = {str(key): rows for key, rows in trials.groupby("variant")}
@@ -94,7 +95,8 @@ def _dataset(
         useful_seeds=useful_seeds(terms.ratio),
         task=terms.task,
     )
-    return _worded(dataset, runs, terms, variants)
+    dataset = replace(dataset, checks=checks(Seen(dataset, trials, variants, question, shares, test_shares)))
+    return _worded(_without_advice(dataset), runs, terms, variants)
 
 
 def _terms(
@@ -123,6 +125,24 @@ def _terms(
     return terms, n_train, fixed
 
 
+def _without_advice(dataset: DatasetSummary) -> DatasetSummary:
+    """``dataset`` without a word of what to take where a variant and its control learned nothing."""
+    nothing = dataset.knows_nothing | {one.family for one in dataset.families if {*one.members} <= dataset.knows_nothing}
+
+    def reworded(row: VariantSummary) -> VariantSummary:
+        one = row.comparison
+        if one is None or one.verdict != "equivalent" or one.identical or not {row.name, one.control} <= nothing:
+            return row
+        text = alike_sentence(row.label, dataset.labels[one.control])
+        return replace(row, comparison=replace(one, sentence=text))
+
+    return replace(
+        dataset,
+        variants=tuple(map(reworded, dataset.variants)),
+        families=tuple(replace(one, tuned=reworded(one.tuned)) for one in dataset.families),
+    )
+
+
 def _worded(
     dataset: DatasetSummary, runs: Mapping[str, Runs], terms: Terms, variants: Sequence[Variant]
 ) -> DatasetSummary:
@@ -133,7 +153,8 @@ def _worded(
         labels = terms.labels[first.best], terms.labels[first.runner_up]
         score = next(row.score.mean for row in dataset.variants if row.name == first.best)
         first = replace(first, sentence=lead_sentence(*labels, first, terms.metric, terms.where, score))
-    dataset = replace(dataset, lead=first, floor=float(np.median(floors)) if floors else math.nan)
+    least = min((floor for floor in floors if floor > 0), default=0.0 if floors else math.nan)
+    dataset = replace(dataset, lead=first, floor=least)
     return replace(
         dataset,
         headline=headline(dataset, terms.metric),

@@ -133,12 +133,31 @@ class FamilySummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """Something about the training or the rows of a data set that a reader must know before the verdicts.
+
+    ``code`` and ``title`` are those of `regfleet.checks`, ``variants`` the names of those that it is about, none where
+    it is about the rows. ``evidence`` has the numbers behind the ``sentence``, ``flags`` what to try. ``silenced``: the
+    user knows.
+    """
+
+    code: str
+    title: str
+    dataset: str
+    variants: tuple[str, ...]
+    sentence: str
+    evidence: Mapping[str, float]
+    flags: str = ""
+    silenced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetSummary:
     """The analysis of one data set; ``variants`` are in order of rank, those without one last.
 
     ``comparisons`` is the number of simultaneous intervals; ``ratio`` n_test/n_train as it entered them (0 for scope
     this_dataset and for a fixed test set). ``about`` says in words what the intervals are about; ``floor`` is the
-    typical resolution floor of a comparison (0: none) and ``useful_seeds`` the number beyond which seeds add next to
+    least resolution floor of a comparison (0: none) and ``useful_seeds`` the number beyond which seeds add next to
     nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report.
     """
 
@@ -158,11 +177,17 @@ class DatasetSummary:
     headline: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     task: Task = "classification"
+    checks: tuple[Check, ...] = ()
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:
         """The variants and, for each sweep, the one tuned on validation."""
         return (*self.variants, *(family.tuned for family in self.families))
+
+    @property
+    def knows_nothing(self) -> frozenset[str]:
+        """The names of the variants that learned nothing, as far as that is known."""
+        return frozenset(name for check in self.checks if check.code == "R101" for name in check.variants)
 
     @property
     def labels(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
 from regfleet.running.output import tell
 
 
-@options.with_settings(lambda one: one.name in {"scope", "rope", "alpha"})
+@options.with_settings(lambda one: one.name in {"scope", "rope", "alpha", "silence"})
 def analyze(
     flags: dict[str, Any],
     scores: Annotated[

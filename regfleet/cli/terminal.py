@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from regfleet.checks import PAGE
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
 from regfleet.report.verdicts import VERDICTS, chip
 from regfleet.running.display import styled
+from regfleet.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +33,9 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
         screen.print(_leaderboard(data, analysis))
         for sentence in verdicts(data):
             screen.print(f"• {sentence}")
+        for check in data.checks:
+            if not check.silenced:
+                screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
         for warning in data.warnings:
             screen.print(f"note: {warning}")
         screen.print()
@@ -43,6 +48,9 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
         screen.print(f"note: {note}")
     if analysis.failures:
         screen.print(f"{len(analysis.failures)} trials failed or diverged; the report says why", style="red")
+    codes = sorted({check.code for data in summary.datasets for check in data.checks if not check.silenced})
+    if codes:
+        screen.print(f"What {listed(codes)} {'looks' if len(codes) == 1 else 'look'} at, and what to do: {PAGE}")
     if analysis.report:
         screen.print(f"Report: {analysis.report}", soft_wrap=True)
 

@@ -50,6 +50,7 @@ def analyze(
     scope: str = "new_data",
     rope: float | None = None,
     alpha: float = 0.05,
+    silence: Sequence[str] = (),
     out: str | Path | None = None,
     command: str = "regfleet.analyze(…)",
 ) -> Conclusion:
@@ -61,7 +62,7 @@ def analyze(
         control: the technique that the others are compared with; by default baseline, none or control.
         metric: a column of a long frame, by default accuracy or the only one; what a wide frame holds.
         higher_is_better: which way a metric points that is none of ours and whose name does not tell.
-        scope, rope, alpha: as of a study.
+        scope, rope, alpha, silence: as of a study.
         out: a directory for the report and its tables; None writes nothing.
         command: how it was asked for, for the report.
 
@@ -71,7 +72,7 @@ def analyze(
     from regfleet import analysis
     from regfleet.concluding.score_table import columns_of, read_scores
 
-    asked = read_part(Analysis, {"scope": scope, "rope": rope, "alpha": alpha})
+    asked = read_part(Analysis, {"scope": scope, "rope": rope, "alpha": alpha, "silence": silence})
     name, frame, facts = _read(scores)
     if metric is not None and "technique" in frame and metric not in frame:
         raise InputError(f"--metric: expected a column of {name}: {columns_of(frame)}; got {given(metric)}")

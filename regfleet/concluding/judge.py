@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from regfleet.analysis import summarize
 from regfleet.concluding.looks import asked_of, standings, summarize_standings, within_each
 from regfleet.errors import InputError, ResultsError
+from regfleet.metrics import METRICS
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
-from regfleet.results import Place, Stored, load, study_text
+from regfleet.results import Place, Provenance, Stored, load, study_text
 from regfleet.settings import Study, read_study
 from regfleet.trials import Execution
 
@@ -78,7 +79,14 @@ def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
         summary = summarize_standings(resolved, reached, trials, results.curves)
     else:
         finished, planned = _done(trials), len(resolved.study.names) * len(resolved.names) * len(resolved.study.seeds)
-        summary = summarize(trials, results.curves, resolved.variants, resolved.question, resolved.class_shares)
+        summary = summarize(
+            trials,
+            results.curves,
+            resolved.variants,
+            resolved.question,
+            resolved.class_shares,
+            resolved.test_shares,
+        )
     return StudyConclusion(
         summary=summary,
         facts=_facts(resolved, results, trials, planned, finished),
@@ -145,10 +153,20 @@ def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: i
         finished=finished,
         command=runs[-1].command if runs else "",
         study_toml=study.toml(),
-        notes=(*_notes(resolved, trials, waiting), *map(str, results.problems)),
+        notes=(*_notes(resolved, trials, waiting), *_metrics_note(results.provenance), *map(str, results.problems)),
         article=study.is_article,
         provenance=results.provenance,
     )
+
+
+def _metrics_note(provenance: Provenance) -> list[str]:
+    names = [METRICS[name].title if name in METRICS else name for name in provenance.judged_by or ()]
+    if len(set(names)) < 2:
+        return []
+    return [
+        f"The metric was changed after results were there: {', then '.join(names)}. Verdicts hold for a metric that is "
+        "chosen beforehand; whoever looks at several finds a difference by luck more often."
+    ]
 
 
 def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:

@@ -105,7 +105,9 @@ def summarize_standings(
     datasets: list[DatasetSummary] = []
     for name, standing in sorted(reached.items()):
         rows = within(trials[trials["dataset"] == name], standing.analysed)
-        datasets += summarize(rows, histories, variants, standing.question, resolved.class_shares).datasets
+        datasets += summarize(
+            rows, histories, variants, standing.question, resolved.class_shares, resolved.test_shares
+        ).datasets
     order = [*resolved.names, *(family.name for family in sweeps(variants))]
     looks = tuple(look for _, standing in sorted(reached.items()) for look in standing.looks)
     across = over_datasets(tuple(datasets), order, question)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from regfleet.analysis import Question, ask, planned_looks
-from regfleet.data import parse_split, row_counts, split_meaning, stratifies
+from regfleet.data import parse_split, row_counts, split_meaning, split_rows, stratifies
 from regfleet.errors import ResultsError
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
@@ -43,6 +43,11 @@ class Resolved:
     def class_shares(self) -> dict[str, tuple[float, ...]]:
         """Data set → shares of its classes, where they are known."""
         return {name: facts.class_shares for name, facts in self.data.items() if facts.class_shares}
+
+    @property
+    def test_shares(self) -> dict[str, tuple[float, ...]]:
+        """Data set → shares of its classes in the test set that every seed has; without those that have none."""
+        return {name: facts.test_shares for name, facts in self.data.items() if facts.test_shares}
 
     def looks_at(self, dataset: str) -> tuple[int, ...]:
         """The numbers of seeds at which ``dataset`` is looked at; raises ResultsError when its rows are not known."""
@@ -80,6 +85,10 @@ def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
 
     n_train, n_validation, n_test = row_counts(dataset, split)
     classes = len(dataset.classes)
+
+    def by_class(target: np.ndarray) -> tuple[int, ...]:
+        return tuple(np.bincount(target, minlength=classes).tolist())
+
     return DataFacts(
         sha256=dataset.fingerprint,
         task=dataset.task,
@@ -90,7 +99,10 @@ def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
         fixed_test=dataset.fixed_test,
         split=_meaning(split, dataset),
         notes=dataset.notes,
-        rows_by_class=tuple(np.bincount(dataset.target, minlength=classes).tolist()) if classes else None,
+        rows_by_class=by_class(dataset.target) if classes else None,
+        test_rows_by_class=by_class(dataset.target[split_rows(dataset, split, 0)[2]])
+        if classes and dataset.fixed_test
+        else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.analysis import Question
 from regfleet.analysis.summary import Summary
+from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS
 from regfleet.results import Provenance
 from regfleet.text import json_text
@@ -79,6 +80,7 @@ class Conclusion:
         """The summary for machines; NaN becomes null, and curves are left to the histories."""
         summary: dict[str, Any] = {"settings": _settings(self.summary.question), "rope": self.summary.metric.rope}
         summary |= {name: value for name, value in asdict(self.summary).items() if name != "question"}
+        checks = [check for data in summary["datasets"] for check in data.pop("checks")]
         for data in summary["datasets"]:
             for row in [*data["variants"], *(family["tuned"] for family in data["families"])]:
                 del row["curves"]
@@ -86,6 +88,7 @@ class Conclusion:
         whole = {
             "summary": summary,
             "headlines": {data.dataset: data.headline for data in self.summary.datasets},
+            "checks": [check | {"docs": CHECKS[check["code"]].anchor} for check in checks],
             "failures": [asdict(failure) for failure in self.failures],
             "planned": self.facts.planned,
             "finished": self.facts.finished,
@@ -109,6 +112,7 @@ def _settings(question: Question) -> dict[str, Any]:
         "higher_is_better": None if own_direction else metric.higher_is_better,
         "look": question.look,
         "looks": question.looks,
+        "silence": question.silence,
     }
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.summary import DatasetSummary, Look, Summary, VariantSummary
+from regfleet.analysis.summary import Check, DatasetSummary, Look, Summary, VariantSummary
+from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
@@ -55,6 +56,18 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What a check has to say. ``label`` is its code and title, ``looks`` and ``advice`` are its documentation."""
+
+    label: str
+    sentence: str
+    looks: str
+    advice: str
+    anchor: str
+    silenced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
 
@@ -70,6 +83,7 @@ class Section:
     verdict: Markup
     points: tuple[str, ...]
     warnings: tuple[str, ...]
+    checks: tuple[Notice, ...]
     facts: tuple[Fact, ...]
     rows: tuple[Row, ...]
     main_control: str
@@ -97,8 +111,9 @@ def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
         interval = best.comparison.difference
         numbers.append(Fact("Its control", unit.full(control.score.mean), control.label))
         numbers.append(Fact("Difference", unit.change(interval.mean), unit.from_to(interval.low, interval.high)))
-    if dataset.floor > 0:
-        numbers.append(Fact("Finest this study can see", f"±{unit.amount(dataset.floor)}", "with any number of seeds"))
+        if best.comparison.floor > 0:
+            finest = f"±{unit.amount(best.comparison.floor)}"
+            numbers.append(Fact("Finest that can be seen of it", finest, "with any number of seeds"))
     return tuple(numbers)
 
 
@@ -136,6 +151,7 @@ def section(
         verdict=sentence(verdict, *sorted((row.label for row in order), key=len, reverse=True)),
         points=tuple([*points, memory] if memory else points),
         warnings=dataset.warnings,
+        checks=tuple(map(_notice, dataset.checks)),
         facts=facts(dataset, summary.metric),
         rows=rows(dataset, summary.metric, prefix),
         main_control=dataset.labels.get(next(iter(dataset.controls), ""), ""),
@@ -152,6 +168,13 @@ def section(
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
     )
+
+
+def _notice(check: Check) -> Notice:
+    kind = CHECKS[check.code]
+    label = f"{check.code} {check.title}"
+    looks, advice = (text.replace("`", "") for text in (kind.looks, kind.advice))
+    return Notice(label, check.sentence, looks, advice, kind.anchor, check.silenced)
 
 
 def fragment(summary: Summary) -> str:

@@ -25,7 +25,8 @@ class _Facts(BaseModel):
 
 
 class DataFacts(_Facts):
-    """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification.
+    """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification,
+    ``test_rows_by_class`` where every seed has the same test rows.
 
     ``split`` says in words what the split means for the interval, empty for sets drawn at random.
     """
@@ -40,12 +41,19 @@ class DataFacts(_Facts):
     split: str = ""
     notes: tuple[str, ...] = ()
     rows_by_class: tuple[Count, ...] | None = None
+    test_rows_by_class: tuple[Count, ...] | None = None
 
     @property
     def class_shares(self) -> tuple[float, ...]:
         """The share of each class; empty where there are none or they are not known."""
         counts = self.rows_by_class or ()
         return tuple(count / self.rows for count in counts) if self.rows else ()
+
+    @property
+    def test_shares(self) -> tuple[float, ...]:
+        """The share of each class in the test set that every seed has; empty where they are not known."""
+        counts = self.test_rows_by_class or ()
+        return tuple(count / sum(counts) for count in counts) if sum(counts) else ()
 
 
 class RunFacts(_Facts):
@@ -65,6 +73,7 @@ class Provenance(_Facts):
 
     ``kept`` counts the trials that were there when it was written: they are there since, or were lost.
     ``study`` is the checksum of the study.toml that the results were made with.
+    ``judged_by`` are the metrics that results were judged by, one after the other, where there was more than one.
     Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.
     """
 
@@ -73,6 +82,7 @@ class Provenance(_Facts):
     commit: str | None = None
     data: dict[str, DataFacts] = {}
     runs: tuple[RunFacts, ...] = ()
+    judged_by: tuple[str, ...] | None = None
     scores: str | None = None
     sha256: str | None = None
     rows: Count | None = None

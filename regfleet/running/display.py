@@ -6,6 +6,7 @@ import math
 import os
 import time
 from contextlib import contextmanager
+from statistics import fmean
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console, Group
@@ -15,7 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from regfleet.metrics import METRICS
+from regfleet.analysis.question import Question
 from regfleet.numbers import DASH, Scale, duration
 from regfleet.running.output import stream
 from regfleet.running.train import Watch
@@ -89,19 +90,23 @@ class Progressing(Watch):
         self._quiet = quiet
         self._live: Live | None = None
         self._said = 0.0
-        self._scored = "accuracy"
+        self._question = Question()
 
     def note(self, text: str) -> None:
         """Print a line the user should know, also when quiet hides the rest."""
         if not self._quiet:
             self._screen.print(f"note: {text}", soft_wrap=True)
 
+    def judge(self, question: Question) -> None:
+        """Show the scores that ``question`` is about."""
+        self._question = question
+
     def start(self, variants: Sequence[Variant], planned: Mapping[str, int]) -> None:
         """Show the bar while workers start."""
         self._labels = {variant.name: variant.label for variant in variants}
         self._planned, self._total, self._done, self._failed = planned, sum(planned.values()), 0, 0
         self._counts = dict.fromkeys(self._labels, 0)
-        self._sums = dict.fromkeys(self._labels, 0.0)
+        self._scores: dict[str, list[float]] = {name: [] for name in self._labels}
         self._bar = Progress(
             TextColumn("[bold]{task.completed}/{task.total}[/] trials"),
             BarColumn(bar_width=None),
@@ -141,9 +146,9 @@ class Progressing(Watch):
     def resume(self, trials: pd.DataFrame) -> None:
         """Count what earlier runs finished."""
         self._done = len(trials)
-        scores = trials["last_test_accuracy"].fillna(trials["last_test_r2"])
-        for name, score in zip(trials["variant"], scores, strict=True):
-            self._count(str(name), float(score))
+        if self._column in trials:
+            for name, score in zip(trials["variant"], trials[self._column], strict=True):
+                self._count(str(name), float(score))
         self._bar.update(self._task, completed=self._done)
         if self._done and not self._quiet and not self._live:
             self._screen.print(f"{self._done} of them were finished before")
@@ -154,8 +159,7 @@ class Progressing(Watch):
             self._done += 1
             self._failed += outcome.status != "done"
             if outcome.status == "done":
-                self._scored = "accuracy" if "last_test_accuracy" in outcome.metrics else "r2"
-                self._count(outcome.trial.variant, outcome.metrics[f"last_test_{self._scored}"])
+                self._count(outcome.trial.variant, outcome.metrics.get(self._column, math.nan))
         left = "" if seconds_left is None else f"about {duration(seconds_left)} left"
         failed = f"[red]{self._failed} failed[/], " if self._failed else ""
         self._bar.update(self._task, completed=self._done, failed=failed, left=left)
@@ -164,8 +168,8 @@ class Progressing(Watch):
         elif not self._quiet and (time.monotonic() - self._said > PLAIN_SECONDS or self._done == self._total):
             self._said = time.monotonic()
             counted = f"{self._done}/{self._total} trials" + (f", {self._failed} failed" if self._failed else "")
-            ahead = max(self._labels, key=self._mean)
-            best = f"; best mean so far {self._score(ahead)}, {self._labels[ahead]}" if self._counts[ahead] else ""
+            ahead = max(self._labels, key=self._standing)
+            best = f"; best mean so far {self._score(ahead)}, {self._labels[ahead]}" if self._scores[ahead] else ""
             left = f", {left}" if left and self._done < self._total else ""
             is_followed = bool(os.environ.get(FOLLOWED))
             line = PROGRESS_MARK * is_followed + counted + left + best
@@ -182,9 +186,14 @@ class Progressing(Watch):
             self._live.stop()
             self._live = None
 
+    @property
+    def _column(self) -> str:
+        """Where a trial has the score that is shown."""
+        return f"{self._question.at}_test_{self._question.metric.name}"
+
     def _count(self, variant: str, score: float) -> None:
         self._counts[variant] += 1
-        self._sums[variant] += score
+        self._scores[variant] += [score] if math.isfinite(score) else []
 
     def _picture(self) -> Group:
         return Group(self._bar, self._table())
@@ -195,20 +204,20 @@ class Progressing(Watch):
         for name, justify in (
             ("Variant", "left"),
             ("Trials", "right"),
-            (f"Mean test {METRICS[self._scored].title} so far", "right"),
+            (f"Mean test {self._question.metric.title} so far", "right"),
         ):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
         room = max(3, self._screen.height - 4)
-        for name in sorted(self._labels, key=self._mean, reverse=True)[:room]:
+        for name in sorted(self._labels, key=self._standing, reverse=True)[:room]:
             counted = f"{self._counts[name]}/{self._planned.get(name, 0)}"
             table.add_row(self._labels[name], counted, self._score(name))
         return table
 
-    def _mean(self, variant: str) -> float:
-        """The mean score so far; below any other while there is none."""
-        return self._sums[variant] / self._counts[variant] if self._counts[variant] else -math.inf
+    def _standing(self, variant: str) -> float:
+        """The mean score so far, larger is better; below any other while there is none."""
+        scores = self._scores[variant]
+        return self._question.metric.sign * fmean(scores) if scores else -math.inf
 
     def _score(self, variant: str) -> str:
-        if not self._counts[variant]:
-            return DASH
-        return Scale(METRICS[self._scored]).full(self._mean(variant))
+        scores = self._scores[variant]
+        return Scale(self._question.metric).full(fmean(scores)) if scores else DASH

@@ -45,11 +45,19 @@ class Beginning:
 
 
 def provenance(
-    before: Provenance, *, command: str, data: Mapping[str, DataFacts], fleet: str, beginning: Beginning, trained: int
+    before: Provenance,
+    *,
+    command: str,
+    data: Mapping[str, DataFacts],
+    fleet: str,
+    beginning: Beginning,
+    trained: int,
+    judged_by: tuple[str, ...] | None = None,
 ) -> Provenance:
     """What holds now, and one more entry for a run that trained something.
 
-    ``before`` is the directory's content so far; ``data`` what is to be known of each data set.
+    ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``judged_by`` the
+    metrics that were asked for, where there was more than one.
     """
     seconds = beginning.seconds
     run = RunFacts(
@@ -67,6 +75,7 @@ def provenance(
         commit=beginning.commit,
         data=dict(data),
         runs=(*before.runs, *([run] if trained else [])),
+        judged_by=judged_by,
     )
 
 

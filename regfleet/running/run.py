@@ -81,11 +81,15 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.
             if not place.exists("study.toml"):
                 seeds = LOOKS[0] if study.adds_seeds else len(study.seeds)
-                variants = (ready.resolved if ready else resolve(study, {})).variants
+                begun = ready.resolved if ready else resolve(study, {})
+                variants = begun.variants
+                watch.judge(begun.question)
                 workers.start(variants, dict.fromkeys((one.name for one in variants), len(study.data) * seeds))
             ready = (ready or get_ready(study)).with_seeds(study.seeds)
             resolved, before = ready.resolved, read_provenance(place)
+            watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
+            judged_by = _judged_by(before, place, resolved.study)
             write_study(place, resolved.study.toml())
             store, results = Store(place, {variant.name: variant for variant in resolved.variants}), load(place)
             rows = {name: facts.training_rows for name, facts in resolved.data.items()}
@@ -94,7 +98,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             problems = [problem for problem in results.problems if problem.kind != "study"]
             for text in (*store.set_aside(problems), *batch_notes(rows, sizes)):
                 watch.note(text)
-            facts = partial(provenance, before, command=command, data=resolved.data, beginning=beginning)
+            facts = partial(provenance, before, command=command, data=resolved.data, beginning=beginning, judged_by=judged_by)
             # Whatever becomes of this run, its trials can be analysed.
             _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
             start = partial(workers.start, resolved.variants)
@@ -179,6 +183,15 @@ def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place:
             raise InputError(
                 f"--data: expected the {name} that {place} was made with; got other rows. Choose another --out"
             )
+
+
+def _judged_by(before: Provenance, place: Place, study: Study) -> tuple[str, ...] | None:
+    """The metrics that the results of ``place`` were judged by and now are; None where there is one."""
+    there = kept_study(place).analysis.metric if before.kept and place.exists("study.toml") else None
+    now = study.analysis.metric
+    if there in (None, now):
+        return before.judged_by
+    return (*(before.judged_by or (str(there),)), str(now))
 
 
 def _record(place: Place, facts: Provenance, kept: Collection[str]) -> None:

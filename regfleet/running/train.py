@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from regfleet.analysis import Question
     from regfleet.analysis.summary import Look
     from regfleet.fleet import Fleet
     from regfleet.planning.plan import Plan
@@ -109,6 +110,9 @@ class Watch:
 
     def note(self, text: str) -> None:
         """Something the user should know."""
+
+    def judge(self, question: Question) -> None:
+        """This is what variants are judged by; again when the data have said more."""
 
     def start(self, variants: Sequence[Variant], planned: Mapping[str, int]) -> None:
         """Workers are being started for that many trials of each variant, by name."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from regfleet.checks import CHECKS
 from regfleet.functions import module_and_name
 from regfleet.metrics import METRICS, metrics_of
 from regfleet.settings.defaults import ARTICLE_MODEL
@@ -28,6 +29,9 @@ def listed(value: Any) -> Any:
 
 NotEmpty = AfterValidator(_not_empty)
 Activation = Literal["tanh", "relu", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "leaky_relu", "linear"]
+
+
+Code = Literal[tuple(CHECKS)]  # type: ignore[valid-type]
 
 
 class Data(Part):
@@ -145,6 +149,12 @@ class Analysis(Part):
     """a difference up to this size is no difference that matters; otherwise the metric's own, 0.01 of accuracy"""
     at: Annotated[Literal["last", "best"], Setting("last|best")] = "last"
     """judge the weights of the last epoch or of the best"""
+    silence: Annotated[
+        tuple[Code, ...],
+        BeforeValidator(listed, json_schema_input_type=Code | list[Code]),
+        Setting("CODE", repeatable=True, example=["R102"]),
+    ] = ()
+    """checks that are not to be shown, by their codes in docs/checks.md"""
 
 
 @with_optional(Training)

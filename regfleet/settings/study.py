@@ -87,6 +87,8 @@ class Study(Part):
         fields = self.model_dump(mode="json", exclude_none=True)
         data = [{name: value for name, value in one.items() if value} for one in fields["data"]]
         fields["data"] = [one["location"] for one in data] if all(len(one) == 1 for one in data) else data
+        if not fields["analysis"]["silence"]:
+            del fields["analysis"]["silence"]
         own = {name: value for name, value in fields["model"].items() if value}
         kept = ("source", "keep_weights", "layers", "fingerprints") if self.model.source else ("hidden", "activation")
         fields["model"] = {name: own[name] for name in kept if name in own}

@@ -1,0 +1,358 @@
+"""Whether there was anything to compare: what was learned, how the training ended, and on which rows it is judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regfleet.analysis.question import Question
+from regfleet.analysis.runs import ignorant_score
+from regfleet.analysis.summary import Check, DatasetSummary, VariantSummary
+from regfleet.checks import CHECKS
+from regfleet.metrics import METRICS, Metric, default_metric, error_of
+from regfleet.numbers import Scale, count, number, percent
+from regfleet.settings.values import Variant
+from regfleet.text import capital, listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Shares = Sequence[float] | None
+NOISE = 2.0
+"""Standard errors by which a guess may look better than it is."""
+NEARLY_ALL = 0.9
+"""The share of a class from which on accuracy says little."""
+TENTH = 10
+SLOW, FAST = 0.002, 0.02
+"""The fall of the validation error over the last tenth of the epochs, as a share of what knows nothing: what is still a
+fall where every variant ends at its best epoch, and what is one by itself."""
+FALLS = 0.99
+"""The training error falls when it ends below this share of what it was in the first epoch."""
+OTHER_NAMES = {"roc_auc": "auc", "auroc": "auc", "r2_score": "r2", "r_squared": "r2", "rsquared": "r2"}
+"""What others call metrics that tell by themselves whether anything was learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the checks look at, of one data set.
+
+    ``trials`` are its rows of the trials frame; ``shares`` those of its classes and ``test_shares`` those of the classes
+    in a test set that every seed has, where they are known.
+    """
+
+    dataset: DatasetSummary
+    trials: pd.DataFrame
+    variants: Sequence[Variant]
+    question: Question
+    shares: Shares = None
+    test_shares: Shares = None
+
+    @property
+    def metric(self) -> Metric:
+        """What the variants are judged by."""
+        return self.question.metric
+
+    @property
+    def finished(self) -> list[VariantSummary]:
+        """The variants with a score, in order of rank."""
+        return [row for row in self.dataset.variants if row.finished and math.isfinite(row.score.mean)]
+
+    @property
+    def rows(self) -> int:
+        """The rows of the data set, as far as they are known; those that validate and test as well count twice."""
+        return self.dataset.n_train + self.dataset.n_val + self.dataset.n_test
+
+    def mean(self, row: VariantSummary, metric: str) -> float:
+        """The mean test score of a variant by another metric; NaN where there is none."""
+        column = f"{self.question.at}_test_{metric}"
+        if column not in self.trials:
+            return math.nan
+        done = (self.trials["variant"] == row.name) & (self.trials["status"] == "done")
+        return float(self.trials.loc[done, column].mean())
+
+    def named(self, rows: Iterable[VariantSummary]) -> str:
+        """The labels of ``rows``, and all of them by a word."""
+        labels = [row.label for row in rows]
+        return "every variant" if len(labels) == len(self.finished) > 1 else listed(labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a check has to say: of which variants, with which numbers, and the flags with which to try again."""
+
+    variants: Sequence[VariantSummary]
+    sentence: str
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    flags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What ``metric`` gives an answer that looks at no column, called ``name``, and by how much luck may raise it."""
+
+    metric: Metric
+    score: float
+    luck: float
+    name: str
+
+
+def checks(seen: Seen) -> tuple[Check, ...]:
+    """What speaks of one data set, by code."""
+    found = ((code, look(seen)) for code, look in LOOKS.items())
+    return tuple(
+        Check(
+            code=code,
+            title=CHECKS[code].title,
+            dataset=seen.dataset.dataset,
+            variants=tuple(row.name for row in one.variants),
+            sentence=one.sentence,
+            evidence=dict(one.evidence),
+            flags=one.flags,
+            silenced=code in seen.question.silence,
+        )
+        for code, one in found
+        if one is not None
+    )
+
+
+def nothing_learned(seen: Seen) -> Found | None:
+    """R101."""
+    rows = [row for row in seen.finished if _knows_nothing(seen, row)]
+    if not rows:
+        return None
+    first = next((row for row in rows if row.control is None), rows[0])
+    guess = guess_of(seen, first)
+    if guess is None:
+        return None
+    unit, score = Scale(guess.metric), _scored(seen, first, guess.metric)
+    every = len(rows) == len(seen.finished)
+    reached = f"{unit.metric.title}, {unit.full(score)}, is no better than the {unit.full(guess.score)} of {guess.name}"
+    others = f", and no variant does better" if every and len(rows) > 1 else ""
+    whose = f"{first.label}'s" if every else f"{capital(seen.named(rows))} learned nothing; {first.label}'s"
+    sentence = f"{capital(whose)} {reached}{others}."
+    flags = ""
+    balanced = _balanced(seen, first)
+    if guess.metric.name == "accuracy" and balanced:
+        sentence += f" {balanced}"
+        flags = "--metric balanced_accuracy"
+    return Found(rows, sentence, {"score": score, "guess": guess.score, "luck": guess.luck}, flags)
+
+
+def _knows_nothing(seen: Seen, row: VariantSummary) -> bool:
+    guess = guess_of(seen, row)
+    if guess is None:
+        return False
+    score = _scored(seen, row, guess.metric)
+    if not score <= guess.score + guess.luck:
+        return False
+    if guess.metric is seen.metric:
+        step = 1 / seen.dataset.n_test if guess.metric.counts and seen.dataset.n_test else guess.luck
+        if row.score.low > guess.score + step:
+            return False
+    if guess.metric.name == "accuracy" and score > guess.score and _balanced(seen, row):
+        return False
+    if seen.metric.name == "cross_entropy" and seen.shares:
+        return row.score.mean > FALLS * ignorant_score(seen.metric, seen.shares, np.empty(0))
+    return True
+
+
+def guess_of(seen: Seen, row: VariantSummary, metric: Metric | None = None) -> Guess | None:
+    """What says whether ``row`` has learned anything, by ``metric`` or what tells it best; None where nothing is known.
+
+    Luck is NOISE standard errors of a guess on the rows that were tested.
+    """
+    metric = metric or _telling(seen.metric, seen.dataset.task)
+    known = metric and OTHER_NAMES.get(metric.name, metric.name)
+    tested = min(seen.dataset.n_test * (1 if seen.dataset.fixed_test else row.finished), seen.rows)
+    if metric is None or known is None:
+        return None
+    if known == "r2":
+        return Guess(metric, 0.0, NOISE**2 / tested if tested else 0.0, "always predicting the mean")
+    shares = [share for share in seen.test_shares or seen.shares or () if share > 0]
+    if known == "auc":
+        errors = [1 / (12 * share * (1 - share)) for share in shares if share < 1]
+        return Guess(metric, 0.5, _luck(float(np.mean(errors)) if errors else 0.0, tested), "guessing")
+    if not shares or not seen.shares:
+        return None
+    if known == "accuracy":
+        largest = int(np.argmax(seen.shares))
+        share = (seen.test_shares or seen.shares)[largest]
+        return Guess(metric, share, _luck(share * (1 - share), tested), "always answering with the largest class")
+    chance = 1 / len(shares)
+    variance = chance * (1 - chance) * chance**2 * sum(1 / share for share in shares)
+    return Guess(metric, chance, _luck(variance, tested), "guessing")
+
+
+def _luck(variance: float, tested: int) -> float:
+    return NOISE * math.sqrt(variance / tested) if tested else 0.0
+
+
+def _telling(metric: Metric, task: str) -> Metric | None:
+    """What tells by itself whether anything was learned: ``metric``, or accuracy or R² in place of an error."""
+    if OTHER_NAMES.get(metric.name, metric.name) in {"accuracy", "balanced_accuracy", "macro_f1", "auc", "r2"}:
+        return metric
+    return METRICS[default_metric(task)] if metric.name in METRICS else None
+
+
+def _scored(seen: Seen, row: VariantSummary, metric: Metric) -> float:
+    """The mean score of ``row``; infinite where it is not known, so that nothing is said."""
+    score = row.score.mean if metric is seen.metric else seen.mean(row, metric.name)
+    return score if math.isfinite(score) else math.inf
+
+
+def _balanced(seen: Seen, row: VariantSummary) -> str:
+    """What balanced accuracy has to say for a variant whose accuracy is a guess's; empty where it is one's too."""
+    metric = METRICS["balanced_accuracy"]
+    guess, score = guess_of(seen, row, metric), seen.mean(row, metric.name)
+    if guess is None or not score > guess.score + guess.luck:
+        return ""
+    unit = Scale(metric)
+    return (
+        f"Balanced accuracy, {unit.full(score)}, is above the {unit.full(guess.score)} of guessing: judge by it, with "
+        "--metric balanced_accuracy."
+    )
+
+
+def still_improving(seen: Seen) -> Found | None:
+    """R102."""
+    stops = {variant.name for variant in seen.variants if variant.training.early_stopping}
+    falls = {row.name: _fall(seen, row) for row in seen.finished if row.name not in stops}
+    rows = [row for row in seen.finished if row.name in falls]
+    controls = [row for row in rows if row.control is None]
+    improving = [row for row in rows if falls[row.name] > SLOW and _ends_at_its_best(row)]
+    fast = [row for row in controls if falls[row.name] > FAST]
+    if not rows or (len(improving) < len(seen.finished) and (not controls or len(fast) < len(controls))):
+        return None
+    told = improving if len(improving) == len(seen.finished) else [row for row in rows if falls[row.name] > FAST]
+    epochs = max(len(_errors(seen, row)) for row in told)
+    error = METRICS[error_of(seen.dataset.task)].title
+    most = max(falls[row.name] for row in told)
+    sentence = (
+        f"Training ended too early for {seen.named(told)}: validation {error} was still falling at the last of "
+        f"{count(epochs, 'epoch')}. Train for longer, with --epochs {2 * epochs} and another --out, or faster, with "
+        "--optimizer adam or a larger --learning-rate."
+    )
+    return Found(told, sentence, {"epochs": epochs, "fall": most}, f"--epochs {2 * epochs}")
+
+
+def _errors(seen: Seen, row: VariantSummary, prefix: str = "val_") -> tuple[float, ...]:
+    curve = row.curve(prefix + error_of(seen.dataset.task))
+    return curve.mean if curve else ()
+
+
+def _ends_at_its_best(row: VariantSummary) -> bool:
+    epochs = max((curve.epochs[-1] for curve in row.curves.values() if curve.epochs), default=0)
+    return row.best_epoch > epochs - max(1, epochs / TENTH)
+
+
+def _fall(seen: Seen, row: VariantSummary) -> float:
+    """How far the validation error fell from the last tenth but one to the last, as a share of what knows nothing."""
+    errors = _errors(seen, row)
+    window = max(1, len(errors) // TENTH)
+    if len(errors) < 2 * window:
+        return 0.0
+    return (_mean(errors[-2 * window : -window]) - _mean(errors[-window:])) / _ignorance(seen, errors)
+
+
+def _ignorance(seen: Seen, errors: Sequence[float]) -> float:
+    """The error of an answer that looks at no column; the first epoch's where it is not known."""
+    if seen.dataset.task == "regression":
+        return 1.0  # of the standardised target
+    known = ignorant_score(METRICS["cross_entropy"], seen.shares, np.empty(0))
+    return known if known > 0 else errors[0]
+
+
+def loss_does_not_fall(seen: Seen) -> Found | None:
+    """R103."""
+    rows = [row for row in seen.finished if _stands(seen, _errors(seen, row, ""))]
+    if not rows:
+        return None
+    errors = _errors(seen, rows[0], "")
+    first, last = errors[0], _mean(errors[-max(1, len(errors) // TENTH) :])
+    title = METRICS[error_of(seen.dataset.task)].title
+    sentence = (
+        f"The training {title} of {seen.named(rows)} does not fall: {number(first, 3)} in the first epoch, "
+        f"{number(last, 3)} at the end. Try a smaller or a larger --learning-rate, or less of the technique."
+    )
+    return Found(rows, sentence, {"first": first, "last": last})
+
+
+def _stands(seen: Seen, errors: Sequence[float]) -> bool:
+    if len(errors) < 2:
+        return False
+    last = _mean(errors[-max(1, len(errors) // TENTH) :])
+    return last > FALLS * errors[0] and last > NEARLY_ALL * _ignorance(seen, errors)
+
+
+def rare_class(seen: Seen) -> Found | None:
+    """R104."""
+    shares, data = seen.shares, seen.dataset
+    if data.task == "regression" or not shares:
+        return None
+    if seen.test_shares:
+        lacking = sum(share > 0 and not there for share, there in zip(shares, seen.test_shares, strict=True))
+        if not lacking:
+            return None
+        has = "one class has" if lacking == 1 else f"{lacking} classes have"
+        return Found((), f"The test set lacks what it should judge: {has} no row there.", {"classes": lacking})
+    rare = [share for share in shares if 0 < share * data.n_test < 1]
+    if not rare:
+        return None
+    has = f"one class has {percent(round(rare[0], 4))}"
+    if len(rare) > 1:
+        has = f"{len(rare)} classes have {percent(round(max(rare), 4))} at most"
+    return Found(
+        (),
+        f"Some test sets lack a class: {has} of the rows, less than one of the {count(data.n_test, 'row')} of a test "
+        "set. The draw is not stratified then, and scores vary more.",
+        {"classes": len(rare), "share": min(rare)},
+    )
+
+
+def one_class(seen: Seen) -> Found | None:
+    """R105."""
+    share = max(seen.shares or (0.0,))
+    if seen.metric.name != "accuracy" or not NEARLY_ALL <= share < 1:
+        return None
+    return Found(
+        (),
+        f"One class has {percent(round(share, 3))} of the rows, so always answering with it is right that often, and "
+        "accuracy hardly says how well the others are told. Judge by --metric balanced_accuracy; the same command with "
+        "it trains nothing again.",
+        {"share": share},
+        "--metric balanced_accuracy",
+    )
+
+
+def diverged(seen: Seen) -> Found | None:
+    """R106."""
+    rows = [row for row in seen.dataset.variants if row.diverged]
+    if not rows or not any("loss" in str(column) for column in seen.trials):
+        return None
+    lost = sum(row.diverged for row in rows)
+    tried = sum(row.finished + row.failed + row.diverged for row in rows)
+    return Found(
+        rows,
+        f"{lost} of {count(tried, 'run')} of {listed([row.label for row in rows])} ended with a loss that is no "
+        "number. Try a smaller --learning-rate.",
+        {"diverged": lost, "runs": tried},
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else math.nan
+
+
+LOOKS: Mapping[str, Callable[[Seen], Found | None]] = {
+    "R101": nothing_learned,
+    "R102": still_improving,
+    "R103": loss_does_not_fall,
+    "R104": rare_class,
+    "R105": one_class,
+    "R106": diverged,
+}
+"""A check is a function here, under a code of `regfleet.checks.CHECKS`."""

@@ -1,0 +1,94 @@
+"""What checks of the training there are: the code of each, what it looks at, what to do about it."""
+
+from dataclasses import dataclass
+
+
+PAGE = "docs/checks.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A check: ``title`` in two or three words; ``looks`` at what, and ``advice`` what to do, in sentences."""
+
+    code: str
+    title: str
+    looks: str
+    advice: str
+
+    @property
+    def anchor(self) -> str:
+        """Where the documentation has it."""
+        return f"{PAGE}#{self.code.lower()}-{self.title.replace(' ', '-')}"
+
+
+CHECKS = {
+    kind.code: kind
+    for kind in (
+        Kind(
+            "R101",
+            "nothing learned",
+            "The mean test score beside what an answer that looks at no column would get: the share of the largest "
+            "class for accuracy, 1/k of k classes for balanced accuracy and macro-F1, .5 for AUC, 0 for R². Errors and "
+            "cross-entropy are looked at through accuracy or R² of the same weights. A score counts as no better where "
+            "it lies below that, or above it by no more than guessing gives on so many rows.",
+            "Look at what goes into the model before comparing techniques: `--dry-run` says how the data are scaled, "
+            "`regfleet datasets` what became of each column, `regfleet show-model` what is trained. Then the learning "
+            "rate (`--learning-rate`, ten times more and ten times less) and the optimizer. If the same model learns "
+            "in a script of your own, compare what it is given there. Perhaps the columns say nothing about the target.",
+        ),
+        Kind(
+            "R102",
+            "still improving",
+            "The validation error over the last tenth of the epochs. The check speaks where the best epoch is the last "
+            "for every variant and its control, or where a control's error still falls fast.",
+            "Train for longer (`--epochs`, with another `--out`) or faster (`--optimizer adam`, `--learning-rate`). "
+            "What is compared now is how fast variants learn rather than how well they do in the end.",
+        ),
+        Kind(
+            "R103",
+            "training loss does not fall",
+            "The training error of the last tenth of the epochs beside that of the first epoch, penalties apart, and "
+            "beside that of an answer that looks at no column.",
+            "Change the learning rate (`--learning-rate`) or the optimizer, or take less of the technique: a penalty "
+            "that is too strong keeps every weight at zero. Look at how the data are scaled (`--dry-run`).",
+        ),
+        Kind(
+            "R104",
+            "rare class",
+            "The rows of each class beside the number of sets or folds that share them. The check speaks where a test "
+            "set gets less than one row of a class on average, or a fixed test set has none.",
+            "Join rare classes or leave them out, take fewer folds or a larger test set (`--split`), or collect more "
+            "rows of them. Nothing can be said about how well a class is told that no test set holds.",
+        ),
+        Kind(
+            "R105",
+            "one class nearly alone",
+            "The share of the largest class, where the study is judged by accuracy: from 90 % on.",
+            "Judge by `--metric balanced_accuracy`, `macro_f1` or `auc`; the same command with another metric trains "
+            "nothing again. `--class-weight balanced` makes rows of rare classes weigh more in training.",
+        ),
+        Kind(
+            "R106",
+            "diverged",
+            "Trials that ended because the loss was no number any more.",
+            "Take a smaller step (`--learning-rate`, a tenth of it), or look for huge values among the columns.",
+        ),
+    )
+}
+
+
+def checks_page() -> str:
+    """What docs/checks.md holds."""
+    lines = [
+        "# Checks",
+        "",
+        '<!-- Written by: python -c "from regfleet.checks import checks_page; print(checks_page(), end=\'\')" -->',
+        "",
+        "A study can be compared correctly and still be worth nothing, for its models learned nothing. What regfleet",
+        "notices of that has a code. Each check that speaks is a sentence in the terminal and in the report, and an entry",
+        "of `checks` in the JSON. `--silence R102`, or `silence` under `[analysis]` in a study file, keeps one out of the",
+        "way: it is then in a fold of the report, and `silenced` in the JSON. It changes no verdict, and no headline.",
+    ]
+    for kind in CHECKS.values():
+        lines += ["", f"## {kind.code} {kind.title}", "", f"*Looks at:* {kind.looks}", "", f"*What to do:* {kind.advice}"]
+    return "\n".join(lines) + "\n"
