@@ -38,6 +38,12 @@ def _encoding(name: str | None) -> str | None:
     return name
 
 
+def _image_size(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"[1-9]\d{0,3}x[1-9]\d{0,3}", text):
+        raise ValueError("expected HEIGHTxWIDTH, such as 64x64")
+    return text
+
+
 NotEmpty = AfterValidator(_not_empty)
 Activation = Literal["tanh", "relu", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "leaky_relu", "linear"]
 
@@ -70,7 +76,7 @@ class Data(Part):
     """the first row is data: columns are called by their places, column 1, or 1, and -1 the last"""
     image_size: Annotated[
         str | None,
-        Field(pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$"),
+        AfterValidator(_image_size),
         Setting("HEIGHTxWIDTH", default="that of the images, of several 256x256", example="64x64"),
     ] = None
     """the size to which the images of a folder are scaled"""
