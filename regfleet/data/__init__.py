@@ -5,7 +5,7 @@ A new kind of source is one file with a function that returns a `Dataset`.
 
 from regfleet.data.arrays import from_arrays
 from regfleet.data.encoding import cut
-from regfleet.data.sources import BUILTIN, check_source, data_name, load_builtin, load_dataset
+from regfleet.data.sources import BUILTIN, check_source, data_name, load_builtin, load_dataset, preview
 from regfleet.data.splits import SPLITS, parse_split, row_counts, split_meaning, split_rows, stratifies
 from regfleet.data.tables import describe_columns
 
@@ -20,6 +20,7 @@ __all__ = [
     "load_builtin",
     "load_dataset",
     "parse_split",
+    "preview",
     "row_counts",
     "split_meaning",
     "split_rows",

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import lzma
 import os
+import re
 import struct
 import sys
 import warnings
@@ -11,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from tokenize import TokenError
@@ -19,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 from regfleet import files
 from regfleet.data.arrays import raw_data, raw_mapping, read_npz
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
-from regfleet.data.files import check_file, is_file, read_bytes, read_table, suffix
+from regfleet.data.files import TEXTS, check_file, is_file, read_bytes, read_table, suffix
+from regfleet.data.folders import find_files, is_folder, read_folder
+from regfleet.data.preview import Preview, previewed
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
@@ -158,8 +162,8 @@ def _importable() -> Iterator[None]:
         sys.path.remove(here)
 
 
-def check_source(source: Data) -> None:
-    """Raise InputError for what can be seen to be wrong without reading any row."""
+def check_source(source: Data, *, target: bool = True) -> None:
+    """Raise InputError for what can be seen to be wrong without reading any row; a ``target`` may have to be named."""
     place = source.location
     _check_flags(source)
     if place in BUILTIN:
@@ -167,17 +171,20 @@ def check_source(source: Data) -> None:
             raise InputError(f"--{name}: expected a table; got it with the built-in {place}, which needs none")
     elif place.startswith(PREFIX) and len(place) > len(PREFIX):
         pass
+    elif is_folder(place):
+        find_files(place, source.test)
+        return
     elif suffix(place) == ".npz":
         check_file(place, "--data", (".npz",))
     elif module_and_name(place) and not files.is_file(place):
         pass
     elif is_file(place):
         check_file(place, "--data")
-        if source.target is None:
+        if target and source.target is None:
             raise InputError(f"--target: expected the column of {named(place)} that is to be predicted; got none")
     else:
         near = nearest(place[:200], [*BUILTIN, *_files_here()])
-        said = f"a file, openml:NUMBER, package.module:function or one of {', '.join(BUILTIN)}"
+        said = f"a file, a folder of images or texts by class, openml:NUMBER, package.module:function or one of {', '.join(BUILTIN)}"
         raise InputError(f"--data: expected {said}; got {given(place)}{near}")
     if source.test is not None:
         check_file(source.test, "--test")
@@ -194,7 +201,36 @@ def load_dataset(source: Data) -> Dataset:
     """The data set at ``source``; raises InputError naming the flag when it cannot be used."""
     check_source(source)
     raw = _read(source)
+    if isinstance(raw, RawTable) and source.no_header:
+        source = _by_place(source, raw.table.column_names)
+        raw = replace(raw, target=source.target)
     return raw if isinstance(raw, Dataset) else build_dataset(raw, source)
+
+
+def preview(source: Data) -> Preview | None:
+    """What is in the columns of a table whose target is not named; None where ``source`` needs no name or has one."""
+    check_source(source, target=False)
+    raw = None if source.target or not _is_table(source.location) else _read(source)
+    return previewed(raw) if isinstance(raw, RawTable) else None
+
+
+def _is_table(place: str) -> bool:
+    """Whether a location is that of a file with columns, and of nothing that is looked for first."""
+    other = place in BUILTIN or place.startswith(PREFIX) or is_folder(place) or suffix(place) == ".npz"
+    return is_file(place) and not other and not (module_and_name(place) and not files.is_file(place))
+
+
+def _by_place(source: Data, names: list[str]) -> Data:
+    """The source with the names of columns that are given by their places, from 1 on or from the end."""
+
+    def named(column: str) -> str:
+        place = int(column) if re.fullmatch(r"-?[1-9]\d{0,8}", column) and column not in names else 0
+        return names[place - (place > 0)] if 0 < abs(place) <= len(names) else column
+
+    found: dict[str, Any] = {name: [*map(named, getattr(source, name))] for name in ("drop", "categorical")}
+    single = {name: getattr(source, name) for name in ("target", "group", "time")}
+    found |= {name: named(value) for name, value in single.items() if value}
+    return source.model_copy(update=found)
 
 
 def _read(source: Data) -> RawTable | RawArrays | Dataset:
@@ -204,17 +240,22 @@ def _read(source: Data) -> RawTable | RawArrays | Dataset:
         return load_builtin(place)
     if place.startswith(PREFIX):
         return _read_openml(source)
+    if is_folder(place):
+        return read_folder(data_name(place), source)
     if suffix(place) == ".npz":
         return _read_npz(source)
     if module_and_name(place) and not files.is_file(place):
         return _read_function(source)
-    table, notes = read_table(place, "--data")
-    test, more = (None, ()) if source.test is None else read_table(source.test, "--test")
+    how = {"encoding": source.encoding, "no_header": source.no_header}
+    table, notes = read_table(place, "--data", **how)
+    test, more = (None, ()) if source.test is None else read_table(source.test, "--test", **how)
     return RawTable(data_name(place), table, source.target, test, (*notes, *more))
 
 
 def data_name(location: str) -> str:
-    """What a report calls the data at ``location``: a file without folder and extension, else the location itself."""
+    """What a report calls the data at ``location``: a file without place and extension, a folder without its place."""
+    if location not in BUILTIN and is_folder(location):
+        return files.local(location).resolve().name or location
     return Path(location.removesuffix(".gz")).stem if is_file(location) else location
 
 
@@ -226,5 +267,18 @@ def _check_flags(source: Data) -> None:
     if source.time and (source.group or source.test):
         other = "--group" if source.group else "--test"
         raise InputError(f"--time: expected neither --group nor --test beside it; got {other}")
-    if source.test and not is_file(source.location):
+    folder = is_folder(source.location) and source.location not in BUILTIN
+    named_columns = {"target", "drop", "categorical", "group", "time", "no_header"}
+    columns = [name for name, value in source if value and name in named_columns]
+    if folder and (columns or source.task == "regression"):
+        flag = (columns or ["task"])[0].replace("_", "-")
+        raise InputError(f"--{flag}: expected a table; got it with a folder, whose folders are its classes")
+    for flag, value in (("image-size", source.image_size), ("color", source.color)):
+        if value and not folder:
+            raise InputError(f"--{flag}: expected a folder of images; got it with {named(source.location)}")
+    text = suffix(source.location) in TEXTS and _is_table(source.location)
+    for flag, given_it in (("encoding", source.encoding and not folder), ("no-header", source.no_header)):
+        if given_it and not text:
+            raise InputError(f"--{flag}: expected a text file, *{', *'.join(TEXTS)}; got it with {named(source.location)}")
+    if source.test and not folder and not is_file(source.location):
         raise InputError(f"--test: expected a file beside a file of --data; got it with {named(source.location)}")
