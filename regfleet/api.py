@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import shutil
+import sys
 import tempfile
 import textwrap
 import weakref
@@ -13,11 +14,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from importlib import import_module
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from regfleet import atomic, results
 from regfleet.errors import InputError
+from regfleet.numbers import exact
 from regfleet.paths import expanded, is_ours, unwritable
 from regfleet.settings import FLAGS, read_study
 
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from regfleet.models import Base
     from regfleet.running.display import Screen
 
-    DataLike: TypeAlias = str | Path | Sequence[str] | pd.DataFrame | tuple[Any, Any]
+    DataLike: TypeAlias = str | Path | Sequence[Any] | Mapping[str, Any] | pd.DataFrame | tuple[Any, ...] | Any
     ModelLike: TypeAlias = str | Sequence[int] | Callable[[tuple[int, ...], int], keras.Model] | keras.Model
 
 P = ParamSpec("P")
@@ -149,9 +152,11 @@ def compare(
     >>> results = regfleet.compare((X, y), model=[64, 32], techniques=["l2(1e-3)", "dropout(0.3)"], seeds=10)
 
     Args:
-        data: (features, target) as arrays, a frame with the column ``target``, a file or its URL, a built-in's name,
-            ``openml:61``, ``package.module:function``, or a list of such texts.
-        target: the column to predict; for a frame also the target itself, (rows,).
+        data: (features, target) as arrays, a frame with the column ``target``, a mapping of arrays, a
+            ``tf.data.Dataset``, a data set of scikit-learn or Hugging Face, or a training part and a test part of
+            these; a file or its URL, a built-in's name, ``openml:61``, ``package.module:function``, or a list of such
+            texts. Features are numbers (rows, …), texts (rows,) or sparse; classes may be one-hot.
+        target: the column to predict; for data in memory also the target itself, (rows,).
         test: the fixed test set: a file beside a file, (features, target) or a frame beside data in memory.
         name: what results call data in memory.
         model: widths of the hidden layers; ``package.module:build``; ``net.keras``; a function of the input shape and
@@ -178,7 +183,7 @@ def compare(
 
     locations, datasets = _located(data, name, target, test, settings)
     base, source = _model(model)
-    flags = {**settings, "data": locations, "model": source, "technique": techniques}
+    flags = {**settings, "data": locations, "model": source, "technique": _techniques(techniques)}
     if datasets is None:
         flags |= {"target": target, "test": None if test is None else str(test)}
     else:
@@ -218,26 +223,89 @@ def _located(
     """What a study calls the data, and the data by name where they are in memory."""
     if isinstance(data, str | Path):
         return [str(data)], None
-    if isinstance(data, list) and all(isinstance(one, str | Path) for one in data):
+    if isinstance(data, list) and data and all(isinstance(one, str | Path) for one in data) and _is_name(target):
         return [str(one) for one in data], None
     from regfleet.data import from_arrays
 
-    features, y = data if isinstance(data, tuple) and len(data) == 2 else (data, target)
     columns = {key: value for key, value in settings.items() if FLAGS[key].is_column}
     columns |= {"data": [name], "target": target if isinstance(target, str) else None}
     (source,) = read_study({}, flags=columns).data
-    return [name], {source.name: from_arrays(source.name, features, y, test=test, source=source)}
+    return [name], {source.name: from_arrays(source.name, data, target, test=test, source=source)}
+
+
+def _is_name(target: Any) -> bool:
+    return target is None or isinstance(target, str)
 
 
 def _model(model: Any) -> tuple[Base | None, Any]:
     """A model in memory, if it is one, and what the study calls it."""
-    if model is None or isinstance(model, str | int | Sequence):
+    if isinstance(model, Path):
+        model = str(model)
+    if model is None or isinstance(model, str):
         return None, model
+    widths = [model] if isinstance(model, Integral) else model
+    if isinstance(widths, Sequence) and all(isinstance(width, Integral | str) for width in widths):
+        return None, model if isinstance(model, int | Sequence) else int(model)
     from regfleet.models import base_of
 
+    keras = sys.modules.get("keras")
+    is_model = keras is not None and isinstance(model, keras.Model)
+    is_layer = keras is not None and isinstance(model, keras.Layer) and not is_model
+    if not is_model and (
+        not callable(model) or inspect.isclass(model) or is_layer or hasattr(model, "named_parameters")
+    ):
+        said = "widths, a Keras model, or a function of the input shape and the number of outputs that returns one"
+        raise InputError(f"--model: expected {said}; got {_kind(model)}")
     name = getattr(model, "name", None) or getattr(model, "__name__", "model")
     where = "python" if hasattr(model, "layers") else getattr(model, "__module__", "python")
     return base_of(model), f"{where}:{re.sub('[^A-Za-z0-9]', '_', str(name))}"
+
+
+def _kind(model: Any) -> str:
+    """What somebody gave as a model, and what to write where that is plain."""
+    if inspect.isclass(model):
+        return f"the class {model.__name__}, not a model of it"
+    if isinstance(model, Sequence):
+        return f"a list of {type(next(iter(model), None)).__name__}; keras.Sequential([…]) makes a model of layers"
+    return type(model).__name__
+
+
+def _techniques(techniques: Any) -> Any:
+    """Texts and mappings as they are; of anything else an InputError says how it is written."""
+    if techniques is None:
+        return None
+    if isinstance(techniques, str | Mapping) or not isinstance(techniques, Sequence):
+        techniques = [techniques]
+    for one in techniques:
+        text = one.get("technique") if isinstance(one, Mapping) else one
+        if not isinstance(text, str):
+            raise InputError(f"--technique: expected text, such as 'l2(0.001)' or 'none'; got {_written(text)}")
+    return list(techniques)
+
+
+def _written(thing: Any) -> str:
+    """What stands for a regularizer, a layer or an optimizer of Keras in a study."""
+    name = type(thing).__name__
+    if thing is None:
+        return "None: write 'none'"
+    config = thing.get_config() if hasattr(thing, "get_config") and not inspect.isclass(thing) else {}
+    known: Mapping[str, Mapping[str, str]] = {
+        "L1": {"l1": "l1"},
+        "L2": {"l2": "l2"},
+        "L1L2": {"l1": "l1", "l2": "l2"},
+        "Dropout": {"rate": "dropout"},
+        "BatchNormalization": {"momentum": "batchnorm"},
+    }
+    terms = [f"{term}({exact(float(config[key]))})" for key, term in known.get(name, {}).items() if config.get(key)]
+    if terms:
+        return f"{name}: write '{'+'.join(terms)}'"
+    if "learning_rate" in config:
+        return (
+            f"the optimizer {name}: write optimizer='{name.lower()}' and learning_rate, which every variant trains with"
+        )
+    return (
+        f"{thing.__name__ if inspect.isclass(thing) or inspect.isfunction(thing) else name}, which is no technique here"
+    )
 
 
 def _screen() -> AbstractContextManager[Screen]:

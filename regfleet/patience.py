@@ -39,6 +39,8 @@ class Patience:
     """NVIDIA's driver answers within."""
     lock: float = 0.5
     """A directory's lock is asked for again: `status` holds it for an instant to see whether it is free."""
+    batches: float = 300.0
+    """A data set that gives batches, which may have no end, has given them all within."""
     settle: float = 1.0
     """Of two drivers that claim a bucket at once both have written their lock by then."""
     refresh: float = 60.0

@@ -1,71 +1,170 @@
 """Data in memory, arrays and frames: of the Python API, of an .npz file, of a function."""
 
 import math
-import sys
+import numbers
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from regfleet.data.columns import LARGEST, arrow
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import MAX_BYTES, check_values, unique_names
+from regfleet.data.parts import Parts, take_apart
 from regfleet.data.tables import build_dataset
+from regfleet.data.values import features_of, is_frame, is_texts, target_of
 from regfleet.errors import InputError
 from regfleet.files import UnfitFileError, size
 from regfleet.memory import check_room
 from regfleet.settings import Data
-from regfleet.text import named, one_line, reason
+from regfleet.text import named, nearest, one_line, reason
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     import pyarrow as pa
 
 
-def from_arrays(
-    name: str, features: Any, target: Any = None, *, test: Any = None, source: Data | None = None
-) -> Dataset:
-    """The data set called ``name`` of an array or a frame.
+def from_arrays(name: str, data: Any, target: Any = None, *, test: Any = None, source: Data | None = None) -> Dataset:
+    """The data set called ``name`` of what is in memory.
 
     Args:
         name: what the report calls it.
-        features: numbers (rows, columns) with NaN where missing, images (rows, …), or a frame (rows, columns).
-        target: (rows,) classes or quantities; for a frame also the name of its column that holds them.
+        data: numbers (rows, columns) with NaN where missing, images (rows, …), texts (rows,), a frame (rows, columns),
+            or whatever else `take_apart` knows, with its target and its test set.
+        target: (rows,) classes or quantities, or one-hot; or the name, or the place, of the column that holds them.
         test: the held-out (features, target), or a frame with the same columns.
         source: columns to drop, categorical, group, time and the task, as `Data` says.
 
     Raises InputError when they do not fit together.
     """
     source = source or Data(location=name)
-    return build_dataset(raw_data(name, features, target, test, source), source)
+    raw = raw_data(name, data, target, test, source)
+    return raw if isinstance(raw, Dataset) else build_dataset(raw, source)
 
 
-def raw_data(name: str, features: Any, target: Any, test: Any, source: Data) -> RawTable | RawArrays:
-    """What `from_arrays` is given, in one of two forms: numbers as arrays, everything else as a table."""
+def raw_data(name: str, data: Any, target: Any, test: Any, source: Data) -> RawTable | RawArrays | Dataset:
+    """What `from_arrays` is given, in one of two forms: numbers and texts as arrays, everything else as a table."""
+    if isinstance(data, Dataset):
+        return data
     target = source.target if target is None else target
+    parts = take_apart(name, data, target, test, source)
+    raw = _raw(name, parts, source)
+    if parts.validation is not None:
+        raw = _joined(raw, _beside(raw, parts.validation, source, "--data"))
+    if parts.test is None:
+        return raw
+    held_out = _beside(raw, parts.test, source, "--test")
+    if isinstance(raw, RawTable):
+        return replace(raw, test=held_out.table)
+    return _joined(raw, held_out, held_out=True)
+
+
+def _beside(raw: RawTable | RawArrays, parts: Parts, source: Data, flag: str) -> Any:
+    """More rows of what ``raw`` holds."""
+    column = raw.target if isinstance(raw, RawTable) else None
+    more = _raw(raw.name, parts, source, column, "the test " if flag == "--test" else "the ")
+    if isinstance(more, RawTable) != isinstance(raw, RawTable):
+        raise InputError(f"{flag}: expected rows of the same kind; got an array beside a frame")
+    if isinstance(raw, RawArrays):
+        x, others = raw.features, more.features
+        if others.shape[1:] != x.shape[1:]:
+            said = f"expected features of shape {x.shape[1:]} in each row; got {others.shape[1:]}"
+            raise InputError(f"{flag}: {said}")
+        if (x.dtype.kind in "biu") != (others.dtype.kind in "biu"):
+            raise InputError(f"{flag}: expected features of {x.dtype}; got {others.dtype}")
+    return more
+
+
+def _joined(raw: Any, more: Any, *, held_out: bool = False) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    notes = (*raw.notes, *more.notes)
+    if isinstance(raw, RawTable):
+        try:
+            table = pa.concat_tables([raw.table, more.table], promote_options="permissive")
+        except pa.ArrowException as problem:
+            raise InputError(f"--data: expected parts of equal columns; got {one_line(problem, 200)}") from None
+        return replace(raw, table=table, notes=notes)
+    features, target = (np.concatenate([getattr(one, part) for one in (raw, more)]) for part in ("features", "target"))
+    last = np.arange(len(features)) >= len(raw.features) if held_out else None
+    return replace(raw, features=features, target=target, held_out=last, notes=tuple(dict.fromkeys(notes)))
+
+
+def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what: str = "") -> RawTable | RawArrays:
+    """Features and target of one part; ``column`` is the target's name where the part has none of its own."""
+    notes = list(parts.notes)
+    x = features_of(parts.features, f"{what}features", notes)
+    target = column if parts.target is None else parts.target
     if target is None:
         raise InputError(f"--target: expected what is to be predicted in {name}; got none")
-    features = features if _is_frame(features) else _array(features, "features")
-    if not _is_frame(features) and features.dtype != object:
-        return _raw_arrays(name, features, target, test, source)
-    column = target if isinstance(target, str) else str(getattr(target, "name", None) or "target")
-    table, notes = _table(features, target, column)
-    if test is not None:
-        x_test, y_test = test if isinstance(test, tuple) else (test, column)
-        test = _table(x_test, y_test, column)[0]
-    return RawTable(name, table, column, test, notes)
+    if not is_frame(x) and isinstance(target, numbers.Integral) and x.ndim == 2:
+        x, target = _without_column(x, int(target))
+    if is_frame(x) and isinstance(target, list) and 1 < len(target) < len(x) and {*target} <= {*_names(x)}:
+        x, target = _without_columns(x, target)
+    if not is_frame(x) and isinstance(target, str | numbers.Integral):
+        raise InputError(f"--target: expected values, one for each row of an array; got {target!r}")
+    place = _place(x, target) if is_frame(x) else None
+    if place is None and isinstance(target, numbers.Integral):
+        got = f"{target!r}{nearest(str(target), _names(x))}"
+        raise InputError(f"--target: expected a column, one of {', '.join(map(named, _names(x)[:8]))}; got {got}")
+    classes, values = parts.classes, None
+    if isinstance(target, str):
+        column = target
+    elif place is None:
+        values, found = target_of(target, f"{what or 'the '}target", notes)
+        classes = classes or found
+        if found and source.task == "regression":
+            raise InputError("--task regression: expected numbers; got one-hot classes")
+        column = column or _name(target, found)
+    if is_frame(x):
+        table, column, renamed = _table(x, values, place, column)
+        return RawTable(name, table, column, notes=(*notes, *renamed), classes=classes)
+    if source.drop or source.categorical or source.group or source.time:
+        raise InputError(
+            f"--drop, --categorical, --group, --time: expected a table with names; got an array for {name}"
+        )
+    return RawArrays(name, *_pair(x, values), notes=tuple(notes), classes=classes)
 
 
-def raw_mapping(name: str, arrays: Any, source: Data) -> RawTable | RawArrays:
-    """The same of arrays by name: x and y (or data and target), x_test and y_test."""
-    known = {str(key).lower(): value for key, value in arrays.items()}
-    x, y = known.get("x", known.get("data")), known.get("y", known.get("target"))
-    if x is None or y is None:
-        got = ", ".join(named(key) for key in [*known][:8]) or "none"
-        raise InputError(f"--data: expected arrays called x and y in {name}; got {got}")
-    if ("x_test" in known) != ("y_test" in known):
-        raise InputError(f"--data: expected both x_test and y_test in {name}; got one of them")
-    test = (known["x_test"], known["y_test"]) if "x_test" in known else None
-    return raw_data(name, x, y, test, source)
+def _name(target: Any, classes: tuple[str, ...]) -> str:
+    """What the column of a target is called: as a series or the only column of a frame is."""
+    name = getattr(target, "name", None)
+    if name is None and not classes:
+        name = next(iter(getattr(target, "columns", ())), None)
+    return "target" if name in (None, "") else str(name)
+
+
+def _without_columns(frame: Any, names: list[str]) -> tuple[Any, Any]:
+    if hasattr(frame, "iloc"):
+        return frame.drop(columns=names), frame[names]
+    return frame.drop(names), frame.select(names)
+
+
+def _names(x: Any) -> list[str]:
+    return [str(name) for name in getattr(x, "column_names", getattr(x, "columns", ()))]
+
+
+def _place(frame: Any, target: Any) -> int | None:
+    """Where the column is that ``target`` names, as it is or as text; None where it names none."""
+    if isinstance(target, list) and len(target) == 1:
+        (target,) = target
+    if not isinstance(target, str | numbers.Integral | tuple):
+        return None
+    names = [*getattr(frame, "column_names", frame.columns)]
+    places = [place for place, name in enumerate(names) if type(name) is type(target) and name == target]
+    if not places and not isinstance(target, tuple):
+        places = [place for place, name in enumerate(names) if str(name) == str(target)]
+    return places[0] if places else None
+
+
+def _without_column(x: "np.ndarray", place: int) -> "tuple[np.ndarray, np.ndarray]":
+    import numpy as np
+
+    if not -x.shape[1] <= place < x.shape[1]:
+        raise InputError(f"--target: expected a column from 0 to {x.shape[1] - 1}; got {place}")
+    return np.delete(x, place, axis=1), x[:, place]
 
 
 def read_npz(content: Any) -> "dict[str, np.ndarray]":
@@ -102,34 +201,20 @@ def read_npz(content: Any) -> "dict[str, np.ndarray]":
     return arrays
 
 
-def _raw_arrays(name: str, features: "np.ndarray", target: Any, test: Any, source: Data) -> RawArrays:
+def _pair(features: "np.ndarray", y: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    """Features as float64 (rows, columns), images of any type or texts (rows,), and the target (rows,)."""
     import numpy as np
 
-    if source.drop or source.categorical or source.group or source.time:
-        raise InputError(
-            f"--drop, --categorical, --group, --time: expected a table with names; got an array for {name}"
-        )
-    x, y = _pair(features, target)
-    if test is None:
-        return RawArrays(name, x, y)
-    x_test, y_test = _pair(_array(test[0], "the test features"), test[1])
-    if x_test.shape[1:] != x.shape[1:]:
-        raise InputError(f"--test: expected features of shape {x.shape[1:]} in each row; got {x_test.shape[1:]}")
-    held_out = np.arange(len(x) + len(x_test)) >= len(x)
-    return RawArrays(name, np.concatenate([x, x_test]), np.concatenate([y, y_test]), held_out)
-
-
-def _pair(features: "np.ndarray", target: Any) -> "tuple[np.ndarray, np.ndarray]":
-    """Features as float64 (rows, columns) or images of any type, and the target (rows,)."""
-    import numpy as np
-
-    y = _array(target, "the target")
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    if features.dtype.kind not in "biuf":
+    texts = is_texts(features)
+    if features.dtype.kind not in "biuf" and not texts:
         raise InputError(f"--data: expected features that are numbers; got an array of {features.dtype}")
-    if features.ndim < 2 or y.ndim != 1 or len(features) != len(y) or not features[:1].size:
+    if features.ndim < 2 - texts or y.ndim != 1 or len(features) != len(y) or not features[:1].size:
         got = f"{features.shape} and {y.shape}"
+        if features.ndim == 1 and features.shape == y.shape:
+            got += "; a single feature is a column, x[:, None]"
         raise InputError(f"--data: expected features (rows, columns) and a target (rows,) of as many rows; got {got}")
+    if texts:
+        return features, y
     try:
         if features.ndim == 2:
             check_values(*features.shape)
@@ -147,53 +232,36 @@ def _pair(features: "np.ndarray", target: Any) -> "tuple[np.ndarray, np.ndarray]
     return x, y
 
 
-def _array(values: Any, what: str) -> "np.ndarray":
-    import numpy as np
-
-    try:
-        array = np.asarray(values)
-        _check_text(array)
-    except (TypeError, ValueError) as problem:
-        raise InputError(f"--data: expected {what} to be an array; got {one_line(problem)}") from None
-    return array
-
-
-def _check_text(array: "np.ndarray") -> None:
-    """Raise ValueError for text of what are no characters: numpy holds it, and nothing else does."""
-    import numpy as np
-
-    if array.dtype.kind == "U":
-        codes = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view("uint32")
-        if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any():
-            raise ValueError("text of characters that are none")
-    elif array.dtype.kind == "O":
-        "".join(one for one in array.flat if isinstance(one, str)).encode()
-
-
-def _is_frame(features: Any) -> bool:
-    """A frame of pandas or polars, or an Arrow table."""
-    return hasattr(features, "columns") and hasattr(features, "shape")
-
-
-def _table(features: Any, target: Any, column: str) -> "tuple[pa.Table, tuple[str, ...]]":
-    """The table of a frame or of an array of objects with its target as ``column``, and notes on changed names."""
+def _table(
+    features: Any, values: "np.ndarray | None", place: int | None, column: str | None
+) -> "tuple[pa.Table, str, tuple[str, ...]]":
+    """The table of a frame with its target, in the column at ``place`` or of its own as ``column``; notes on names."""
     import pandas as pd
     import pyarrow as pa
 
+    if hasattr(features, "to_arrow"):  # polars, whose whole numbers stay whole beside missing ones
+        features = features.to_arrow()
+    if isinstance(features, pa.RecordBatch):
+        features = pa.Table.from_batches([features])
     if isinstance(features, pa.Table):
-        arrays, names = list(features.columns), list(features.column_names)
+        arrays, names, rows = list(features.columns), list(features.column_names), len(features)
     else:
         if len(features.shape) != 2:
             raise InputError(f"--data: expected features (rows, columns); got {features.shape}")
         frame = features.to_pandas() if hasattr(features, "to_pandas") else pd.DataFrame(features)
-        arrays = [pa.chunked_array([arrow(frame.iloc[:, place])]) for place in range(frame.shape[1])]
-        names = [str(name) for name in frame.columns]
-    if not isinstance(target, str):
-        values, rows = _array(target, "the target"), len(features)
+        arrays = [pa.chunked_array([arrow(_dense(frame.iloc[:, place]))]) for place in range(frame.shape[1])]
+        names, rows = [str(name) for name in frame.columns], len(frame)
+    if values is not None:
         if values.shape != (rows,):
             raise InputError(f"--data: expected a target of {rows} rows, one for each; got {values.shape}")
         if column in names:
             raise InputError(f"--target: expected a name that no other column has; got {column!r}")
-        arrays, names = [*arrays, pa.chunked_array([arrow(values)])], [*names, column]
+        arrays, names, place = [*arrays, pa.chunked_array([arrow(values)])], [*names, str(column)], len(names)
     unique, notes = unique_names(names)
-    return pa.table(arrays, names=unique), tuple(notes)
+    return pa.table(arrays, names=unique), str(column) if place is None else unique[place], tuple(notes)
+
+
+def _dense(column: "pd.Series") -> "pd.Series":
+    import pandas as pd
+
+    return column.sparse.to_dense() if isinstance(column.dtype, pd.SparseDtype) else column

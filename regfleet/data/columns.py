@@ -166,6 +166,19 @@ def _text(name: str, array: "pa.Array") -> Column:
     return Column(name, "text", detail, array.to_pandas().astype("str").array)
 
 
+def infer_texts(name: str, values: "np.ndarray") -> Column:
+    """An array of texts, None where missing, as a column: categories if they are few and repeat, and else text."""
+    import pandas as pd
+
+    texts = pd.Series(values)
+    distinct, missing = texts.nunique(), int(texts.isna().sum())
+    if distinct < 2:
+        return _ignored(name, f"always {short(next(iter(texts.dropna()), None))}")
+    if distinct <= min(MAX_CATEGORIES, len(texts) / 2):
+        return _category(name, arrow(texts))
+    return Column(name, "text", f"{distinct:,} texts{_missing(missing)}", texts.astype("str").array)
+
+
 def _category(name: str, array: "pa.Array") -> Column:
     import pandas as pd
 

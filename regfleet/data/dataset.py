@@ -16,28 +16,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawTable:
-    """A table as it was read, every column of another name, with the ``target``'s; ``test`` holds held-out rows."""
+    """A table as it was read, every column of another name, with the ``target``'s; ``test`` holds held-out rows.
+
+    ``classes``: the names of the classes that are numbers 0, 1, … in it; none where its values are their own names.
+    """
 
     name: str
     table: pa.Table
     target: str | None
     test: pa.Table | None = None
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawArrays:
     """Numbers as they were given: features (rows, …), target (rows,), and bool (rows,) of the held-out rows if any.
 
-    ``classes`` are the names of the classes 0, 1, … where they are known; else the target's values say what it is.
+    Features that are texts are objects (rows,), None where missing. ``classes``: as in `RawTable`.
     """
 
     name: str
     features: np.ndarray
     target: np.ndarray
     held_out: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

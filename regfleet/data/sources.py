@@ -10,16 +10,16 @@ import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from regfleet import files
-from regfleet.data.arrays import raw_data, raw_mapping, read_npz
+from regfleet.data.arrays import raw_data, read_npz
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import TEXTS, check_file, is_file, read_bytes, read_table, suffix
 from regfleet.data.folders import find_files, is_folder, read_folder
@@ -82,7 +82,7 @@ _DAMAGED = (
 )
 
 
-def _read_npz(source: Data) -> RawTable | RawArrays:
+def _read_npz(source: Data) -> RawTable | RawArrays | Dataset:
     """What is in an .npz file with arrays ``x`` and ``y``, and ``x_test`` and ``y_test`` if the test set is fixed.
 
     Nothing in the file is unpickled.
@@ -94,10 +94,10 @@ def _read_npz(source: Data) -> RawTable | RawArrays:
     except _DAMAGED as problem:
         said = one_line(reason(problem), 200)
         raise InputError(f"--data: expected arrays of numbers in {named(source.location)}; got: {said}") from None
-    return raw_mapping(Path(source.location).stem, arrays, source)
+    return raw_data(Path(source.location).stem, arrays, None, None, source)
 
 
-def _read_openml(source: Data) -> RawTable | RawArrays:
+def _read_openml(source: Data) -> RawTable | RawArrays | Dataset:
     """The table of ``openml:61`` or ``openml:iris``; its own target unless ``source`` names one.
 
     Raises InputError when there is none or it cannot be reached.
@@ -124,32 +124,14 @@ def _read_openml(source: Data) -> RawTable | RawArrays:
 def _read_function(source: Data) -> RawTable | RawArrays | Dataset:
     """What ``package.module:function``, called without arguments, returns.
 
-    It may return (features, target), (features, target, test features, test target), a frame, a mapping of arrays (of
-    columns, if ``source`` names the target's), or a `Dataset`. The working directory is importable. Raises InputError
+    It may return all that `take_apart` knows, or a `Dataset`. The working directory is importable. Raises InputError
     with the line of the user's code that failed.
     """
     with _importable():
         function = import_function("--data", source.location)
         with users_code("--data", source.location, "to return data"):
             data = function()
-    return _returned(source.location.rpartition(":")[2], data, source)
-
-
-def _returned(name: str, data: Any, source: Data) -> RawTable | RawArrays | Dataset:
-    if isinstance(data, Dataset):
-        return data
-    if isinstance(data, tuple) and len(data) in {2, 4}:
-        return raw_data(name, data[0], data[1], data[2:] or None, source)
-    if isinstance(data, Mapping) and source.target is None:
-        return raw_mapping(name, data, source)
-    if isinstance(data, Mapping):
-        import pandas as pd
-
-        data = pd.DataFrame(dict(data))
-    if hasattr(data, "columns"):
-        return raw_data(name, data, None, None, source)
-    said = "(features, target), a frame, a mapping of arrays or a Dataset"
-    raise InputError(f"--data: expected {source.location} to return {said}; got {type(data).__name__}")
+    return raw_data(source.location.rpartition(":")[2], data, None, None, source)
 
 
 @contextmanager

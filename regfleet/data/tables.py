@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, arrow, flat, is_text, is_useless
+from regfleet.data.columns import Column, arrow, flat, infer_texts, is_text, is_useless
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
 from regfleet.data.roles import Roles, check_use, infer_target, read_roles
@@ -25,6 +25,8 @@ def build_dataset(raw: RawTable | RawArrays, source: Data) -> Dataset:
 
     Raises InputError naming the flag when a column is not there or cannot be what it is said to be.
     """
+    if raw.classes and source.task is None:
+        source = source.model_copy(update={"task": "classification"})
     built = _of_arrays(raw, source) if isinstance(raw, RawArrays) else _of_table(raw, source)
     return replace(built, fingerprint=fingerprint(built))
 
@@ -55,6 +57,7 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
         got = f"{table.num_rows} in {raw.name}"
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a {raw.target}; got {got}")
     roles = read_roles(table, source, categorical, held_out, missing=bool(missing.any()))
+    roles = replace(roles, classes=_class_names(roles.classes, raw.classes))
     used = [column for column in roles.columns if column.data is not None]
     if not used:
         left = _none_left(roles.columns, raw.name)
@@ -122,13 +125,25 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         held_out = None if held_out is None else held_out[~missing]
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
-    if raw.classes:
-        numbers, classes, said = values.to_numpy(), raw.classes, ()
-    else:
-        numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
+    numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
+    classes = _class_names(classes, raw.classes)
     if held_out is not None:
         _check_classes(numbers, classes, held_out)
-    return Dataset(raw.name, x, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
+    column = infer_texts("text", x) if x.dtype == object else None
+    if column is not None and column.data is None:
+        raise InputError(f"--data: expected texts that differ in {raw.name}; got {column.detail}")
+    features = x if column is None else _features([column])
+    dataset = Dataset(raw.name, features, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
+    if column is None:
+        return dataset
+    return replace(dataset, columns=(describe_columns(dataset)[0], (column.name, column.kind, column.detail)))
+
+
+def _class_names(classes: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """``classes``, by ``names`` where they are their numbers."""
+    if len(set(names)) < len(names) or not all(one.isdigit() and int(one) < len(names) for one in classes):
+        return classes
+    return tuple(names[int(one)] for one in classes)
 
 
 def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:
