@@ -5,11 +5,13 @@ import functools
 import io
 import itertools
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet import files
 from regfleet.data.columns import is_text, is_useless
+from regfleet.data.layout import BLANKS, BLOCK_BYTES, SAMPLE_BYTES, cells_of, find_layout, regular_rows, utf8
 from regfleet.errors import InputError
 from regfleet.memory import check_room, limited, room
 from regfleet.text import given, named, nearest, one_line, reason
@@ -17,7 +19,8 @@ from regfleet.text import given, named, nearest, one_line, reason
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIXES = (".csv", ".tsv", ".parquet", ".feather")
+TEXTS = (".csv", ".tsv", ".txt", ".data", ".dat")
+SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".txt", ".data", ".dat")
 MAX_BYTES = 2 * 1024**3
 """Of a file, uncompressed."""
 MAX_VALUES = 100_000_000
@@ -27,9 +30,6 @@ MAX_COLUMNS = 50_000
 """Each takes a third of a millisecond to look at."""
 HEAD_BYTES = 1 << 24
 MOST_NOTES = 10
-BLOCK_BYTES = 1 << 20
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-SAMPLE_BYTES = 1 << 16
 PANDAS_INDEX = "__index_level_"
 
 
@@ -93,8 +93,12 @@ def _at_most(stream: Any, most: int) -> bytearray:
     return content
 
 
-def read_table(location: str, flag: str) -> "tuple[pa.Table, tuple[str, ...]]":
+def read_table(
+    location: str, flag: str, *, encoding: str | None = None, no_header: bool = False
+) -> "tuple[pa.Table, tuple[str, ...]]":
     """The table in a file, every column of another name, and what had to be assumed to read it.
+
+    ``encoding`` is that of text, None to look at its bytes; ``no_header`` says that its first row is data.
 
     Raises InputError, naming ``flag``, when there is none.
     """
@@ -104,8 +108,9 @@ def read_table(location: str, flag: str) -> "tuple[pa.Table, tuple[str, ...]]":
     content, kind, name = read_bytes(location, flag), suffix(location), Path(location).name
     notes: list[str] = []
     try:
-        if kind in {".csv", ".tsv"}:
-            table, notes = _read_csv(content, name, "\t" if kind == ".tsv" else ",")
+        if kind in TEXTS:
+            usual = "\t" if kind == ".tsv" else ","
+            table, notes = _read_csv(content, name, usual, encoding, no_header=no_header)
         else:
             table = _read_feather(content) if kind == ".feather" else read_parquet(content)
             table.validate(full=True)
@@ -262,47 +267,60 @@ def _whole(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
     return pa.table(columns, names=schema.names)
 
 
-def _read_csv(content: Any, name: str, usual: str) -> "tuple[pa.Table, list[str]]":
+def _read_csv(
+    content: Any, name: str, usual: str, encoding: str | None, *, no_header: bool
+) -> "tuple[pa.Table, list[str]]":
     import pyarrow as pa
 
-    start = content[:SAMPLE_BYTES].to_pybytes()
-    encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
-    delimiter = _delimiter(start.decode("utf-8-sig" if encoding == "utf-8" else encoding, "replace"), usual)
-    head = content[:HEAD_BYTES].to_pybytes().decode("utf-8-sig" if encoding == "utf-8" else encoding, "replace")
-    columns = len(next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), ()))
+    check_room(3 * content.size)
+    content, guessed = utf8(content, encoding)
+    notes = []
+    if guessed == "utf-8":
+        notes.append(f"{name} has bytes that are no UTF-8, read as \ufffd; --encoding NAME reads it otherwise.")
+    elif guessed:
+        notes.append(f"{name} is not UTF-8, and read as {guessed}; --encoding NAME reads it otherwise.")
+    head = content[:HEAD_BYTES].to_pybytes()
+    layout = find_layout(_first_lines(head), name, usual, no_header=no_header)
+    first = head[layout.above :].decode("utf-8", "replace")
+    columns = len(layout.names or next(cells_of(io.StringIO(first, newline=""), layout.delimiter), ()))
     _check_shape(0, columns)
     parts = range(0, content.size, HEAD_BYTES)
     lines = sum(content[place : place + HEAD_BYTES].to_pybytes().count(b"\n") for place in parts)
     if lines * columns > 3 * MAX_VALUES:  # of lines that are within cells there may be some
         _check_shape(lines, columns)
-    check_room(3 * content.size)
-    notes = [] if delimiter == usual else [f"The columns of {name} are separated by {DELIMITERS[delimiter]}."]
-    table = _parse(content, encoding, delimiter)
-    if table is None:
-        table = _parse(content, "latin-1", delimiter)
-        notes.append(f"{name} is not UTF-8; it was read as Latin-1.")
-    if table is None:
-        raise pa.ArrowInvalid("neither UTF-8 nor Latin-1 text")
-    return table, notes
-
-
-def _delimiter(sample: str, usual: str) -> str:
-    """The delimiter that cuts the first lines into equally many columns, and into most."""
-
-    def score(mark: str) -> tuple[float, int, bool]:
+    notes += layout.notes
+    commented = layout.comments and re.search(rb"[\r\n]#", memoryview(content)[layout.above :])
+    if layout.delimiter != BLANKS and not commented:
         try:
-            widths = [len(row) for row in itertools.islice(csv.reader(io.StringIO(sample), delimiter=mark), 50) if row]
-        except csv.Error:
-            return 0.0, 0, False
-        alike = sum(width == widths[0] for width in widths) / len(widths) if widths and widths[0] > 1 else 0.0
-        return round(alike, 1), widths[0] if widths else 0, mark == usual
+            return _parse(content[layout.above :], layout.delimiter, layout.names), notes
+        except pa.ArrowInvalid as problem:
+            refused = problem
+            if " columns, got " not in str(problem):
+                raise
+    else:
+        refused = None
+    try:
+        regular, said = regular_rows(content, layout, columns)
+    except ValueError as problem:
+        raise refused or problem from None
+    return _parse(pa.py_buffer(regular), ",", layout.names), [*notes, *(f"{name} has {words}" for words in said)]
 
-    best = max(DELIMITERS, key=score)
-    return best if score(best)[0] else usual
+
+def _first_lines(head: bytes) -> str:
+    """The lines at the beginning that are whole, of a sample or at least one."""
+    for most in (SAMPLE_BYTES, HEAD_BYTES):
+        sample = head[:most]
+        if len(head) <= most:
+            break
+        end = max(sample.rfind(b"\n"), sample.rfind(b"\r")) + 1
+        if end:
+            sample = sample[:end]
+            break
+    return sample.decode("utf-8", "replace")
 
 
-def _parse(content: Any, encoding: str, delimiter: str) -> "pa.Table | None":
-    """The table, or None when the bytes are not of that encoding.
+def _parse(content: Any, delimiter: str, names: tuple[str, ...] | None) -> "pa.Table":
+    """The table, of columns called ``names`` where its first row does not name them.
 
     pyarrow takes a column's type from the first block; where a later one does not fit, every column is read as text,
     and its type is found from all of its values.
@@ -310,40 +328,21 @@ def _parse(content: Any, encoding: str, delimiter: str) -> "pa.Table | None":
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
+    reading = arrow_csv.ReadOptions(column_names=names)
+    cutting = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+
     def read(**convert: Any) -> pa.Table:
         return arrow_csv.read_csv(
             pa.BufferReader(content),
-            read_options=arrow_csv.ReadOptions(encoding=encoding),
-            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            read_options=reading,
+            parse_options=cutting,
             convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True, **convert),
         )
 
     try:
-        try:
-            table = read()
-        except pa.ArrowInvalid as problem:
-            if "conversion error" not in str(problem):
-                raise
-            table = read(column_types=dict.fromkeys(_header(content, encoding, delimiter), pa.string()))
-        table = table.rename_columns(table.column_names)  # decodes the names
-        undecoded = any(pa.types.is_binary(field.type) for field in table.schema)
-    except UnicodeDecodeError:
-        return None
+        return read()
     except pa.ArrowInvalid as problem:
-        if "UTF8" in str(problem) or "UTF-8" in str(problem):
-            return None
-        raise
-    return None if undecoded else table
-
-
-def _header(content: Any, encoding: str, delimiter: str) -> list[str]:
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    reader = arrow_csv.open_csv(
-        pa.BufferReader(content),
-        read_options=arrow_csv.ReadOptions(encoding=encoding),
-        parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-    )
-    names: list[str] = reader.schema.names
-    return names
+        if "conversion error" not in str(problem):
+            raise
+    reader = arrow_csv.open_csv(pa.BufferReader(content), read_options=reading, parse_options=cutting)
+    return read(column_types=dict.fromkeys(reader.schema.names, pa.string()))

@@ -208,8 +208,9 @@ def _read(source: Data) -> RawTable | RawArrays | Dataset:
         return _read_npz(source)
     if module_and_name(place) and not files.is_file(place):
         return _read_function(source)
-    table, notes = read_table(place, "--data")
-    test, more = (None, ()) if source.test is None else read_table(source.test, "--test")
+    how = {"encoding": source.encoding, "no_header": source.no_header}
+    table, notes = read_table(place, "--data", **how)
+    test, more = (None, ()) if source.test is None else read_table(source.test, "--test", **how)
     return RawTable(data_name(place), table, source.target, test, (*notes, *more))
 
 

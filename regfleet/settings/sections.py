@@ -1,5 +1,6 @@
 """The parts of a study beside its training, as ``study.toml`` holds them."""
 
+import codecs
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -26,6 +27,17 @@ def listed(value: Any) -> Any:
     return [value] if isinstance(value, str | dict) else value
 
 
+def _encoding(name: str | None) -> str | None:
+    if name is not None:
+        try:
+            known = codecs.lookup(name)._is_text_encoding  # bytes to bytes there are too
+        except (LookupError, ValueError):
+            known = False
+        if not known:
+            raise ValueError("expected an encoding that Python knows, such as utf-8, utf-16, cp1252, latin-1 or shift_jis")
+    return name
+
+
 NotEmpty = AfterValidator(_not_empty)
 Activation = Literal["tanh", "relu", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "leaky_relu", "linear"]
 
@@ -36,8 +48,8 @@ class Data(Part):
     panel: ClassVar[str] = "Data"
 
     location: Annotated[str, Setting("DATA", flag="data", repeatable=True, default="iris")]
-    """a file (.csv .tsv .parquet .feather .npz, or .gz) or its URL, a name that `regfleet datasets` shows, openml:61,
-    or package.module:function"""
+    """a file (.csv .tsv .txt .data .dat .parquet .feather .npz, or .gz) or its URL, a folder with one of images or .txt
+    files for each class, a name that `regfleet datasets` shows, openml:61, or package.module:function"""
     target: Annotated[str | None, Setting("COLUMN", example="churned")] = None
     """the column to predict"""
     drop: Annotated[tuple[str, ...], Setting("COLUMN", repeatable=True, example=["customer"])] = ()
@@ -52,6 +64,18 @@ class Data(Part):
     """a file that holds the test set, the same for every seed"""
     task: Annotated[Task | None, Setting("TASK", example="regression")] = None
     """classification or regression; otherwise the target's type decides"""
+    encoding: Annotated[str | None, AfterValidator(_encoding), Setting("NAME", example="cp1252")] = None
+    """the encoding of text files; otherwise UTF-8 or UTF-16, or what their bytes look like"""
+    no_header: Annotated[bool, Setting()] = False
+    """the first row is data: columns are called by their places, column 1, or 1, and -1 the last"""
+    image_size: Annotated[
+        str | None,
+        Field(pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$"),
+        Setting("HEIGHTxWIDTH", default="that of the images, of several 256x256", example="64x64"),
+    ] = None
+    """the size to which the images of a folder are scaled"""
+    color: Annotated[Literal["rgb", "grayscale"] | None, Setting("COLOR", default="rgb", example="grayscale")] = None
+    """the channels of the images of a folder"""
 
     @model_validator(mode="before")
     @classmethod
@@ -64,7 +88,7 @@ class Data(Part):
         if parts := module_and_name(self.location):
             return parts[1]
         stem = PurePath(self.location.removesuffix(".gz")).name
-        stem = re.sub(r"\.(csv|tsv|parquet|feather|npz)$", "", stem, flags=re.IGNORECASE)
+        stem = re.sub(r"\.(csv|tsv|txt|data|dat|parquet|feather|npz)$", "", stem, flags=re.IGNORECASE)
         return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "data"
 
 
