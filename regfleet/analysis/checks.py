@@ -131,7 +131,7 @@ def nothing_learned(seen: Seen) -> Found | None:
     unit, score = Scale(guess.metric), _scored(seen, first, guess.metric)
     every = len(rows) == len(seen.finished)
     reached = f"{unit.metric.title}, {unit.full(score)}, is no better than the {unit.full(guess.score)} of {guess.name}"
-    others = f", and no variant does better" if every and len(rows) > 1 else ""
+    others = ", and no variant does better" if every and len(rows) > 1 else ""
     whose = f"{first.label}'s" if every else f"{capital(seen.named(rows))} learned nothing; {first.label}'s"
     sentence = f"{capital(whose)} {reached}{others}."
     flags = ""

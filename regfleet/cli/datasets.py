@@ -43,7 +43,10 @@ def _kinds(screen: Console) -> None:
         table.add_row(name, words)
     table.add_section()
     for name, words in (
-        ("customers.csv", "a table with --target: .csv .tsv .txt .data .dat .parquet .feather, or with .gz; or its URL"),
+        (
+            "customers.csv",
+            "a table with --target: .csv .tsv .txt .data .dat .parquet .feather, or with .gz; or its URL",
+        ),
         ("photos", "a folder with a folder of images (.png .jpg .gif .bmp), or of texts (.txt), for each class"),
         ("arrays.npz", "arrays x and y, and x_test and y_test for a fixed test set"),
         ("openml:61", "a data set of openml.org by its number, kept on this machine"),

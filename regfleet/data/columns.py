@@ -1,8 +1,13 @@
 """What a column holds, seen from its values: numbers, truth values, categories, dates, text, or nothing of use."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from regfleet.data import marks
+from regfleet.data.dates import read_dates
+from regfleet.data.numerals import Decimal, read_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +18,7 @@ if TYPE_CHECKING:
 Kind = Literal["number", "boolean", "category", "date", "text", "ignored"]
 
 MAX_CATEGORIES = 40
-"""A text column of more values than that is high-cardinality text, unless ``--categorical`` names it."""
+"""A text column of more values than that is high-cardinality text, unless they are codes or ``--categorical`` names it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +26,8 @@ class Column:
     """A column as model input is made of it; ``data`` is None for an ignored one.
 
     ``data``: float64 (rows,) for number and boolean, NaN where missing; `pandas.Categorical`; datetime64 (rows,); a
-    string array. ``detail`` says what is in it and ``notes`` are sentences on what was assumed.
+    string array. ``detail`` says what is in it and ``notes`` are sentences on what was assumed. ``marks`` are the texts
+    of a column of texts that count as missing.
     """
 
     name: str
@@ -29,9 +35,26 @@ class Column:
     detail: str
     data: Any = None
     notes: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
 
-def infer_column(name: str, array: "pa.ChunkedArray", *, categorical: bool = False) -> Column:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the texts of a table are read.
+
+    ``missing``: those that mean that a value is missing, None for what is usual. ``decimal``: what stands before
+    decimals where a column does not tell, ``sure`` when the user says so. ``day_first``: whether its dates do so.
+    """
+
+    missing: tuple[str, ...] | None = None
+    decimal: Decimal | None = None
+    sure: bool = False
+    day_first: bool | None = None
+
+
+def infer_column(
+    name: str, array: "pa.ChunkedArray", reading: Reading = Reading(), *, categorical: bool = False
+) -> Column:
     """The column called ``name``: its kind and its values; ``categorical`` takes every value as a category."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -40,12 +63,15 @@ def infer_column(name: str, array: "pa.ChunkedArray", *, categorical: bool = Fal
         return _ignored(name, f"{short(array.type)} values")
     array = flat(array)
     kind = array.type
+    if reading.missing and not is_text(kind):
+        array = without_codes(array, reading.missing)
     if pa.types.is_null(kind) or array.null_count == len(array):
         return _ignored(name, "no values")
     if categorical:
-        return _category(name, array if is_text(kind) else array.cast(pa.string()))
+        array = array if is_text(kind) else array.cast(pa.string())
+        return _category(name, without(array, reading.missing) if reading.missing is not None else array)
     if is_text(kind):
-        return _text(name, array)
+        return _text(name, array, reading)
     if pa.types.is_temporal(kind) and not (pa.types.is_duration(kind) or pa.types.is_time(kind)):
         return _calendar(name, array)
     if pa.types.is_temporal(kind):
@@ -131,39 +157,52 @@ def _date(name: str, array: "pa.Array", notes: tuple[str, ...] = ()) -> Column:
     return Column(name, "date", f"{first:%Y-%m-%d} to {last:%Y-%m-%d}{_missing(missing)}", values.to_numpy(), notes)
 
 
-def _text(name: str, array: "pa.Array") -> Column:
+def _text(name: str, array: "pa.Array", reading: Reading) -> Column:
     """A text column: numbers or dates if nearly all of it is, categories if few, else an identifier or text."""
     import numpy as np
     import pyarrow as pa
 
-    coded = array.dictionary_encode()
-    codes = coded.indices.fill_null(-1).to_numpy()
-    values = coded.dictionary.to_pandas().astype(object)
-    rows = np.bincount(codes[codes >= 0], minlength=len(values))
-    for kind, parse in (("number", parse_numbers), ("date", parse_dates)):
-        parsed = parse(values)
+    codes, values, rows = coded(array)
+    marked = marks.marks(values, reading.missing).to_numpy()
+    said: tuple[str, ...] = ()
+    for kind in ("number", "date"):
+        taken, assumed = read_as(kind, values[~marked], rows[~marked], reading)
+        parsed = taken.reindex(values.index)
         known = parsed.notna().to_numpy()
-        if rows[known].sum() < PARSED_SHARE * rows.sum():
+        total = int(rows[~marked].sum())
+        if rows[known].sum() < PARSED_SHARE * total or not total:
+            if assumed and not said and not known.any():
+                said = tuple(f"Column {name}: {one}" for one in assumed)
+            elif rows[known].sum() >= total / 2 > 0:
+                said = (_mixed(name, kind, values[~known & ~marked], int(rows[known].sum()) / total),)
             continue
-        notes: tuple[str, ...] = ()
+        notes = tuple(f"Column {name}: {one}" for one in assumed)
         if not known.all():
             others, example = int(rows[~known].sum()), short(values[~known].iloc[0])
-            said = f"no {kind} in {others:,} of the rows, such as {example!r}, counted as missing"
-            notes = (f"Column {name}: {said}; --categorical {name} keeps every value.",)
+            what = f"no {kind} in {others:,} of the rows, such as {example!r}, counted as missing"
+            notes = (f"Column {name}: {what}; --categorical {name} keeps every value.", *notes)
         if kind == "date":
-            taken = parsed.reindex(codes).to_numpy()
-            return _date(name, pa.array(taken, pa.timestamp("us"), from_pandas=True), notes)
+            times = parsed.reindex(codes).to_numpy()
+            return _date(name, pa.array(times, pa.timestamp("us"), from_pandas=True), notes)
         numbers = np.append(parsed.to_numpy(), np.nan)[codes]
         return _numbers(name, numbers, "number", whole=bool((parsed[known] % 1 == 0).all()), notes=notes)
+    empty = marks.empty(values, reading.missing).to_numpy(bool)
+    found = tuple(values[empty])
+    if found:
+        array, values, rows = without(array, found), values[~empty], rows[~empty]
+    if not len(values):
+        return _ignored(name, "no values", said)
+    if rows[values.str.fullmatch(NESTED).to_numpy(bool)].sum() >= PARSED_SHARE * rows.sum():
+        return _ignored(name, f"lists or tables as text, such as {short(values.iloc[0])}", said)
     if len(values) == rows.sum() >= 10 and (values.str.split().str.len() < 3).mean() > 0.5:
         notes = (
             f"Column {name}: another text in every row, so an identifier; --categorical {name} uses it all the same.",
         )
-        return _ignored(name, "another text in every row", notes)
-    if len(values) <= MAX_CATEGORIES:
-        return _category(name, array)
+        return _ignored(name, "another text in every row", (*said, *notes))
+    if len(values) <= MAX_CATEGORIES or _are_codes(values, rows):
+        return _category(name, array, said, found)
     detail = f"{len(values):,} texts{_missing(array.null_count)}"
-    return Column(name, "text", detail, array.to_pandas().astype("str").array)
+    return Column(name, "text", detail, array.to_pandas().astype("str").array, said, found)
 
 
 def infer_texts(name: str, values: "np.ndarray") -> Column:
@@ -179,15 +218,67 @@ def infer_texts(name: str, values: "np.ndarray") -> Column:
     return Column(name, "text", f"{distinct:,} texts{_missing(missing)}", texts.astype("str").array)
 
 
-def _category(name: str, array: "pa.Array") -> Column:
+def read_as(
+    kind: str, values: "pd.Series", rows: "np.ndarray", reading: Reading
+) -> "tuple[pd.Series, tuple[str, ...]]":
+    """Different texts of a column, of so many rows each, as numbers or dates, and what was assumed of them."""
+    if kind == "number":
+        numbers = read_numbers(values, rows, reading.decimal, sure=reading.sure)
+        return numbers.values, numbers.notes
+    dates = read_dates(values, rows, day_first=reading.day_first)
+    return dates.values, dates.notes
+
+
+def coded(array: "pa.Array") -> "tuple[np.ndarray, pd.Series, np.ndarray]":
+    """Which of the different texts each row has, -1 where none; these texts, and how many rows each has."""
+    import numpy as np
+
+    found = array.dictionary_encode()
+    codes = found.indices.fill_null(-1).to_numpy()
+    values = found.dictionary.to_pandas().astype(object)
+    return codes, values, np.bincount(codes[codes >= 0], minlength=len(values))
+
+
+def without(array: "pa.Array", texts: Sequence[str]) -> "pa.Array":
+    """The column with those texts missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.if_else(pc.is_in(array, pa.array([*texts], array.type)), None, array)
+
+
+def without_codes(array: "pa.Array", texts: Sequence[str]) -> "pa.Array":
+    """A column of numbers with those missing that ``texts`` name."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers = [float(text) for text in texts if re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text)]
+    if not numbers or pa.types.is_boolean(array.type) or pa.types.is_temporal(array.type):
+        return array
+    return pc.if_else(pc.is_in(array.cast(pa.float64(), safe=False), pa.array(numbers)), None, array)
+
+
+def _mixed(name: str, kind: str, others: "pd.Series", share: float) -> str:
+    example = short(others.iloc[0])
+    what = f"a {kind} in {share:.0%} of the rows, and not in the others, such as {example!r}, so taken as texts"
+    return f"Column {name}: {what}; --missing {example!r} would count those as missing."
+
+
+def _are_codes(values: "pd.Series", rows: "np.ndarray") -> bool:
+    """Whether texts are few short codes that each stand in many rows, such as those of states."""
+    short_ones = values.str.fullmatch(r"[A-Z0-9]{1,4}")
+    return len(values) <= MAX_CODES and rows.sum() >= 5 * len(values) and bool(short_ones.all())
+
+
+def _category(name: str, array: "pa.Array", notes: tuple[str, ...] = (), found: tuple[str, ...] = ()) -> Column:
     import pandas as pd
 
     values = pd.Categorical(array.to_pandas().astype(object))
     if len(values.categories) == 1 and not array.null_count:
-        return _ignored(name, f"always {short(values.categories[0])}")
+        return _ignored(name, f"always {short(values.categories[0])}", notes)
     shown = ", ".join(map(short, values.categories[:4])) + (", …" if len(values.categories) > 4 else "")
     number = f"{len(values.categories):,} value" + ("s" if len(values.categories) > 1 else "")
-    return Column(name, "category", f"{number}: {shown}{_missing(array.null_count)}", values)
+    return Column(name, "category", f"{number}: {shown}{_missing(array.null_count)}", values, notes, found)
 
 
 def _ignored(name: str, why: str, notes: tuple[str, ...] = ()) -> Column:
@@ -205,8 +296,9 @@ LARGEST = 1e100
 CALENDAR = (-62_135_596_800, 253_402_300_799)
 """The first and the last second of the years 1 to 9999, from 1970 on."""
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-DATE_START = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
-DATE_FORMATS = ("ISO8601", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y")
+NESTED = r"\[.*\]|\{.*\}"
+MAX_CODES = 100
+"""Short codes of more values than that are high-cardinality text."""
 
 
 def flat(array: "pa.ChunkedArray") -> "pa.Array":
@@ -249,31 +341,6 @@ def is_useless(kind: "pa.DataType") -> bool:
     simple = (is_a.is_null, is_a.is_boolean, is_a.is_integer, is_a.is_floating, is_a.is_decimal)
     times = (is_a.is_date, is_a.is_timestamp, is_a.is_time, is_a.is_duration)
     return not (is_text(kind) or any(test(kind) for test in (*simple, *times)))
-
-
-def parse_numbers(values: "pd.Series") -> "pd.Series":
-    """Texts as float64, NaN where they are no number; commas are thousands' where all can be, else decimal."""
-    import pandas as pd
-
-    with_comma = values[values.str.contains(",", regex=False)]
-    if with_comma.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?").all():
-        plain = values.str.replace(",", "", regex=False)
-    else:
-        plain = values.str.replace(r"^([+-]?\d+),(\d+)$", r"\1.\2", regex=True)
-    return pd.to_numeric(plain, errors="coerce").astype("float64")
-
-
-def parse_dates(values: "pd.Series") -> "pd.Series":
-    """Texts as datetime64[us], NaT where they are no date, in the one way of writing dates that fits most of them."""
-    import pandas as pd
-
-    def read(form: str) -> pd.Series:
-        times = values.str.replace(r"[ T]\d.*$", "", regex=True) if form != "ISO8601" else values
-        return pd.to_datetime(times, format=form, errors="coerce", utc=True).dt.tz_localize(None).astype("M8[us]")
-
-    if not values.str.contains(DATE_START, regex=True).mean() >= PARSED_SHARE:
-        return pd.Series(pd.NaT, index=values.index, dtype="M8[us]")
-    return max(map(read, DATE_FORMATS), key=lambda parsed: int(parsed.notna().sum()))
 
 
 def short(value: object) -> str:

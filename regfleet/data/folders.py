@@ -1,5 +1,6 @@
 """A folder with a folder of images or of texts for each class, by the rules of Keras' `image_dataset_from_directory`
-and `text_dataset_from_directory`."""
+and `text_dataset_from_directory`.
+"""
 
 import os
 from collections import Counter
@@ -76,7 +77,9 @@ def find_files(location: str, test: str | None = None) -> Folder:
             (path, names.index(name)) for name in names for path in found.get(name, ()) if _ends(path, endings)
         ]
     if len(names) < 2:
-        raise InputError(f"--data: expected {HOLDS}, two or more; got {named(location)}, {_holds(location, names, kind)}")
+        raise InputError(
+            f"--data: expected {HOLDS}, two or more; got {named(location)}, {_holds(location, names, kind)}"
+        )
     notes = list(_notes(location, sets, names, kind, endings))
     if rows["validation"] and not rows["test"]:
         rows["test"] = rows["validation"]
@@ -85,7 +88,9 @@ def find_files(location: str, test: str | None = None) -> Folder:
         notes.append(f"The test set of every seed is {'the folder ' + named(test) if test else 'its test folder'}.")
         if rows["validation"]:
             rows["train"] += rows["validation"]
-            notes.append("The rows of its validation folder are among those that training and validation are drawn from.")
+            notes.append(
+                "The rows of its validation folder are among those that training and validation are drawn from."
+            )
     return Folder(kind, tuple(names), tuple(rows["train"]), tuple(rows["test"]), tuple(notes))
 
 
@@ -219,7 +224,9 @@ def _images(paths: Sequence[Path], source: Data) -> "tuple[np.ndarray, list[str]
     else:
         notes.append(f"The images are {height}x{width} (height x width); --image-size scales them.")
     if grey == len(paths) and channels == 3:
-        notes.append("The images are grey, with three equal channels, as Keras reads them; --color grayscale makes one.")
+        notes.append(
+            "The images are grey, with three equal channels, as Keras reads them; --color grayscale makes one."
+        )
     return pixels, notes
 
 

@@ -290,7 +290,8 @@ def _kind(cell: str) -> str:
 
 def _evidence(rows: Sequence[Row]) -> tuple[int, int, int, int]:
     """Of the first row's cells, how many are of the kind that the numbers or dates below are, how many are texts that
-    stand below too, how many are of another kind than what is below, and how many say nothing."""
+    stand below too, how many are of another kind than what is below, and how many say nothing.
+    """
     (_, first), *rest = rows
     alike, again, other, silent = 0, 0, 0, 0
     for place, cell in enumerate(first):
@@ -347,7 +348,9 @@ def regular_rows(content: Any, layout: Layout, width: int) -> tuple[bytes, list[
             filled += 1
         elif len(cells) < width or any(map(str.strip, extra)):
             odd += 1
-            first = first or f"the first has {_counted(len(cells), 'cell')} for {width}: {elide(', '.join(cells), 40)!r}"
+            first = (
+                first or f"the first has {_counted(len(cells), 'cell')} for {width}: {elide(', '.join(cells), 40)!r}"
+            )
             continue
         write(cells[:width])
     if odd > max(LEFT_OUT_SHARE * rows, rows > 10):

@@ -261,6 +261,8 @@ def _check_flags(source: Data) -> None:
     text = suffix(source.location) in TEXTS and _is_table(source.location)
     for flag, given_it in (("encoding", source.encoding and not folder), ("no-header", source.no_header)):
         if given_it and not text:
-            raise InputError(f"--{flag}: expected a text file, *{', *'.join(TEXTS)}; got it with {named(source.location)}")
+            raise InputError(
+                f"--{flag}: expected a text file, *{', *'.join(TEXTS)}; got it with {named(source.location)}"
+            )
     if source.test and not folder and not is_file(source.location):
         raise InputError(f"--test: expected a file beside a file of --data; got it with {named(source.location)}")

@@ -35,7 +35,9 @@ def _encoding(name: str | None) -> str | None:
         except (LookupError, ValueError):
             known = False
         if not known:
-            raise ValueError("expected an encoding that Python knows, such as utf-8, utf-16, cp1252, latin-1 or shift_jis")
+            raise ValueError(
+                "expected an encoding that Python knows, such as utf-8, utf-16, cp1252, latin-1 or shift_jis"
+            )
     return name
 
 

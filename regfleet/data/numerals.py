@@ -1,0 +1,168 @@
+"""Numbers as people write them, in one way throughout a column: 1,234.50 or 1.234,50, $5, 12 %, (3), 80 kg."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+Decimal = Literal[".", ","]
+
+WAYS: tuple[tuple[str, Decimal], ...] = ((",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."), ("'", ","))
+"""What stands between thousands, and before decimals; the first is taken where nothing tells them apart."""
+SYMBOL = "$¢£¤¥฿₠-⃏"
+CODES = (
+    "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JPY KES KRW MXN MYR NGN NOK "
+    "NZD PEN PHP PLN RMB RON RUB SAR SEK SFr Fr SGD THB TRY TWD UAH USD VND ZAR kr Kr Kč Ft Rs zł"
+)
+MONEY = rf"(?:[A-Z]{{1,3}})?[{SYMBOL}]|(?:{'|'.join(CODES.split())})\b\.?"
+UNIT = rf"[%‰]|{MONEY}|°?[^\W\d_]+\.?(?:[ /.·][^\W\d_]+)*[23²³]?|[°\"′″]"
+NUMERAL = re.compile(
+    rf"(\()?([+-])? ?({MONEY})? ?([+-])?((?:\d[\d.,' ]*|[.,]\d+)(?:[eE][+-]?\d+)?) ?({UNIT})?(-)?(\))?"
+)
+IS_MONEY = re.compile(MONEY)
+SAME = str.maketrans(
+    {"−": "-", "–": "-", "‒": "-", "’": "'", "‘": "'", "ʼ": "'", "′": "'", "٫": ".", "٬": ",", "٪": "%"}
+)
+NO_CENTS = re.compile(r"(?<=\d)[.,][-—–]{1,2}(?!\S)")
+SAMPLE = 1000
+"""Of more different texts, that many are looked at first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """Float64 for each text, NaN where it is no number; ``notes`` say of the column what was assumed."""
+
+    values: "pd.Series"
+    notes: tuple[str, ...] = ()
+
+
+class _Written(NamedTuple):
+    sign: float
+    body: str
+    unit: str
+    behind: bool
+
+
+def read_numbers(
+    texts: "pd.Series", rows: "np.ndarray", decimal: Decimal | None = None, *, sure: bool = False
+) -> Numbers:
+    """The numbers in the different ``texts`` of a column, each of which stands in so many ``rows``.
+
+    All are read in the one way that most of them fit; what is written in another way is no number here. Where several
+    fit, ``decimal`` is what stands before decimals elsewhere in the file, or, with ``sure``, as the user says.
+    """
+    import numpy as np
+    import pandas as pd
+
+    nothing = pd.Series(np.nan, index=texts.index, dtype="float64")
+    step = -(-len(texts) // SAMPLE)
+    if not len(texts) or sum(_numeral(text) is not None for text in texts[::step]) < 0.5 * len(texts[::step]):
+        return Numbers(nothing)
+    written, notes = _of_one_unit([_numeral(text) for text in texts], rows)
+    ways = [way for way in WAYS if not sure or way[1] == decimal]
+    read = [np.array([_value(one, *way) for one in written]) for way in ways]
+    fits = [int(rows[~np.isnan(values)].sum()) for values in read]
+    best = [place for place in range(len(ways)) if fits[place] == max(fits)]
+    if not max(fits):
+        return Numbers(nothing, notes)
+    taken = next((place for place in best if ways[place][1] == decimal), best[0])
+    values = read[taken]
+    for place in best:
+        differ = np.flatnonzero(read[place] != values) if not sure else np.array([], int)
+        differ = differ[~np.isnan(values[differ])]
+        if differ.size and (decimal == "," or any("," in written[one].body for one in differ)):  # type: ignore[union-attr]
+            first = int(differ[0])
+            notes += (
+                f"{texts.iloc[first]} is read as {values[first]:.15g}, where {read[place][first]:.15g} might be meant; "
+                f"--decimal '{ways[place][1]}' reads it so.",
+            )
+            break
+    return Numbers(pd.Series(values, index=texts.index), notes)
+
+
+def _numeral(text: str) -> _Written | None:
+    """Sign, digits with what stands between them, and unit; None for what is no number in any way of writing."""
+    if not text.isascii():
+        if any(unicodedata.category(mark) == "No" for mark in text[:-1]):  # 10² is not 102
+            return None
+        text = "".join(mark if mark in "²³" else unicodedata.normalize("NFKC", mark) for mark in text).translate(SAME)
+    text = NO_CENTS.sub("", " ".join(text.split()))
+    found = NUMERAL.fullmatch(text)
+    if not found:
+        return None
+    opened, sign, before, second, body, after, last, closed = found.groups()
+    signs = [one for one in (sign, second, last) if one]
+    if bool(opened) != bool(closed) or len(signs) + bool(opened) > 1 or (before and after):
+        return None
+    unit = (before or after or "").rstrip(".")
+    if unit in {"st", "nd", "rd", "th"}:
+        return None
+    negative = opened or "-" in signs
+    return _Written(-1.0 if negative else 1.0, body.strip(), unit, bool(opened or last))
+
+
+def _of_one_unit(
+    written: Sequence[_Written | None], rows: "np.ndarray"
+) -> tuple[list[_Written | None], tuple[str, ...]]:
+    """What is ``written`` with the unit that most rows have, and a note on it; nothing where there is no such unit.
+
+    Money may lack its sign, and 0 the percent.
+    """
+    counts: Counter[str] = Counter()
+    for one, number in zip(written, rows, strict=True):
+        if one:
+            counts[one.unit] += int(number)
+    units = [unit for unit, _ in counts.most_common()]
+    main = units[0]
+    money = [unit for unit in units if IS_MONEY.fullmatch(unit)]
+    if not main and len(money) == 1:
+        main = money[0]
+    allowed = {main, ""} if main in money else {main}
+    kept = [
+        one
+        if one and (one.unit in allowed or (main in {"%", "‰"} and not one.unit and not one.body.strip("0.,")))
+        else None
+        for one in written
+    ]
+    words = main and main not in money and main not in {"%", "‰"} and len({one for one in kept if one}) < 3
+    if words or all(one.behind for one in kept if one):  # 2WD and 4WD, or (1) and (2)
+        return [None] * len(written), ()
+    if main in {"%", "‰"}:
+        share = 0.12 if main == "%" else 0.012
+        return kept, (f"12{main} is read as {share:g}.",)
+    if main and main not in money:
+        return kept, (f"numbers with the unit {main}, which is left out.",)
+    return kept, ()
+
+
+def _value(written: _Written | None, thousands: str, decimal: str) -> float:
+    """The number, NaN where it is not written in that way."""
+    if written is None:
+        return float("nan")
+    mantissa, _, exponent = written.body.replace("E", "e").partition("e")
+    if not _form(thousands, decimal).fullmatch(mantissa):
+        return float("nan")
+    plain = mantissa.replace(thousands, "").replace(decimal, ".")
+    number = float(f"{plain}e{exponent or 0}")
+    return written.sign * number / {"%": 100, "‰": 1000}.get(written.unit, 1)
+
+
+def _form(thousands: str, decimal: str) -> "re.Pattern[str]":
+    return FORMS[thousands, decimal]
+
+
+def _forms(thousands: str, decimal: str) -> "re.Pattern[str]":
+    grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+"
+    if thousands == ",":  # as in India: 12,34,567
+        grouped += r"|[1-9]\d?(?:,\d\d)+,\d{3}"
+    point = re.escape(decimal)
+    return re.compile(rf"(?:{grouped}|\d+)(?:{point}\d*)?|{point}\d+")
+
+
+FORMS = {way: _forms(*way) for way in WAYS}
