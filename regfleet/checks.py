@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-
 PAGE = "docs/checks.md"
 
 
@@ -82,7 +81,7 @@ def checks_page() -> str:
     lines = [
         "# Checks",
         "",
-        '<!-- Written by: python -c "from regfleet.checks import checks_page; print(checks_page(), end=\'\')" -->',
+        "<!-- Written by: python -c \"from regfleet.checks import checks_page; print(checks_page(), end='')\" -->",
         "",
         "A study can be compared correctly and still be worth nothing, for its models learned nothing. What regfleet",
         "notices of that has a code. Each check that speaks is a sentence in the terminal and in the report, and an entry",
@@ -90,5 +89,12 @@ def checks_page() -> str:
         "way: it is then in a fold of the report, and `silenced` in the JSON. It changes no verdict, and no headline.",
     ]
     for kind in CHECKS.values():
-        lines += ["", f"## {kind.code} {kind.title}", "", f"*Looks at:* {kind.looks}", "", f"*What to do:* {kind.advice}"]
+        lines += [
+            "",
+            f"## {kind.code} {kind.title}",
+            "",
+            f"*Looks at:* {kind.looks}",
+            "",
+            f"*What to do:* {kind.advice}",
+        ]
     return "\n".join(lines) + "\n"

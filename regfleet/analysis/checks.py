@@ -131,7 +131,7 @@ def nothing_learned(seen: Seen) -> Found | None:
     unit, score = Scale(guess.metric), _scored(seen, first, guess.metric)
     every = len(rows) == len(seen.finished)
     reached = f"{unit.metric.title}, {unit.full(score)}, is no better than the {unit.full(guess.score)} of {guess.name}"
-    others = f", and no variant does better" if every and len(rows) > 1 else ""
+    others = ", and no variant does better" if every and len(rows) > 1 else ""
     whose = f"{first.label}'s" if every else f"{capital(seen.named(rows))} learned nothing; {first.label}'s"
     sentence = f"{capital(whose)} {reached}{others}."
     flags = ""
@@ -231,10 +231,12 @@ def still_improving(seen: Seen) -> Found | None:
     epochs = max(len(_errors(seen, row)) for row in told)
     error = METRICS[error_of(seen.dataset.task)].title
     most = max(falls[row.name] for row in told)
+    slow = any(one.training.optimizer == "sgd" for one in seen.variants if one.name in {row.name for row in told})
+    faster = "--optimizer adam or a larger --learning-rate" if slow else "a larger --learning-rate"
     sentence = (
         f"Training ended too early for {seen.named(told)}: validation {error} was still falling at the last of "
         f"{count(epochs, 'epoch')}. Train for longer, with --epochs {2 * epochs} and another --out, or faster, with "
-        "--optimizer adam or a larger --learning-rate."
+        f"{faster}."
     )
     return Found(told, sentence, {"epochs": epochs, "fall": most}, f"--epochs {2 * epochs}")
 

@@ -31,7 +31,10 @@ def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     seeds = max(len(variant.comparison.seeds) for variant in compared if variant.comparison is not None)
     nothing = nothing_learned(dataset, compared)
     if seeds == 0:
-        return (*nothing, f"No variant on {dataset.dataset} has a finished seed in common with its control: no verdict.")
+        return (
+            *nothing,
+            f"No variant on {dataset.dataset} has a finished seed in common with its control: no verdict.",
+        )
     if seeds < MINIMUM_PAIRS:
         few = f"{capital(counted(seeds, 'seed'))} cannot give a verdict on {dataset.dataset}"
         return (*nothing, f"{few}: {number_word(MINIMUM_PAIRS)} are the least.")
@@ -115,7 +118,9 @@ def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
 
 def across_headline(comparisons: Sequence[AcrossComparison], datasets: Sequence[DatasetSummary]) -> tuple[str, ...]:
     """The result over data sets, and on which of them nothing was learned."""
-    nothing = [data.dataset for data in datasets if nothing_learned(data, [row for row in data.shown if row.comparison])]
+    nothing = [
+        data.dataset for data in datasets if nothing_learned(data, [row for row in data.shown if row.comparison])
+    ]
     if len(nothing) == len(datasets):
         return (f"Nothing was learned on any of {len(datasets)} data sets, so they say nothing about the techniques.",)
     result = _across_result(comparisons, len(datasets))

@@ -127,7 +127,9 @@ def _terms(
 
 def _without_advice(dataset: DatasetSummary) -> DatasetSummary:
     """``dataset`` without a word of what to take where a variant and its control learned nothing."""
-    nothing = dataset.knows_nothing | {one.family for one in dataset.families if {*one.members} <= dataset.knows_nothing}
+    nothing = dataset.knows_nothing | {
+        one.family for one in dataset.families if {*one.members} <= dataset.knows_nothing
+    }
 
     def reworded(row: VariantSummary) -> VariantSummary:
         one = row.comparison

@@ -98,7 +98,8 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
 def caption(data: DatasetSummary, analysis: Conclusion) -> str:
     """What the intervals of a leaderboard are about, how sure they are, and what is too small to matter."""
     summary, question = analysis.summary, analysis.summary.question
-    weights = "" if analysis.facts.foreign else f" Weights of the {question.at} epoch."
+    side = "Higher" if summary.metric.higher_is_better else "Lower"
+    weights = f" {side} is better." if analysis.facts.foreign else f" Weights of the {question.at} epoch."
     looks = summary.looks_at(data.dataset)
     held = [f"all {many} {what}" for many, what in ((data.comparisons, "comparisons"), (looks, "looks")) if many > 1]
     at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""

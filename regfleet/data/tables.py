@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.data.columns import Column, arrow, flat, is_text, is_useless
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
-from regfleet.data.leakage import identical_rows, leaking_columns
+from regfleet.data.leakage import identical_rows, leaking_columns, one_sided
 from regfleet.data.roles import Roles, check_use, infer_target, read_roles
 from regfleet.errors import InputError
 from regfleet.settings import Data
@@ -61,7 +61,7 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
         raise InputError(f"--data: expected a column to predict {raw.target} from; got {left}")
     ignored = [f"{column.name} ({column.detail})" for column in roles.columns if column.data is None]
     notes += [*roles.notes, *([f"Columns that are not used: {_some(ignored)}."] if ignored else [])]
-    notes += _suspicions(used, roles.target, roles.classes, held_out)
+    notes += [*one_sided(roles.target, roles.classes), *_suspicions(used, roles.target, roles.classes, held_out)]
     if held_out is not None:
         _check_classes(roles.target, roles.classes, held_out)
     return Dataset(
@@ -125,7 +125,9 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
     if held_out is not None:
         _check_classes(numbers, classes, held_out)
-    return Dataset(raw.name, x, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
+    return Dataset(
+        raw.name, x, numbers, classes, "", held_out=held_out, notes=(*notes, *said, *one_sided(numbers, classes))
+    )
 
 
 def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:

@@ -98,7 +98,9 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             problems = [problem for problem in results.problems if problem.kind != "study"]
             for text in (*store.set_aside(problems), *batch_notes(rows, sizes)):
                 watch.note(text)
-            facts = partial(provenance, before, command=command, data=resolved.data, beginning=beginning, judged_by=judged_by)
+            facts = partial(
+                provenance, before, command=command, data=resolved.data, beginning=beginning, judged_by=judged_by
+            )
             # Whatever becomes of this run, its trials can be analysed.
             _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
             start = partial(workers.start, resolved.variants)
