@@ -133,7 +133,12 @@ def _without_advice(dataset: DatasetSummary) -> DatasetSummary:
 
     def reworded(row: VariantSummary) -> VariantSummary:
         one = row.comparison
-        if one is None or one.verdict != "equivalent" or one.identical or not {row.name, one.control} <= nothing:
+        if (
+            one is None
+            or one.verdict != "equivalent"
+            or one.identical
+            or not nothing.issuperset((row.name, one.control))
+        ):
             return row
         text = alike_sentence(row.label, dataset.labels[one.control])
         return replace(row, comparison=replace(one, sentence=text))

@@ -71,7 +71,7 @@ FILLERS = words_of(
     """
 )
 """Words that point nowhere by themselves."""
-NEGATIONS = frozenset(["neg", "negative", "negated", "minus"])
+NEGATIONS = words_of("neg negative negated minus")
 """Words before a score that turn its sign."""
 
 

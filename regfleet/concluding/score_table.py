@@ -85,7 +85,7 @@ def read_scores(
     metric, ignored = _metric_column(long, wanted)
     if is_wide and not is_named:
         _check_is_accuracy(_values(long[metric]))
-    direction = direction_of(metric, _values(long[metric]), higher_is_better)
+    direction = direction_of(metric, _values(long[metric]), asked=higher_is_better)
     question = ask(settings, metric, higher_is_better=direction.higher_is_better)
     trials = _trials(long, question.metric, question.at)
     names = list(dict.fromkeys(trials["variant"]))
@@ -102,9 +102,7 @@ def read_scores(
     side = "higher" if direction.higher_is_better else "lower"
     judged = [] if metric in METRICS else [f"Judged by {given(metric)}: {side} is better, {direction.why}."]
     if is_wide and not is_named:
-        judged = [
-            f"The columns of {_shown(names)} were taken for {metric}, of which more is better; --metric names another."
-        ]
+        judged = [f"The columns were taken for {metric}, of which more is better; --metric names another."]
     return Scores(trials, variants, question, (*judged, *unused, *_missing(trials, names)))
 
 

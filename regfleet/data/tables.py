@@ -125,9 +125,8 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
     if held_out is not None:
         _check_classes(numbers, classes, held_out)
-    return Dataset(
-        raw.name, x, numbers, classes, "", held_out=held_out, notes=(*notes, *said, *one_sided(numbers, classes))
-    )
+    notes = (*notes, *said, *one_sided(numbers, classes))
+    return Dataset(raw.name, x, numbers, classes, "", held_out=held_out, notes=notes)
 
 
 def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:
