@@ -40,8 +40,8 @@ OTHER_NAMES = {"roc_auc": "auc", "auroc": "auc", "r2_score": "r2", "r_squared": 
 class Seen:
     """What the checks look at, of one data set.
 
-    ``trials`` are its rows of the trials frame. ``shares`` are those of its classes, ``test_shares`` those in a test set
-    that every seed has, where they are known.
+    ``trials`` are its rows of the trials frame. ``shares`` are those of its classes, ``test_shares`` those in a test
+    set that every seed has, where they are known.
     """
 
     dataset: DatasetSummary
