@@ -98,7 +98,7 @@ class Results(results.Stored):
         lines = [f"Results: {found.facts.finished} of {found.facts.planned} trials are done"]
         for data in found.summary.datasets:
             lines += data.headline
-            lines += [f"{one.code} {one.title}: {one.sentence}" for one in data.checks if not one.silenced]
+            lines += [f"{one.code} {one.title}: {one.sentence}" for one in data.shown_checks]
         return "\n".join(lines)
 
 

@@ -33,7 +33,7 @@ CHECKS = {
             "Look at what goes into the model before comparing techniques: `--dry-run` says how the data are scaled, "
             "`regfleet datasets` what became of each column, `regfleet show-model` what is trained. Then the learning "
             "rate (`--learning-rate`, ten times more and ten times less) and the optimizer. If the same model learns "
-            "in a script of your own, compare what it is given there. Perhaps the columns say nothing about the target.",
+            "in a script of your own, compare what it is given there. Or the columns say nothing about the target.",
         ),
         Kind(
             "R102",
@@ -83,10 +83,10 @@ def checks_page() -> str:
         "",
         "<!-- Written by: python -c \"from regfleet.checks import checks_page; print(checks_page(), end='')\" -->",
         "",
-        "A study can be compared correctly and still be worth nothing, for its models learned nothing. What regfleet",
-        "notices of that has a code. Each check that speaks is a sentence in the terminal and in the report, and an entry",
-        "of `checks` in the JSON. `--silence R102`, or `silence` under `[analysis]` in a study file, keeps one out of the",
-        "way: it is then in a fold of the report, and `silenced` in the JSON. It changes no verdict, and no headline.",
+        "Models can be compared correctly and still have learned nothing. What regfleet notices of that has a code.",
+        "Each check that speaks is a sentence in the terminal and in the report, and an entry of `checks` in the JSON.",
+        "`--silence R102`, or `silence` under `[analysis]` in a study file, keeps one out of the way: it is then in a",
+        "fold of the report, and `silenced` in the JSON. It changes no verdict, and no headline.",
     ]
     for kind in CHECKS.values():
         lines += [

@@ -1,7 +1,6 @@
 """The metrics a study can be judged by, what the analysis must know of each, and how a name becomes one."""
 
 import math
-import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,9 +8,6 @@ from regfleet.errors import InputError
 
 Tasks = tuple[Literal["classification", "regression"], ...]
 BOTH: Tasks = ("classification", "regression")
-LOWER = {"brier", "ece", "entropy", "err", "error", "loss", "mae", "mape", "mse", "nll", "perplexity", "rmse", "wer"}
-HIGHER = {"acc", "accuracy", "ap", "auc", "bleu", "dice", "f1", "iou", "map", "precision", "r2", "recall", "score"}
-"""Words in the name of a metric that say which way it points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +87,23 @@ def resolve_metric(
 
     Args:
         name: of a metric in METRICS, or of another, whose ROPE is 1 % of the control's mean.
-        higher_is_better: which way it points; None leaves that to METRICS or to the words of the name.
+        higher_is_better: which way it points; None leaves that to METRICS.
         rope: half-width of the region of practical equivalence, in units of the metric; None is the metric's own.
         task: what it has to judge, classification or regression; None: it is not known.
 
     Raises:
-        InputError: it cannot judge ``task``, or neither METRICS nor the name nor ``higher_is_better`` says which way it
-            points.
+        InputError: it cannot judge ``task``, or neither METRICS nor ``higher_is_better`` says which way it points.
     """
     if task is not None and name not in metrics_of(task):
         raise InputError(f"--metric: expected one of {', '.join(metrics_of(task))} for a {task}; got {name}")
     metric = METRICS.get(name)
     if metric is None:
-        words = set(re.split(r"[^a-z0-9]+", name.lower()))
-        if higher_is_better is None and not words & (LOWER | HIGHER):
+        if higher_is_better is None:
             raise InputError(
                 f"metric must be one of {', '.join(METRICS)}, or it must be said whether higher is better. Got {name!r}"
             )
         title = name.replace("_", " ")
-        metric = Metric(name, title, not words & LOWER, 0.01, relative_rope=True, decimals=4)
+        metric = Metric(name, title, higher_is_better, 0.01, relative_rope=True, decimals=4)
     if higher_is_better is not None:
         metric = replace(metric, higher_is_better=higher_is_better)
     return metric if rope is None else replace(metric, rope=rope, relative_rope=False)

@@ -40,8 +40,8 @@ OTHER_NAMES = {"roc_auc": "auc", "auroc": "auc", "r2_score": "r2", "r_squared": 
 class Seen:
     """What the checks look at, of one data set.
 
-    ``trials`` are its rows of the trials frame; ``shares`` those of its classes and ``test_shares`` those of the classes
-    in a test set that every seed has, where they are known.
+    ``trials`` are its rows of the trials frame. ``shares`` are those of its classes, ``test_shares`` those in a test
+    set that every seed has, where they are known.
     """
 
     dataset: DatasetSummary
@@ -231,10 +231,12 @@ def still_improving(seen: Seen) -> Found | None:
     epochs = max(len(_errors(seen, row)) for row in told)
     error = METRICS[error_of(seen.dataset.task)].title
     most = max(falls[row.name] for row in told)
+    slow = any(one.training.optimizer == "sgd" for one in seen.variants if one.name in {row.name for row in told})
+    faster = "--optimizer adam or a larger --learning-rate" if slow else "a larger --learning-rate"
     sentence = (
         f"Training ended too early for {seen.named(told)}: validation {error} was still falling at the last of "
         f"{count(epochs, 'epoch')}. Train for longer, with --epochs {2 * epochs} and another --out, or faster, with "
-        "--optimizer adam or a larger --learning-rate."
+        f"{faster}."
     )
     return Found(told, sentence, {"epochs": epochs, "fall": most}, f"--epochs {2 * epochs}")
 

@@ -27,9 +27,9 @@ def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     if not any(variant.finished for variant in dataset.shown):
         return (f"No run on {dataset.dataset} finished, so there is nothing to compare.",)
     if not compared:
-        return (*nothing_learned(dataset, ()), f"Nothing on {dataset.dataset} has a control to be compared with.")
+        return (*nothing_learned(dataset), f"Nothing on {dataset.dataset} has a control to be compared with.")
     seeds = max(len(variant.comparison.seeds) for variant in compared if variant.comparison is not None)
-    nothing = nothing_learned(dataset, compared)
+    nothing = nothing_learned(dataset)
     if seeds == 0:
         return (
             *nothing,
@@ -47,9 +47,10 @@ def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def nothing_learned(dataset: DatasetSummary, compared: Sequence[VariantSummary]) -> tuple[str, ...]:
+def nothing_learned(dataset: DatasetSummary) -> tuple[str, ...]:
     """What comes before every verdict where the controls learned nothing and no variant is better; else nothing."""
     check = next((check for check in dataset.checks if check.code == "R101"), None)
+    compared = [row for row in dataset.shown if row.comparison is not None]
     controls = {row.control for row in compared} or {row.name for row in dataset.variants}
     better = any(row.comparison and row.comparison.verdict == "better" for row in compared)
     if check is None or not controls <= dataset.knows_nothing or better:
@@ -118,9 +119,7 @@ def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
 
 def across_headline(comparisons: Sequence[AcrossComparison], datasets: Sequence[DatasetSummary]) -> tuple[str, ...]:
     """The result over data sets, and on which of them nothing was learned."""
-    nothing = [
-        data.dataset for data in datasets if nothing_learned(data, [row for row in data.shown if row.comparison])
-    ]
+    nothing = [data.dataset for data in datasets if nothing_learned(data)]
     if len(nothing) == len(datasets):
         return (f"Nothing was learned on any of {len(datasets)} data sets, so they say nothing about the techniques.",)
     result = _across_result(comparisons, len(datasets))
@@ -158,9 +157,11 @@ def warnings(dataset: DatasetSummary, question: Question, variants: Sequence[Var
                 sentences.append(f"{row.label} cannot be compared: its control {row.control} is not in the results.")
             continue
         other = control.failed + control.diverged
-        if _lost_unequally(lost, row.finished, other, control.finished, question.alpha):
+        if lost * (control.finished + other) != other * attempted:
             rates = f"{row.label} lost {lost} of {attempted} runs and {control.label} {other}"
-            sentences.append(f"{rates}: an unequal share of failed runs is itself a result.")
+            clear = _lost_unequally(lost, row.finished, other, control.finished, question.alpha)
+            which = "an unequal share of failed runs is itself a result" if clear else "which may be chance"
+            sentences.append(f"{rates}{':' if clear else ','} {which}.")
         if comparison.identical:
             sentences.append(comparison.sentence)
     if question.at == "best" or any(variant.training.early_stopping for variant in variants):

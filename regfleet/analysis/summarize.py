@@ -127,16 +127,14 @@ def _terms(
 
 def _without_advice(dataset: DatasetSummary) -> DatasetSummary:
     """``dataset`` without a word of what to take where a variant and its control learned nothing."""
-    nothing = dataset.knows_nothing | {
-        one.family for one in dataset.families if {*one.members} <= dataset.knows_nothing
-    }
+    nothing = {*dataset.knows_nothing}
+    nothing |= {one.family for one in dataset.families if nothing.issuperset(one.members)}
 
     def reworded(row: VariantSummary) -> VariantSummary:
         one = row.comparison
-        if one is None or one.verdict != "equivalent" or one.identical or not {row.name, one.control} <= nothing:
+        if one is None or one.identical or one.verdict != "equivalent" or not nothing >= {row.name, one.control}:
             return row
-        text = alike_sentence(row.label, dataset.labels[one.control])
-        return replace(row, comparison=replace(one, sentence=text))
+        return replace(row, comparison=replace(one, sentence=alike_sentence(row.label, dataset.labels[one.control])))
 
     return replace(
         dataset,

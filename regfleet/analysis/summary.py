@@ -185,6 +185,11 @@ class DatasetSummary:
         return (*self.variants, *(family.tuned for family in self.families))
 
     @property
+    def shown_checks(self) -> tuple[Check, ...]:
+        """The checks that speak and are not silenced."""
+        return tuple(check for check in self.checks if not check.silenced)
+
+    @property
     def knows_nothing(self) -> frozenset[str]:
         """The names of the variants that learned nothing, as far as that is known."""
         return frozenset(name for check in self.checks if check.code == "R101" for name in check.variants)

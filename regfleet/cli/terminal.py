@@ -33,9 +33,8 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
         screen.print(_leaderboard(data, analysis))
         for sentence in verdicts(data):
             screen.print(f"• {sentence}")
-        for check in data.checks:
-            if not check.silenced:
-                screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
+        for check in data.shown_checks:
+            screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
         for warning in data.warnings:
             screen.print(f"note: {warning}")
         screen.print()
@@ -48,11 +47,16 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
         screen.print(f"note: {note}")
     if analysis.failures:
         screen.print(f"{len(analysis.failures)} trials failed or diverged; the report says why", style="red")
-    codes = sorted({check.code for data in summary.datasets for check in data.checks if not check.silenced})
-    if codes:
-        screen.print(f"What {listed(codes)} {'looks' if len(codes) == 1 else 'look'} at, and what to do: {PAGE}")
+    _explain(screen, summary)
     if analysis.report:
         screen.print(f"Report: {analysis.report}", soft_wrap=True)
+
+
+def _explain(screen: Console, summary: Summary) -> None:
+    """Where it stands what the checks that spoke look at."""
+    codes = sorted({check.code for data in summary.datasets for check in data.shown_checks})
+    if codes:
+        screen.print(f"What {listed(codes)} {'looks' if len(codes) == 1 else 'look'} at, and what to do: {PAGE}")
 
 
 def verdicts(data: DatasetSummary) -> list[str]:
@@ -98,7 +102,8 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
 def caption(data: DatasetSummary, analysis: Conclusion) -> str:
     """What the intervals of a leaderboard are about, how sure they are, and what is too small to matter."""
     summary, question = analysis.summary, analysis.summary.question
-    weights = "" if analysis.facts.foreign else f" Weights of the {question.at} epoch."
+    side = "Higher" if summary.metric.higher_is_better else "Lower"
+    weights = f" {side} is better." if analysis.facts.foreign else f" Weights of the {question.at} epoch."
     looks = summary.looks_at(data.dataset)
     held = [f"all {many} {what}" for many, what in ((data.comparisons, "comparisons"), (looks, "looks")) if many > 1]
     at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""

@@ -80,7 +80,7 @@ def analyze(
         frame = frame.assign(dataset=Path(scores).stem)
     directory = None if out is None else _free(expanded(out, "--out"), scores)
     try:
-        found = read_scores(frame, asked, control, metric=metric or "accuracy", higher_is_better=higher_is_better)
+        found = read_scores(frame, asked, control, metric=metric, higher_is_better=higher_is_better)
     except InputError as problem:
         raise InputError(f"{name}: {problem}") from None
     summary = analysis.summarize(found.trials, None, found.variants, found.question)

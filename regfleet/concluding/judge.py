@@ -163,10 +163,8 @@ def _metrics_note(provenance: Provenance) -> list[str]:
     names = [METRICS[name].title if name in METRICS else name for name in provenance.judged_by or ()]
     if len(set(names)) < 2:
         return []
-    return [
-        f"The metric was changed after results were there: {', then '.join(names)}. Verdicts hold for a metric that is "
-        "chosen beforehand; whoever looks at several finds a difference by luck more often."
-    ]
+    said = f"The metric was changed after results were there: {', then '.join(names)}"
+    return [f"{said}. Verdicts hold for a metric chosen beforehand; of several, one shows a difference by luck."]
 
 
 def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:

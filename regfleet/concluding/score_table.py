@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regfleet.analysis import Question, ask
+from regfleet.concluding.direction import direction_of
 from regfleet.data.columns import LARGEST
 from regfleet.errors import InputError
-from regfleet.metrics import METRICS, Metric
+from regfleet.metrics import METRICS, Metric, default_metric
 from regfleet.settings import Analysis, Training
 from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import Variant
@@ -50,7 +51,7 @@ def read_scores(
     settings: Analysis,
     control: str | None = None,
     *,
-    metric: str = "accuracy",
+    metric: str | None = None,
     higher_is_better: bool | None = None,
 ) -> Scores:
     """Foreign scores as the trials frame of a study.
@@ -61,7 +62,7 @@ def read_scores(
             also hold train_ and val_ columns of the metric, of accuracy and of r2. A missing score is a failed run.
         settings: scope, alpha, ROPE and which weights.
         control: the technique that the others are compared with; by default baseline, none or control.
-        metric: a column; one that is not there stands for the only metric column of a long frame.
+        metric: a column, by default accuracy; one that is not there stands for the only metric column of a long frame.
         higher_is_better: which way it points, where neither METRICS nor its name tells.
 
     Raises:
@@ -78,10 +79,14 @@ def read_scores(
     index = [column for column in frame if _is_index(frame, column)]
     if metric in (*IDS, *index):
         raise InputError(f"metric must be a column of scores. Got {given(metric)}, which tells runs apart")
-    frame = frame.drop(columns=index)
-    long = (frame if "technique" in frame else _melted(frame, metric)).reset_index(drop=True)
-    metric, ignored = _metric_column(long, metric)
-    question = ask(settings, metric, higher_is_better=higher_is_better)
+    frame, is_named, wanted = frame.drop(columns=index), metric is not None, metric or default_metric("classification")
+    is_wide = "technique" not in frame
+    long = (_melted(frame, wanted) if is_wide else frame).reset_index(drop=True)
+    metric, ignored = _metric_column(long, wanted)
+    if is_wide and not is_named:
+        _check_is_accuracy(_values(long[metric]))
+    direction = direction_of(metric, _values(long[metric]), asked=higher_is_better)
+    question = ask(settings, metric, higher_is_better=direction.higher_is_better)
     trials = _trials(long, question.metric, question.at)
     names = list(dict.fromkeys(trials["variant"]))
     if len(names) > MAX_LISTED:
@@ -94,7 +99,11 @@ def read_scores(
     _check_rows(trials, question.scope)
     ignored = [str(column) for column in (*index, *ignored)]
     unused = [f"Columns that were not used: {_shown(ignored)}."] if ignored else []
-    return Scores(trials, variants, question, (*unused, *_missing(trials, names)))
+    side = "higher" if direction.higher_is_better else "lower"
+    judged = [] if metric in METRICS else [f"Judged by {given(metric)}: {side} is better, {direction.why}."]
+    if is_wide and not is_named:
+        judged = [f"The columns were taken for {metric}, of which more is better; --metric names another."]
+    return Scores(trials, variants, question, (*judged, *unused, *_missing(trials, names)))
 
 
 def _melted(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -112,6 +121,15 @@ def _melted(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
         keys, techniques, var_name="technique", value_name=_VALUE
     )  # a technique may be called as a metric
     return long.rename(columns={_VALUE: metric})
+
+
+def _check_is_accuracy(scores: np.ndarray) -> None:
+    outside = scores[(scores < 0) | (scores > 1)]
+    if len(outside):
+        raise InputError(
+            "metric must be named, with --metric, for a column for each technique holds scores of no name, and no "
+            f"accuracy. Got {outside[0]:g}"
+        )
 
 
 def _metric_column(frame: pd.DataFrame, wanted: str) -> tuple[str, list[str]]:
@@ -208,6 +226,13 @@ def _numbers(frame: pd.DataFrame, column: str) -> np.ndarray:
         row = int(np.argmax(foreign))
         raise InputError(f"{column} must be a number. Got {given(str(given_values.iloc[row]))} in row {row + 1}")
     return values
+
+
+def _values(column: pd.Series) -> np.ndarray:
+    """The numbers of a column; NaN for what is none."""
+    import pandas as pd
+
+    return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _seeds(frame: pd.DataFrame) -> np.ndarray:

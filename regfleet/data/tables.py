@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.data.columns import Column, arrow, flat, infer_texts, is_text, is_useless
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
-from regfleet.data.leakage import identical_rows, leaking_columns
+from regfleet.data.leakage import identical_rows, leaking_columns, one_sided
 from regfleet.data.roles import Roles, check_use, infer_target, read_roles
 from regfleet.errors import InputError
 from regfleet.settings import Data
@@ -64,7 +64,7 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
         raise InputError(f"--data: expected a column to predict {raw.target} from; got {left}")
     ignored = [f"{column.name} ({column.detail})" for column in roles.columns if column.data is None]
     notes += [*roles.notes, *([f"Columns that are not used: {_some(ignored)}."] if ignored else [])]
-    notes += _suspicions(used, roles.target, roles.classes, held_out)
+    notes += [*one_sided(roles.target, roles.classes), *_suspicions(used, roles.target, roles.classes, held_out)]
     if held_out is not None:
         _check_classes(roles.target, roles.classes, held_out)
     return Dataset(
@@ -129,11 +129,12 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     classes = _class_names(classes, raw.classes)
     if held_out is not None:
         _check_classes(numbers, classes, held_out)
+    notes = (*notes, *said, *one_sided(numbers, classes))
     column = infer_texts("text", x) if x.dtype == object else None
     if column is not None and column.data is None:
         raise InputError(f"--data: expected texts that differ in {raw.name}; got {column.detail}")
     features = x if column is None else _features([column])
-    dataset = Dataset(raw.name, features, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
+    dataset = Dataset(raw.name, features, numbers, classes, "", held_out=held_out, notes=notes)
     if column is None:
         return dataset
     return replace(dataset, columns=(describe_columns(dataset)[0], (column.name, column.kind, column.detail)))

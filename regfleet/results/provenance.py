@@ -25,9 +25,9 @@ class _Facts(BaseModel):
 
 
 class DataFacts(_Facts):
-    """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification,
-    ``test_rows_by_class`` where every seed has the same test rows.
+    """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification.
 
+    ``test_rows_by_class`` are those of the test set where every seed has the same.
     ``split`` says in words what the split means for the interval, empty for sets drawn at random.
     """
 

@@ -182,7 +182,7 @@ class Analysis(Part):
     at: Annotated[Literal["last", "best"], Setting("last|best")] = "last"
     """judge the weights of the last epoch or of the best"""
     silence: Annotated[
-        tuple[Code, ...],
+        tuple[Code, ...],  # type: ignore[valid-type]
         BeforeValidator(listed, json_schema_input_type=Code | list[Code]),
         Setting("CODE", repeatable=True, example=["R102"]),
     ] = ()

@@ -79,7 +79,8 @@ def test_amounts_have_no_sign_and_differences_have_one():
 )
 def test_the_zone_too_small_to_matter_is_the_resolved_one(metric, rope, text):
     """A study's own ROPE is in units of the metric; that of an error, ours or not, is a share of the control's mean."""
-    assert Scale(resolve_metric(metric, rope=rope)).rope == text
+    higher = None if metric in METRICS else False
+    assert Scale(resolve_metric(metric, rope=rope, higher_is_better=higher)).rope == text
 
 
 def test_settings_and_factors_are_short():
