@@ -43,7 +43,10 @@ def _kinds(screen: Console) -> None:
         table.add_row(name, words)
     table.add_section()
     for name, words in (
-        ("customers.csv", "a table with --target: .csv .tsv .txt .data .dat .parquet .feather, or with .gz; or its URL"),
+        (
+            "customers.csv",
+            "a table with --target: .csv .tsv .txt .data .dat .parquet .feather, or with .gz; or its URL",
+        ),
         ("photos", "a folder with a folder of images (.png .jpg .gif .bmp), or of texts (.txt), for each class"),
         ("arrays.npz", "arrays x and y, and x_test and y_test for a fixed test set"),
         ("openml:61", "a data set of openml.org by its number, kept on this machine"),
@@ -85,7 +88,7 @@ def _class_counts(dataset: Dataset) -> str:
     order = np.argsort(-counts, kind="stable")
     shown = counts_text([(dataset.classes[at], int(counts[at])) for at in order[:MOST_COUNTED]], rows)
     more = f" and {len(order) - MOST_COUNTED:,} more" if len(order) > MOST_COUNTED else ""
-    largest = f"{counts.max() / rows:.1%}".replace("%", " %")
+    largest = f"{counts.max() / rows:.1%}".replace("%", "\u00a0%")
     return f"Classes: {shown}{more}. A model that always says {dataset.classes[order[0]]} is right in {largest}."
 
 
@@ -97,7 +100,7 @@ def _preview(screen: Console, data: str, found: Preview) -> None:
     table = Table(*columns, title=f"{data}: {found.rows:,} rows, {len(found.columns):,} columns")
     for one in found.columns:
         missing = f"{one.missing:,} ({one.missing / found.rows:.0%})".replace("%", " %") if one.missing else ""
-        table.add_row(one.name, one.kind, missing, f"{one.unique:,}", one.values)
+        table.add_row(one.name, one.kind, missing, f"{one.unique:,}", one.words)
     screen.print(table)
     for sentence in found.notes:
         screen.print(f"note: {sentence}", soft_wrap=True)

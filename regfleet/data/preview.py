@@ -23,7 +23,7 @@ class ColumnPreview:
     kind: str
     missing: int
     unique: int
-    values: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ def _column(column: Column, array: "pa.ChunkedArray") -> ColumnPreview:
     unique = len(texts)
     if 0 < unique <= MOST_COUNTED and unique < rows:
         order = np.argsort(-counted.field("counts").to_numpy(), kind="stable")
-        values = counts_text([(_shown(texts[int(at)]), int(counted.field("counts")[int(at)].as_py())) for at in order], rows)
+        values = counts_text(
+            [(_shown(texts[int(at)]), int(counted.field("counts")[int(at)].as_py())) for at in order], rows
+        )
     else:
         examples = ", ".join(_shown(texts[at]) for at in range(min(EXAMPLES, unique)))
         span = column.detail.partition(", ")[0] if column.kind in {"number", "date"} else ""

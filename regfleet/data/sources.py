@@ -184,7 +184,7 @@ def check_source(source: Data, *, target: bool = True) -> None:
             raise InputError(f"--target: expected the column of {named(place)} that is to be predicted; got none")
     else:
         near = nearest(place[:200], [*BUILTIN, *_files_here()])
-        said = f"a file, a folder of images or texts by class, openml:NUMBER, package.module:function or one of {', '.join(BUILTIN)}"
+        said = f"a file, openml:NUMBER, package.module:function or one of {', '.join(BUILTIN)}, or a folder by class"
         raise InputError(f"--data: expected {said}; got {given(place)}{near}")
     if source.test is not None:
         check_file(source.test, "--test")
@@ -279,6 +279,8 @@ def _check_flags(source: Data) -> None:
     text = suffix(source.location) in TEXTS and _is_table(source.location)
     for flag, given_it in (("encoding", source.encoding and not folder), ("no-header", source.no_header)):
         if given_it and not text:
-            raise InputError(f"--{flag}: expected a text file, *{', *'.join(TEXTS)}; got it with {named(source.location)}")
+            raise InputError(
+                f"--{flag}: expected a text file, *{', *'.join(TEXTS)}; got it with {named(source.location)}"
+            )
     if source.test and not folder and not is_file(source.location):
         raise InputError(f"--test: expected a file beside a file of --data; got it with {named(source.location)}")
