@@ -88,7 +88,7 @@ def _class_counts(dataset: Dataset) -> str:
     order = np.argsort(-counts, kind="stable")
     shown = counts_text([(dataset.classes[at], int(counts[at])) for at in order[:MOST_COUNTED]], rows)
     more = f" and {len(order) - MOST_COUNTED:,} more" if len(order) > MOST_COUNTED else ""
-    largest = f"{counts.max() / rows:.1%}".replace("%", " %")
+    largest = f"{counts.max() / rows:.1%}".replace("%", "\u00a0%")
     return f"Classes: {shown}{more}. A model that always says {dataset.classes[order[0]]} is right in {largest}."
 
 
@@ -100,7 +100,7 @@ def _preview(screen: Console, data: str, found: Preview) -> None:
     table = Table(*columns, title=f"{data}: {found.rows:,} rows, {len(found.columns):,} columns")
     for one in found.columns:
         missing = f"{one.missing:,} ({one.missing / found.rows:.0%})".replace("%", " %") if one.missing else ""
-        table.add_row(one.name, one.kind, missing, f"{one.unique:,}", one.values)
+        table.add_row(one.name, one.kind, missing, f"{one.unique:,}", one.words)
     screen.print(table)
     for sentence in found.notes:
         screen.print(f"note: {sentence}", soft_wrap=True)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TEXTS = (".csv", ".tsv", ".txt", ".data", ".dat")
-SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".txt", ".data", ".dat")
+TABLES = (".csv", ".tsv", ".parquet", ".feather")
+"""What is a table by its name; others may be."""
+SUFFIXES = (*TABLES, ".txt", ".data", ".dat")
 MAX_BYTES = 2 * 1024**3
 """Of a file, uncompressed."""
 MAX_VALUES = 100_000_000
@@ -35,7 +37,7 @@ PANDAS_INDEX = "__index_level_"
 
 def is_file(location: str) -> bool:
     """Whether a location is written as a file or a URL, and not as a name of something else."""
-    written = "/" in location or "\\" in location or suffix(location) in {*SUFFIXES, ".npz"}
+    written = "/" in location or "\\" in location or suffix(location) in {*TABLES, ".npz"}
     return written or files.is_file(location)
 
 
@@ -303,7 +305,7 @@ def _read_csv(
         regular, said = regular_rows(content, layout, columns)
     except ValueError as problem:
         raise refused or problem from None
-    return _parse(pa.py_buffer(regular), ",", layout.names), [*notes, *(f"{name} has {words}" for words in said)]
+    return _parse(pa.py_buffer(regular), ",", layout.names), [*notes, *(f"{name} has {words}." for words in said)]
 
 
 def _first_lines(head: bytes) -> str:

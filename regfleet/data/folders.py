@@ -1,6 +1,4 @@
-"""A folder with a folder of images or of texts for each class, by the rules of Keras' `image_dataset_from_directory`
-and `text_dataset_from_directory`.
-"""
+"""Folders with a folder of images or of texts for each class, by the rules of Keras' `…_dataset_from_directory`."""
 
 import os
 from collections import Counter
@@ -50,7 +48,7 @@ class Folder:
 def is_folder(location: str) -> bool:
     """Whether a location names a folder of this machine."""
     try:
-        return files.local(location).is_dir()
+        return bool(location) and files.local(location).is_dir()
     except (OSError, ValueError):
         return False
 
@@ -67,30 +65,30 @@ def find_files(location: str, test: str | None = None) -> Folder:
             sets["test"] = _by_class(files.local(test))
     except (OSError, ValueError) as problem:
         raise InputError(f"--data: expected {HOLDS}; got {named(location)}: {one_line(reason(problem))}") from None
-    kind, endings = "images", IMAGES
-    if not any(_ends(path, IMAGES) for found in sets.values() for paths in found.values() for path in paths):
-        kind, endings = "texts", TEXTS
-    rows: dict[str, list[tuple[Path, int]]] = {}
+    is_images = any(_some(paths, IMAGES) for found in sets.values() for paths in found.values())
+    kind, endings = ("images", IMAGES) if is_images else ("texts", TEXTS)
     names = sorted({name for found in sets.values() for name, paths in found.items() if _some(paths, endings)})
-    for which, found in sets.items():
-        rows[which] = [
-            (path, names.index(name)) for name in names for path in found.get(name, ()) if _ends(path, endings)
-        ]
     if len(names) < 2:
         raise InputError(
             f"--data: expected {HOLDS}, two or more; got {named(location)}, {_holds(location, names, kind)}"
         )
+    rows = {
+        which: [
+            (path, number) for number, name in enumerate(names) for path in found.get(name, ()) if _ends(path, endings)
+        ]
+        for which, found in sets.items()
+    }
     notes = list(_notes(location, sets, names, kind, endings))
-    if rows["validation"] and not rows["test"]:
-        rows["test"] = rows["validation"]
-        notes.append(f"The test set of every seed is the validation folder of {named(location)}, which has no other.")
-    elif rows["test"]:
+    if rows["test"]:
         notes.append(f"The test set of every seed is {'the folder ' + named(test) if test else 'its test folder'}.")
         if rows["validation"]:
             rows["train"] += rows["validation"]
             notes.append(
                 "The rows of its validation folder are among those that training and validation are drawn from."
             )
+    elif rows["validation"]:
+        rows["test"] = rows["validation"]
+        notes.append(f"The test set of every seed is the validation folder of {named(location)}, which has no other.")
     return Folder(kind, tuple(names), tuple(rows["train"]), tuple(rows["test"]), tuple(notes))
 
 

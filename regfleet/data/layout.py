@@ -30,6 +30,19 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """How a file begins that says its encoding."""
+OTHERS = (
+    (b"pk\3\4", "a zip archive or an Excel workbook: save its sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook: save its sheet as CSV"),
+    (b"\x1f\x8b", "a gzip file, which is to be called *.gz"),
+    (b"par1", "a Parquet file, which is to be called *.parquet"),
+    (b"arrow1", "a Feather file, which is to be called *.feather"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"%pdf-", "a PDF file"),
+    (b'{"', "JSON"),
+    (b'[{"', "JSON"),
+)
+"""How files begin, in small letters, that are often called *.csv and are none."""
 WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 LATIN = ("cp1252", "cp1250", "cp850", "mac_roman", "latin-1")
 OTHER_SCRIPTS = (
@@ -50,15 +63,20 @@ def utf8(content: Any, encoding: str | None) -> tuple[Any, str]:
     """
     import pyarrow as pa
 
-    guessed = ""
+    guessed, said = "", " (--encoding)" * bool(encoding)
     if encoding is None:
         start = content[:SAMPLE_BYTES].to_pybytes()
+        if kind := next((kind for mark, kind in OTHERS if start.lower().startswith(mark)), None):
+            raise ValueError(f"no text, but {kind}")
         encoding = next((name for mark, name in MARKS if start.startswith(mark)), None) or _wide(start)
         if encoding is None:
             at = _first_odd_byte(content)
             if at is None:
                 return content, ""
-            guessed = encoding = guess(content[at : at + SAMPLE_BYTES].to_pybytes())
+            around = content[max(0, at - SAMPLE_BYTES) : at + SAMPLE_BYTES].to_pybytes()
+            if b"\0" in around:
+                raise ValueError(f"no text: bytes that are no UTF-8, and zero bytes, near byte {at:,}")
+            guessed = encoding = guess(start + around[around.find(b"\n") + 1 :])
     decoder = codecs.getincrementaldecoder(encoding)("replace" if guessed == "utf-8" else "strict")
     text = bytearray()
     for at in range(0, max(content.size, 1), BLOCK_BYTES):
@@ -66,7 +84,9 @@ def utf8(content: Any, encoding: str | None) -> tuple[Any, str]:
         try:
             text += decoder.decode(block, at + BLOCK_BYTES >= content.size).encode()
         except UnicodeError as problem:
-            raise ValueError(f"no {encoding} text: {getattr(problem, 'reason', problem)} near byte {at:,}") from None
+            raise ValueError(
+                f"no {encoding} text{said}: {getattr(problem, 'reason', problem)} near byte {at:,}"
+            ) from None
     return pa.py_buffer(bytes(text).removeprefix(codecs.BOM_UTF8)), guessed
 
 
@@ -154,6 +174,8 @@ def find_layout(start: str, name: str, usual: str, *, no_header: bool) -> Layout
     first, delimiter, comments = _above(lines)
     delimiter = delimiter or _delimiter(lines[first:], usual)
     rows = [(first + at, cells) for at, cells in _rows(lines[first:], delimiter)]
+    if not rows:
+        raise ValueError("no rows, but blanks or comments only")
     begin, names = _table_start(rows, no_header=no_header)
     notes = []
     if delimiter != usual:
@@ -161,7 +183,7 @@ def find_layout(start: str, name: str, usual: str, *, no_header: bool) -> Layout
     if begin:
         said = f"above the table and left out, {elide(lines[rows[0][0]], 40)!r} among them"
         notes.append(f"{_counted(rows[begin][0] - rows[0][0], 'line')} of {name} {said}.")
-    above = rows[begin][0] if rows else first
+    above = rows[begin][0]
     if no_header:
         names = tuple(f"column {place}" for place in range(1, _width(rows) + 1))
     elif names is not None:
@@ -192,7 +214,7 @@ def _above(lines: Sequence[str]) -> tuple[int, str | None, list[int]]:
             comments.append(at)
         elif line.strip():
             return at, delimiter, comments
-    return (comments.pop(0), delimiter, []) if comments else (0, None, [])  # a file of nothing else
+    return len(lines), delimiter, comments
 
 
 def _rows(lines: Sequence[str], delimiter: str) -> list[Row]:
@@ -204,7 +226,9 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[Row]:
         try:
             cells = next(reader, None)
         except csv.Error:
-            break
+            if found:
+                break
+            raise
         if cells is None:
             break
         if any(cell.strip() for cell in cells):
@@ -215,7 +239,7 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[Row]:
 def cells_of(lines: Iterable[str], delimiter: str) -> Any:
     """The reader of the standard library over ``lines``."""
     if delimiter != BLANKS:
-        return csv.reader(lines, delimiter=delimiter)
+        return csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     return csv.reader((line.replace("\t", " ").strip() for line in lines), delimiter=" ", skipinitialspace=True)
 
 
@@ -229,7 +253,10 @@ def _delimiter(lines: Sequence[str], usual: str) -> str:
     """The delimiter that cuts the lines into equally many columns, from the first on if it can be, and into most."""
 
     def score(mark: str) -> tuple[float, int, int, bool]:
-        rows = _rows(lines, mark)
+        try:
+            rows = _rows(lines, mark)
+        except csv.Error:
+            return 0.0, 0, 0, False
         width = _width(rows)
         if width < 2:
             return 0.0, 0, 0, False
@@ -289,9 +316,7 @@ def _kind(cell: str) -> str:
 
 
 def _evidence(rows: Sequence[Row]) -> tuple[int, int, int, int]:
-    """Of the first row's cells, how many are of the kind that the numbers or dates below are, how many are texts that
-    stand below too, how many are of another kind than what is below, and how many say nothing.
-    """
+    """How many cells of the first row are like the numbers or dates below them, stand below too, differ, say nothing."""
     (_, first), *rest = rows
     alike, again, other, silent = 0, 0, 0, 0
     for place, cell in enumerate(first):
@@ -310,9 +335,11 @@ def _evidence(rows: Sequence[Row]) -> tuple[int, int, int, int]:
 
 def _counted_through(cells: Sequence[str]) -> bool:
     """Whether the numbers among the cells are names by themselves: places or years."""
-    numbers = [int(cell) for cell in cells if re.fullmatch(r"\s*\d{1,9}\s*", cell)]
-    steps = {after - before for before, after in itertools.pairwise(numbers)}
-    return len(steps) == 1 and steps != {0}
+    numbers = [cell.strip() for cell in cells if _kind(cell) == "number"]
+    if not all(re.fullmatch(r"\d{1,9}", number) for number in numbers):
+        return False
+    steps = {int(after) - int(before) for before, after in itertools.pairwise(numbers)}
+    return steps == {1} or (len(steps) == 1 and steps != {0} and len(numbers) > 2)
 
 
 def looks_like_data(rows: Sequence[Row]) -> bool:
@@ -324,6 +351,8 @@ def looks_like_data(rows: Sequence[Row]) -> bool:
 
 
 def _looks_like_names(rows: Sequence[Row]) -> bool:
+    if len(rows) < 3:
+        return False
     alike, again, other, _ = _evidence(rows)
     return not alike and (other > 0 or not again)
 
@@ -337,16 +366,20 @@ def regular_rows(content: Any, layout: Layout, width: int) -> tuple[bytes, list[
     text: TextIO = io.TextIOWrapper(io.BytesIO(content[layout.above :]), "utf-8", "replace", newline="")
     reader, kept = cells_of(text, layout.delimiter), io.StringIO(newline="")
     write = csv.writer(kept, lineterminator="\n").writerow
-    rows, filled, odd, first = 0, 0, 0, ""
+    rows, filled, odd, commented, first = 0, 0, 0, 0, ""
     for cells in reader:
-        if not any(map(str.strip, cells)) or (cells[0].startswith("#") and (layout.comments or len(cells) != width)):
+        if not any(map(str.strip, cells)):
+            continue
+        if cells[0].startswith("#") and (layout.comments or len(cells) != width):
+            commented += not layout.comments
             continue
         rows += 1
         extra = cells[width:]
         if len(cells) < width and 2 * len(cells) > width:
-            cells += [""] * (width - len(cells))
+            write([*cells, *[""] * (width - len(cells))])
             filled += 1
-        elif len(cells) < width or any(map(str.strip, extra)):
+            continue
+        if len(cells) < width or any(map(str.strip, extra)):
             odd += 1
             first = (
                 first or f"the first has {_counted(len(cells), 'cell')} for {width}: {elide(', '.join(cells), 40)!r}"
@@ -355,8 +388,9 @@ def regular_rows(content: Any, layout: Layout, width: int) -> tuple[bytes, list[
         write(cells[:width])
     if odd > max(LEFT_OUT_SHARE * rows, rows > 10):
         raise ValueError(f"{odd:,} of {rows:,} rows of another number of cells than the first; {first}")
-    notes = [f"{_counted(filled, 'row')} without cells at the end, which count as missing."] if filled else []
-    notes += [f"{_counted(odd, 'row')} that did not fit into the columns and left out; {first}."] if odd else []
+    notes = [f"rows without their last cells, which count as missing: {filled:,}"] if filled else []
+    notes += [f"rows of more or fewer cells than columns: {odd:,} left out; {first}"] if odd else []
+    notes += [f"lines among the rows that begin with #: {commented:,} left out"] if commented else []
     return kept.getvalue().encode(), notes
 
 

@@ -23,7 +23,7 @@ class ColumnPreview:
     kind: str
     missing: int
     unique: int
-    values: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)

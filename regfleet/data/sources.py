@@ -166,7 +166,7 @@ def check_source(source: Data, *, target: bool = True) -> None:
             raise InputError(f"--target: expected the column of {named(place)} that is to be predicted; got none")
     else:
         near = nearest(place[:200], [*BUILTIN, *_files_here()])
-        said = f"a file, a folder of images or texts by class, openml:NUMBER, package.module:function or one of {', '.join(BUILTIN)}"
+        said = f"a file, openml:NUMBER, package.module:function or one of {', '.join(BUILTIN)}, or a folder by class"
         raise InputError(f"--data: expected {said}; got {given(place)}{near}")
     if source.test is not None:
         check_file(source.test, "--test")

@@ -14,14 +14,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from regfleet import files
-from regfleet.data.files import SUFFIXES, suffix
+from regfleet.data import BUILTIN
+from regfleet.data.files import TABLES, suffix
+from regfleet.data.folders import IMAGES, is_folder
 from regfleet.errors import InputError
 from regfleet.functions import module_and_name
 from regfleet.text import printable, reason
 
 LIMIT_BYTES = 100_000_000
 MOST_SHOWN = 12
-DATA_SUFFIXES = (*SUFFIXES, ".npz")
+DATA_SUFFIXES = (*TABLES, ".npz")
+"""Not *.txt and the like, which may be anything."""
 CODE = "regfleet-code"
 
 
@@ -45,6 +48,8 @@ class Parcel:
         """Add the file, or the module of the function, that a location names on this machine, if it names one."""
         if module := _module(text):
             self._add_module(module)
+        elif text not in BUILTIN and is_folder(text):
+            self._add_folder(text, flag)
         elif "://" not in text and (suffix(text) in DATA_SUFFIXES or "/" in text) and _is_there(text):
             self._add_file(text, flag, DATA_SUFFIXES)
 
@@ -59,6 +64,23 @@ class Parcel:
         """Add what a folder holds, without caches, links and whatever begins with a dot."""
         for path in _visible(folder, "*"):
             self.files[f"{place}/{path.relative_to(folder).as_posix()}"] = path
+
+    def _add_folder(self, text: str, flag: str) -> None:
+        """The images in a folder of classes; of texts nobody can tell whether they are data."""
+        here, given, path = Path.cwd(), files.local(text), files.local(text).resolve()
+        hidden = path.relative_to(os.path.commonpath([here, path])).parts
+        if any(part.startswith(".") for part in hidden):
+            raise InputError(
+                f"{flag}: expected no dot folder, which may hold secrets, to send along; got {_led(text, path)}"
+            )
+        inside = not given.is_absolute() and ".." not in given.parts
+        place = given.as_posix() if inside else self._place_for(path, here)
+        images = [one for one in _visible(path, "*") if one.suffix.lower() in IMAGES]
+        if not images:
+            raise InputError(f"{flag}: expected a folder of images to send along; got {_led(text, path)}")
+        self.files |= {f"{place}/{one.relative_to(path).as_posix()}": one for one in images}
+        if not inside:
+            self.moved[text] = place
 
     def _add_file(self, text: str, flag: str, suffixes: tuple[str, ...]) -> str:
         here = Path.cwd()

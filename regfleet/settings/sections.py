@@ -1,6 +1,5 @@
 """The parts of a study beside its training, as ``study.toml`` holds them."""
 
-import codecs
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -31,13 +30,11 @@ def listed(value: Any) -> Any:
 def _encoding(name: str | None) -> str | None:
     if name is not None:
         try:
-            known = codecs.lookup(name)._is_text_encoding  # bytes to bytes there are too
+            "".encode(name)  # which refuses what makes bytes of bytes
         except (LookupError, ValueError):
-            known = False
-        if not known:
             raise ValueError(
                 "expected an encoding that Python knows, such as utf-8, utf-16, cp1252, latin-1 or shift_jis"
-            )
+            ) from None
     return name
 
 
