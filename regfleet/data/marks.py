@@ -20,7 +20,19 @@ SIGNS = re.compile(r"[?.\-‐-―−*_~#/\\…·]+|\((empty|blank|null|none|miss
 """Marks without letters, and those in brackets."""
 ERRORS = re.compile(r"#(n/?a( n/a)?|null!|div/0!|value!|ref!|name\?|num!|error!)|\\n|[+-]?1\.#(qnan|ind)|[+-]?nan|nat")
 """What spreadsheets, databases and programs write."""
-EMPTY = {"na", "n/a", "n.a.", "n. a.", "null", "missing", "not available", "not applicable", "k. a.", "k.a.", "keine angabe"}
+EMPTY = {
+    "na",
+    "n/a",
+    "n.a.",
+    "n. a.",
+    "null",
+    "missing",
+    "not available",
+    "not applicable",
+    "k. a.",
+    "k.a.",
+    "keine angabe",
+}
 """Words that say in a column of texts, too, that there is no value."""
 WORDS = {*EMPTY, "none", "nil", "unknown", "undefined", "unbekannt", "inconnu", "desconocido", "nd", "n.d.", "n/d"}
 """Words that say so in a column of numbers or dates."""
