@@ -336,6 +336,7 @@ def _parse(content: Any, delimiter: str, names: tuple[str, ...] | None, decimal:
     and its type is found from all of its values.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     from pyarrow import csv as arrow_csv
 
     reading = arrow_csv.ReadOptions(column_names=names)
@@ -362,4 +363,5 @@ def _parse(content: Any, delimiter: str, names: tuple[str, ...] | None, decimal:
     decimal = decimal or decimal_of(table.columns, delimiter)
     if decimal == ",":
         table = typed(decimal_point=",")
-    return table.replace_schema_metadata({"decimal": decimal} if decimal else None)
+    columns = [pc.if_else(pc.equal(one, ""), None, one) if is_text(one.type) else one for one in table.columns]
+    return pa.table(columns, table.column_names, metadata={"decimal": decimal} if decimal else None)

@@ -208,8 +208,9 @@ def _has_decimals(column: "pa.ChunkedArray") -> bool:
     import numpy as np
 
     values = column.drop_null().to_numpy()
-    values = np.abs(values[np.isfinite(values) & (values % 1 != 0)])
+    values = np.abs(values[np.isfinite(values)])
+    values = values[values % 1 != 0]
     if not values.size:
         return False
-    thousands = np.round(values * 1000, 6) % 1 == 0
-    return bool((values < 1).any() or not thousands.all() or (np.round(values * 100, 6) % 1 == 0).all())
+    hundredths, thousandths = (np.isclose(values * scale % 1, [[0], [1]], atol=1e-6).any(0) for scale in (100, 1000))
+    return bool((values < 1).any() or not thousandths.all() or hundredths.all())
