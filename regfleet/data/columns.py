@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Kind = Literal["number", "boolean", "category", "date", "text", "ignored"]
 
 MAX_CATEGORIES = 40
-"""A text column of more values than that is high-cardinality text, unless they are codes or ``--categorical`` names it."""
+"""A text column of more values than that is high-cardinality text, unless ``--categorical`` names it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +52,7 @@ class Reading:
     day_first: bool | None = None
 
 
-def infer_column(
-    name: str, array: "pa.ChunkedArray", reading: Reading = Reading(), *, categorical: bool = False
-) -> Column:
+def infer_column(name: str, array: "pa.ChunkedArray", reading: Reading, *, categorical: bool = False) -> Column:
     """The column called ``name``: its kind and its values; ``categorical`` takes every value as a category."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -324,6 +322,26 @@ def flat(array: "pa.ChunkedArray") -> "pa.Array":
     return array
 
 
+def settled(array: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """The column as Arrow's own types hold it: intervals as categories, periods as their first moments."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if is_useless(array.type):
+        return array
+    if pa.types.is_run_end_encoded(array.type):
+        array = pa.chunked_array([pc.run_end_decode(part) for part in array.chunks], array.type.value_type)
+    kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    if not isinstance(kind, pa.BaseExtensionType):
+        return array
+    if kind.extension_name in {"pandas.interval", "pandas.period"}:
+        return pa.chunked_array([arrow(pd.concat([part.to_pandas() for part in array.chunks] or [pd.Series()]))])
+    if kind != array.type:
+        array = array.cast(kind)
+    return pa.chunked_array([part.storage for part in array.chunks], kind.storage_type)
+
+
 def is_text(kind: "pa.DataType") -> bool:
     """Whether an Arrow type is one of its strings."""
     import pyarrow as pa
@@ -336,8 +354,10 @@ def is_useless(kind: "pa.DataType") -> bool:
     import pyarrow as pa
 
     is_a = pa.types
-    if is_a.is_dictionary(kind):
+    if is_a.is_dictionary(kind) or is_a.is_run_end_encoded(kind):
         return is_useless(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        return kind.extension_name != "pandas.interval" and is_useless(kind.storage_type)
     simple = (is_a.is_null, is_a.is_boolean, is_a.is_integer, is_a.is_floating, is_a.is_decimal)
     times = (is_a.is_date, is_a.is_timestamp, is_a.is_time, is_a.is_duration)
     return not (is_text(kind) or any(test(kind) for test in (*simple, *times)))
@@ -354,7 +374,21 @@ def arrow(values: "np.ndarray | pd.Series") -> "pa.Array":
     import pandas as pd
     import pyarrow as pa
 
+    if isinstance(values, pd.Series):
+        values = _plain(values)
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return pa.array(pd.Series(values).astype(object).map(str, na_action="ignore"), pa.string(), from_pandas=True)
+
+
+def _plain(values: "pd.Series") -> "pd.Series":
+    """A series of intervals as categories, of periods as their first moments; of other types as it is."""
+    import pandas as pd
+
+    kind = values.dtype
+    if isinstance(kind, pd.CategoricalDtype) and isinstance(kind.categories.dtype, pd.IntervalDtype | pd.PeriodDtype):
+        return values.cat.rename_categories([str(one) for one in kind.categories])
+    if isinstance(kind, pd.IntervalDtype):
+        return values.map(str, na_action="ignore").astype("category")
+    return values.dt.to_timestamp() if isinstance(kind, pd.PeriodDtype) else values

@@ -1,4 +1,4 @@
-"""Dates as people write them, in one order throughout a column: 2019-12-31, 31.12.19, 12/31/2019 4:08 PM, 5 Jan 2019."""
+"""Dates as people write them, in one order throughout a column: 2019-12-31, 31.12.19, 12/31/2019 4 PM, 5 Jan 2019."""
 
 import re
 import unicodedata
@@ -79,10 +79,7 @@ def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None
     if others:
         differ = np.flatnonzero((read[others[0]] != values).to_numpy() & values.notna().to_numpy())
         example = values.iloc[differ[0]]
-        notes += (
-            f"{texts.iloc[differ[0]]} is read as {example:%Y-%m-%d}, for no value tells which part is the day; dates "
-            "written like that leave no doubt.",
-        )
+        notes += (f"{texts.iloc[differ[0]]} is read as {example:%Y-%m-%d}, and no value tells which part is the day.",)
     place = taken.index("y")
     if any(len(one.date[place]) == 2 for one in shown):
         notes += ("years of two digits are those from 1969 to 2068.",)
@@ -184,7 +181,7 @@ def _iso(texts: "pd.Series") -> "pd.Series":
     return pd.to_datetime(dates, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None).astype("M8[us]")
 
 
-def _preferred(orders: list[str], fields: "list[_Fields | None]", day_first: bool | None) -> str:
+def _preferred(orders: list[str], fields: "list[_Fields | None]", day_first: bool | None) -> str:  # noqa: FBT001 - three values
     """The one of several orders that fit equally: a part that is always 1 is the day, else what is usual."""
     shown = [one for one in fields if one]
     if {"dmy", "mdy"} <= {*orders} and len({one.date for one in shown}) > 2:

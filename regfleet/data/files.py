@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet import files
 from regfleet.data.columns import is_text, is_useless
 from regfleet.data.layout import BLANKS, BLOCK_BYTES, SAMPLE_BYTES, cells_of, find_layout, regular_rows, utf8
+from regfleet.data.numerals import Decimal, decimal_of
 from regfleet.errors import InputError
 from regfleet.memory import check_room, limited, room
 from regfleet.text import given, named, nearest, one_line, reason
@@ -96,11 +97,17 @@ def _at_most(stream: Any, most: int) -> bytearray:
 
 
 def read_table(
-    location: str, flag: str, *, encoding: str | None = None, no_header: bool = False
+    location: str,
+    flag: str,
+    *,
+    encoding: str | None = None,
+    no_header: bool = False,
+    decimal: Decimal | None = None,
 ) -> "tuple[pa.Table, tuple[str, ...]]":
     """The table in a file, every column of another name, and what had to be assumed to read it.
 
     ``encoding`` is that of text, None to look at its bytes; ``no_header`` says that its first row is data.
+    ``decimal`` stands before the decimals of numbers, a point unless they show a comma; the schema's metadata have it.
 
     Raises InputError, naming ``flag``, when there is none.
     """
@@ -112,7 +119,7 @@ def read_table(
     try:
         if kind in TEXTS:
             usual = "\t" if kind == ".tsv" else ","
-            table, notes = _read_csv(content, name, usual, encoding, no_header=no_header)
+            table, notes = _read_csv(content, name, usual, encoding, no_header=no_header, decimal=decimal)
         else:
             table = _read_feather(content) if kind == ".feather" else read_parquet(content)
             table.validate(full=True)
@@ -270,7 +277,7 @@ def _whole(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
 
 
 def _read_csv(
-    content: Any, name: str, usual: str, encoding: str | None, *, no_header: bool
+    content: Any, name: str, usual: str, encoding: str | None, *, no_header: bool, decimal: Decimal | None = None
 ) -> "tuple[pa.Table, list[str]]":
     import pyarrow as pa
 
@@ -294,7 +301,7 @@ def _read_csv(
     commented = layout.comments and re.search(rb"[\r\n]#", memoryview(content)[layout.above :])
     if layout.delimiter != BLANKS and not commented:
         try:
-            return _parse(content[layout.above :], layout.delimiter, layout.names), notes
+            return _parse(content[layout.above :], layout.delimiter, layout.names, decimal), notes
         except pa.ArrowInvalid as problem:
             refused = problem
             if " columns, got " not in str(problem):
@@ -305,7 +312,7 @@ def _read_csv(
         regular, said = regular_rows(content, layout, columns)
     except ValueError as problem:
         raise refused or problem from None
-    return _parse(pa.py_buffer(regular), ",", layout.names), [*notes, *(f"{name} has {words}." for words in said)]
+    return _parse(pa.py_buffer(regular), ",", layout.names, decimal), [*notes, *(f"{name} has {words}." for words in said)]
 
 
 def _first_lines(head: bytes) -> str:
@@ -321,13 +328,14 @@ def _first_lines(head: bytes) -> str:
     return sample.decode("utf-8", "replace")
 
 
-def _parse(content: Any, delimiter: str, names: tuple[str, ...] | None) -> "pa.Table":
+def _parse(content: Any, delimiter: str, names: tuple[str, ...] | None, decimal: Decimal | None = None) -> "pa.Table":
     """The table, of columns called ``names`` where its first row does not name them.
 
     pyarrow takes a column's type from the first block; where a later one does not fit, every column is read as text,
     and its type is found from all of its values.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     from pyarrow import csv as arrow_csv
 
     reading = arrow_csv.ReadOptions(column_names=names)
@@ -338,13 +346,21 @@ def _parse(content: Any, delimiter: str, names: tuple[str, ...] | None) -> "pa.T
             pa.BufferReader(content),
             read_options=reading,
             parse_options=cutting,
-            convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True, **convert),
+            convert_options=arrow_csv.ConvertOptions(**convert),
         )
 
-    try:
-        return read()
-    except pa.ArrowInvalid as problem:
-        if "conversion error" not in str(problem):
-            raise
-    reader = arrow_csv.open_csv(pa.BufferReader(content), read_options=reading, parse_options=cutting)
-    return read(column_types=dict.fromkeys(reader.schema.names, pa.string()))
+    def typed(**convert: Any) -> pa.Table:
+        try:
+            return read(**convert)
+        except pa.ArrowInvalid as problem:
+            if "conversion error" not in str(problem):
+                raise
+        reader = arrow_csv.open_csv(pa.BufferReader(content), read_options=reading, parse_options=cutting)
+        return read(column_types=dict.fromkeys(reader.schema.names, pa.string()))
+
+    table = typed(decimal_point=decimal or ".")
+    decimal = decimal or decimal_of(table.columns, delimiter)
+    if decimal == ",":
+        table = typed(decimal_point=",")
+    columns = [pc.if_else(pc.equal(one, ""), None, one) if is_text(one.type) else one for one in table.columns]
+    return pa.table(columns, table.column_names, metadata={"decimal": decimal} if decimal else None)

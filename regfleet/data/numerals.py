@@ -3,13 +3,14 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
 Decimal = Literal[".", ","]
 
@@ -78,10 +79,10 @@ def read_numbers(
         differ = differ[~np.isnan(values[differ])]
         if differ.size and (decimal == "," or any("," in written[one].body for one in differ)):  # type: ignore[union-attr]
             first = int(differ[0])
-            notes += (
-                f"{texts.iloc[first]} is read as {values[first]:.15g}, where {read[place][first]:.15g} might be meant; "
-                f"--decimal '{ways[place][1]}' reads it so.",
+            what = (
+                f"{texts.iloc[first]} is read as {values[first]:.15g}, where {read[place][first]:.15g} might be meant"
             )
+            notes += (f"{what}; --decimal '{ways[place][1]}' reads it so.",)
             break
     return Numbers(pd.Series(values, index=texts.index), notes)
 
@@ -124,16 +125,15 @@ def _of_one_unit(
     if not main and len(money) == 1:
         main = money[0]
     allowed = {main, ""} if main in money else {main}
+    percent = main in {"%", "‰"}
     kept = [
-        one
-        if one and (one.unit in allowed or (main in {"%", "‰"} and not one.unit and not one.body.strip("0.,")))
-        else None
+        one if one and (one.unit in allowed or (percent and not one.unit and not one.body.strip("0.,"))) else None
         for one in written
     ]
-    words = main and main not in money and main not in {"%", "‰"} and len({one for one in kept if one}) < 3
+    words = main and main not in money and not percent and len({one for one in kept if one}) < 3
     if words or all(one.behind for one in kept if one):  # 2WD and 4WD, or (1) and (2)
         return [None] * len(written), ()
-    if main in {"%", "‰"}:
+    if percent:
         share = 0.12 if main == "%" else 0.012
         return kept, (f"12{main} is read as {share:g}.",)
     if main and main not in money:
@@ -166,3 +166,51 @@ def _forms(thousands: str, decimal: str) -> "re.Pattern[str]":
 
 
 FORMS = {way: _forms(*way) for way in WAYS}
+
+DECIDES: tuple[tuple[Decimal, str], ...] = (
+    (",", r"^\D{0,4}(0,\d+|\d+,(\d{1,2}|\d{4,})|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)\D{0,8}$"),
+    (".", r"^\D{0,4}(0\.\d+|\d+\.(\d{1,2}|\d{4,})|\d{4,}\.\d+|\d{1,3}(,\d{3})+\.\d+)\D{0,8}$"),
+)
+"""Numbers that can be read in one way only."""
+
+
+def decimal_of(columns: "Iterable[pa.ChunkedArray]", delimiter: str = "") -> Decimal | None:
+    """What stands before decimals in a table whose columns do not contradict each other; None where that is not seen.
+
+    ``delimiter`` is that of a file whose numbers were read with a point; where it is a semicolon a comma is usual.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: set[Decimal] = set()
+    doubtful = False
+    for column in columns:
+        if pa.types.is_floating(column.type) and delimiter and _has_decimals(column):
+            found.add(".")
+        elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            given = len(column) - column.null_count
+
+            def share(pattern: str, column: "pa.ChunkedArray" = column, given: int = given) -> float:
+                return (pc.sum(pc.match_substring_regex(column, pattern)).as_py() or 0) / max(given, 1)
+
+            if share(r"^\D{0,4}\d[\d.,' ]*\D{0,8}$") < 0.5:
+                continue
+            decided = {mark for mark, pattern in DECIDES if share(pattern)}
+            found |= decided if len(decided) == 1 else set()
+            doubtful |= not decided and share(r"^\D{0,4}[1-9]\d{0,2},\d{3}\D{0,8}$") > 0
+    if len(found) == 1:
+        return found.pop()
+    return "," if doubtful and not found and delimiter == ";" else None
+
+
+def _has_decimals(column: "pa.ChunkedArray") -> bool:
+    """Whether numbers read with a point cannot be thousands: some have other than three decimals, or are below 1."""
+    import numpy as np
+
+    values = column.drop_null().to_numpy()
+    values = np.abs(values[np.isfinite(values)])
+    values = values[values % 1 != 0]
+    if not values.size:
+        return False
+    hundredths, thousandths = (np.isclose(values * scale % 1, [[0], [1]], atol=1e-6).any(0) for scale in (100, 1000))
+    return bool((values < 1).any() or not thousandths.all() or hundredths.all())

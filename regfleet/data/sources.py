@@ -24,6 +24,7 @@ from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import TEXTS, check_file, is_file, read_bytes, read_table, suffix
 from regfleet.data.folders import find_files, is_folder, read_folder
 from regfleet.data.preview import Preview, previewed
+from regfleet.data.roles import reading_of
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
@@ -228,9 +229,10 @@ def _read(source: Data) -> RawTable | RawArrays | Dataset:
         return _read_npz(source)
     if module_and_name(place) and not files.is_file(place):
         return _read_function(source)
-    how = {"encoding": source.encoding, "no_header": source.no_header}
-    table, notes = read_table(place, "--data", **how)
-    test, more = (None, ()) if source.test is None else read_table(source.test, "--test", **how)
+    how: dict[str, Any] = {"encoding": source.encoding, "no_header": source.no_header}
+    table, notes = read_table(place, "--data", **how, decimal=source.decimal)
+    decimal = reading_of(table, source).decimal
+    test, more = (None, ()) if source.test is None else read_table(source.test, "--test", **how, decimal=decimal)
     return RawTable(data_name(place), table, source.target, test, (*notes, *more))
 
 

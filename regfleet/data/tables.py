@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, arrow, flat, infer_texts, is_text, is_useless
+from regfleet.data.columns import Column, Reading, arrow, infer_texts, is_text, is_useless, settled
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns, one_sided
-from regfleet.data.roles import Roles, check_use, infer_target, read_roles
+from regfleet.data.roles import Roles, infer_target, read_roles, reading_of, target_of
 from regfleet.errors import InputError
 from regfleet.settings import Data
 from regfleet.text import nearest
@@ -34,7 +34,6 @@ def build_dataset(raw: RawTable | RawArrays, source: Data) -> Dataset:
 def _of_table(raw: RawTable, source: Data) -> Dataset:
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     table = raw.table
     if raw.target is None:
@@ -42,21 +41,25 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
     source = source.model_copy(update={"target": raw.target})
     _check_columns(table.column_names, source)
     table = table.select([column for column in table.column_names if column not in source.drop])
+    table = pa.table([settled(one) for one in table.columns], names=table.column_names, metadata=table.schema.metadata)
     categorical = {field.name for field in table.schema if pa.types.is_dictionary(field.type)} | {*source.categorical}
     held_out = None
     if raw.test is not None:
-        table, n_training = _with_test(table, raw.test, source), table.num_rows
+        test = pa.table([settled(one) for one in raw.test.columns], names=raw.test.column_names)
+        table, n_training = _with_test(table, test, source), table.num_rows
         held_out = np.arange(table.num_rows) >= n_training
     notes = list(raw.notes)
-    check_use("--target", raw.target, table[raw.target], "classes or numbers")
-    missing = np.asarray(pc.is_null(flat(table[raw.target]), nan_is_null=True))
+    reading = reading_of(table, source)
+    target, marked = target_of(raw.target, table[raw.target], reading)
+    table = table.set_column(table.column_names.index(raw.target), raw.target, target)
+    missing = np.asarray(target.is_null(nan_is_null=True))
     if missing.any():
-        notes.append(f"{int(missing.sum()):,} rows have no {raw.target} and are left out.")
+        notes.append(_left_out(int(missing.sum()), raw.target, marked))
         table, held_out = _filtered(table, ~missing), None if held_out is None else held_out[~missing]
     if table.num_rows < FEWEST_ROWS:
         got = f"{table.num_rows} in {raw.name}"
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a {raw.target}; got {got}")
-    roles = read_roles(table, source, categorical, held_out, missing=bool(missing.any()))
+    roles = read_roles(table, source, reading, categorical, held_out, missing=bool(missing.any()))
     roles = replace(roles, classes=_class_names(roles.classes, raw.classes))
     used = [column for column in roles.columns if column.data is not None]
     if not used:
@@ -81,6 +84,13 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
     )
 
 
+def _left_out(rows: int, target: str, marked: tuple[str, ...]) -> str:
+    if not marked:
+        return f"{rows:,} rows have no {target} and are left out."
+    what = f"{rows:,} rows have no {target} ({', '.join(marked)}) and are left out"
+    return f"{what}; --missing TEXT says which texts are none, and --missing '' that every text is a class."
+
+
 def _filtered(table: "pa.Table", kept: "np.ndarray") -> "pa.Table":
     """The rows that are ``kept``; columns of no use, which Arrow may not be able to filter, are empty ones there."""
     import pyarrow as pa
@@ -92,7 +102,8 @@ def _filtered(table: "pa.Table", kept: "np.ndarray") -> "pa.Table":
             return pa.chunked_array([pa.nulls(rows, column.type)])
         return (column.cast(pa.large_string()) if is_text(column.type) else column).filter(mask)
 
-    return pa.table([filtered(column) for column in table.columns], names=table.column_names)
+    columns = [filtered(column) for column in table.columns]
+    return pa.table(columns, names=table.column_names, metadata=table.schema.metadata)
 
 
 def _described(roles: Roles, source: Data) -> Iterator[tuple[str, str, str]]:
@@ -116,16 +127,18 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     import numpy as np
     import pyarrow as pa
 
-    x, values, held_out = raw.features, arrow(raw.target), raw.held_out
+    x, held_out = raw.features, raw.held_out
+    reading = Reading(source.missing or None, source.decimal, sure=source.decimal is not None)
+    values, marked = target_of("target", arrow(raw.target), reading)
     missing = np.asarray(values.is_null(nan_is_null=True))
     notes = raw.notes
     if missing.any():
-        notes += (f"{int(missing.sum()):,} rows have no target and are left out.",)
+        notes = (*notes, _left_out(int(missing.sum()), "target", marked))
         x, values = x[~missing], values.filter(pa.array(~missing))
         held_out = None if held_out is None else held_out[~missing]
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
-    numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
+    numbers, classes, said = infer_target("target", values, source.task, reading, missing=bool(missing.any()))
     classes = _class_names(classes, raw.classes)
     if held_out is not None:
         _check_classes(numbers, classes, held_out)
@@ -185,7 +198,7 @@ def _with_test(table: "pa.Table", test: "pa.Table", source: Data) -> "pa.Table":
         problems += [f"also {_some(extra)}"] if extra else []
         raise InputError(f"--test: expected the columns of --data; got {' and '.join(problems)}")
     parts = [(table[name], test[name]) for name in names]
-    return pa.table([_joined(*pair) for pair in parts], names=names)
+    return pa.table([_joined(*pair) for pair in parts], names=names, metadata=table.schema.metadata)
 
 
 def _joined(first: "pa.ChunkedArray", second: "pa.ChunkedArray") -> "pa.ChunkedArray":

@@ -44,6 +44,13 @@ def _image_size(text: str | None) -> str | None:
     return text
 
 
+def _texts(value: Any) -> Any:
+    """Numbers as the texts that they are written as."""
+    return (
+        [str(one) if type(one) in {int, float} else one for one in value] if isinstance(value, list | tuple) else value
+    )
+
+
 NotEmpty = AfterValidator(_not_empty)
 Activation = Literal["tanh", "relu", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "leaky_relu", "linear"]
 
@@ -73,6 +80,14 @@ class Data(Part):
     """a file that holds the test set, the same for every seed"""
     task: Annotated[Task | None, Setting("TASK", example="regression")] = None
     """classification or regression; otherwise the target's type decides"""
+    missing: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_texts, json_schema_input_type=tuple[str | int | float, ...]),
+        Setting("TEXT", repeatable=True, default="?, -, nan, n/a and the like", example=["?", "-999"]),
+    ] = ()
+    """what means that a value is missing, beside an empty cell; nothing else does then"""
+    decimal: Annotated[Literal[".", ","] | None, Setting("MARK", example=",")] = None
+    """what stands before the decimals of numbers, . or ,; otherwise what the columns show"""
     encoding: Annotated[str | None, AfterValidator(_encoding), Setting("NAME", example="cp1252")] = None
     """the encoding of text files; otherwise UTF-8 or UTF-16, or what their bytes look like"""
     no_header: Annotated[bool, Setting()] = False
