@@ -4,7 +4,7 @@ A new kind of source is one file with a function that returns a `Dataset`.
 """
 
 from regfleet.data.arrays import from_arrays
-from regfleet.data.encoding import cut
+from regfleet.data.encoding import cut, is_text
 from regfleet.data.sources import BUILTIN, check_source, data_name, load_builtin, load_dataset, preview
 from regfleet.data.splits import SPLITS, parse_split, row_counts, split_meaning, split_rows, stratifies
 from regfleet.data.tables import describe_columns
@@ -17,6 +17,7 @@ __all__ = [
     "data_name",
     "describe_columns",
     "from_arrays",
+    "is_text",
     "load_builtin",
     "load_dataset",
     "parse_split",

@@ -1,5 +1,6 @@
 """Rows that come in batches, a `tf.data.Dataset` or a `keras.utils.PyDataset`, read once into memory."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from regfleet.files import size
 from regfleet.functions import users_code
 from regfleet.memory import room
 from regfleet.patience import SECONDS
-from regfleet.text import named
+from regfleet.text import named, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,8 +37,8 @@ def read_batches(data: Any) -> tuple[Any, Any, tuple[str, ...], list[str]]:
     got: dict[Any, list[np.ndarray]] = {}
     held, most, until = 0, min(MAX_BYTES, room()), time.monotonic() + SECONDS.batches
     limits = f"--data: expected a data set of at most {size(most)}, read within {SECONDS.batches:g} s"
-    with users_code("--data", type(data).__name__, "to give its rows"):
-        for element in _elements(data):
+    with users_code("--data", "the data set", "to give its rows"):
+        for element in _said_shortly(_elements(data)):
             parts = _named(element)
             if "weight" in parts and not notes:
                 notes.append("The sample weights that come with the rows are not used.")
@@ -82,6 +83,17 @@ def _elements(data: Any) -> Iterator[Any]:
             kind = type(leaf).__name__.removesuffix("Spec")
             raise InputError(f"--data: expected elements of tensors; got {kind}; .map(…) can pad it or make it dense")
     yield from (data if _is_batched(data) else data.batch(ROWS)).as_numpy_iterator()
+
+
+def _said_shortly(elements: Iterator[Any]) -> Iterator[Any]:
+    """The elements; of an error of TensorFlow's only the words that are about the data."""
+    library = sys.modules.get("tensorflow")
+    failures = (library.errors.OpError,) if library else ()
+    try:
+        yield from elements
+    except failures as problem:
+        said = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", problem.message).split("Traceback")[0]
+        raise InputError(f"--data: expected the data set to give its rows; got {one_line(said, 200)}") from None
 
 
 def _is_batched(data: Any) -> bool:

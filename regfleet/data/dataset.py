@@ -54,7 +54,8 @@ class Dataset:
     int64 (rows,), rows of one number stay together. ``order``: int64 (rows,), the place of each row in time.
     ``held_out``: bool (rows,), the test set where it is the same for every seed. ``notes`` are sentences the user
     should read: what was inferred, what looks like leakage. ``columns`` are a table's: (name, kind, detail) of each,
-    those that are not used as input included.
+    those that are not used as input included. ``text_shape``: the shape of a row, () or (1,), where the model takes the
+    one column of texts as it is.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Dataset:
     held_out: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     columns: tuple[tuple[str, str, str], ...] = ()
+    text_shape: tuple[int, ...] | None = None
 
     @property
     def task(self) -> Task:
@@ -83,7 +85,7 @@ class Dataset:
 class Rows:
     """One of the three sets, ready for a model.
 
-    ``x``: float32 (rows, …). ``y``: float32, one-hot (rows, classes), or for regression (rows, 1) as `Sets` scales it.
+    ``x``: float32 (rows, …), or objects, texts for a model that takes them. ``y``: float32, one-hot (rows, classes), or for regression (rows, 1) as `Sets` scales it.
     """
 
     x: np.ndarray

@@ -118,6 +118,23 @@ def _float32(scaled: "np.ndarray") -> "np.ndarray":
     return scaled.astype("float32")
 
 
+def is_text(dataset: Dataset) -> bool:
+    """Whether its input is one column of texts, which a model may take as they are."""
+    import numpy as np
+
+    if isinstance(dataset.features, np.ndarray) or dataset.features.shape[1] != 1:
+        return False
+    kind = dataset.features.dtypes.iloc[0]
+    return str(kind) in {"category", "str"}
+
+
+def _texts(dataset: Dataset, parts: Sequence["np.ndarray"]) -> list["np.ndarray"]:
+    """The texts as objects (rows, …), empty where missing."""
+    texts = dataset.features.iloc[:, 0].astype(object)
+    values = texts.where(texts.notna(), "").to_numpy(object)
+    return [values[rows].reshape(len(rows), *(dataset.text_shape or ())) for rows in parts]
+
+
 def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
     """The three sets of a seed, encoded and standardised by what its training rows hold and nothing else.
 
@@ -127,7 +144,7 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
     import numpy as np
 
     parts = split_rows(dataset, split, seed)
-    inputs = encode(dataset.features, parts)
+    inputs = _texts(dataset, parts) if dataset.text_shape is not None else encode(dataset.features, parts)
     if dataset.task == "classification":
         one_hot = np.eye(len(dataset.classes), dtype="float32")
         train, validation, test = (

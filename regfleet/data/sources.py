@@ -16,7 +16,7 @@ from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regfleet import files
 from regfleet.data.arrays import raw_data, read_npz

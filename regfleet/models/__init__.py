@@ -7,6 +7,7 @@ from regfleet.models.graph import INPUT, named_parts
 from regfleet.models.hooks import Hooks
 from regfleet.models.regularizers import penalties_of
 from regfleet.models.surgery import with_techniques
+from regfleet.models.texts import text_shape
 from regfleet.models.weights import initial_weights, starting_weights
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "penalties_of",
     "perceptron",
     "starting_weights",
+    "text_shape",
     "with_techniques",
 ]

@@ -9,6 +9,7 @@ from regfleet.models.describe import opened
 from regfleet.models.graph import INPUT
 from regfleet.models.hooks import Hooks
 from regfleet.models.surgery import with_techniques
+from regfleet.models.texts import example
 
 if TYPE_CHECKING:
     import keras
@@ -29,14 +30,12 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
     Raises:
         InputError: a technique has no place in the model, or the user's model cannot be built.
     """
-    import keras
-
     if recipe.base is None:
         model = perceptron(recipe.model, input_shape, outputs, task)
     elif takes_techniques(recipe.base):
         hooks = Hooks(recipe.penalties, recipe.insertions)
         model = recipe.base(input_shape, outputs, techniques=hooks)  # type: ignore[call-arg]
-        model(keras.ops.zeros((1, *input_shape)))  # a subclass has no weights before it is called
+        model(example(model, input_shape))  # a subclass has no weights before it is called
         hooks.check()
         return model
     else:

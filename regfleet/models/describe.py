@@ -13,6 +13,7 @@ from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.graph import functional, hidden_layers, is_model
 from regfleet.models.hooks import Hooks
 from regfleet.models.surgery import with_techniques
+from regfleet.models.texts import example, vocabulary_of
 from regfleet.models.weights import initial_weights
 from regfleet.settings.values import ModelSpec
 from regfleet.text import raised
@@ -90,13 +91,15 @@ def _check_output(model: keras.Model, source: str, input_shape: tuple[int, ...],
     import numpy as np
 
     kind = "softmax" if task == "classification" else "linear"
+    for _, layer in _opened_layers(model):
+        vocabulary_of(layer)  # which is there
     expected = f"--model: expected {source} to give {outputs} {kind} output{'s' * (outputs > 1)} for each row"
     name = _last_activation(model)
     if name not in {None, kind}:
         raise InputError(f"{expected}; got {name}")
     try:
         # Ones are fit for an Embedding too, and unlike zeros they show a sigmoid for what it is.
-        given = np.asarray(model(np.ones((2, *input_shape), "float32"), training=False))
+        given = np.asarray(model(example(model, input_shape), training=False))
     except Exception as problem:
         raise InputError(f"{expected}; got {raised(problem)}") from problem
     if given.shape != (2, outputs):
@@ -147,6 +150,8 @@ def _fingerprint(base: Base, model: keras.Model, *, keep_weights: bool) -> str:
     else:
         architecture = [(type(layer).__name__, layer.get_config()) for layer in layers]
     digest.update(json.dumps(without_code(architecture), sort_keys=True, default=repr).encode())
+    for words in filter(None, map(vocabulary_of, layers)):
+        digest.update("\0".join(words).encode())
     code: list[Callable[..., Any]] = [type(part) for part in (model, *layers)]
     code = sorted(set(code), key=lambda kind: kind.__qualname__)
     if isinstance(base, Builder | Function):

@@ -100,8 +100,8 @@ class _Surgery:
                     f"--model: expected Functional or Sequential models inside the model; got {prefix}{layer.name}, "
                     f"a subclass of keras.Model ({type(layer).__name__}) whose layers cannot be seen"
                 )
-            elif isinstance(layer, keras.layers.Lambda):
-                copy = layer  # it has no weights, and Keras copies no code
+            elif isinstance(layer, keras.layers.Lambda) or hasattr(layer, "get_vocabulary"):
+                copy = layer  # it has no weights, and Keras copies no code and no vocabulary
             else:
                 copy = self._penalized_copy(layer, prefix + layer.name)
             self.copies[id(layer)] = copy

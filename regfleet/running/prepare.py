@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regfleet.data import cut, load_dataset, parse_split, split_rows
+from regfleet.data import cut, is_text, load_dataset, parse_split, split_rows
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
@@ -89,6 +89,7 @@ def prepare(
     models: dict[str, ModelSpec] = {}
     if study.model.source:
         note(f"building {study.model.source} once, to find its layers")
+        datasets, base = _as_texts(study, datasets, base, gpu=gpu)
         base, models = _described(study, split, datasets, base, gpu=gpu)
         found = study.model
         layers, prints = next(iter(models.values())).layers, tuple(model.fingerprint for model in models.values())
@@ -115,6 +116,24 @@ def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:
     if task == "regression" and any(weighted):
         raise InputError("--class-weight: expected classes to weigh; got it with a regression")
     return study.with_metric(default_metric(task))
+
+
+def _as_texts(
+    study: Study, datasets: Mapping[str, Dataset], base: Base | None, *, gpu: bool
+) -> tuple[Mapping[str, Dataset], Base | None]:
+    """Those of one column of texts as the model takes them, if it takes texts; and the model."""
+    if not any(map(is_text, datasets.values())):
+        return datasets, base
+    from regfleet.models import base_of, text_shape
+    from regfleet.training import runtime
+
+    with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):
+        runtime.prepare(gpu=gpu)
+        base = base or base_of(str(study.model.source))
+        shapes = {
+            name: text_shape(base, max(1, len(one.classes))) if is_text(one) else None for name, one in datasets.items()
+        }
+    return {name: replace(one, text_shape=shapes[name]) for name, one in datasets.items()}, base
 
 
 def _described(

@@ -166,12 +166,13 @@ def pays_to_stack(weights: int, rows: int, dimensions: int) -> bool:
 
 def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: Execution) -> Fit:
     """Train with `model.fit`, which traces its steps as well, unless they cannot be traced."""
+    from regfleet.models.texts import tensor
     from regfleet.training import keras_fit
 
     model = _compiled(recipe, sets)
     model.run_eagerly = bool(execution.untraceable)
     course = keras_fit.train(model, _settings(recipe, sets), _start(model, recipe, sets, seed))
-    return _fit(model, course, sets, lambda x: model(x, training=False).numpy(), execution)
+    return _fit(model, course, sets, lambda x: model(tensor(x), training=False).numpy(), execution)
 
 
 def _compiled(recipe: Recipe, sets: Sets) -> keras.Model:

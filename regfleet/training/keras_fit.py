@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def train(model: keras.Model, settings: Settings, start: Start) -> Course:
     """Fit the compiled ``model``, whose optimizer is new, from ``start``; leaves it with the last weights."""
+    from regfleet.models.texts import tensor
+
     assign(model.variables, start.values)
     watch = _watch(settings, start)
     rows = len(start.train.x)
@@ -25,7 +27,7 @@ def train(model: keras.Model, settings: Settings, start: Start) -> Course:
         _batches(settings, start),
         epochs=settings.epochs,
         steps_per_epoch=-(-rows // settings.batch_size),
-        validation_data=(start.validation.x, start.validation.y),
+        validation_data=(tensor(start.validation.x), start.validation.y),
         validation_batch_size=len(start.validation.x),
         callbacks=[watch],
         shuffle=False,
@@ -52,7 +54,7 @@ def _batches(settings: Settings, start: Start) -> tf.data.Dataset:
                 batch = order[first : first + settings.batch_size]
                 yield tuple(part[batch] for part in parts)
 
-    spec = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in parts)
+    spec = tuple(tf.TensorSpec((None, *part.shape[1:]), tf.as_dtype(part.dtype)) for part in parts)
     return tf.data.Dataset.from_generator(generate, output_signature=spec)
 
 
@@ -60,6 +62,10 @@ def _watch(settings: Settings, start: Start) -> Any:
     """The callback that completes the history, keeps the best weights and ends the fit."""
     import keras
     import numpy as np
+
+    from regfleet.models.texts import tensor
+
+    x = tensor(start.train.x)
 
     class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -72,7 +78,7 @@ def _watch(settings: Settings, start: Start) -> Any:
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             seen = dict(logs or {})
-            inference = self.model.test_on_batch(start.train.x, start.train.y, return_dict=True)
+            inference = self.model.test_on_batch(x, start.train.y, return_dict=True)
             seen |= {f"train_{name}": value for name, value in inference.items()}
             self.history.append([seen[column] for column in settings.columns])
             if not np.isfinite([seen["loss"], seen["val_loss"]]).all():
