@@ -5,6 +5,7 @@ A new kind of source is one file with a function that returns a `Dataset`.
 
 from regfleet.data.arrays import from_arrays
 from regfleet.data.encoding import cut
+from regfleet.data.scaling import InputUse, decided, scaling_key, scaling_meaning
 from regfleet.data.sources import BUILTIN, check_source, data_name, load_builtin, load_dataset
 from regfleet.data.splits import SPLITS, parse_split, row_counts, split_meaning, split_rows, stratifies
 from regfleet.data.tables import describe_columns
@@ -12,15 +13,19 @@ from regfleet.data.tables import describe_columns
 __all__ = [
     "BUILTIN",
     "SPLITS",
+    "InputUse",
     "check_source",
     "cut",
     "data_name",
+    "decided",
     "describe_columns",
     "from_arrays",
     "load_builtin",
     "load_dataset",
     "parse_split",
     "row_counts",
+    "scaling_key",
+    "scaling_meaning",
     "split_meaning",
     "split_rows",
     "stratifies",

@@ -120,7 +120,7 @@ def _raw_arrays(name: str, features: "np.ndarray", target: Any, test: Any, sourc
 
 
 def _pair(features: "np.ndarray", target: Any) -> "tuple[np.ndarray, np.ndarray]":
-    """Features as float64 (rows, columns) or images of any type, and the target (rows,)."""
+    """Features as float64 or whole numbers (rows, columns), or images of any type, and the target (rows,)."""
     import numpy as np
 
     y = _array(target, "the target")
@@ -136,7 +136,8 @@ def _pair(features: "np.ndarray", target: Any) -> "tuple[np.ndarray, np.ndarray]
     except UnfitFileError as problem:
         raise InputError(f"--data: expected fewer features; got {reason(problem)}") from None
     with np.errstate(over="ignore"):  # what is infinite as a float64 is too large, and LARGEST is that as a float32
-        x = np.array(features, dtype="float64") if features.ndim == 2 or features.dtype.kind == "b" else features
+        exact = features.ndim > 2 or features.dtype.kind in "iu"
+        x = features if exact and features.dtype.kind != "b" else np.array(features, dtype="float64")
         if x.dtype.kind != "f":
             return x, y
         if x.ndim > 2 and not np.isfinite(x).all():

@@ -20,6 +20,7 @@ from regfleet import files
 from regfleet.data.arrays import raw_data, raw_mapping, read_npz
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import check_file, is_file, read_bytes, read_table, suffix
+from regfleet.data.scaling import asked
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
@@ -163,7 +164,7 @@ def check_source(source: Data) -> None:
     place = source.location
     _check_flags(source)
     if place in BUILTIN:
-        for name in (name for name, value in source if value and name != "location"):
+        for name in (name for name, value in source if value and name not in ("location", "scale")):
             raise InputError(f"--{name}: expected a table; got it with the built-in {place}, which needs none")
     elif place.startswith(PREFIX) and len(place) > len(PREFIX):
         pass
@@ -194,7 +195,7 @@ def load_dataset(source: Data) -> Dataset:
     """The data set at ``source``; raises InputError naming the flag when it cannot be used."""
     check_source(source)
     raw = _read(source)
-    return raw if isinstance(raw, Dataset) else build_dataset(raw, source)
+    return asked(raw, source.scale) if isinstance(raw, Dataset) else build_dataset(raw, source)
 
 
 def _read(source: Data) -> RawTable | RawArrays | Dataset:

@@ -8,6 +8,7 @@ from regfleet.data.columns import Column, arrow, flat, is_text, is_useless
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
 from regfleet.data.roles import Roles, check_use, infer_target, read_roles
+from regfleet.data.scaling import asked
 from regfleet.errors import InputError
 from regfleet.settings import Data
 from regfleet.text import nearest
@@ -26,7 +27,7 @@ def build_dataset(raw: RawTable | RawArrays, source: Data) -> Dataset:
     Raises InputError naming the flag when a column is not there or cannot be what it is said to be.
     """
     built = _of_arrays(raw, source) if isinstance(raw, RawArrays) else _of_table(raw, source)
-    return replace(built, fingerprint=fingerprint(built))
+    return asked(replace(built, fingerprint=fingerprint(built)), source.scale)
 
 
 def _of_table(raw: RawTable, source: Data) -> Dataset:

@@ -2,7 +2,7 @@
 
 from regfleet.models.base import Base, Builder, Function, SavedModel, base_of, parse_model
 from regfleet.models.build import build, perceptron
-from regfleet.models.describe import describe
+from regfleet.models.describe import describe, described
 from regfleet.models.graph import INPUT, named_parts
 from regfleet.models.hooks import Hooks
 from regfleet.models.regularizers import penalties_of
@@ -19,6 +19,7 @@ __all__ = [
     "base_of",
     "build",
     "describe",
+    "described",
     "initial_weights",
     "named_parts",
     "parse_model",

@@ -12,6 +12,7 @@ from regfleet.errors import InputError
 from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.graph import functional, hidden_layers, is_model
 from regfleet.models.hooks import Hooks
+from regfleet.models.scaling import adapted, input_use
 from regfleet.models.surgery import with_techniques
 from regfleet.models.weights import initial_weights
 from regfleet.settings.values import ModelSpec
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import keras
 
+    from regfleet.data import InputUse
     from regfleet.models.base import Base
     from regfleet.settings.values import Task
 
@@ -34,7 +36,21 @@ def describe(
     task: Task,
     keep_weights: bool,  # noqa: FBT001 - a record's field is handed on
 ) -> ModelSpec:
+    """The specification of `described`."""
+    return described(base, source, input_shape, outputs, task, keep_weights)[0]
+
+
+def described(
+    base: Base,
+    source: str,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    task: Task,
+    keep_weights: bool,  # noqa: FBT001 - a record's field is handed on
+) -> tuple[ModelSpec, InputUse]:
     """The model that ``base`` makes for rows of ``input_shape``: its hidden layers with a kernel, and its fingerprint.
+
+    The second is what it does with its input.
 
     Args:
         base: what `base_of` returned.
@@ -59,9 +75,9 @@ def describe(
         _check_output(model, source, input_shape, outputs, task)
         layers = hidden_layers(model)
         with_techniques(model, (), ())
-    _check_adapted(model, source)
     initial_weights(model, 0)
-    return ModelSpec((), (), source, layers, _fingerprint(base, model, keep_weights=keep_weights), keep_weights)
+    spec = ModelSpec((), (), source, layers, _fingerprint(base, model, keep_weights=keep_weights), keep_weights)
+    return spec, input_use(model)
 
 
 def opened(model: keras.Model, source: str, input_shape: tuple[int, ...]) -> keras.Model:
@@ -120,17 +136,6 @@ def _last_activation(model: keras.Model) -> str | None:
     return name if name in {"softmax", "sigmoid", "relu", "tanh"} else None
 
 
-def _check_adapted(model: keras.Model, source: str) -> None:
-    import keras
-
-    for name, layer in _opened_layers(model):
-        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
-            raise InputError(
-                f"--model: expected no layer that was adapted to data; got {name} in {source} (rows are standardized "
-                "already; Normalization with a given mean and variance is fine)"
-            )
-
-
 def _opened_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
     for layer in getattr(model, "layers", ()):
         yield prefix + layer.name, layer
@@ -147,6 +152,7 @@ def _fingerprint(base: Base, model: keras.Model, *, keep_weights: bool) -> str:
     else:
         architecture = [(type(layer).__name__, layer.get_config()) for layer in layers]
     digest.update(json.dumps(without_code(architecture), sort_keys=True, default=repr).encode())
+    digest.update("".join(json.dumps(values) for values in map(adapted, layers) if values).encode())
     code: list[Callable[..., Any]] = [type(part) for part in (model, *layers)]
     code = sorted(set(code), key=lambda kind: kind.__qualname__)
     if isinstance(base, Builder | Function):

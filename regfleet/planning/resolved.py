@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from regfleet.analysis import Question, ask, planned_looks
-from regfleet.data import parse_split, row_counts, split_meaning, stratifies
+from regfleet.data import parse_split, row_counts, scaling_key, scaling_meaning, split_meaning, stratifies
 from regfleet.errors import ResultsError
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
@@ -90,6 +90,8 @@ def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
         fixed_test=dataset.fixed_test,
         split=_meaning(split, dataset),
         notes=dataset.notes,
+        scaling=scaling_meaning(dataset),
+        scaling_key=scaling_key(dataset),
         rows_by_class=tuple(np.bincount(dataset.target, minlength=classes).tolist()) if classes else None,
     )
 

@@ -12,7 +12,7 @@ from regfleet.metrics import METRICS, metrics_of
 from regfleet.settings.defaults import ARTICLE_MODEL
 from regfleet.settings.setting import Part, Setting, with_optional
 from regfleet.settings.training import Training
-from regfleet.settings.values import ModelSpec, Scope, Task
+from regfleet.settings.values import ModelSpec, Scale, Scope, Task
 
 
 def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -24,6 +24,22 @@ def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
 def listed(value: Any) -> Any:
     """A list of one thing where there is no list."""
     return [value] if isinstance(value, str | dict) else value
+
+
+def _scale(value: Any) -> Any:
+    """None for auto, else standard, none, or a table of them."""
+    said, known = (
+        "expected auto, standard, none or a table that gives columns one of the latter two",
+        ("standard", "none"),
+    )
+    if isinstance(value, Mapping):
+        found = {str(column): how for column, how in value.items() if how != "auto"}
+        if any(how not in known for how in found.values()):
+            raise ValueError(said)
+        return found or None
+    if value not in (None, "auto", *known):
+        raise ValueError(said)
+    return None if value == "auto" else value
 
 
 NotEmpty = AfterValidator(_not_empty)
@@ -52,6 +68,13 @@ class Data(Part):
     """a file that holds the test set, the same for every seed"""
     task: Annotated[Task | None, Setting("TASK", example="regression")] = None
     """classification or regression; otherwise the target's type decides"""
+    scale: Annotated[
+        Scale | dict[str, Scale] | None,
+        BeforeValidator(_scale, json_schema_input_type=Literal["auto", "standard", "none"] | dict[str, Scale] | None),
+        Setting("HOW", default="auto", example="none"),
+    ] = None
+    """standard: numbers are standardized by the training rows; none: they go into the model as they are; auto: the
+    model and the data decide (docs/scaling.md); in a study file also by column, {age = "none"}"""
 
     @model_validator(mode="before")
     @classmethod
