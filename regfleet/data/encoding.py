@@ -57,7 +57,7 @@ def encode(
 
 def _stays(features: "pd.DataFrame", column: str, scaling: Scaling) -> bool:
     """Whether what a column became is left as it is."""
-    made = features[column].dtype.kind in "MOU" or features[column].dtype == "str"
+    made = features[column].dtype == "str" or features[column].dtype.kind == "M"
     return dict(scaling.columns).get(column, "standard" if made else scaling.how) == "none"
 
 

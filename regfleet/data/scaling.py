@@ -24,12 +24,14 @@ EXACT = 2**24
 class InputUse:
     """What a model of the user's own does with its input before any layer with weights.
 
-    ``why`` says which layer takes the numbers as they were given, empty where none does. ``images``: it reads rows of
-    two axes as images without channels. ``ids`` are the layers that look numbers up with how many they know, None where
-    any will do, ``dtype`` is what the model makes of its input first.
+    ``why`` says which layer takes the numbers as they were given, empty where none does; ``knows`` names the first
+    layer whose weights were given and know numbers as they came there, empty where there is none. ``images``: it reads
+    rows of two axes as images without channels. ``ids`` are the layers that look numbers up with how many they know,
+    None where any will do, ``dtype`` is what the model makes of its input first.
     """
 
     why: str = ""
+    knows: str = ""
     images: bool = False
     ids: tuple[tuple[str, int | None], ...] = ()
     dtype: str = "float32"
@@ -67,14 +69,21 @@ def decided(dataset: Dataset, use: InputUse | None) -> Dataset:
 
 
 def _chosen(dataset: Dataset, use: InputUse | None) -> Scaling:
+    plain = Scaling("standard", why="; --scale none leaves them as they are")
     if use is None:
-        return Scaling("standard", why="; --scale none leaves them as they are")
+        return plain
     if use.why:
         return Scaling("none", why=f"{use.why}; --scale standard overrules")
+    is_table = not _is_array(dataset) or (dataset.features.ndim == 2 and dataset.features.dtype.kind == "f")
+    if use.knows and is_table:
+        why = f", as those are taken to be that {use.knows} was trained on; --scale none leaves them as they are"
+        return Scaling("standard", why=why)
+    if use.knows:
+        return Scaling("none", why=f"{use.knows} has weights that know them so; --scale standard overrules")
     if _is_array(dataset) and dataset.features.dtype.kind in "iu":
         why = "whole numbers, and no layer of the model was seen to scale them; --scale standard does"
         return Scaling("none", why=why)
-    return Scaling("standard", why="; --scale none leaves them as they are")
+    return plain
 
 
 def _is_array(dataset: Dataset) -> bool:
@@ -150,5 +159,5 @@ def scaling_meaning(dataset: Dataset) -> str:
     if scaling.columns:
         own = (f"{named(name)} {'as it is' if how == 'none' else 'standardized'}" for name, how in scaling.columns)
         said += f" ({bounded(', '.join(own), 300)})"
-    joint = "" if scaling.why.startswith(";") else ": " if scaling.how == "none" else ", "
+    joint = "" if scaling.why.startswith((";", ",")) else ": " if scaling.how == "none" else ", "
     return f"{said}{joint}{scaling.why}."

@@ -2,10 +2,11 @@
 
 from regfleet.models.base import Base, Builder, Function, SavedModel, base_of, parse_model
 from regfleet.models.build import build, perceptron
-from regfleet.models.describe import describe, described
+from regfleet.models.describe import describe
 from regfleet.models.graph import INPUT, named_parts
 from regfleet.models.hooks import Hooks
 from regfleet.models.regularizers import penalties_of
+from regfleet.models.scaling import use_of
 from regfleet.models.surgery import with_techniques
 from regfleet.models.weights import initial_weights, starting_weights
 
@@ -19,12 +20,12 @@ __all__ = [
     "base_of",
     "build",
     "describe",
-    "described",
     "initial_weights",
     "named_parts",
     "parse_model",
     "penalties_of",
     "perceptron",
     "starting_weights",
+    "use_of",
     "with_techniques",
 ]

@@ -12,7 +12,7 @@ from regfleet.errors import InputError
 from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.graph import functional, hidden_layers, is_model
 from regfleet.models.hooks import Hooks
-from regfleet.models.scaling import adapted, input_use
+from regfleet.models.scaling import adapted
 from regfleet.models.surgery import with_techniques
 from regfleet.models.weights import initial_weights
 from regfleet.settings.values import ModelSpec
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     import keras
 
-    from regfleet.data import InputUse
     from regfleet.models.base import Base
     from regfleet.settings.values import Task
 
@@ -36,21 +35,7 @@ def describe(
     task: Task,
     keep_weights: bool,  # noqa: FBT001 - a record's field is handed on
 ) -> ModelSpec:
-    """The specification of `described`."""
-    return described(base, source, input_shape, outputs, task, keep_weights)[0]
-
-
-def described(
-    base: Base,
-    source: str,
-    input_shape: tuple[int, ...],
-    outputs: int,
-    task: Task,
-    keep_weights: bool,  # noqa: FBT001 - a record's field is handed on
-) -> tuple[ModelSpec, InputUse]:
     """The model that ``base`` makes for rows of ``input_shape``: its hidden layers with a kernel, and its fingerprint.
-
-    The second is what it does with its input.
 
     Args:
         base: what `base_of` returned.
@@ -76,8 +61,7 @@ def described(
         layers = hidden_layers(model)
         with_techniques(model, (), ())
     initial_weights(model, 0)
-    spec = ModelSpec((), (), source, layers, _fingerprint(base, model, keep_weights=keep_weights), keep_weights)
-    return spec, input_use(model)
+    return ModelSpec((), (), source, layers, _fingerprint(base, model, keep_weights=keep_weights), keep_weights)
 
 
 def opened(model: keras.Model, source: str, input_shape: tuple[int, ...]) -> keras.Model:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.borrowed.keras import first_input_of, nodes_of, sublayers_of
 from regfleet.data.scaling import InputUse
+from regfleet.models.base import takes_techniques
 from regfleet.models.graph import functional, is_model
+from regfleet.models.hooks import Hooks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import keras
+
+    from regfleet.models.base import Base
+    from regfleet.settings.values import ModelSpec
 
 TAKES = {
     **dict.fromkeys(("Embedding", "IntegerLookup", "StringLookup", "TextVectorization"), "looks them up"),
@@ -45,15 +50,24 @@ SHAPES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "InputLayer
 """Layers behind which all numbers are still there, and no others."""
 
 
-def input_use(model: keras.Model) -> InputUse:
-    """What ``model`` does with its input; of a class whose layers hang together unseen, what one of them does."""
-    walk = _Walk()
+def use_of(base: Base, input_shape: tuple[int, ...], outputs: int, spec: ModelSpec) -> InputUse:
+    """The `input_use` of the model that ``base`` makes for rows of ``input_shape``, described by ``spec``."""
+    hooks = {"techniques": Hooks()} if takes_techniques(base) else {}
+    return input_use(base(input_shape, outputs, **hooks), all_kept=spec.keep_weights)  # type: ignore[arg-type]
+
+
+def input_use(model: keras.Model, kept: Collection[str] = (), *, all_kept: bool = False) -> InputUse:
+    """What ``model`` does with its input; of a class whose layers hang together unseen, what one of them does.
+
+    Layers that are frozen, those that ``kept`` names, or all of them, train from weights that they were given.
+    """
+    walk = _Walk(frozenset(kept), all_kept)
     if is_model(model):
         walk.through(model, "", [True], [True])
         rank = max((len(tensor.shape) for tensor in walk.seen), default=0)
         first = model.inputs[0]
         why = walk.why or next(iter(walk.computing), "")  # a layer that masks calls functions
-        return InputUse(why, len(first.shape) == 3 and rank > 3, tuple(walk.ids), str(first.dtype))
+        return InputUse(why, walk.knows, len(first.shape) == 3 and rank > 3, tuple(walk.ids), str(first.dtype))
     walk.inside(model, "")
     return InputUse(walk.why)
 
@@ -74,10 +88,14 @@ def adapted(layer: keras.layers.Layer) -> dict[str, Any]:
 class _Walk:
     """``why`` the input is taken as it is, by the first layer found, else by the first function that is ``computing``.
 
-    ``seen`` are the symbolic tensors that hold the input, moved at most.
+    ``knows`` names the first layer with weights that it was given; ``seen`` are the symbolic tensors that hold the
+    input, moved at most.
     """
 
+    kept: frozenset[str]
+    all_kept: bool
     why: str = ""
+    knows: str = ""
     computing: list[str] = field(default_factory=list)
     ids: list[tuple[str, int | None]] = field(default_factory=list)
     seen: list[Any] = field(default_factory=list)
@@ -127,6 +145,7 @@ class _Walk:
             return False, False
         if not type(inner).__module__.startswith("keras.") or kind == "Lambda":
             return self.own(inner, prefix + operation.name), False
+        self.know(inner, prefix + operation.name)
         return not inner.weights and all(raw), kind in SHAPES and all(exact)
 
     def found(self, layer: keras.layers.Layer, name: str, *, exact: bool) -> bool:
@@ -150,6 +169,7 @@ class _Walk:
         if self.inside(layer, name + "/"):
             return False
         if layer.weights:
+            self.know(layer, name)
             return False
         if _only_moves(layer):
             return True
@@ -159,6 +179,11 @@ class _Walk:
     def inside(self, layer: keras.layers.Layer, prefix: str) -> bool:
         """Whether one of the layers that ``layer`` holds takes numbers as they are."""
         return any(self.found(one, prefix + one.name, exact=False) for one in sublayers_of(layer))
+
+    def know(self, layer: keras.layers.Layer, name: str) -> None:
+        """Note a layer whose weights were trained on numbers as they came there."""
+        if layer.weights and not self.knows and (self.all_kept or not layer.trainable or name in self.kept):
+            self.knows = name
 
     def take(self, why: str) -> None:
         self.why = self.why or why

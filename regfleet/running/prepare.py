@@ -123,7 +123,7 @@ def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:
 def _described(
     study: Study, split: SplitSpec, datasets: Mapping[str, Dataset], base: Base | None, *, gpu: bool
 ) -> tuple[Base, dict[str, ModelSpec], dict[str, InputUse]]:
-    from regfleet.models import base_of, described
+    from regfleet.models import base_of, describe, use_of
     from regfleet.training import runtime
 
     source, keep, models, uses = str(study.model.source), study.model.keep_weights, {}, {}
@@ -134,7 +134,8 @@ def _described(
         for name, dataset in datasets.items():
             train = cut(dataset, split, 0).train
             shape, outputs = train.x.shape[1:], train.y.shape[1]
-            models[name], uses[name] = described(base, source, shape, outputs, dataset.task, keep)
+            models[name] = describe(base, source, shape, outputs, dataset.task, keep)
+            uses[name] = use_of(base, shape, outputs, models[name])
     first, *others = models
     for other in others:
         if models[other].layers != models[first].layers:
