@@ -69,6 +69,23 @@ def _output_calls(node: Any) -> Iterator[Call]:
             yield from _output_calls(value)
 
 
+def nodes_of(model: keras.Model) -> list[tuple[Any, list[Any], list[Any]]]:
+    """The calls of a Functional model from its inputs on: the layer or operation, the tensors it takes and makes."""
+    by_depth = model._nodes_by_depth  # noqa: SLF001 - Keras has no public name for it
+    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    return [(node.operation, list(node.input_tensors), list(node.output_tensors)) for node in nodes]
+
+
+def first_input_of(layer: Any) -> Any:
+    """The symbolic tensor that a layer was first called on."""
+    return layer._inbound_nodes[0].input_tensors[0]  # noqa: SLF001 - the same
+
+
+def sublayers_of(layer: Any) -> list[Any]:
+    """All layers that a layer or a model holds, those inside them too."""
+    return list(layer._flatten_layers(include_self=False))  # noqa: SLF001 - of a layer that is no model
+
+
 def without_code(config: Any) -> Any:
     """A configuration without the bytes of lambdas, which are not the same in every process."""
     if isinstance(config, dict):

@@ -5,6 +5,7 @@ A new kind of source is one file with a function that returns a `Dataset`.
 
 from regfleet.data.arrays import from_arrays
 from regfleet.data.encoding import cut, is_text
+from regfleet.data.scaling import InputUse, decided, scaling_key, scaling_meaning
 from regfleet.data.sources import BUILTIN, check_source, data_name, load_builtin, load_dataset, preview
 from regfleet.data.splits import SPLITS, parse_split, row_counts, split_meaning, split_rows, stratifies
 from regfleet.data.tables import describe_columns
@@ -12,9 +13,11 @@ from regfleet.data.tables import describe_columns
 __all__ = [
     "BUILTIN",
     "SPLITS",
+    "InputUse",
     "check_source",
     "cut",
     "data_name",
+    "decided",
     "describe_columns",
     "from_arrays",
     "is_text",
@@ -23,6 +26,8 @@ __all__ = [
     "parse_split",
     "preview",
     "row_counts",
+    "scaling_key",
+    "scaling_meaning",
     "split_meaning",
     "split_rows",
     "stratifies",

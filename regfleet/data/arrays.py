@@ -202,7 +202,7 @@ def read_npz(content: Any) -> "dict[str, np.ndarray]":
 
 
 def _pair(features: "np.ndarray", y: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
-    """Features as float64 (rows, columns), images of any type or texts (rows,), and the target (rows,)."""
+    """Features as float64 or whole numbers (rows, columns), images of any type or texts (rows,); target (rows,)."""
     import numpy as np
 
     texts = is_texts(features)
@@ -221,7 +221,8 @@ def _pair(features: "np.ndarray", y: "np.ndarray") -> "tuple[np.ndarray, np.ndar
     except UnfitFileError as problem:
         raise InputError(f"--data: expected fewer features; got {reason(problem)}") from None
     with np.errstate(over="ignore"):  # what is infinite as a float64 is too large, and LARGEST is that as a float32
-        x = np.array(features, dtype="float64") if features.ndim == 2 or features.dtype.kind == "b" else features
+        exact = features.ndim > 2 or features.dtype.kind in "iu"
+        x = features if exact and features.dtype.kind != "b" else np.array(features, dtype="float64")
         if x.dtype.kind != "f":
             return x, y
         if x.ndim > 2 and not np.isfinite(x).all():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from regfleet.settings.values import Task
+from regfleet.settings.values import Scale, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,12 +44,29 @@ class RawArrays:
     classes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How numbers become a model's input: ``how`` all of them, but for ``columns``, (name, how) each.
+
+    standard: less their mean, divided by their deviation, of the training rows; none: as they are; auto: not decided
+    yet, and as standard until then. ``flat``: one mean and one deviation for a whole array, whose last axis is no
+    features. ``whole``: as whole numbers, which a float32 does not hold. ``why`` says in words how it came to that.
+    """
+
+    how: Literal["auto"] | Scale = "auto"
+    columns: tuple[tuple[str, Scale], ...] = ()
+    flat: bool = False
+    whole: bool = False
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """A data set in memory.
 
-    ``features``: float64 (rows, columns), NaN where missing; images (rows, …) of any numeric type; or a frame of
-    (rows, columns) of float64, categories, datetime64 and str, to be encoded on the training rows of each seed.
+    ``features``: (rows, columns) of float64, NaN where missing, or of whole numbers; (rows, …, features) of any numeric
+    type; or a frame of (rows, columns) of float64, categories, datetime64 and str, to be encoded on the training rows
+    of each seed, its numbers as ``scaling`` says.
     ``target``: int64 (rows,) of class numbers, or float64 (rows,) for regression, which has no ``classes``. ``groups``:
     int64 (rows,), rows of one number stay together. ``order``: int64 (rows,), the place of each row in time.
     ``held_out``: bool (rows,), the test set where it is the same for every seed. ``notes`` are sentences the user
@@ -69,6 +86,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     columns: tuple[tuple[str, str, str], ...] = ()
     text_shape: tuple[int, ...] | None = None
+    scaling: Scaling = Scaling()
 
     @property
     def task(self) -> Task:
@@ -85,7 +103,8 @@ class Dataset:
 class Rows:
     """One of the three sets, ready for a model.
 
-    ``x``: float32 (rows, …), or objects, texts for a model that takes them. ``y``: float32, one-hot (rows, classes), or for regression (rows, 1) as `Sets` scales it.
+    ``x``: float32 (rows, …), whole numbers that are to stay exact, or objects, texts for a model that takes them.
+    ``y``: float32, one-hot (rows, classes), or for regression (rows, 1) as `Sets` scales it.
     """
 
     x: np.ndarray
@@ -94,7 +113,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sets:
-    """Training, validation and test rows of one seed, encoded and standardised on the training rows.
+    """Training, validation and test rows of one seed, encoded and scaled on the training rows.
 
     For regression the target is ``target_mean + target_scale · y``, both from the training rows.
     """
@@ -113,7 +132,7 @@ def fingerprint(dataset: Dataset) -> str:
 
     digest = hashlib.sha256(repr((dataset.features.shape, dataset.classes)).encode())
     if isinstance(dataset.features, np.ndarray):
-        _add(digest, dataset.features)
+        _add_features(digest, dataset.features)
     else:
         for name, column in dataset.features.items():
             digest.update(repr((name, str(column.dtype))).encode())
@@ -129,6 +148,16 @@ def fingerprint(dataset: Dataset) -> str:
         if part is not None:
             _add(digest, part)
     return digest.hexdigest()
+
+
+def _add_features(digest: hashlib._Hash, features: np.ndarray) -> None:
+    """A table of whole numbers counts as the floats that it is standardized as."""
+    if features.ndim > 2 or features.dtype.kind == "f":
+        _add(digest, features)
+        return
+    digest.update(b"float64")
+    for first in range(0, len(features), 100_000):
+        digest.update(features[first : first + 100_000].astype("float64", order="C").data)
 
 
 def _add(digest: hashlib._Hash, array: np.ndarray) -> None:

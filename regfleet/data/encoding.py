@@ -1,10 +1,11 @@
 """From rows to model input: every statistic comes from the training rows of the seed and from nowhere else."""
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from regfleet.data.dataset import Dataset, Rows, Sets
+from regfleet.data.dataset import Dataset, Rows, Scaling, Sets
 from regfleet.data.splits import split_rows
 from regfleet.settings.values import SplitSpec
 
@@ -13,34 +14,87 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+STANDARD = Scaling("standard")
 MAX_ONE_HOT = 100
 """Columns that one categorical column becomes at most; the rarest values of the training rows share the last."""
 TEXT_COMPONENTS = 30
 """Numbers that a high-cardinality text becomes."""
 
 
-def encode(features: "np.ndarray | pd.DataFrame", parts: Sequence["np.ndarray"]) -> list["np.ndarray"]:
+CHUNK = 2**23
+"""Numbers that are scaled at a time, as float64: a set of images is not there twice in that width."""
+
+
+def encode(
+    features: "np.ndarray | pd.DataFrame", parts: Sequence["np.ndarray"], scaling: Scaling = STANDARD
+) -> list["np.ndarray"]:
     """Float32 (rows, …) for each of ``parts``, row numbers of which the first are the training rows.
 
     A frame's numbers have their missing values filled with the training mean and a column that tells which they were;
     categories are one-hot, with zeros for one that the training rows do not have; dates become year, month, day, hour
-    and seconds; texts the leading components of their character n-grams. Every column is then standardised. Images,
-    arrays of more than two dimensions, keep their shape and are standardised by one mean and deviation.
+    and seconds; texts the leading components of their character n-grams. Every column is then standardized, or left as
+    ``scaling`` says; what becomes of dates and texts, numbers that nobody gave, is left where their column is named.
+    Arrays of more than two dimensions keep their shape; each entry of the last axis is standardized by itself. Where
+    numbers have to stay exact, they are whole numbers of 32 or 64 bits.
     """
     import numpy as np
     from sklearn.preprocessing import StandardScaler
 
-    if isinstance(features, np.ndarray) and features.ndim > 2:
-        return _images(features, parts)
-    chosen = _numbers(features, parts) if isinstance(features, np.ndarray) else _frame(features, parts)
+    if isinstance(features, np.ndarray) and (features.ndim > 2 or features.dtype.kind in "iu"):
+        return _array(features, parts, scaling)
+    if isinstance(features, np.ndarray):
+        chosen = _numbers(features, parts)
+        kept = np.full(chosen[0].shape[1], scaling.how == "none")
+    else:
+        chosen, owners = _frame(features, parts)
+        kept = np.array([_stays(features, owner, scaling) for owner in owners])
+    if scaling.whole:
+        return [_whole(rows) for rows in chosen]
     scaler = StandardScaler().fit(chosen[0])
+    scaler.mean_[kept], scaler.scale_[kept] = 0.0, 1.0
     return [_float32(scaler.transform(rows)) for rows in chosen]
 
 
-def _images(features: "np.ndarray", parts: Sequence["np.ndarray"]) -> list["np.ndarray"]:
-    train = features[parts[0]]
-    mean, scale = train.mean(dtype="float64"), train.std(dtype="float64") or 1.0
-    return [_float32((features[rows] - mean) / scale) for rows in parts]
+def _stays(features: "pd.DataFrame", column: str, scaling: Scaling) -> bool:
+    """Whether what a column became is left as it is."""
+    made = features[column].dtype == "str" or features[column].dtype.kind == "M"
+    return dict(scaling.columns).get(column, "standard" if made else scaling.how) == "none"
+
+
+def _array(features: "np.ndarray", parts: Sequence["np.ndarray"], scaling: Scaling) -> list["np.ndarray"]:
+    """Numbers of any type and shape, none of them missing."""
+    import numpy as np
+    from sklearn.preprocessing import StandardScaler
+
+    if scaling.how == "none":
+        return [(_whole if scaling.whole else _float32)(features[rows]) for rows in parts]
+    width = 1 if scaling.flat else features.shape[-1]
+    rows_at_once = max(1, CHUNK // math.prod(features.shape[1:]))
+
+    def chunks(rows: "np.ndarray") -> Iterator["np.ndarray"]:
+        for first in range(0, len(rows), rows_at_once):
+            yield features[rows[first : first + rows_at_once]].astype("float64").reshape(-1, width)
+
+    scaler = StandardScaler(copy=False)
+    for chunk in chunks(parts[0]):
+        scaler.partial_fit(chunk)
+    scaled = []
+    for rows in parts:
+        scaled.append(np.empty((len(rows), *features.shape[1:]), "float32"))
+        place = scaled[-1].reshape(-1, width)
+        for chunk in chunks(rows):
+            place[: len(chunk)] = _float32(scaler.transform(chunk))
+            place = place[len(chunk) :]
+    return scaled
+
+
+def _whole(numbers: "np.ndarray") -> "np.ndarray":
+    """As int32, or int64 where they do not fit."""
+    import numpy as np
+
+    bounds = np.iinfo("int32")
+    fits = not numbers.size or (numbers.min() >= bounds.min and numbers.max() <= bounds.max)
+    return numbers.astype("int32" if fits else "int64")
 
 
 def _numbers(features: "np.ndarray", parts: Sequence["np.ndarray"]) -> list["np.ndarray"]:
@@ -52,15 +106,20 @@ def _numbers(features: "np.ndarray", parts: Sequence["np.ndarray"]) -> list["np.
     return _fit_transform(_imputer(), chosen)
 
 
-def _frame(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> list["np.ndarray"]:
-    """Float64 (rows, columns) for each of ``parts``: the columns by kind, in the order of the frame within a kind."""
+def _frame(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "tuple[list[np.ndarray], list[str]]":
+    """Float64 (rows, columns) for each of ``parts``: the columns by kind, in the order of the frame within a kind.
+
+    The second are the columns of the frame that they came from.
+    """
     import numpy as np
 
-    blocks = list(_blocks(features, parts))
-    return [np.concatenate([block[place] for block in blocks], axis=1) for place in range(len(parts))]
+    blocks, owners = zip(*_blocks(features, parts), strict=True)
+    joined = [np.concatenate([block[place] for block in blocks], axis=1) for place in range(len(parts))]
+    return joined, [name for names in owners for name in names]
 
 
-def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> Iterator[list["np.ndarray"]]:
+def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "Iterator[tuple[list[np.ndarray], list[str]]]":
+    """Columns of one kind, and the frame's column that each came from."""
     import numpy as np
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
@@ -68,14 +127,18 @@ def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> Iterator
 
     numbers = features.select_dtypes("float64")
     if numbers.shape[1]:
-        yield _fit_transform(_imputer(), [numbers.to_numpy()[rows] for rows in parts])
+        imputer, names = _imputer(), list(numbers)
+        filled = _fit_transform(imputer, [numbers.to_numpy()[rows] for rows in parts])
+        yield filled, names + [names[place] for place in imputer.indicator_.features_]
     categories = features.select_dtypes("category")
     if categories.shape[1]:
         codes = np.stack([categories[name].cat.codes.to_numpy("int32") for name in categories], axis=1)
         encoder = OneHotEncoder(
             handle_unknown="infrequent_if_exist", max_categories=MAX_ONE_HOT, sparse_output=False, dtype=np.float64
         )
-        yield _fit_transform(encoder, [codes[rows] for rows in parts])
+        one_hot, names = _fit_transform(encoder, [codes[rows] for rows in parts]), list(categories)
+        made = encoder.get_feature_names_out([str(place) for place in range(len(names))])
+        yield one_hot, [names[int(name.partition("_")[0])] for name in made]
     for name in features.select_dtypes(["datetime64", "str"]):
         from skrub import DatetimeEncoder, StringEncoder
 
@@ -89,7 +152,8 @@ def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> Iterator
             encoder = make_pipeline(DatetimeEncoder(), _imputer())
         # With one thread the order of the sums, and so the last bit, is the same on every machine of a kind.
         with threadpool_limits(1):
-            yield _fit_transform(encoder, chosen)
+            made = _fit_transform(encoder, chosen)
+        yield made, [name] * made[0].shape[1]
 
 
 def _imputer() -> Any:
@@ -136,7 +200,7 @@ def _texts(dataset: Dataset, parts: Sequence["np.ndarray"]) -> list["np.ndarray"
 
 
 def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
-    """The three sets of a seed, encoded and standardised by what its training rows hold and nothing else.
+    """The three sets of a seed, encoded and scaled by what its training rows hold and nothing else.
 
     The number of input columns may differ between seeds: a category is a column where the training rows have it.
     Raises InputError when the data set cannot be split that way.
@@ -144,7 +208,10 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
     import numpy as np
 
     parts = split_rows(dataset, split, seed)
-    inputs = _texts(dataset, parts) if dataset.text_shape is not None else encode(dataset.features, parts)
+    if dataset.text_shape is not None:
+        inputs = _texts(dataset, parts)
+    else:
+        inputs = encode(dataset.features, parts, dataset.scaling)
     if dataset.task == "classification":
         one_hot = np.eye(len(dataset.classes), dtype="float32")
         train, validation, test = (

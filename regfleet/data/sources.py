@@ -25,6 +25,7 @@ from regfleet.data.files import TEXTS, check_file, is_file, read_bytes, read_tab
 from regfleet.data.folders import find_files, is_folder, read_folder
 from regfleet.data.preview import Preview, previewed
 from regfleet.data.roles import reading_of
+from regfleet.data.scaling import asked
 from regfleet.data.tables import build_dataset
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
@@ -150,7 +151,7 @@ def check_source(source: Data, *, target: bool = True) -> None:
     place = source.location
     _check_flags(source)
     if place in BUILTIN:
-        for name in (name for name, value in source if value and name != "location"):
+        for name in (name for name, value in source if value and name not in ("location", "scale")):
             raise InputError(f"--{name}: expected a table; got it with the built-in {place}, which needs none")
     elif place.startswith(PREFIX) and len(place) > len(PREFIX):
         pass
@@ -187,7 +188,7 @@ def load_dataset(source: Data) -> Dataset:
     if isinstance(raw, RawTable) and source.no_header:
         source = _by_place(source, raw.table.column_names)
         raw = replace(raw, target=source.target)
-    return raw if isinstance(raw, Dataset) else build_dataset(raw, source)
+    return asked(raw, source.scale) if isinstance(raw, Dataset) else build_dataset(raw, source)
 
 
 def preview(source: Data) -> Preview | None:

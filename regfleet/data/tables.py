@@ -8,6 +8,7 @@ from regfleet.data.columns import Column, Reading, arrow, infer_texts, is_text, 
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns, one_sided
 from regfleet.data.roles import Roles, infer_target, read_roles, reading_of, target_of
+from regfleet.data.scaling import asked
 from regfleet.errors import InputError
 from regfleet.settings import Data
 from regfleet.text import nearest
@@ -28,7 +29,7 @@ def build_dataset(raw: RawTable | RawArrays, source: Data) -> Dataset:
     if raw.classes and source.task is None:
         source = source.model_copy(update={"task": "classification"})
     built = _of_arrays(raw, source) if isinstance(raw, RawArrays) else _of_table(raw, source)
-    return replace(built, fingerprint=fingerprint(built))
+    return asked(replace(built, fingerprint=fingerprint(built)), source.scale)
 
 
 def _of_table(raw: RawTable, source: Data) -> Dataset:

@@ -6,6 +6,7 @@ from regfleet.models.describe import describe
 from regfleet.models.graph import INPUT, named_parts
 from regfleet.models.hooks import Hooks
 from regfleet.models.regularizers import penalties_of
+from regfleet.models.scaling import use_of
 from regfleet.models.surgery import with_techniques
 from regfleet.models.texts import text_shape
 from regfleet.models.weights import initial_weights, starting_weights
@@ -27,5 +28,6 @@ __all__ = [
     "perceptron",
     "starting_weights",
     "text_shape",
+    "use_of",
     "with_techniques",
 ]

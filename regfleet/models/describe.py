@@ -12,6 +12,7 @@ from regfleet.errors import InputError
 from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.graph import functional, hidden_layers, is_model
 from regfleet.models.hooks import Hooks
+from regfleet.models.scaling import adapted
 from regfleet.models.surgery import with_techniques
 from regfleet.models.texts import example, vocabulary_of
 from regfleet.models.weights import initial_weights
@@ -60,7 +61,6 @@ def describe(
         _check_output(model, source, input_shape, outputs, task)
         layers = hidden_layers(model)
         with_techniques(model, (), ())
-    _check_adapted(model, source)
     initial_weights(model, 0)
     return ModelSpec((), (), source, layers, _fingerprint(base, model, keep_weights=keep_weights), keep_weights)
 
@@ -123,17 +123,6 @@ def _last_activation(model: keras.Model) -> str | None:
     return name if name in {"softmax", "sigmoid", "relu", "tanh"} else None
 
 
-def _check_adapted(model: keras.Model, source: str) -> None:
-    import keras
-
-    for name, layer in _opened_layers(model):
-        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
-            raise InputError(
-                f"--model: expected no layer that was adapted to data; got {name} in {source} (rows are standardized "
-                "already; Normalization with a given mean and variance is fine)"
-            )
-
-
 def _opened_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
     for layer in getattr(model, "layers", ()):
         yield prefix + layer.name, layer
@@ -152,6 +141,7 @@ def _fingerprint(base: Base, model: keras.Model, *, keep_weights: bool) -> str:
     digest.update(json.dumps(without_code(architecture), sort_keys=True, default=repr).encode())
     for words in filter(None, map(vocabulary_of, layers)):
         digest.update("\0".join(words).encode())
+    digest.update("".join(json.dumps(values) for values in map(adapted, layers) if values).encode())
     code: list[Callable[..., Any]] = [type(part) for part in (model, *layers)]
     code = sorted(set(code), key=lambda kind: kind.__qualname__)
     if isinstance(base, Builder | Function):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet.errors import InputError
 from regfleet.models.graph import ACTIVATIONS, INPUT, Graph, functional, hidden_layers, is_kind, is_model
 from regfleet.models.regularizers import penalized
+from regfleet.models.scaling import adapted
 from regfleet.models.weights import keep_weights
 from regfleet.text import raised
 
@@ -109,7 +110,7 @@ class _Surgery:
 
     def _penalized_copy(self, layer: keras.layers.Layer, path: str) -> keras.layers.Layer:
         try:
-            config = layer.get_config()
+            config = layer.get_config() | adapted(layer)
             for penalty in self.penalties:
                 if penalty.layer == path:
                     config = penalized(config, penalty.make())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
 from regfleet.planning.resolved import Resolved
+from regfleet.results import DataFacts
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, SplitSpec, Variant
 from regfleet.training.engines import STACK, pays_to_stack
@@ -62,7 +63,7 @@ def make_plan(
         model = (models or {}).get(name, resolved.model)
         seeds = _seeds(resolved, name)
         for variant in resolved.variants:
-            keys = _keys(dataset.fingerprint, variant, model, split, study.engine, seeds)
+            keys = _keys(resolved.data[name], variant, model, split, study.engine, seeds)
             trials = (Trial(key, name, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
             stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
             groups.append(Chunk(name, variant, model, split, study.engine, tuple(trials), stack))
@@ -77,7 +78,7 @@ def planned_keys(resolved: Resolved) -> set[str]:
     for name in (name for name in study.names if name in known and (name in resolved.looks or study.seeds)):
         model, seeds = replace(resolved.model, fingerprint=prints.get(name, "")), _seeds(resolved, name)
         for variant in resolved.variants:
-            keys.update(_keys(known[name].sha256, variant, model, resolved.split, study.engine, seeds))
+            keys.update(_keys(known[name], variant, model, resolved.split, study.engine, seeds))
     return keys
 
 
@@ -94,15 +95,15 @@ def _seeds(resolved: Resolved, dataset: str) -> Sequence[int]:
 
 
 def _keys(
-    data: str, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seeds: Iterable[int]
+    data: DataFacts, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seeds: Iterable[int]
 ) -> Iterator[str]:
-    """The key of each of the trials that differ in their seed alone; ``data`` is the data set's fingerprint.
+    """The key of each of the trials on ``data`` that differ in their seed alone.
 
     It is the first 32 hexadecimal digits of the SHA-256 of everything that determines a trial's result.
     """
     what = {
         "format": RESULT_FORMAT,
-        "data": data,
+        "data": data.sha256,
         "split": dataclasses.asdict(split),
         "model": dataclasses.asdict(model),
         "techniques": [str(technique) for technique in variant.techniques],
@@ -110,6 +111,8 @@ def _keys(
         "engine": engine,
         "seed": None,
     }
+    if data.scaling_key:
+        what["scaling"] = data.scaling_key
     before, after = json.dumps(what, sort_keys=True).split('"seed": null')
     for seed in seeds:
         yield hashlib.sha256(f'{before}"seed": {seed}{after}'.encode()).hexdigest()[:32]

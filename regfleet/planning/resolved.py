@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from regfleet.analysis import Question, ask, planned_looks
-from regfleet.data import parse_split, row_counts, split_meaning, split_rows, stratifies
+from regfleet.data import (
+    parse_split,
+    row_counts,
+    scaling_key,
+    scaling_meaning,
+    split_meaning,
+    split_rows,
+    stratifies,
+)
 from regfleet.errors import ResultsError
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
@@ -99,6 +107,8 @@ def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
         fixed_test=dataset.fixed_test,
         split=_meaning(split, dataset),
         notes=dataset.notes,
+        scaling=scaling_meaning(dataset),
+        scaling_key=scaling_key(dataset),
         rows_by_class=by_class(dataset.target) if classes else None,
         test_rows_by_class=by_class(dataset.target[split_rows(dataset, split, 0)[2]])
         if classes and dataset.fixed_test

@@ -27,8 +27,9 @@ class _Facts(BaseModel):
 class DataFacts(_Facts):
     """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification.
 
-    ``test_rows_by_class`` are those of the test set where every seed has the same.
-    ``split`` says in words what the split means for the interval, empty for sets drawn at random.
+    ``test_rows_by_class`` are those of the test set where every seed has the same. ``split`` says in words what the
+    split means for the interval, empty for sets drawn at random; ``scaling`` how its numbers went into the model, and
+    why; ``scaling_key`` is what the keys of its trials hold of that.
     """
 
     sha256: str = ""
@@ -40,6 +41,8 @@ class DataFacts(_Facts):
     fixed_test: bool = False
     split: str = ""
     notes: tuple[str, ...] = ()
+    scaling: str = ""
+    scaling_key: str = ""
     rows_by_class: tuple[Count, ...] | None = None
     test_rows_by_class: tuple[Count, ...] | None = None
 

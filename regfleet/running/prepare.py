@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regfleet.data import cut, is_text, load_dataset, parse_split, split_rows
+from regfleet.data import cut, decided, is_text, load_dataset, parse_split, split_rows
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
@@ -20,6 +20,7 @@ from regfleet.settings import Study
 from regfleet.settings.values import ModelSpec, SplitSpec
 
 if TYPE_CHECKING:
+    from regfleet.data import InputUse
     from regfleet.models import Base
 
 
@@ -87,10 +88,11 @@ def prepare(
         split_rows(dataset, split, study.seeds[0] if study.seeds else 0)
     study = _judged(study, datasets)
     models: dict[str, ModelSpec] = {}
+    uses: dict[str, InputUse] = {}
     if study.model.source:
         note(f"building {study.model.source} once, to find its layers")
         datasets, base = _as_texts(study, datasets, base, gpu=gpu)
-        base, models = _described(study, split, datasets, base, gpu=gpu)
+        base, models, uses = _described(study, split, datasets, base, gpu=gpu)
         found = study.model
         layers, prints = next(iter(models.values())).layers, tuple(model.fingerprint for model in models.values())
         if found.fingerprints and found.fingerprints != prints:
@@ -98,6 +100,7 @@ def prepare(
             raise InputError(f"model.fingerprints: {said}; got another {found.source}. Take the line out to study it")
         study = study.with_model(layers, prints)
     check(study, sources=False)
+    datasets = {name: decided(dataset, uses.get(name)) for name, dataset in datasets.items()}
     facts = {name: data_facts(dataset, split) for name, dataset in datasets.items()}
     return Prepared(resolve(study, facts), datasets, models, base)
 
@@ -138,20 +141,22 @@ def _as_texts(
 
 def _described(
     study: Study, split: SplitSpec, datasets: Mapping[str, Dataset], base: Base | None, *, gpu: bool
-) -> tuple[Base, dict[str, ModelSpec]]:
-    from regfleet.models import base_of, describe
+) -> tuple[Base, dict[str, ModelSpec], dict[str, InputUse]]:
+    from regfleet.models import base_of, describe, use_of
     from regfleet.training import runtime
 
-    source, keep, models = str(study.model.source), study.model.keep_weights, {}
+    source, keep, models, uses = str(study.model.source), study.model.keep_weights, {}, {}
     # What TensorFlow says when it is imported is not for the user.
     with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):
         runtime.prepare(gpu=gpu)
         base = base or base_of(source)
         for name, dataset in datasets.items():
             train = cut(dataset, split, 0).train
-            models[name] = describe(base, source, train.x.shape[1:], train.y.shape[1], dataset.task, keep)
+            shape, outputs = train.x.shape[1:], train.y.shape[1]
+            models[name] = describe(base, source, shape, outputs, dataset.task, keep)
+            uses[name] = use_of(base, shape, outputs, models[name])
     first, *others = models
     for other in others:
         if models[other].layers != models[first].layers:
             raise InputError(f"--model {source}: expected the same layers for every data set; got others for {other}")
-    return base, models
+    return base, models, uses

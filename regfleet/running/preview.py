@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regfleet.data import cut, split_meaning
+from regfleet.data import cut, scaling_meaning, split_meaning
 from regfleet.planning.schedule import Schedule
 from regfleet.results import load, place_of
 from regfleet.running.prepare import Prepared, check, prepare
@@ -121,7 +121,11 @@ def preview(
         sum(each.values()) / count,
         bool(known),
         count * (WORKER_BYTES + 16 * max(weights.values())) + sum(_bytes(one) for one in sets.values()) * (count + 1),
-        tuple(f"{name}: {split_meaning(resolved.split, dataset)}" for name, dataset in ready.datasets.items()),
+        tuple(
+            f"{name}: {sentence}"
+            for name, dataset in ready.datasets.items()
+            for sentence in (split_meaning(resolved.split, dataset), scaling_meaning(dataset))
+        ),
     )
 
 

@@ -96,7 +96,8 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             sizes = (variant.training.batch_size for variant in resolved.variants)
             # The study was written just now; where it came from is recorded next.
             problems = [problem for problem in results.problems if problem.kind != "study"]
-            for text in (*store.set_aside(problems), *batch_notes(rows, sizes)):
+            scaled = (f"{name}: {facts.scaling}" for name, facts in resolved.data.items() if facts.scaling_key)
+            for text in (*store.set_aside(problems), *scaled, *batch_notes(rows, sizes)):
                 watch.note(text)
             facts = partial(
                 provenance, before, command=command, data=resolved.data, beginning=beginning, judged_by=judged_by
@@ -184,6 +185,12 @@ def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place:
         if name in data and facts.sha256 != data[name].sha256:
             raise InputError(
                 f"--data: expected the {name} that {place} was made with; got other rows. Choose another --out"
+            )
+        if name in data and facts.scaling_key != data[name].scaling_key:
+            was = facts.scaling or "standardized as a whole"
+            raise InputError(
+                f"--scale: expected the scaling of {name} that {place} was made with ({was}); got another. "
+                "Choose another --out"
             )
 
 

@@ -13,7 +13,7 @@ from regfleet.metrics import METRICS, metrics_of
 from regfleet.settings.defaults import ARTICLE_MODEL
 from regfleet.settings.setting import Part, Setting, with_optional
 from regfleet.settings.training import Training
-from regfleet.settings.values import ModelSpec, Scope, Task
+from regfleet.settings.values import ModelSpec, Scale, Scope, Task
 
 
 def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -49,6 +49,22 @@ def _texts(value: Any) -> Any:
     return (
         [str(one) if type(one) in {int, float} else one for one in value] if isinstance(value, list | tuple) else value
     )
+
+
+def _scale(value: Any) -> Any:
+    """None for auto, else standard, none, or a table of them."""
+    said, known = (
+        "expected auto, standard, none or a table that gives columns one of the latter two",
+        ("standard", "none"),
+    )
+    if isinstance(value, Mapping):
+        found = {str(column): how for column, how in value.items() if how != "auto"}
+        if any(how not in known for how in found.values()):
+            raise ValueError(said)
+        return found or None
+    if value not in (None, "auto", *known):
+        raise ValueError(said)
+    return None if value == "auto" else value
 
 
 NotEmpty = AfterValidator(_not_empty)
@@ -100,6 +116,13 @@ class Data(Part):
     """the size to which the images of a folder are scaled"""
     color: Annotated[Literal["rgb", "grayscale"] | None, Setting("COLOR", default="rgb", example="grayscale")] = None
     """the channels of the images of a folder"""
+    scale: Annotated[
+        Scale | dict[str, Scale] | None,
+        BeforeValidator(_scale, json_schema_input_type=Literal["auto", "standard", "none"] | dict[str, Scale] | None),
+        Setting("HOW", default="auto", example="none"),
+    ] = None
+    """standard: numbers are standardized by the training rows; none: they go into the model as they are; auto: the
+    model and the data decide (docs/scaling.md); in a study file also by column, {age = "none"}"""
 
     @model_validator(mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from regfleet.settings.training import Training
 
 Scope = Literal["new_data", "this_dataset"]
 Task = Literal["classification", "regression"]
+Scale = Literal["standard", "none"]
 
 
 @dataclass(frozen=True, slots=True)

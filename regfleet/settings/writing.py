@@ -87,6 +87,13 @@ def _settings(part: type[Part], values: dict[str, Any], names: tuple[str, ...] =
 
 
 def _setting(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        inner = (f"{_toml({key: 0}).rpartition(' = ')[0]} = {_toml({'x': one})[4:]}" for key, one in value.items())
+        return f"{name} = {{{', '.join(inner)}}}"
     items = value if isinstance(value, list) else [value]
-    texts = [tomli_w.dumps({"x": item}).strip().removeprefix("x = ") for item in items]
+    texts = [_toml({"x": item}).removeprefix("x = ") for item in items]
     return f"{name} = [{', '.join(texts)}]" if isinstance(value, list) else f"{name} = {texts[0]}"
+
+
+def _toml(table: dict[str, Any]) -> str:
+    return tomli_w.dumps(table).strip()

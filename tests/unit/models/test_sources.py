@@ -32,10 +32,6 @@ HOSTILE = {
     ),
     "subclass": ("return Own()", "to take techniques itself .a parameter techniques.; got Own"),
     "inside": ("return keras.Sequential([keras.Input(input_shape), Own()])", "inside the model; got .*own"),
-    "adapted": (
-        "return keras.Sequential([keras.Input(input_shape), layers.Normalization(), layers.Dense(3, 'softmax')])",
-        "no layer that was adapted to data; got normalization",
-    ),
 }
 MODULE = """
 import keras
