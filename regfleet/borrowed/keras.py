@@ -6,6 +6,8 @@ import json
 import math
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import keras
+    import numpy as np
 
 Call = tuple[str, int]
 """A layer's name and the number of its call in the model."""
@@ -89,6 +92,61 @@ def freshly_named(make: Callable[[], Any]) -> Any:
         return thread.submit(make).result()
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a variable started from: the ``initializer`` that drew its value, or the ``value`` that it was given."""
+
+    initializer: Callable[..., Any] | None = None
+    value: np.ndarray | None = None
+
+
+def origin_of(variable: keras.Variable) -> Origin | None:
+    """Where the value of a variable comes from, if it was made under `origins_noted`."""
+    origin: Origin | None = getattr(variable, "_regfleet_origin", None)
+    return origin
+
+
+def give(variable: keras.Variable, value: np.ndarray) -> None:
+    """Note that a variable was given its value."""
+    variable._regfleet_origin = Origin(value=value)  # noqa: SLF001 - our own note
+
+
+@contextmanager
+def origins_noted() -> Iterator[None]:
+    """Note for every variable that is made meanwhile what it starts from, for `origin_of`."""
+    import keras
+
+    kind = keras.Variable
+    initialize, draw, assign = kind._initialize, kind._initialize_with_initializer, kind._direct_assign  # noqa: SLF001
+    made: dict[int, keras.Variable] = {}
+    given: dict[int, keras.Variable] = {}
+
+    def noting_value(variable: keras.Variable, value: Any) -> None:
+        initialize(variable, value)
+        made[id(variable)] = given[id(variable)] = variable
+
+    def noting_initializer(variable: keras.Variable, initializer: Callable[..., Any]) -> None:
+        draw(variable, initializer)
+        variable._regfleet_origin = Origin(initializer)  # noqa: SLF001 - our own note
+        made[id(variable)] = variable
+        given.pop(id(variable), None)
+
+    def noting_assignment(variable: keras.Variable, value: Any) -> None:
+        assign(variable, value)
+        if id(variable) in made:
+            given[id(variable)] = variable
+
+    kind._initialize, kind._initialize_with_initializer = noting_value, noting_initializer  # noqa: SLF001
+    kind._direct_assign = noting_assignment  # noqa: SLF001
+    try:
+        yield
+    finally:
+        kind._initialize, kind._initialize_with_initializer = initialize, draw  # noqa: SLF001
+        kind._direct_assign = assign  # noqa: SLF001
+    for variable in given.values():
+        give(variable, variable.numpy())
+
+
 def saved_sizes(content: bytes) -> dict[str, int] | None:
     """The unpacked size of each member of a ``.keras`` file, as it says itself; None where it is none, or damaged."""
     try:
@@ -132,3 +190,39 @@ def saved_numbers(content: bytes) -> int:
 def _outputs(layer: Any) -> list[Any]:
     """The symbolic outputs of each call of a layer."""
     return [tensor for node in layer._inbound_nodes for tensor in node.output_tensors]  # noqa: SLF001 - of all calls
+
+
+def loss_of(loss: Any) -> Any:
+    """The loss object that Keras makes of a name or a function, with the mean over rows."""
+    from keras.src.trainers.compile_utils import get_loss
+
+    return get_loss(loss, None, None)
+
+
+def compiled_loss(model: keras.Model) -> Callable[[Any, Any], Any]:
+    """What a compiled model's loss is without penalties, as a function of the target and the output."""
+    loss: Callable[[Any, Any], Any] = model._compile_loss  # noqa: SLF001 - compute_loss adds what layers added last
+    return loss
+
+
+def given_to_compile(model: keras.Model) -> dict[str, Any]:
+    """What `compile` was given, by the name of its argument."""
+    config = getattr(model, "_compile_config", None)
+    return dict(getattr(config, "config", None) or {})
+
+
+def schedule_of(optimizer: Any) -> Any:
+    """The learning-rate schedule of an optimizer itself; the public property is its value now."""
+    return optimizer._learning_rate  # noqa: SLF001 - likewise
+
+
+def saved_compile(content: bytes) -> Any:
+    """How the model of a ``.keras`` file was compiled, as a configuration; None where it was not."""
+    with zipfile.ZipFile(BytesIO(content)) as file:
+        return json.loads(file.read("config.json")).get("compile_config")
+
+
+def never_training(layer: Any) -> bool:
+    """Whether every call of a layer in a Functional model says ``training=False``."""
+    calls = [node.arguments.kwargs.get("training") for node in layer._inbound_nodes if not node.is_input]  # noqa: SLF001 - the calls
+    return bool(calls) and all(training is False for training in calls)

@@ -157,7 +157,7 @@ def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
     rows = {str(name): int(count) for name, count in trained.items()}
     notes = batch_notes(rows, (variant.training.batch_size for variant in resolved.variants))
     for name, facts in resolved.data.items():
-        notes += [f"{name}: {sentence}" for sentence in (facts.split, *facts.notes) if sentence]
+        notes += [f"{name}: {sentence}" for sentence in (facts.split, *facts.notes, *facts.model) if sentence]
     if resolved.split.test_is_validation:
         notes.append(ARTICLE_SPLIT_NOTE)
     executions = {text: Execution.read(text) for text in trials["execution"].unique()}

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from regfleet.models.base import takes_techniques
 from regfleet.models.describe import opened
+from regfleet.models.given import keep
 from regfleet.models.graph import INPUT
 from regfleet.models.hooks import Hooks
+from regfleet.models.objective import compiled_of, remember
 from regfleet.models.surgery import with_techniques
 
 if TYPE_CHECKING:
@@ -38,10 +40,16 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
         model = recipe.base(input_shape, outputs, techniques=hooks)  # type: ignore[call-arg]
         model(keras.ops.zeros((1, *input_shape)))  # a subclass has no weights before it is called
         hooks.check()
+        keep(model, recipe.model)
         return model
     else:
-        model = opened(recipe.base(input_shape, outputs), recipe.model.source, input_shape)
-    return with_techniques(model, recipe.penalties, recipe.insertions, keep=recipe.model.keep_weights)
+        built = recipe.base(input_shape, outputs)
+        model = opened(built, recipe.model.source, input_shape)
+        keep(model, recipe.model)
+        made = with_techniques(model, recipe.penalties, recipe.insertions)
+        remember(made, compiled_of(built))
+        return made
+    return with_techniques(model, recipe.penalties, recipe.insertions)
 
 
 def perceptron(spec: ModelSpec, input_shape: tuple[int, ...], outputs: int, task: Task) -> keras.Model:

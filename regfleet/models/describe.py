@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from regfleet.borrowed.keras import operation_of, without_code
+from regfleet.borrowed.keras import operation_of, saved_compile, without_code
 from regfleet.errors import InputError
 from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
-from regfleet.models.graph import functional, hidden_layers, is_model
+from regfleet.models.given import given_in_file, given_to_built, sha256
+from regfleet.models.graph import functional, hidden_layers, is_model, still_layers, unfit_layers
 from regfleet.models.hooks import Hooks
+from regfleet.models.objective import check_loss, compiled_of, output_of
 from regfleet.models.surgery import with_techniques
-from regfleet.models.weights import initial_weights
-from regfleet.settings.values import ModelSpec
-from regfleet.text import raised
+from regfleet.models.weights import initial_weights, named_layers
+from regfleet.settings.values import Found, ModelSpec
+from regfleet.text import listed, raised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +27,9 @@ if TYPE_CHECKING:
     import keras
 
     from regfleet.models.base import Base
-    from regfleet.settings.values import Task
+    from regfleet.models.given import Kept
+    from regfleet.models.objective import Compiled
+    from regfleet.settings.values import Output, Task
 
 
 def describe(
@@ -48,20 +54,71 @@ def describe(
         InputError: the model cannot be built, does not fit the data, or cannot take techniques.
     """
     if keep_weights and not isinstance(base, SavedModel):
-        raise InputError(f"--keep-weights: expected a .keras file as --model; got {source}, whose weights are drawn")
-    if takes_techniques(base):
-        hooks = Hooks()
-        model = base(input_shape, outputs, techniques=hooks)  # type: ignore[call-arg]
-        _check_output(model, source, input_shape, outputs, task)
-        layers = hooks.layers
+        raise InputError(
+            f"--keep-weights: expected a .keras file as --model; got {source}, which keeps what it gives its layers "
+            "and draws the rest"
+        )
+    hooked = takes_techniques(base)
+    hooks = Hooks()
+
+    def build() -> tuple[keras.Model, keras.Model]:
+        """The model as it is given, and as it is trained."""
+        if hooked:
+            given = base(input_shape, outputs, techniques=hooks)  # type: ignore[call-arg]
+            return given, given
+        given = base(input_shape, outputs)
+        return given, opened(given, source, input_shape)
+
+    original, model = build()
+    compiled = compiled_of(original)
+    output, labels, notes = _check_output(model, source, input_shape, outputs, task, compiled)
+    if hooked:
+        layers, unfit, still = hooks.layers, {}, ()
     else:
-        model = opened(base(input_shape, outputs), source, input_shape)
-        _check_output(model, source, input_shape, outputs, task)
-        layers = hidden_layers(model)
+        layers, unfit, still = hidden_layers(model), unfit_layers(model), still_layers(model)
         with_techniques(model, (), ())
     _check_adapted(model, source)
     initial_weights(model, 0)
-    return ModelSpec((), (), source, layers, _fingerprint(base, model, keep_weights=keep_weights), keep_weights)
+    kept, whole = _given(base, model, lambda: build()[1], keep_weights=keep_weights)
+    if keep_weights:
+        notes.append("every seed starts from the weights of the file")
+    elif kept:
+        notes.append(_kept_words(model, kept, is_file=isinstance(base, SavedModel)))
+    elif whole:
+        notes.append("its weights were trained and are drawn anew for each seed; --keep-weights starts from them")
+    notes += _compiled_words(base, compiled)
+    hashed = sha256(model, kept) if kept else ""
+    found = Found(output, labels, compiled is not None, kept, hashed, tuple(unfit.items()), still, tuple(notes))
+    spec = ModelSpec((), (), source, layers, keep_weights=keep_weights, found=found)
+    return replace(spec, fingerprint=_fingerprint(base, model, spec, compiled))
+
+
+def _given(
+    base: Base, model: keras.Model, again: Callable[[], keras.Model], *, keep_weights: bool
+) -> tuple[Kept, bool]:
+    """The weights that were given, all of them where ``keep_weights`` says so already, and whether all were trained."""
+    if keep_weights:
+        return (), False
+    return given_in_file(model) if isinstance(base, SavedModel) else (given_to_built(model, again), False)
+
+
+def _compiled_words(base: Base, compiled: Compiled | None) -> list[str]:
+    if compiled is not None:
+        return [f"it was compiled with {compiled.words}"]
+    if isinstance(base, SavedModel) and saved_compile(base.content):
+        return ["it was compiled with code that is not in the file, and not used: a builder could compile it"]
+    return []
+
+
+def _kept_words(model: keras.Model, kept: Kept, *, is_file: bool) -> str:
+    layers = dict(named_layers(model))
+    count = sum(math.prod(layers[name].weights[place].shape) for name, places in kept for place in places)
+    drawn = [name for name, layer in layers.items() if layer.trainable_weights and name not in dict(kept)]
+    words = f"{listed([name for name, _ in kept])} {'keep' if len(kept) > 1 else 'keeps'} "
+    words += f"the weights that came with the model ({count:,} numbers); "
+    verb = "are" if len(drawn) > 1 else "is"
+    words += f"{listed(drawn)} {verb} drawn anew for each seed" if drawn else "none is drawn"
+    return words + ("; --keep-weights keeps all" if is_file and drawn else "")
 
 
 def opened(model: keras.Model, source: str, input_shape: tuple[int, ...]) -> keras.Model:
@@ -86,23 +143,52 @@ def _check_input(model: keras.Model, source: str, input_shape: tuple[int, ...]) 
         raise InputError(f"--model: expected {source} to take rows of shape {input_shape}; got {shape}")
 
 
-def _check_output(model: keras.Model, source: str, input_shape: tuple[int, ...], outputs: int, task: Task) -> None:
+def _check_output(
+    model: keras.Model,
+    source: str,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    task: Task,
+    compiled: Compiled | None,
+) -> tuple[Output, bool, list[str]]:
+    """What the model gives, whether its own loss takes numbers of classes, and what is to be said of both."""
     import numpy as np
 
     kind = "softmax" if task == "classification" else "linear"
     expected = f"--model: expected {source} to give {outputs} {kind} output{'s' * (outputs > 1)} for each row"
-    name = _last_activation(model)
-    if name not in {None, kind}:
-        raise InputError(f"{expected}; got {name}")
+    activation = _last_activation(model)
+    if task == "regression" and activation not in {None, "linear"}:
+        raise InputError(f"{expected}, since the target is standardized and negative for some rows; got {activation}")
     try:
         # Ones are fit for an Embedding too, and unlike zeros they show a sigmoid for what it is.
         given = np.asarray(model(np.ones((2, *input_shape), "float32"), training=False))
     except Exception as problem:
         raise InputError(f"{expected}; got {raised(problem)}") from problem
-    if given.shape != (2, outputs):
+    if given.shape != (2, outputs) and not (given.shape == (2, 1) and outputs == 2):
         raise InputError(f"{expected}; got the shape {given.shape[1:]}")
-    if kind == "softmax" and not (given.min() >= 0 and np.allclose(given.sum(axis=1), 1, atol=1e-3)):
-        raise InputError(f"{expected}; got numbers that do not sum to 1, such as {np.round(given[0, :3], 3).tolist()}")
+    if task == "regression":
+        output, y = "number", np.array([[-1], [1]], "float32")
+    else:
+        output, got = output_of(given, activation, compiled)
+        if output is None:
+            raise InputError(f"{expected}; got {got}")
+        y = np.eye(outputs, dtype="float32")[[0, -1]]
+    notes = [_READ[output]] if output in _READ else []
+    if compiled is None:
+        return output, False, notes
+    try:
+        labels = check_loss(output, compiled, given, y)
+    except InputError as problem:
+        raise InputError(f"--model: expected {source} to be compiled with {problem}") from None
+    return output, labels, notes
+
+
+_READ: dict[Output, str] = {
+    "logits": "its outputs have no activation: they are taken for logits, whose softmax gives the probabilities",
+    "sigmoids": "its sigmoids are divided by their sum to give probabilities",
+    "sigmoid": "its one output is taken for the probability of the second class",
+    "logit": "its one output has no activation: its sigmoid is taken for the probability of the second class",
+}
 
 
 def _last_activation(model: keras.Model) -> str | None:
@@ -137,8 +223,8 @@ def _opened_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, 
         yield from _opened_layers(layer, f"{prefix}{layer.name}/")
 
 
-def _fingerprint(base: Base, model: keras.Model, *, keep_weights: bool) -> str:
-    """A sha256 of the architecture, of the code that is not Keras' own, and of the weights that are kept."""
+def _fingerprint(base: Base, model: keras.Model, spec: ModelSpec, compiled: Compiled | None) -> str:
+    """A sha256 of the architecture, of the code that is not Keras' own, of what was compiled and of kept weights."""
     digest = hashlib.sha256()
     layers = [layer for _, layer in _opened_layers(model)]
     if is_model(model):
@@ -151,10 +237,14 @@ def _fingerprint(base: Base, model: keras.Model, *, keep_weights: bool) -> str:
     code = sorted(set(code), key=lambda kind: kind.__qualname__)
     if isinstance(base, Builder | Function):
         code.insert(0, base.function())
+    if compiled is not None:
+        digest.update(json.dumps(without_code(compiled.facts()), sort_keys=True, default=repr).encode())
+        code += compiled.code
     for part in code:
         if not str(part.__module__).startswith("keras."):
             digest.update(_text(part).encode())
-    if keep_weights:
+    digest.update(spec.found.kept_sha256.encode())
+    if spec.keep_weights:
         for weight in model.weights:
             digest.update(weight.numpy().tobytes())
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from regfleet.borrowed.keras import calls_of
+from regfleet.borrowed.keras import calls_of, never_training
 from regfleet.models.regularizers import has_kernel
 
 if TYPE_CHECKING:
@@ -100,13 +100,46 @@ def functional(model: keras.Model) -> keras.Model:
 
 
 def hidden_layers(model: keras.Model) -> tuple[str, ...]:
-    """The names of the layers with a kernel that do not make the output; ``inner/dense`` in a model inside the model.
+    """The names of the layers with a kernel that is trained; ``inner/dense`` in a model inside the model.
 
-    Layers that make the output are the last ones with a kernel on each way to it.
+    Layers that make the output, the last ones with a kernel on each way to it, are none of them.
     """
     last, _ = _output_layers(model, "")
-    kernels = (name for name, layer in named_parts(model) if has_kernel(layer.get_config()))
+    kernels = (name for name, layer in named_parts(model) if has_kernel(layer.get_config()) and layer.trainable_weights)
     return tuple(dict.fromkeys(name for name in kernels if name not in last))
+
+
+def unfit_layers(model: keras.Model, prefix: str = "") -> dict[str, str]:
+    """Why no technique goes to a layer, for each layer of ``model`` that is not one of `hidden_layers`."""
+    last = set() if prefix else _output_layers(model, "")[0]
+    found: dict[str, str] = {}
+    for layer in model.layers:
+        name = prefix + layer.name
+        if is_model(layer):
+            found[name] = f"is a model: expected one of its layers, such as {name}/{layer.layers[-1].name}"
+            found |= unfit_layers(layer, f"{name}/")
+        elif name in last:
+            found[name] = "makes the output"
+        elif not has_kernel(layer.get_config()):
+            found[name] = "has no kernel"
+        elif not layer.trainable_weights:
+            found[name] = "is frozen: its kernel is not trained"
+    return found if prefix else {name: why for name, why in found.items() if name not in hidden_layers(model)}
+
+
+def still_layers(model: keras.Model, prefix: str = "", *, still: bool = False) -> tuple[str, ...]:
+    """The layers of models inside the model that are called with ``training=False``, whatever the model does."""
+    if not prefix:
+        model = functional(model)
+    names: list[str] = []
+    for layer in model.layers:
+        name = prefix + layer.name
+        if is_model(layer):
+            inside = still or never_training(layer)
+            names += still_layers(functional(layer), f"{name}/", still=inside)
+        elif still:
+            names.append(name)
+    return tuple(names)
 
 
 def named_parts(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet.errors import InputError
 from regfleet.models.graph import ACTIVATIONS, INPUT, Graph, functional, hidden_layers, is_kind, is_model
 from regfleet.models.regularizers import penalized
-from regfleet.models.weights import keep_weights
+from regfleet.models.weights import inherit_weights
 from regfleet.text import raised
 
 if TYPE_CHECKING:
@@ -20,16 +20,14 @@ if TYPE_CHECKING:
     from regfleet.techniques.recipe import Insertion, Penalty
 
 
-def with_techniques(
-    model: keras.Model, penalties: Sequence[Penalty], insertions: Sequence[Insertion], *, keep: bool = False
-) -> keras.Model:
+def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions: Sequence[Insertion]) -> keras.Model:
     """A clone of a Functional or Sequential ``model``, not compiled, with techniques at its hidden layers.
 
     A penalty is put on each kernel of its layer, those of a layer inside a wrapper included, and adds to what is
     there. An insertion stands behind its layer's activation: where the layer has none and leads, over normalizations at
     most, to an activation layer that nothing else shares, behind that one; else directly behind the layer. Insertions
     at one layer stand in the order given. A layer that the model calls more than once is followed by the same inserted
-    layers at every call. With ``keep`` the clone remembers the weights of ``model`` for `starting_weights`.
+    layers at every call. The clone starts from the weights that ``model`` was given.
 
     Raises:
         InputError: a technique is for a layer that is not a hidden one with a kernel, or a layer cannot be cloned.
@@ -42,14 +40,13 @@ def with_techniques(
             names = ", ".join(known) or "there is none"
             raise InputError(f"technique: expected a hidden layer with a kernel ({names}); got {place}")
     single = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    return _Surgery(penalties, insertions, keep).clone(single, "")
+    return _Surgery(penalties, insertions).clone(single, "")
 
 
 @dataclass(slots=True)
 class _Surgery:
     penalties: Sequence[Penalty]
     insertions: Sequence[Insertion]
-    keep: bool
     copies: dict[int, keras.layers.Layer] = field(default_factory=dict)
 
     def clone(self, model: keras.Model, prefix: str) -> keras.Model:
@@ -119,8 +116,7 @@ class _Surgery:
                 f"--model: expected layers that get_config and from_config can copy; got {path}, which raises "
                 f"{raised(problem, 200)}"
             ) from problem
-        if self.keep and hasattr(layer, "weights"):
-            keep_weights(layer, copy)
+        inherit_weights(layer, copy)
         return copy
 
     def _inserted(self, prefix: str) -> dict[str, list[keras.layers.Layer]]:

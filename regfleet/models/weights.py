@@ -1,4 +1,4 @@
-"""Where a model's training starts: weights drawn by seed, or those that its file holds."""
+"""Where a model's training starts: weights drawn by seed, or those that it was given."""
 
 from __future__ import annotations
 
@@ -11,32 +11,38 @@ from regfleet.errors import InputError
 from regfleet.streams import stream_int
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import keras
     import numpy as np
 
-_KEPT: WeakKeyDictionary[keras.layers.Layer, tuple[np.ndarray, ...]] = WeakKeyDictionary()
-"""The weights that a layer's original came with."""
+_KEPT: WeakKeyDictionary[keras.layers.Layer, Mapping[int, np.ndarray]] = WeakKeyDictionary()
+"""The weights that a layer was given, by their places in `Layer.weights`."""
 
 
-def keep_weights(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
-    """Remember the weights of ``original`` as those that ``copy`` starts from."""
-    _KEPT[copy] = tuple(weight.numpy() for weight in original.weights)
+def keep_weights(layer: keras.layers.Layer, values: Mapping[int, np.ndarray]) -> None:
+    """Remember the values, by places in ``layer.weights``, from which ``layer`` is to start."""
+    _KEPT[layer] = values
 
 
-def starting_weights(model: keras.Model, seed: int, keep: bool) -> list[np.ndarray]:  # noqa: FBT001 - a record's field is handed on
+def inherit_weights(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
+    """Let ``copy`` start from what ``original`` does."""
+    if original in _KEPT:
+        _KEPT[copy] = _KEPT[original]
+
+
+def starting_weights(model: keras.Model, seed: int, keep: bool = True) -> list[np.ndarray]:  # noqa: FBT001, FBT002 - a record's field may be handed on
     """Values of ``model.variables`` at the start of training from a study's ``seed``.
 
-    With ``keep`` the layers of a model built to keep its weights start from those; what techniques put in, and noise,
-    is drawn as in `initial_weights`.
+    With ``keep`` layers that were given weights start from those; all else, what techniques put in, and noise, is drawn
+    as in `initial_weights`.
     """
     values = initial_weights(model, seed)
     if not keep:
         return values
     kept: dict[int, np.ndarray] = {}
     for _, layer in named_layers(model):
-        kept |= {id(weight): value for weight, value in zip(layer.weights, _KEPT.get(layer, ()), strict=False)}
+        kept |= {id(layer.weights[place]): value for place, value in _KEPT.get(layer, {}).items()}
     return [kept.get(id(variable), value) for variable, value in zip(model.variables, values, strict=True)]
 
 

@@ -104,7 +104,7 @@ def _keys(
         "format": RESULT_FORMAT,
         "data": data,
         "split": dataclasses.asdict(split),
-        "model": dataclasses.asdict(model),
+        "model": {name: value for name, value in dataclasses.asdict(model).items() if name != "found"},
         "techniques": [str(technique) for technique in variant.techniques],
         "training": variant.training.model_dump(),
         "engine": engine,

@@ -74,8 +74,8 @@ def resolve(study: Study, data: Mapping[str, DataFacts]) -> Resolved:
     )
 
 
-def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
-    """What is to be known of a data set without reading it again."""
+def data_facts(dataset: Dataset, split: SplitSpec, model: tuple[str, ...] = ()) -> DataFacts:
+    """What is to be known of a data set without reading it again; ``model`` has sentences on the model for it."""
     import numpy as np
 
     n_train, n_validation, n_test = row_counts(dataset, split)
@@ -90,6 +90,7 @@ def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
         fixed_test=dataset.fixed_test,
         split=_meaning(split, dataset),
         notes=dataset.notes,
+        model=model,
         rows_by_class=tuple(np.bincount(dataset.target, minlength=classes).tolist()) if classes else None,
     )
 

@@ -27,7 +27,8 @@ class _Facts(BaseModel):
 class DataFacts(_Facts):
     """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification.
 
-    ``split`` says in words what the split means for the interval, empty for sets drawn at random.
+    ``model`` has sentences on the model of the user's own. ``split`` says in words what the split means for the
+    interval, empty for sets drawn at random.
     """
 
     sha256: str = ""
@@ -39,6 +40,7 @@ class DataFacts(_Facts):
     fixed_test: bool = False
     split: str = ""
     notes: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
     rows_by_class: tuple[Count, ...] | None = None
 
     @property
