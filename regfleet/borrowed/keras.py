@@ -211,9 +211,18 @@ def given_to_compile(model: keras.Model) -> dict[str, Any]:
     return dict(getattr(config, "config", None) or {})
 
 
-def schedule_of(optimizer: Any) -> Any:
-    """The learning-rate schedule of an optimizer itself; the public property is its value now."""
-    return optimizer._learning_rate  # noqa: SLF001 - likewise
+def optimizer_config(optimizer: Any) -> dict[str, Any]:
+    """The configuration of an optimizer, a schedule of its learning rate as it is: Keras may not know how to write it."""
+    import keras
+
+    rate = getattr(optimizer, "_learning_rate", None)  # the public one is its value now
+    if not callable(rate):
+        return dict(optimizer.get_config())
+    optimizer._learning_rate = keras.optimizers.schedules.CosineDecay(1.0, 1)  # noqa: SLF001 - for a moment
+    try:
+        return dict(optimizer.get_config()) | {"learning_rate": rate}
+    finally:
+        optimizer._learning_rate = rate  # noqa: SLF001 - likewise
 
 
 def saved_compile(content: bytes) -> Any:

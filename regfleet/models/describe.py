@@ -15,7 +15,7 @@ from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.given import given_in_file, given_to_built, sha256
 from regfleet.models.graph import functional, hidden_layers, is_model, still_layers, unfit_layers
 from regfleet.models.hooks import Hooks
-from regfleet.models.objective import check_loss, compiled_of, output_of
+from regfleet.models.objective import LossError, check_loss, compiled_of, output_of
 from regfleet.models.surgery import with_techniques
 from regfleet.models.weights import initial_weights, named_layers
 from regfleet.settings.values import Found, ModelSpec
@@ -166,19 +166,17 @@ def _check_output(
         raise InputError(f"{expected}; got {raised(problem)}") from problem
     if given.shape != (2, outputs) and not (given.shape == (2, 1) and outputs == 2):
         raise InputError(f"{expected}; got the shape {given.shape[1:]}")
-    if task == "regression":
-        output, y = "number", np.array([[-1], [1]], "float32")
-    else:
-        output, got = output_of(given, activation, compiled)
+    try:
+        output, got = ("number", "") if task == "regression" else output_of(given, activation, compiled)
         if output is None:
             raise InputError(f"{expected}; got {got}")
-        y = np.eye(outputs, dtype="float32")[[0, -1]]
-    notes = [_READ[output]] if output in _READ else []
-    if compiled is None:
-        return output, False, notes
-    try:
+        notes = [_READ[output]] if output in _READ else []
+        if compiled is None:
+            return output, False, notes
+        compiled.new_optimizer(None)
+        y = np.array([[-1], [1]], "float32") if output == "number" else np.eye(outputs, dtype="float32")[[0, -1]]
         labels = check_loss(output, compiled, given, y)
-    except InputError as problem:
+    except LossError as problem:
         raise InputError(f"--model: expected {source} to be compiled with {problem}") from None
     return output, labels, notes
 

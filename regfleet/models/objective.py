@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from regfleet.borrowed.keras import given_to_compile, loss_of, schedule_of
+from regfleet.borrowed.keras import given_to_compile, loss_of, optimizer_config
 from regfleet.errors import InputError
 from regfleet.text import raised
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from regfleet.settings.values import Output
+
+
+class LossError(InputError):
+    """What a model should be compiled with and was not, without the model's name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +45,14 @@ class Compiled:
             config["inner_optimizer"] = inner | {"config": inner["config"] | {"learning_rate": learning_rate}}
         elif learning_rate is not None:
             config["learning_rate"] = learning_rate
-        return self.optimizer.from_config(config)
+        try:
+            return self.optimizer.from_config(config)
+        except Exception as problem:
+            name = self.optimizer.__name__
+            raise InputError(
+                f"--model: expected an optimizer that get_config and from_config make again; got {name}, which raises "
+                f"{raised(problem, 200)}"
+            ) from problem
 
     @property
     def words(self) -> str:
@@ -56,13 +67,8 @@ class Compiled:
 
     def facts(self) -> list[Any]:
         """What of it decides a result, for a fingerprint."""
-        loss = self.loss
-        described = [type(loss).__name__, loss.get_config()] if hasattr(loss, "get_config") else loss_name(loss)
-        config = {name: value for name, value in self.config.items() if name != "name"}
-        rate = config.get("learning_rate")
-        if hasattr(rate, "get_config"):
-            config["learning_rate"] = [type(rate).__name__, rate.get_config()]
-        return [self.optimizer.__name__, config, described, self.weight]
+        config = {name: _facts(value) for name, value in self.config.items() if name != "name"}
+        return [self.optimizer.__name__, config, _facts(self.loss), self.weight]
 
     @property
     def code(self) -> list[Any]:
@@ -81,9 +87,7 @@ def compiled_of(model: keras.Model) -> Compiled | None:
         return _COMPILED[model]
     if not getattr(model, "compiled", False) or model.optimizer is None:
         return None
-    config = dict(model.optimizer.get_config())
-    if not isinstance(config.get("learning_rate"), int | float | None):
-        config["learning_rate"] = schedule_of(model.optimizer)  # itself, which need not be known to Keras by name
+    config = optimizer_config(model.optimizer)
     given = given_to_compile(model)
     metrics = [*_flat(given.get("metrics")), *_flat(given.get("weighted_metrics"))]
     sparse = any("sparse" in str(one if isinstance(one, str) else _class_of(one)).lower() for one in metrics)
@@ -112,6 +116,16 @@ def _class_of(value: Any) -> str:
     return str(getattr(value, "__name__", None) or type(value).__name__)
 
 
+def _facts(part: Any) -> Any:
+    """The name and configuration of an object, the name of a function; other values as they are."""
+    if not hasattr(part, "get_config"):
+        return _class_of(part) if callable(part) else part
+    try:
+        return [type(part).__name__, part.get_config()]
+    except NotImplementedError:
+        return [type(part).__name__, {name: repr(value) for name, value in sorted(vars(part).items())}]
+
+
 def of_keras(part: Any) -> bool:
     """Whether a class, a function or an object is Keras' own, or a text or number."""
     module = getattr(part, "__module__", None) or type(part).__module__
@@ -135,7 +149,12 @@ def _kind(loss: Any) -> str:
     import keras
 
     if isinstance(loss, str):
-        loss = keras.losses.get(loss)
+        if resolved(loss, "probabilities") != loss:
+            return "crossentropy"
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            raise LossError(f"a loss that Keras knows by name; got {loss}") from None
     return loss_name(loss).replace("_", "").lower() if of_keras(loss) else ""
 
 
@@ -200,24 +219,24 @@ def check_loss(output: Output, compiled: Compiled, predicted: np.ndarray, y: np.
         y: the target of such rows as `Rows.y` has it.
 
     Raises:
-        InputError: the loss does not fit the outputs; without the name of the model.
+        LossError: the loss does not fit the outputs; without the name of the model.
     """
     loss = resolved(compiled.loss, output)
     if loss is None:
         return False
     kind, single = _kind(loss), output in {"logit", "sigmoid"}
     if wanted := _misfit(output, kind, logits=getattr(loss, "from_logits", False)):
-        raise InputError(f"{wanted}; got {loss_name(loss)}")
+        raise LossError(f"{wanted}; got {loss_name(loss)}")
     if kind:
         return kind.startswith("sparse")
     forms = [(False, y[:, 1:] if single else y)]
     if not single and output != "number":
         forms.append((True, y.argmax(axis=1)))
-    problems: list[InputError] = []
+    problems: list[LossError] = []
     for labels, target in sorted(forms, key=lambda form: form[0] != compiled.sparse):
         try:
             _try(loss, target, predicted)
-        except InputError as problem:
+        except LossError as problem:
             problems.append(problem)
         else:
             return labels
@@ -238,7 +257,7 @@ def _misfit(output: Output, kind: str, *, logits: bool) -> str:
 
 
 def _try(loss: Any, y: np.ndarray, predicted: np.ndarray) -> None:
-    """Raise InputError where the loss cannot be had for these rows."""
+    """Raise LossError where the loss cannot be had for these rows."""
     import keras
     import numpy as np
 
@@ -246,9 +265,9 @@ def _try(loss: Any, y: np.ndarray, predicted: np.ndarray) -> None:
     try:
         value = float(_called(loss)(keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predicted)))
     except Exception as problem:
-        raise InputError(f"{wanted}; got {loss_name(loss)}, which raises {raised(problem, 200)}") from problem
+        raise LossError(f"{wanted}; got {loss_name(loss)}, which raises {raised(problem, 200)}") from problem
     if math.isnan(value) and not np.isnan(predicted).any():
-        raise InputError(f"{wanted}; got {loss_name(loss)}, which gives NaN")
+        raise LossError(f"{wanted}; got {loss_name(loss)}, which gives NaN")
 
 
 def _called(loss: Any) -> Any:

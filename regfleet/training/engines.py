@@ -241,7 +241,7 @@ def _fit(
         assign(model.variables, getattr(course, when))
         given = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
         if loss:
-            losses[when] = {name: float(loss(rows[name].y, part)) for name, part in given.items()}
+            losses[when] = {name: float(loss(part.y, model(part.x, training=False))) for name, part in rows.items()}
         if sets.task == "classification" and output != "probabilities":
             given = {name: np.asarray(read(output, part), "float32") for name, part in given.items()}
         predictions[when] = given
