@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet import files
-from regfleet.borrowed.keras import freshly_named, is_whole, origins_noted, saved_compile, saved_numbers, saved_sizes
+from regfleet.borrowed.keras import freshly_named, is_whole, saved_compile, saved_numbers, saved_sizes
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
 from regfleet.memory import check_room
+from regfleet.models.graph import build_subclass, is_model
 from regfleet.models.objective import Compiled, compiled_of, remember
 from regfleet.text import given, named, nearest, reason
 
@@ -198,9 +199,11 @@ def _built(
         model = function(input_shape, outputs, **hooks)
         if isinstance(model, keras.Sequential) and not model.built:
             model.build((None, *input_shape))
+        elif isinstance(model, keras.Model) and not is_model(model):
+            build_subclass(model, input_shape)
         return model
 
-    with users_code("--model", source, "to return a Keras model"), redirect_stdout(sys.stderr), origins_noted():
+    with users_code("--model", source, "to return a Keras model"), redirect_stdout(sys.stderr):
         model = freshly_named(make)
     if not isinstance(model, keras.Model):
         raise InputError(f"--model: expected {source} to return a Keras model; got {type(model).__name__}")

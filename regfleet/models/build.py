@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regfleet.models.base import takes_techniques
 from regfleet.models.describe import opened
 from regfleet.models.given import keep
-from regfleet.models.graph import INPUT
+from regfleet.models.graph import INPUT, is_model
 from regfleet.models.hooks import Hooks
 from regfleet.models.objective import compiled_of, remember
 from regfleet.models.surgery import with_techniques
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
 
     from regfleet.settings.values import ModelSpec, Task
@@ -31,14 +34,11 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
     Raises:
         InputError: a technique has no place in the model, or the user's model cannot be built.
     """
-    import keras
-
     if recipe.base is None:
         model = perceptron(recipe.model, input_shape, outputs, task)
     elif takes_techniques(recipe.base):
         hooks = Hooks(recipe.penalties, recipe.insertions)
         model = recipe.base(input_shape, outputs, techniques=hooks)  # type: ignore[call-arg]
-        model(keras.ops.zeros((1, *input_shape)))  # a subclass has no weights before it is called
         hooks.check()
         keep(model, recipe.model)
         return model
@@ -50,6 +50,17 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
         remember(made, compiled_of(built))
         return made
     return with_techniques(model, recipe.penalties, recipe.insertions)
+
+
+def check_techniques(recipes: Sequence[Recipe], input_shape: tuple[int, ...], outputs: int, task: Task) -> None:
+    """Build each of ``recipes``, which share a model of the user's own, once, if its graph cannot be seen.
+
+    Raises:
+        InputError: the model does not take a technique: a builder does not ask for it, or a subclass has no place.
+    """
+    if recipes and not is_model(build(replace(recipes[0], penalties=(), insertions=()), input_shape, outputs, task)):
+        for recipe in recipes:
+            build(recipe, input_shape, outputs, task)
 
 
 def perceptron(spec: ModelSpec, input_shape: tuple[int, ...], outputs: int, task: Task) -> keras.Model:

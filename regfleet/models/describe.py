@@ -6,23 +6,23 @@ import hashlib
 import inspect
 import json
 import math
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from regfleet.borrowed.keras import operation_of, saved_compile, without_code
+from regfleet.borrowed.keras import calls_of, operation_of, saved_compile, without_code
 from regfleet.errors import InputError
 from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.given import given_in_file, given_to_built, sha256
-from regfleet.models.graph import functional, hidden_layers, is_model, still_layers, unfit_layers
+from regfleet.models.graph import functional, hidden_layers, is_model, single, still_layers, unfit_layers
 from regfleet.models.hooks import Hooks
 from regfleet.models.objective import LossError, check_loss, compiled_of, output_of
-from regfleet.models.surgery import with_techniques
-from regfleet.models.weights import initial_weights, named_layers
+from regfleet.models.weights import draws_by_origin, initial_weights, named_layers
 from regfleet.settings.values import Found, ModelSpec
 from regfleet.text import listed, raised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import keras
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from regfleet.models.given import Kept
     from regfleet.models.objective import Compiled
     from regfleet.settings.values import Output, Task
+
+
+_SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
+"""Names that TensorFlow takes as a scope."""
 
 
 def describe(
@@ -76,7 +80,6 @@ def describe(
         layers, unfit, still = hooks.layers, {}, ()
     else:
         layers, unfit, still = hidden_layers(model), unfit_layers(model), still_layers(model)
-        with_techniques(model, (), ())
     _check_adapted(model, source)
     initial_weights(model, 0)
     kept, whole = _given(base, model, lambda: build()[1], keep_weights=keep_weights)
@@ -122,25 +125,26 @@ def _kept_words(model: keras.Model, kept: Kept, *, is_file: bool) -> str:
 
 
 def opened(model: keras.Model, source: str, input_shape: tuple[int, ...]) -> keras.Model:
-    """``model`` from one tensor to one; raises InputError if it takes no techniques or no such rows."""
-    import keras
-
+    """``model`` from one tensor to one, or a subclass; raises InputError if it takes no such rows."""
     if not is_model(model):
-        raise InputError(
-            f"--model: expected {source} to give a Functional or Sequential model, or to take techniques itself "
-            f"(a parameter techniques); got {type(model).__name__}, a subclass whose layers cannot be seen"
-        )
+        return model
     _check_input(model, source, input_shape)
-    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return single(model)
 
 
 def _check_input(model: keras.Model, source: str, input_shape: tuple[int, ...]) -> None:
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         given = f"{len(model.inputs)} and {len(model.outputs)}"
         raise InputError(f"--model: expected {source} to have one input and one output; got {given}")
-    shape = tuple(model.inputs[0].shape[1:])
+    batch, *shape = model.inputs[0].shape
+    if batch is not None:
+        raise InputError(f"--model: expected {source} to take any number of rows; got batches of {batch}")
+    unfit = [name for name, _ in _opened_layers(model) if not _SCOPE.fullmatch(name.removesuffix("/"))]
+    if unfit:
+        said = "of letters, digits and _ . - after the first, as TensorFlow wants them"
+        raise InputError(f"--model: expected {source} to give its layers names {said}; got {unfit[0]!r}")
     if len(shape) != len(input_shape) or any(a not in {None, b} for a, b in zip(shape, input_shape, strict=True)):
-        raise InputError(f"--model: expected {source} to take rows of shape {input_shape}; got {shape}")
+        raise InputError(f"--model: expected {source} to take rows of shape {input_shape}; got {tuple(shape)}")
 
 
 def _check_output(
@@ -199,7 +203,8 @@ def _last_activation(model: keras.Model) -> str | None:
     if is_model(last):
         return _last_activation(last)
     if hasattr(last, "activation"):
-        return str(keras.activations.serialize(last.activation))
+        known = keras.activations.serialize(last.activation)
+        return known if isinstance(known, str) else None  # a function that is not Keras' own
     name = type(last).__name__.lower()
     return name if name in {"softmax", "sigmoid", "relu", "tanh"} else None
 
@@ -225,12 +230,9 @@ def _fingerprint(base: Base, model: keras.Model, spec: ModelSpec, compiled: Comp
     """A sha256 of the architecture, of the code that is not Keras' own, of what was compiled and of kept weights."""
     digest = hashlib.sha256()
     layers = [layer for _, layer in _opened_layers(model)]
-    if is_model(model):
-        architecture: Any = functional(model).get_config()
-        architecture.pop("name", None)
-    else:
-        architecture = [(type(layer).__name__, layer.get_config()) for layer in layers]
-    digest.update(json.dumps(without_code(architecture), sort_keys=True, default=repr).encode())
+    digest.update(json.dumps(_architecture(model, layers), sort_keys=True, default=repr).encode())
+    if draws_by_origin(model):
+        digest.update(b"initializers")
     code: list[Callable[..., Any]] = [type(part) for part in (model, *layers)]
     code = sorted(set(code), key=lambda kind: kind.__qualname__)
     if isinstance(base, Builder | Function):
@@ -246,6 +248,26 @@ def _fingerprint(base: Base, model: keras.Model, spec: ModelSpec, compiled: Comp
         for weight in model.weights:
             digest.update(weight.numpy().tobytes())
     return digest.hexdigest()
+
+
+def _architecture(model: keras.Model, layers: Sequence[keras.layers.Layer]) -> Any:
+    """What can be said of a model: its configuration, or, where a layer has none, what each layer says of itself."""
+    if not is_model(model):
+        return without_code([(type(layer).__name__, _said(layer)) for layer in layers])
+    try:
+        config: Any = functional(model).get_config()
+    except Exception:  # noqa: BLE001 - a layer's own code
+        outputs, sources = calls_of(functional(model))
+        return without_code([(type(layer).__name__, _said(layer)) for layer in layers]), outputs, [*sources.items()]
+    config.pop("name", None)
+    return without_code(config)
+
+
+def _said(layer: keras.layers.Layer) -> Any:
+    try:
+        return layer.get_config()
+    except Exception:  # noqa: BLE001 - the same
+        return [(variable.path, tuple(variable.shape), variable.dtype) for variable in layer.variables]
 
 
 def _text(part: Callable[..., Any]) -> str:

@@ -110,8 +110,9 @@ def prepare(
         for name, dataset in datasets.items()
     }
     resolved = resolve(study, facts)
-    if first:
+    if base and first:
         _refuse_idle(resolved, first)
+        _check_techniques(resolved, next(iter(datasets.values())), first, base)
     return Prepared(resolved, datasets, models, base)
 
 
@@ -185,3 +186,17 @@ def _described(
         if models[other].layers != models[first].layers:
             raise InputError(f"--model {source}: expected the same layers for every data set; got others for {other}")
     return base, models
+
+
+def _check_techniques(resolved: Resolved, dataset: Dataset, model: ModelSpec, base: Base) -> None:
+    """Raise InputError for techniques that a model whose graph cannot be seen does not take."""
+    from regfleet.models import check_techniques
+
+    recipes = [
+        replace(recipe(model, resolved.study.training, variant.techniques), base=base)
+        for variant in resolved.variants
+        if variant.techniques
+    ]
+    train = cut(dataset, resolved.split, 0).train
+    with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):
+        check_techniques(recipes, train.x.shape[1:], train.y.shape[1], dataset.task)

@@ -8,7 +8,9 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from regfleet.borrowed.keras import seed_global_noise
 from regfleet.errors import InputError
+from regfleet.streams import stream_int
 from regfleet.text import reason
 from regfleet.training import runtime
 from regfleet.trials import Execution, Fit, history_columns
@@ -60,12 +62,14 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
     """
     if recipe.training.class_weight and sets.task == "regression":
         raise InputError("--class-weight: expected classes to balance; got a regression")
+    seed_global_noise(stream_int(seed, "noise"))
     if engine == "keras":
         return _with_keras(recipe, sets, seed, Execution("keras"))
     program: Program | str
     program, trace_seconds = _kept(recipe, sets, seed, cache_key)
     if isinstance(program, str):
         return _with_keras(recipe, sets, seed, Execution("keras", untraceable=program))
+    seed_global_noise(stream_int(seed, "noise"))  # a trace may have drawn
     course = program.run(_start(program.model, recipe, sets, seed))
     done = _fit(program.model, recipe, course, sets, program.predict, program.execution)
     return replace(done, trace_seconds=trace_seconds)

@@ -30,8 +30,14 @@ HOSTILE = {
         "m = net(input_shape, outputs); return keras.Model(m.inputs[0], m.outputs * 2)",
         "one input and one output",
     ),
-    "subclass": ("return Own()", "to take techniques itself .a parameter techniques.; got Own"),
-    "inside": ("return keras.Sequential([keras.Input(input_shape), Own()])", "inside the model; got .*own"),
+    "batches": (
+        "return keras.Sequential([keras.Input(batch_shape=(10, *input_shape)), layers.Dense(outputs, 'softmax')])",
+        "to take any number of rows; got batches of 10",
+    ),
+    "names": (
+        "return keras.Sequential([keras.Input(input_shape), layers.Dense(outputs, 'softmax', name='my layer')])",
+        "got 'my layer'",
+    ),
     "adapted": (
         "return keras.Sequential([keras.Input(input_shape), layers.Normalization(), layers.Dense(3, 'softmax')])",
         "no layer that was adapted to data; got normalization",
