@@ -100,6 +100,7 @@ class Fit:
     has the lowest validation cross-entropy, or MSE of regression, the first of equals. ``diverged_at`` is the epoch
     (from 1) whose loss was not finite; the history ends there. ``execution`` says how the engine ran,
     ``trace_seconds`` what the first fit of its kind in a process paid to be traced. ``weights`` are the model's last.
+    ``losses[when][rows]`` are those of a loss of the model's own, without penalties; empty where it has none.
     """
 
     history: Mapping[str, np.ndarray]
@@ -110,6 +111,7 @@ class Fit:
     execution: Execution
     trace_seconds: float = 0.0
     weights: tuple[np.ndarray, ...] = ()
+    losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import keras
+    import numpy as np
 
 Call = tuple[str, int]
 """A layer's name and the number of its call in the model."""
@@ -29,44 +35,76 @@ def with_logits(output: Any, logits: Any) -> Any:
     return output
 
 
+def calls_noted(model: keras.Model, rows: Any) -> list[keras.layers.Layer]:
+    """Call ``model`` on ``rows``, which builds it; returns the layers that it calls, in order."""
+    import keras
+
+    called: list[keras.layers.Layer] = []
+    call = keras.layers.Layer.__call__
+
+    def noting(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        called.append(layer)
+        return call(layer, *args, **kwargs)
+
+    keras.layers.Layer.__call__ = noting  # every layer is called through it
+    try:
+        model(rows)
+    finally:
+        keras.layers.Layer.__call__ = call
+    return called
+
+
 def operation_of(tensor: Any) -> Any:
     """The layer or operation that made a symbolic tensor."""
     return tensor._keras_history.operation  # noqa: SLF001 - there is no public way back
 
 
+def is_of_keras(layer: object) -> bool:
+    """Whether the class of a layer is Keras' own."""
+    return type(layer).__module__.startswith("keras.")
+
+
+def parts_of(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """The layer and all layers inside it: what a wrapper wraps, cells, a layer's own parts."""
+    parts: list[keras.layers.Layer] = layer._flatten_layers()  # noqa: SLF001 - they have no common public name
+    return parts
+
+
+def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """The weights of the layer itself, without those of layers inside it."""
+    return [*layer._trainable_variables, *layer._non_trainable_variables]  # noqa: SLF001 - the public lists hold all
+
+
+def as_trainable_as(model: keras.Model, other: keras.Model) -> keras.Model:
+    """``model``, itself as trainable as ``other`` and of its dtype policy; the setter would change its layers too."""
+    model._trainable = other._trainable  # noqa: SLF001 - the public setter reaches every layer
+    model.dtype_policy = other.dtype_policy
+    return model
+
+
 def calls_of(model: keras.Model) -> tuple[list[Call], dict[Call, list[Call]]]:
-    """The calls that make the outputs of a Functional model, and for each call in it those that it takes."""
-    config = model.get_config()
+    """The calls that make the outputs of a Functional model, and for each call in it those that it takes.
+
+    A layer may have been called outside of the model too: its calls are counted in the model alone.
+    """
+    within = set(model._nodes)  # noqa: SLF001 - a configuration has them too, where there is one
+    calls: dict[tuple[int, int], Call] = {}
+    for operation in model.operations:
+        places = range(len(operation._inbound_nodes))  # noqa: SLF001 - likewise
+        inside = [place for place in places if f"{id(operation)}_ib-{place}" in within]
+        calls |= {(id(operation), place): (operation.name, number) for number, place in enumerate(inside)}
+
+    def made_by(tensor: Any) -> Call:
+        made = tensor._keras_history  # noqa: SLF001 - there is no public way back
+        return calls[id(made.operation), made.node_index]
+
     sources = {
-        (layer["name"], number): list(_argument_calls(arguments))
-        for layer in config["layers"]
-        for number, arguments in enumerate(layer["inbound_nodes"])
+        calls[id(operation), place]: [made_by(tensor) for tensor in node.input_tensors]
+        for operation in model.operations
+        for place, node in enumerate(operation._inbound_nodes)  # noqa: SLF001 - as above
+        if (id(operation), place) in calls and not node.is_input
     }
-    return list(_output_calls(config["output_layers"])), sources
-
-
-def _argument_calls(node: Any) -> Iterator[Call]:
-    """The calls whose results stand among the serialized arguments of a call."""
-    if isinstance(node, dict):
-        if node.get("class_name") == "__keras_tensor__":
-            name, number, _ = node["config"]["keras_history"]
-            yield name, number
-        else:
-            for value in node.values():
-                yield from _argument_calls(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _argument_calls(value)
-
-
-def _output_calls(node: Any) -> Iterator[Call]:
-    if isinstance(node, dict):
-        node = list(node.values())
-    if node and isinstance(node[0], str):
-        yield node[0], node[1]
-    else:
-        for value in node:
-            yield from _output_calls(value)
+    return [made_by(tensor) for tensor in model.outputs], sources
 
 
 def nodes_of(model: keras.Model) -> list[tuple[Any, list[Any], list[Any]]]:
@@ -98,12 +136,163 @@ def without_code(config: Any) -> Any:
 
 
 def freshly_named(make: Callable[[], Any]) -> Any:
-    """What ``make`` returns, made in a thread of its own.
+    """What ``make`` returns, made in a thread of its own, with the origins of its variables noted.
 
     Keras numbers the layers that have no name per thread, so that the first is called ``dense`` again at every call.
     """
+    with origins_noted():
+        return in_a_thread(make)
+
+
+def in_a_thread(make: Callable[[], Any]) -> Any:
+    """What ``make`` returns in a thread of its own, where Keras has neither names nor seeds yet."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(make).result()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a variable started from: the ``initializer`` that drew its value, or the ``value`` that it was given."""
+
+    initializer: Callable[..., Any] | None = None
+    value: np.ndarray | None = None
+
+
+def origin_of(variable: keras.Variable) -> Origin | None:
+    """Where the value of a variable comes from, if it was made under `origins_noted`."""
+    origin: Origin | None = getattr(variable, "_regfleet_origin", None)
+    return origin
+
+
+def give(variable: keras.Variable, value: np.ndarray) -> None:
+    """Note that a variable was given its value."""
+    variable._regfleet_origin = Origin(value=value)  # noqa: SLF001 - our own note
+
+
+@contextmanager
+def origins_noted() -> Iterator[None]:
+    """Note for every variable that is made meanwhile what it starts from, for `origin_of`."""
+    import keras
+
+    kind = keras.Variable
+    initialize, draw, assign = kind._initialize, kind._initialize_with_initializer, kind._direct_assign  # noqa: SLF001
+    made: dict[int, keras.Variable] = {}
+    starts: dict[int, int] = {}
+    given: dict[int, keras.Variable] = {}
+
+    def noting_value(variable: keras.Variable, value: Any) -> None:
+        initialize(variable, value)
+        made[id(variable)] = given[id(variable)] = variable
+
+    def noting_initializer(variable: keras.Variable, initializer: Callable[..., Any]) -> None:
+        draw(variable, initializer)
+        variable._regfleet_origin = Origin(initializer)  # noqa: SLF001 - our own note
+        made[id(variable)] = variable
+        starts[id(variable)] = _content(variable)
+        given.pop(id(variable), None)
+
+    def noting_assignment(variable: keras.Variable, value: Any) -> None:
+        assign(variable, value)
+        if id(variable) in made:
+            given[id(variable)] = variable
+
+    kind._initialize, kind._initialize_with_initializer = noting_value, noting_initializer  # noqa: SLF001
+    kind._direct_assign = noting_assignment  # noqa: SLF001
+    try:
+        yield
+    finally:
+        kind._initialize, kind._initialize_with_initializer = initialize, draw  # noqa: SLF001
+        kind._direct_assign = assign  # noqa: SLF001
+    # An optimizer changes what is in a variable without assigning to it.
+    given |= {key: one for key, one in made.items() if key in starts and _content(one) != starts[key]}
+    for variable in given.values():
+        give(variable, variable.numpy())
+
+
+def _content(variable: keras.Variable) -> int:
+    """A hash of the value of a variable; the same for all that have none yet."""
+    try:
+        return hash(variable.numpy().tobytes())
+    except Exception:  # noqa: BLE001 - in a graph, say
+        return 0
+
+
+def drawn(initializer: Callable[..., Any], shape: tuple[int, ...], dtype: str, seed: int) -> np.ndarray:
+    """What ``initializer``, of Keras or any function, draws from ``seed``; nobody else's randomness moves.
+
+    Keras' own initializers keep the seed that they were made with, also those that a function calls.
+    """
+    import keras
+    import numpy as np
+
+    def draw() -> np.ndarray:
+        keras.utils.set_random_seed(seed)
+        with keras.device("cpu:0"):
+            return np.asarray(keras.ops.convert_to_numpy(initializer(shape, dtype=dtype)))
+
+    inside = list(_random_initializers(initializer, depth=3))
+    seeds = [one.seed for one in inside]
+    for place, one in enumerate(inside):
+        one.seed = seed + place
+    try:
+        with _others_randomness_kept():
+            return in_a_thread(draw)
+    finally:
+        for one, before in zip(inside, seeds, strict=True):
+            one.seed = before
+
+
+def _random_initializers(node: Any, depth: int) -> Iterator[Any]:
+    """The initializers with a seed that a callable is, holds or closes over."""
+    from keras.src.initializers.random_initializers import RandomInitializer
+
+    if isinstance(node, RandomInitializer):
+        yield node
+    elif depth:
+        held = [] if isinstance(node, type) else [*getattr(node, "__dict__", {}).values()]
+        if isinstance(node, partial):
+            held += [node.func, *node.args, *node.keywords.values()]
+        for cell in getattr(node, "__closure__", None) or ():
+            with suppress(ValueError):  # a cell that is still empty
+                held.append(cell.cell_contents)
+        if isinstance(node, FunctionType):
+            held += [node.__globals__.get(name) for name in node.__code__.co_names]
+        held += [node.__self__] if hasattr(node, "__self__") else []
+        for one in held:
+            if callable(one):
+                yield from _random_initializers(one, depth - 1)
+
+
+@contextmanager
+def _others_randomness_kept() -> Iterator[None]:
+    """Give Python's, NumPy's and TensorFlow's global generators back as they were; Keras' are a thread's own."""
+    import numpy as np
+    from tensorflow.python.eager.context import context
+
+    eager = context()
+    python, arrays = random.getstate(), np.random.get_state()  # noqa: NPY002 - others use it
+    tensors = {name: vars(eager).get(name) for name in ("_seed", "_rng")}  # it can be set, not read
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)  # noqa: NPY002 - likewise
+        vars(eager).update(tensors)
+
+
+def seed_global_noise(seed: int) -> None:
+    """Let layers that draw without a seed of their own draw from ``seed`` in this thread, also in what was traced."""
+    import keras
+    from keras.src.backend.common.global_state import set_global_attribute
+
+    if not _GLOBAL_NOISE:
+        _GLOBAL_NOISE.append(keras.random.SeedGenerator(0))
+    set_global_attribute("global_seed_generator", _GLOBAL_NOISE[0])
+    _GLOBAL_NOISE[0].state.assign([seed, 0])
+
+
+_GLOBAL_NOISE: list[keras.random.SeedGenerator] = []
+"""The one generator that every trace holds: Keras makes another where a model's code clears its session."""
 
 
 def saved_sizes(content: bytes) -> dict[str, int] | None:
@@ -149,3 +338,48 @@ def saved_numbers(content: bytes) -> int:
 def _outputs(layer: Any) -> list[Any]:
     """The symbolic outputs of each call of a layer."""
     return [tensor for node in layer._inbound_nodes for tensor in node.output_tensors]  # noqa: SLF001 - of all calls
+
+
+def loss_of(loss: Any) -> Any:
+    """The loss object that Keras makes of a name or a function, with the mean over rows."""
+    from keras.src.trainers.compile_utils import get_loss
+
+    return get_loss(loss, None, None)
+
+
+def compiled_loss(model: keras.Model) -> Callable[[Any, Any], Any]:
+    """What a compiled model's loss is without penalties, as a function of the target and the output."""
+    loss: Callable[[Any, Any], Any] = model._compile_loss  # noqa: SLF001 - compute_loss adds what layers added last
+    return loss
+
+
+def given_to_compile(model: keras.Model) -> dict[str, Any]:
+    """What `compile` was given, by the name of its argument."""
+    config = getattr(model, "_compile_config", None)
+    return dict(getattr(config, "config", None) or {})
+
+
+def optimizer_config(optimizer: Any) -> dict[str, Any]:
+    """The configuration of an optimizer, with a schedule of its learning rate itself, which may have no configuration."""
+    import keras
+
+    rate = getattr(optimizer, "_learning_rate", None)  # the public one is its value now
+    if not callable(rate):
+        return dict(optimizer.get_config())
+    optimizer._learning_rate = keras.optimizers.schedules.CosineDecay(1.0, 1)  # noqa: SLF001 - for a moment
+    try:
+        return dict(optimizer.get_config()) | {"learning_rate": rate}
+    finally:
+        optimizer._learning_rate = rate  # noqa: SLF001 - likewise
+
+
+def saved_compile(content: bytes) -> Any:
+    """How the model of a ``.keras`` file was compiled, as a configuration; None where it was not."""
+    with zipfile.ZipFile(BytesIO(content)) as file:
+        return json.loads(file.read("config.json")).get("compile_config")
+
+
+def never_training(layer: Any) -> bool:
+    """Whether every call of a layer in a Functional model says ``training=False``."""
+    calls = [node.arguments.kwargs.get("training") for node in layer._inbound_nodes if not node.is_input]  # noqa: SLF001 - the calls
+    return bool(calls) and all(training is False for training in calls)

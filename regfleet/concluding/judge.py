@@ -174,7 +174,8 @@ def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
     notes = batch_notes(rows, (variant.training.batch_size for variant in resolved.variants))
     for name, facts in resolved.data.items():
         scaling = facts.scaling if facts.scaling_key else ""  # a table's is what anyone expects
-        notes += [f"{name}: {sentence}" for sentence in (facts.split, scaling, *facts.notes) if sentence]
+        said = (facts.split, scaling, *facts.notes, *facts.model)
+        notes += [f"{name}: {sentence}" for sentence in said if sentence]
     if resolved.split.test_is_validation:
         notes.append(ARTICLE_SPLIT_NOTE)
     executions = {text: Execution.read(text) for text in trials["execution"].unique()}

@@ -1,7 +1,7 @@
 """Models: the multilayer perceptron of a study or one of the user's own, with techniques put in and weights by seed."""
 
 from regfleet.models.base import Base, Builder, Function, SavedModel, base_of, parse_model
-from regfleet.models.build import build, perceptron
+from regfleet.models.build import build, check_techniques, perceptron
 from regfleet.models.describe import describe
 from regfleet.models.graph import INPUT, named_parts
 from regfleet.models.hooks import Hooks
@@ -20,6 +20,7 @@ __all__ = [
     "SavedModel",
     "base_of",
     "build",
+    "check_techniques",
     "describe",
     "initial_weights",
     "named_parts",

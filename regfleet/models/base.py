@@ -11,17 +11,19 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet import files
-from regfleet.borrowed.keras import freshly_named, is_whole, saved_numbers, saved_sizes
+from regfleet.borrowed.keras import freshly_named, is_whole, saved_compile, saved_numbers, saved_sizes
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
 from regfleet.memory import check_room
+from regfleet.models.graph import build_subclass, is_model
+from regfleet.models.objective import Compiled, compiled_of, remember
 from regfleet.text import given, named, nearest, reason
 
 if TYPE_CHECKING:
@@ -67,10 +69,14 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class SavedModel:
-    """The bytes of a ``.keras`` file, read in Keras' safe mode: no code of the file is run."""
+    """The bytes of a ``.keras`` file, read in Keras' safe mode: no code of the file is run.
+
+    ``compiled`` is what a model in memory was compiled with, which may be code that a file cannot hold.
+    """
 
     content: bytes
     name: str
+    compiled: Compiled | None = None
 
     def __call__(self, input_shape: tuple[int, ...], outputs: int) -> keras.Model:  # noqa: ARG002 - its shapes are fixed
         """The model with the weights of the file."""
@@ -84,7 +90,13 @@ class SavedModel:
             warnings.simplefilter("ignore")  # what was not loaded is an error or, an optimizer's state, not used
             path = Path(folder) / "model.keras"
             path.write_bytes(self.content)
-            return freshly_named(lambda: keras.models.load_model(path, compile=False, safe_mode=True))
+            model = freshly_named(lambda: keras.models.load_model(path, compile=False, safe_mode=True))
+        if self.compiled is not None:
+            remember(model, self.compiled)
+        elif config := saved_compile(self.content):
+            with suppress(Exception):  # of code that is not in the file; `describe` says so
+                model.compile_from_config(config)
+        return model
 
 
 Base = Builder | SavedModel | Function
@@ -175,7 +187,7 @@ def _saved(model: keras.Model) -> SavedModel:
     with tempfile.TemporaryDirectory() as folder, users_code("--model", model.name, "to be saved"):
         path = Path(folder) / "model.keras"
         model.save(path)
-        return SavedModel(path.read_bytes(), model.name)
+        return SavedModel(path.read_bytes(), model.name, compiled_of(model))
 
 
 def _built(
@@ -187,6 +199,8 @@ def _built(
         model = function(input_shape, outputs, **hooks)
         if isinstance(model, keras.Sequential) and not model.built:
             model.build((None, *input_shape))
+        elif isinstance(model, keras.Model) and not is_model(model):
+            build_subclass(model, input_shape)
         return model
 
     with users_code("--model", source, "to return a Keras model"), redirect_stdout(sys.stderr):

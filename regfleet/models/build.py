@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regfleet.models.base import takes_techniques
 from regfleet.models.describe import opened
-from regfleet.models.graph import INPUT
+from regfleet.models.given import keep
+from regfleet.models.graph import INPUT, is_model
 from regfleet.models.hooks import Hooks
+from regfleet.models.objective import compiled_of, remember
 from regfleet.models.surgery import with_techniques
-from regfleet.models.texts import example
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
 
     from regfleet.settings.values import ModelSpec, Task
@@ -35,12 +39,28 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
     elif takes_techniques(recipe.base):
         hooks = Hooks(recipe.penalties, recipe.insertions)
         model = recipe.base(input_shape, outputs, techniques=hooks)  # type: ignore[call-arg]
-        model(example(model, input_shape))  # a subclass has no weights before it is called
         hooks.check()
+        keep(model, recipe.model)
         return model
     else:
-        model = opened(recipe.base(input_shape, outputs), recipe.model.source, input_shape)
-    return with_techniques(model, recipe.penalties, recipe.insertions, keep=recipe.model.keep_weights)
+        built = recipe.base(input_shape, outputs)
+        model = opened(built, recipe.model.source, input_shape)
+        keep(model, recipe.model)
+        made = with_techniques(model, recipe.penalties, recipe.insertions)
+        remember(made, compiled_of(built))
+        return made
+    return with_techniques(model, recipe.penalties, recipe.insertions)
+
+
+def check_techniques(recipes: Sequence[Recipe], input_shape: tuple[int, ...], outputs: int, task: Task) -> None:
+    """Build each of ``recipes``, which share a model of the user's own, once, if its graph cannot be seen.
+
+    Raises:
+        InputError: the model does not take a technique: a builder does not ask for it, or a subclass has no place.
+    """
+    if recipes and not is_model(build(replace(recipes[0], penalties=(), insertions=()), input_shape, outputs, task)):
+        for recipe in recipes:
+            build(recipe, input_shape, outputs, task)
 
 
 def perceptron(spec: ModelSpec, input_shape: tuple[int, ...], outputs: int, task: Task) -> keras.Model:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
-from regfleet.borrowed.keras import calls_of
-from regfleet.models.regularizers import has_kernel
+from regfleet.borrowed.keras import as_trainable_as, calls_noted, calls_of, never_training
+from regfleet.models.regularizers import has_kernel, kernels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,19 +95,93 @@ def functional(model: keras.Model) -> keras.Model:
     """The same layers as a plain Functional model of the same name, not compiled."""
     import keras
 
-    if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    return keras.Model(model.input, model.output, name=model.name)
+    one = isinstance(model, keras.Sequential)
+    source, output = (model.inputs[0], model.outputs[0]) if one else (model.input, model.output)
+    return as_trainable_as(keras.Model(source, output, name=model.name), model)
+
+
+def single(model: keras.Model) -> keras.Model:
+    """The same layers as a plain Functional model from one tensor to one, not compiled."""
+    import keras
+
+    return as_trainable_as(keras.Model(model.inputs[0], model.outputs[0], name=model.name), model)
 
 
 def hidden_layers(model: keras.Model) -> tuple[str, ...]:
-    """The names of the layers with a kernel that do not make the output; ``inner/dense`` in a model inside the model.
+    """The names of the layers with a kernel that is trained; ``inner/dense`` in a model inside the model.
 
-    Layers that make the output are the last ones with a kernel on each way to it.
+    Layers that make the output, the last ones with a kernel on each way to it, are none of them; of a subclass, whose
+    ways cannot be seen, the last one that it calls.
     """
+    if not is_model(model):
+        return _called_layers(model)[:-1]
     last, _ = _output_layers(model, "")
-    kernels = (name for name, layer in named_parts(model) if has_kernel(layer.get_config()))
-    return tuple(dict.fromkeys(name for name in kernels if name not in last))
+    return tuple(dict.fromkeys(name for name in _with_kernel(model) if name not in last))
+
+
+def _with_kernel(model: keras.Model) -> list[str]:
+    """The layers with a kernel that no layer before them has."""
+    seen: set[int] = set()
+    names = []
+    for name, layer in named_parts(model):
+        kernels = {id(kernel) for kernel in kernels_of(layer) if kernel.trainable} - seen
+        seen |= kernels
+        names += [name] if kernels else []
+    return names
+
+
+_CALLS: WeakKeyDictionary[keras.Model, list[keras.layers.Layer]] = WeakKeyDictionary()
+"""The layers that a subclass called when it was built."""
+
+
+def build_subclass(model: keras.Model, input_shape: tuple[int, ...]) -> None:
+    """Call a subclass once, for it has no weights before, and remember what it calls for `hidden_layers`."""
+    import keras
+
+    _CALLS[model] = calls_noted(model, keras.ops.zeros((1, *input_shape)))
+
+
+def _called_layers(model: keras.Model) -> tuple[str, ...]:
+    """The layers of a subclass that have a kernel, in the order in which it calls them first."""
+    known = {*_with_kernel(model)}
+    names = {id(layer): name for name, layer in named_parts(model) if name in known}
+    return tuple(dict.fromkeys(names[id(layer)] for layer in _CALLS.get(model, ()) if id(layer) in names))
+
+
+def unfit_layers(model: keras.Model, prefix: str = "") -> dict[str, str]:
+    """Why no technique goes to a layer, for each layer of ``model`` that is not one of `hidden_layers`."""
+    if not is_model(model):
+        return {}
+    last = set() if prefix else _output_layers(model, "")[0]
+    found: dict[str, str] = {}
+    for layer in model.layers:
+        name = prefix + layer.name
+        if is_model(layer):
+            found[name] = f"is a model: expected one of its layers, such as {name}/{layer.layers[-1].name}"
+            found |= unfit_layers(layer, f"{name}/")
+        elif name in last:
+            found[name] = "makes the output"
+        elif not kernels_of(layer):
+            found[name] = "has no kernel"
+        elif not any(kernel.trainable for kernel in kernels_of(layer)):
+            found[name] = "is frozen: its kernel is not trained"
+    return found if prefix else {name: why for name, why in found.items() if name not in hidden_layers(model)}
+
+
+def still_layers(model: keras.Model, prefix: str = "", *, still: bool = False) -> tuple[str, ...]:
+    """The layers of models inside the model that are called with ``training=False``, whatever the model does."""
+    if not is_model(model):
+        return ()
+    model = functional(model)
+    names: list[str] = []
+    for layer in model.layers:
+        name = prefix + layer.name
+        if is_model(layer):
+            inside = still or never_training(layer)
+            names += still_layers(layer, f"{name}/", still=inside)
+        elif still:
+            names.append(name)
+    return tuple(names)
 
 
 def named_parts(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
@@ -134,7 +209,7 @@ def _output_layers(model: keras.Model, prefix: str) -> tuple[set[str], bool]:
             inside, open_way = _output_layers(layer, f"{prefix}{layer.name}/")
             last |= inside
         else:
-            open_way = not has_kernel(layer.get_config())
+            open_way = not has_kernel(layer)
             last |= set() if open_way else {prefix + layer.name}
         if open_way:
             waiting += [source for source in graph.sources[call] if source not in seen]

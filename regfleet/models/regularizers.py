@@ -1,63 +1,73 @@
-"""Penalties on the kernels of any Keras layer, through its configuration."""
+"""Penalties on the kernels of any Keras layer, in place."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from regfleet.borrowed.keras import is_of_keras, own_variables, parts_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection
 
     import keras
 
-KERNELS = frozenset(
-    f"{weight}_regularizer" for weight in ("kernel", "recurrent", "depthwise", "pointwise", "embeddings")
+KERNELS = frozenset({"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "embeddings"})
+"""What Keras' own layers call a matrix that multiplies inputs or states."""
+_REGULARIZERS = frozenset(
+    f"{own}{weight}_regularizer"
+    for weight in ("kernel", "recurrent", "depthwise", "pointwise", "embeddings")
+    for own in ("", "_")
 )
-"""Where a layer's configuration holds the regularizer of a matrix that multiplies inputs or states."""
+"""Where a layer holds the regularizer of such a matrix, which its configuration says."""
 
 
-def has_kernel(node: Any) -> bool:
-    """Whether the configuration of a layer, or of a layer that it wraps, has a kernel to penalize."""
-    if isinstance(node, dict):
-        return not KERNELS.isdisjoint(node) or any(has_kernel(value) for value in node.values())
-    return isinstance(node, list) and any(has_kernel(value) for value in node)
+def kernels_of(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """The weights of a layer, and of layers inside it, that a penalty is for.
+
+    In a layer that is not Keras' own these are its trainable weights with two axes or more.
+    """
+    kernels: dict[int, keras.Variable] = {}
+    for part in parts_of(layer):
+        for variable in own_variables(part):
+            wide = variable.trainable and sum(size > 1 for size in variable.shape) > 1
+            if variable.name in KERNELS if is_of_keras(part) else wide:
+                kernels[id(variable)] = variable
+    return list(kernels.values())
 
 
-def penalized(node: Any, penalty: keras.Regularizer) -> Any:
-    """The configuration with ``penalty`` on each kernel, added to what is there."""
+def has_kernel(layer: object) -> bool:
+    """Whether the layer, or a layer inside it, has a kernel to penalize; an operation of `keras.ops` has none."""
     import keras
 
-    if isinstance(node, list):
-        return [penalized(value, penalty) for value in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: keras.regularizers.serialize(added(keras.regularizers.get(value), penalty))
-        if key in KERNELS
-        else penalized(value, penalty)
-        for key, value in node.items()
-    }
+    return isinstance(layer, keras.layers.Layer) and bool(kernels_of(layer))
+
+
+def penalize(layer: keras.layers.Layer, penalty: keras.Regularizer, but: Collection[int] = ()) -> None:
+    """Put ``penalty`` on each kernel of the layer, added to what is there, ``but`` on those with these ids."""
+    for kernel in kernels_of(layer):
+        if id(kernel) not in but:
+            kernel.regularizer = added(kernel.regularizer, penalty)
+    for part in parts_of(layer):
+        if not any(id(variable) in but for variable in part.variables):
+            for name in _REGULARIZERS & vars(part).keys():  # for its configuration
+                setattr(part, name, added(getattr(part, name), penalty))
 
 
 def penalties_of(layer: keras.layers.Layer) -> str:
     """The penalties on the kernels of ``layer`` for people, e.g. ``L2(0.01)``; empty for none."""
-    return ", ".join(dict.fromkeys(_words(layer.get_config())))
+    return ", ".join(dict.fromkeys(_word(one.regularizer) for one in kernels_of(layer) if one.regularizer))
 
 
-def _words(node: Any) -> Iterator[str]:
-    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
-        if key in KERNELS and value:
-            yield _word(value)
-        else:
-            yield from _words(value)
-
-
-def _word(regularizer: dict[str, Any]) -> str:
-    config = regularizer["config"]
-    if regularizer["class_name"] == "PenaltySum":
-        return " + ".join(_word(config[name]) for name in ("first", "second"))
+def _word(regularizer: Any) -> str:
+    if type(regularizer).__name__ == "PenaltySum":
+        return " + ".join(_word(part) for part in (regularizer.first, regularizer.second))
+    try:
+        config = regularizer.get_config()
+    except Exception:  # noqa: BLE001 - any function is a regularizer for Keras
+        config = {}
     values = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in config.values())
-    return f"{regularizer['class_name']}({values})"
+    return f"{getattr(regularizer, '__name__', type(regularizer).__name__)}({values})"
 
 
 def added(first: keras.Regularizer | None, second: keras.Regularizer) -> keras.Regularizer:

@@ -6,11 +6,21 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from regfleet.borrowed.keras import as_trainable_as, origin_of, origins_noted
 from regfleet.errors import InputError
-from regfleet.models.graph import ACTIVATIONS, INPUT, Graph, functional, hidden_layers, is_kind, is_model
-from regfleet.models.regularizers import penalized
-from regfleet.models.scaling import adapted
-from regfleet.models.weights import keep_weights
+from regfleet.models.graph import (
+    ACTIVATIONS,
+    INPUT,
+    Graph,
+    functional,
+    hidden_layers,
+    is_kind,
+    is_model,
+    named_parts,
+    single,
+)
+from regfleet.models.regularizers import kernels_of, penalize
+from regfleet.models.weights import inherit_weights
 from regfleet.text import raised
 
 if TYPE_CHECKING:
@@ -21,43 +31,61 @@ if TYPE_CHECKING:
     from regfleet.techniques.recipe import Insertion, Penalty
 
 
-def with_techniques(
-    model: keras.Model, penalties: Sequence[Penalty], insertions: Sequence[Insertion], *, keep: bool = False
-) -> keras.Model:
-    """A clone of a Functional or Sequential ``model``, not compiled, with techniques at its hidden layers.
+def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions: Sequence[Insertion]) -> keras.Model:
+    """``model``, not compiled, with techniques at its hidden layers.
+
+    The layers stay what they are, called in a new graph where something is inserted: whatever they were made of, they
+    need no configuration. Only a layer with weights to train that was there before the model was built, and so will be
+    there for the next one, is copied.
 
     A penalty is put on each kernel of its layer, those of a layer inside a wrapper included, and adds to what is
     there. An insertion stands behind its layer's activation: where the layer has none and leads, over normalizations at
     most, to an activation layer that nothing else shares, behind that one; else directly behind the layer. Insertions
     at one layer stand in the order given. A layer that the model calls more than once is followed by the same inserted
-    layers at every call. With ``keep`` the clone remembers the weights of ``model`` for `starting_weights`.
+    layers at every call. In a subclass, whose graph cannot be seen, nothing can be inserted.
 
     Raises:
-        InputError: a technique is for a layer that is not a hidden one with a kernel, or a layer cannot be cloned.
+        InputError: a technique is for a layer that is not a hidden one with a kernel, or a layer cannot be copied.
     """
-    import keras
-
     known = hidden_layers(model)
     for place in {penalty.layer for penalty in penalties} | {insertion.after for insertion in insertions} - {INPUT}:
         if place not in known:
             names = ", ".join(known) or "there is none"
             raise InputError(f"technique: expected a hidden layer with a kernel ({names}); got {place}")
-    single = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    return _Surgery(penalties, insertions, keep).clone(single, "")
+    if is_model(model):
+        changed = _Surgery(insertions).changed(single(model), "")
+    elif insertions:
+        raise InputError(
+            f"technique: expected one that adds to a kernel (l1, l2), as {type(model).__name__} is a subclass of "
+            f"keras.Model where nothing can be put between layers; got {insertions[0].kind}. Let the builder take "
+            "the parameter techniques"
+        )
+    else:
+        changed = model
+    penalized: dict[str, set[int]] = {}
+    for name, layer in named_parts(changed):
+        earlier = set().union(*(ids for other, ids in penalized.items() if other != name))
+        penalized[name] = {id(kernel) for kernel in kernels_of(layer)}
+        for penalty in penalties:
+            if penalty.layer == name:
+                penalize(layer, penalty.make(), but=earlier)
+    return changed
 
 
 @dataclass(slots=True)
 class _Surgery:
-    penalties: Sequence[Penalty]
     insertions: Sequence[Insertion]
-    keep: bool
-    copies: dict[int, keras.layers.Layer] = field(default_factory=dict)
+    changes: dict[int, keras.layers.Layer] = field(default_factory=dict)
 
-    def clone(self, model: keras.Model, prefix: str) -> keras.Model:
+    def changed(self, model: keras.Model, prefix: str) -> keras.Model:
+        """The model itself where nothing in it has to change, else its layers in a new graph."""
         import keras
 
         original = functional(model)
         inserted = self._inserted(prefix)
+        others = {id(layer): self._change(layer, prefix) for layer in original.layers}
+        if not inserted and all(others[id(layer)] is layer for layer in original.layers):
+            return model
         graph = Graph(original)
         late = {name for name in inserted if name != INPUT and graph.settles_in_activation(name)}
         sources = keras.tree.map_structure(
@@ -82,47 +110,26 @@ class _Surgery:
                 return tensor
             return _follow(tensor, due)
 
-        return keras.models.clone_model(
-            original,
-            input_tensors=sources,
-            clone_function=lambda layer: self._copy(layer, prefix),
-            call_function=call,
-        )
+        with origins_noted():
+            clone = keras.models.clone_model(
+                original,
+                input_tensors=sources,
+                clone_function=lambda layer: others.get(id(layer), layer),
+                call_function=call,
+            )
+        return as_trainable_as(clone, model)
 
-    def _copy(self, layer: keras.layers.Layer, prefix: str) -> keras.layers.Layer:
-        """The clone of a layer; a layer that several models share has one clone."""
-        import keras
-
-        if id(layer) not in self.copies:
+    def _change(self, layer: keras.layers.Layer, prefix: str) -> keras.layers.Layer:
+        """The layer to call in place of ``layer``; for one that several models share always the same."""
+        if id(layer) not in self.changes:
             if is_model(layer):
-                copy = self.clone(layer, f"{prefix}{layer.name}/")
-            elif isinstance(layer, keras.Model):
-                raise InputError(
-                    f"--model: expected Functional or Sequential models inside the model; got {prefix}{layer.name}, "
-                    f"a subclass of keras.Model ({type(layer).__name__}) whose layers cannot be seen"
-                )
-            elif isinstance(layer, keras.layers.Lambda) or hasattr(layer, "get_vocabulary"):
-                copy = layer  # it has no weights, and Keras copies no code and no vocabulary
+                change = self.changed(layer, f"{prefix}{layer.name}/")
+            elif all(origin_of(variable) for variable in layer.trainable_variables):
+                change = layer
             else:
-                copy = self._penalized_copy(layer, prefix + layer.name)
-            self.copies[id(layer)] = copy
-        return self.copies[id(layer)]
-
-    def _penalized_copy(self, layer: keras.layers.Layer, path: str) -> keras.layers.Layer:
-        try:
-            config = layer.get_config() | adapted(layer)
-            for penalty in self.penalties:
-                if penalty.layer == path:
-                    config = penalized(config, penalty.make())
-            copy = type(layer).from_config(config)
-        except Exception as problem:
-            raise InputError(
-                f"--model: expected layers that get_config and from_config can copy; got {path}, which raises "
-                f"{raised(problem, 200)}"
-            ) from problem
-        if self.keep and hasattr(layer, "weights"):
-            keep_weights(layer, copy)
-        return copy
+                change = _copy(layer, prefix + layer.name)
+            self.changes[id(layer)] = change
+        return self.changes[id(layer)]
 
     def _inserted(self, prefix: str) -> dict[str, list[keras.layers.Layer]]:
         """The layers to insert in the model at ``prefix``, by the layer that they follow there.
@@ -140,6 +147,18 @@ class _Surgery:
             suffix = f"_{used[name]}" if used[name] > 1 else ""
             layers.setdefault(layer, []).append(insertion.make(name + suffix))
         return layers
+
+
+def _copy(layer: keras.layers.Layer, path: str) -> keras.layers.Layer:
+    try:
+        copy: keras.layers.Layer = type(layer).from_config(layer.get_config())
+    except Exception as problem:
+        raise InputError(
+            f"--model: expected layers that are made inside the function, or that get_config and from_config can copy; "
+            f"got {path}, which was there before and raises {raised(problem, 200)}"
+        ) from problem
+    inherit_weights(layer, copy)
+    return copy
 
 
 def _follow(tensor: Any, layers: Sequence[keras.layers.Layer]) -> Any:

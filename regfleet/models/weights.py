@@ -1,42 +1,50 @@
-"""Where a model's training starts: weights drawn by seed, or those that its file holds."""
+"""Where a model's training starts: weights drawn by seed, or those that it was given."""
 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
+from regfleet.borrowed.keras import drawn, is_of_keras, origin_of
 from regfleet.errors import InputError
 from regfleet.streams import stream_int
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import keras
-    import numpy as np
 
-_KEPT: WeakKeyDictionary[keras.layers.Layer, tuple[np.ndarray, ...]] = WeakKeyDictionary()
-"""The weights that a layer's original came with."""
-
-
-def keep_weights(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
-    """Remember the weights of ``original`` as those that ``copy`` starts from."""
-    _KEPT[copy] = tuple(weight.numpy() for weight in original.weights)
+_KEPT: WeakKeyDictionary[keras.layers.Layer, Mapping[int, np.ndarray]] = WeakKeyDictionary()
+"""The weights that a layer was given, by their places in `Layer.weights`."""
 
 
-def starting_weights(model: keras.Model, seed: int, keep: bool) -> list[np.ndarray]:  # noqa: FBT001 - a record's field is handed on
+def keep_weights(layer: keras.layers.Layer, values: Mapping[int, np.ndarray]) -> None:
+    """Remember the values, by places in ``layer.weights``, from which ``layer`` is to start."""
+    _KEPT[layer] = values
+
+
+def inherit_weights(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
+    """Let ``copy`` start from what ``original`` does."""
+    if original in _KEPT:
+        _KEPT[copy] = _KEPT[original]
+
+
+def starting_weights(model: keras.Model, seed: int, keep: bool = True) -> list[np.ndarray]:  # noqa: FBT001, FBT002 - a record's field may be handed on
     """Values of ``model.variables`` at the start of training from a study's ``seed``.
 
-    With ``keep`` the layers of a model built to keep its weights start from those; what techniques put in, and noise,
-    is drawn as in `initial_weights`.
+    With ``keep`` layers that were given weights start from those; all else, what techniques put in, and noise, is drawn
+    as in `initial_weights`.
     """
     values = initial_weights(model, seed)
     if not keep:
         return values
     kept: dict[int, np.ndarray] = {}
     for _, layer in named_layers(model):
-        kept |= {id(weight): value for weight, value in zip(layer.weights, _KEPT.get(layer, ()), strict=False)}
+        kept |= {id(layer.weights[place]): value for place, value in _KEPT.get(layer, {}).items()}
     return [kept.get(id(variable), value) for variable, value in zip(model.variables, values, strict=True)]
 
 
@@ -44,19 +52,75 @@ def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
     """Initial values of ``model.variables`` for a study's ``seed``, whatever the model's variables hold now.
 
     Every initializer draws from a stream named after its layer, so that a layer has the same initial weights in every
-    variant that has it; random layers get the noise stream of their name, in the state format of Keras.
+    variant that has it; random layers get the noise stream of their name, in the state format of Keras. Keras' own
+    layers are made again from their configuration; what is not theirs draws again with the initializers that its
+    variables were made with, and what was given to it, an array say, stays.
 
     Raises:
-        InputError: the model holds weights outside its layers, which cannot be drawn again.
+        InputError: the model holds weights that cannot be drawn again.
     """
     values: dict[int, np.ndarray] = {}
     for name, layer in named_layers(model):
-        drawn = _draw(type(layer), _seeded(layer.get_config(), seed, name), layer.get_build_config() or {})
-        values |= {id(variable): value for variable, value in zip(layer.variables, drawn, strict=True)}
-    missing = [variable.path for variable in model.variables if id(variable) not in values]
-    if missing:
-        raise InputError(f"model: expected all weights in layers, got {missing[0]} outside of them")
+        drawn = _drawn_by_configuration(layer, name, seed)
+        if drawn is None:
+            drawn = _drawn_by_origin([each for each in layer.variables if id(each) not in values], name, seed)
+        values |= drawn
+    values |= _drawn_by_origin([each for each in model.variables if id(each) not in values], "", seed)
     return [values[id(variable)] for variable in model.variables]
+
+
+def draws_by_origin(model: keras.Model) -> bool:
+    """Whether initial weights of some layer come from the initializers of its variables: of code that is not Keras'."""
+    return any(_drawn_by_configuration(layer, name, 0) is None for name, layer in named_layers(model))
+
+
+def _drawn_by_configuration(layer: keras.layers.Layer, name: str, seed: int) -> dict[int, np.ndarray] | None:
+    """Initial values of the variables of a layer that is Keras' own throughout, by id; None for another."""
+    import keras
+
+    if not is_of_keras(layer) or isinstance(layer, keras.layers.Normalization):  # which was given its state
+        return None
+    try:
+        config = _seeded(layer.get_config(), seed, name)
+        if not _is_plain(config):
+            return None
+        drawn = _draw(type(layer), config, layer.get_build_config() or {})
+    except Exception:  # noqa: BLE001 - a wrapper runs the code of what it wraps, which may raise anything
+        return None
+    if [value.shape for value in drawn] != [tuple(variable.shape) for variable in layer.variables]:
+        return None
+    return {id(variable): value for variable, value in zip(layer.variables, drawn, strict=True)}
+
+
+def _is_plain(node: Any) -> bool:
+    """Whether a configuration holds nothing but Keras' own objects, so that it says all that there is to say."""
+    if isinstance(node, dict):
+        mine = str(node.get("module") or "keras").startswith("keras") and not node.get("registered_name")
+        return mine and node.get("class_name") not in _CODE and all(map(_is_plain, node.values()))
+    return all(map(_is_plain, node)) if isinstance(node, list | tuple) else not callable(node)
+
+
+_CODE = {"__lambda__", "function"}
+
+
+def _drawn_by_origin(variables: Sequence[keras.Variable], layer: str, seed: int) -> dict[int, np.ndarray]:
+    """Initial values of variables, by id, from what each was made with."""
+    values: dict[int, np.ndarray] = {}
+    paths: Counter[str] = Counter()
+    for variable in variables:
+        origin = origin_of(variable)
+        if origin is None:
+            raise InputError(f"model: expected all weights in layers, got {variable.path} outside of them")
+        paths[variable.path] += 1
+        names = (layer, variable.path, *([str(paths[variable.path])] if paths[variable.path] > 1 else []))
+        if variable.name == "seed_generator_state":
+            values[id(variable)] = np.array([stream_int(seed, "noise", *names), 0], variable.dtype)
+        elif origin.initializer is None:
+            values[id(variable)] = origin.value
+        else:
+            number = stream_int(seed, "weights", *names)
+            values[id(variable)] = drawn(origin.initializer, tuple(variable.shape), variable.dtype, number)
+    return values
 
 
 _DRAWN: OrderedDict[tuple[type, str], tuple[np.ndarray, ...]] = OrderedDict()
@@ -104,7 +168,7 @@ def _seeded(config: dict[str, Any], seed: int, layer: str) -> dict[str, Any]:
         return node
 
     def leaf(key: str, value: Any, path: tuple[str, ...]) -> Any:
-        if key.endswith(("_regularizer", "_constraint")):
+        if key.endswith(("_regularizer", "_constraint", "activation")):
             return None
         if key == "seed":
             inside = [name for name in path if name != "config"]

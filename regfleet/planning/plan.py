@@ -105,7 +105,7 @@ def _keys(
         "format": RESULT_FORMAT,
         "data": data.sha256,
         "split": dataclasses.asdict(split),
-        "model": dataclasses.asdict(model),
+        "model": {name: value for name, value in dataclasses.asdict(model).items() if name != "found"},
         "techniques": [str(technique) for technique in variant.techniques],
         "training": variant.training.model_dump(),
         "engine": engine,

@@ -87,8 +87,8 @@ def resolve(study: Study, data: Mapping[str, DataFacts]) -> Resolved:
     )
 
 
-def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
-    """What is to be known of a data set without reading it again."""
+def data_facts(dataset: Dataset, split: SplitSpec, model: tuple[str, ...] = ()) -> DataFacts:
+    """What is to be known of a data set without reading it again; ``model`` has sentences on the model for it."""
     import numpy as np
 
     n_train, n_validation, n_test = row_counts(dataset, split)
@@ -107,6 +107,7 @@ def data_facts(dataset: Dataset, split: SplitSpec) -> DataFacts:
         fixed_test=dataset.fixed_test,
         split=_meaning(split, dataset),
         notes=dataset.notes,
+        model=model,
         scaling=scaling_meaning(dataset),
         scaling_key=scaling_key(dataset),
         rows_by_class=by_class(dataset.target) if classes else None,

@@ -10,7 +10,7 @@ from regfleet.errors import InputError
 from regfleet.models import parse_model
 from regfleet.settings import Study, Training, VariantEntry
 from regfleet.settings.study import MAX_LISTED
-from regfleet.settings.values import Family, ModelSpec, Technique, Variant
+from regfleet.settings.values import Family, Found, ModelSpec, Technique, Variant
 from regfleet.techniques import Sweep, describe_sweep, describe_techniques, parse_techniques, swept_values
 from regfleet.text import given, named
 
@@ -18,11 +18,11 @@ Problem = tuple[tuple[str | int, ...], str]
 """The place of a field in a study, and a line on what is wrong with it."""
 
 
-def problems(study: Study, *, sources: bool = True) -> Iterator[Problem]:
+def problems(study: Study, *, sources: bool = True, found: Found | None = None) -> Iterator[Problem]:
     """What is wrong with a study whose fields are right by themselves.
 
-    Without ``sources`` data and model are taken to be in memory. Where a model of the user's own is not built yet, its
-    layers are unknown and techniques are not looked at.
+    Without ``sources`` data and model are taken to be in memory, and ``found`` is what building the model has shown.
+    Where a model of the user's own is not built yet, its layers are unknown and techniques are not looked at.
     """
     yield from _tried(("split",), lambda: parse_split(study.split))
     yield from _tried(("seeds",), lambda: _check_folds(study))
@@ -31,8 +31,8 @@ def problems(study: Study, *, sources: bool = True) -> Iterator[Problem]:
             yield from _tried(("data", number), partial(check_source, source))
         if study.model.source:
             yield from _tried(("model", "source"), partial(parse_model, study.model.source))
-    model = study.model.spec()
-    if model.layer_names:
+    model = replace(study.model.spec(), found=found or Found())
+    if model.layer_names or found:
         found = [
             problem
             for number, entry in enumerate(study.variant)

@@ -27,9 +27,9 @@ class _Facts(BaseModel):
 class DataFacts(_Facts):
     """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification.
 
-    ``test_rows_by_class`` are those of the test set where every seed has the same. ``split`` says in words what the
-    split means for the interval, empty for sets drawn at random; ``scaling`` how its numbers went into the model, and
-    why; ``scaling_key`` is what the keys of its trials hold of that.
+    ``test_rows_by_class`` are those of the test set where every seed has the same; ``model`` has sentences on the model
+    of the user's own. ``split`` says in words what the split means for the interval, empty for sets drawn at random;
+    ``scaling`` how its numbers went into the model, and why; ``scaling_key`` is what the keys of its trials hold of that.
     """
 
     sha256: str = ""
@@ -43,6 +43,7 @@ class DataFacts(_Facts):
     notes: tuple[str, ...] = ()
     scaling: str = ""
     scaling_key: str = ""
+    model: tuple[str, ...] = ()
     rows_by_class: tuple[Count, ...] | None = None
     test_rows_by_class: tuple[Count, ...] | None = None
 

@@ -17,7 +17,8 @@ from regfleet.planning.resolved import Resolved, data_facts, resolve
 from regfleet.planning.variants import problems
 from regfleet.running.logs import log_to
 from regfleet.settings import Study
-from regfleet.settings.values import ModelSpec, SplitSpec
+from regfleet.settings.values import Found, ModelSpec, SplitSpec
+from regfleet.techniques import recipe
 
 if TYPE_CHECKING:
     from regfleet.data import InputUse
@@ -53,11 +54,14 @@ class Prepared:
         return replace(self, resolved=self.resolved.with_seeds(seeds))
 
 
-def check(study: Study, *, sources: bool = True) -> None:
-    """Raise InputError with a line for everything that can be refused before any row is read."""
-    found = [words for _, words in problems(study, sources=sources)]
-    if found:
-        raise InputError(*found)
+def check(study: Study, *, sources: bool = True, found: Found | None = None) -> None:
+    """Raise InputError with a line for everything that can be refused before any row is read.
+
+    ``found`` is what building a model of the user's own has shown, where it was built.
+    """
+    wrong = [words for _, words in problems(study, sources=sources, found=found)]
+    if wrong:
+        raise InputError(*wrong)
 
 
 def prepare(
@@ -98,11 +102,57 @@ def prepare(
         if found.fingerprints and found.fingerprints != prints:
             said = "expected the model that this study was made with"
             raise InputError(f"model.fingerprints: {said}; got another {found.source}. Take the line out to study it")
-        study = study.with_model(layers, prints)
-    check(study, sources=False)
+        study = _trained(study.with_model(layers, prints), models, note)
+        for name, model in models.items():
+            for sentence in model.found.notes:
+                note(f"{name}: {sentence}")
+    first = next(iter(models.values()), None)
+    check(study, sources=False, found=first and first.found)
     datasets = {name: decided(dataset, uses.get(name)) for name, dataset in datasets.items()}
-    facts = {name: data_facts(dataset, split) for name, dataset in datasets.items()}
-    return Prepared(resolve(study, facts), datasets, models, base)
+    facts = {
+        name: data_facts(dataset, split, models[name].found.notes if name in models else ())
+        for name, dataset in datasets.items()
+    }
+    resolved = resolve(study, facts)
+    if base and first:
+        _refuse_idle(resolved, first)
+        _check_techniques(resolved, next(iter(datasets.values())), first, base)
+    return Prepared(resolved, datasets, models, base)
+
+
+def _trained(study: Study, models: Mapping[str, ModelSpec], note: Callable[[str], None]) -> Study:
+    """The study with the optimizer that its model brings, where it names none."""
+    compiled, said = all(model.found.compiled for model in models.values()), study.training.model_fields_set
+    training = study.training
+    if compiled and "optimizer" not in said:
+        training = training.model_copy(update={"optimizer": "model"})
+    asked = [training.optimizer, *(entry.overrides().get("optimizer") for entry in study.variant)]
+    if "model" in asked and not compiled:
+        raise InputError(f"--optimizer: expected {study.model.source} to be compiled; got model, and it is not")
+    silent = [name for name in ("epochs", "batch_size", "optimizer", "learning_rate") if name not in said]
+    words = [f"{training.epochs} epochs", f"batches of {training.batch_size}", f"{training.optimizer}"]
+    if training.optimizer == "model":
+        words[2] = "the optimizer that the model was compiled with"
+        if training.learning_rate is not None:
+            words[2] += f", at the learning rate {training.learning_rate:g} of --learning-rate"
+    elif compiled:
+        words[2] += " of --optimizer instead of the optimizer that the model was compiled with"
+    flags = ", ".join(f"--{name.replace('_', '-')}" for name in silent if name != "learning_rate")
+    note(f"training: {', '.join(words)}" + (f"; {flags} would say otherwise" if flags else ""))
+    return study.model_copy(update={"training": training})
+
+
+def _refuse_idle(resolved: Resolved, model: ModelSpec) -> None:
+    """Raise InputError for a technique that would do nothing: a layer put where the model never trains."""
+    still = set(model.found.still)
+    for variant in resolved.variants if still else ():
+        made = recipe(model, variant.training, variant.techniques)
+        idle = [insertion for insertion in made.insertions if insertion.after in still]
+        if idle:
+            raise InputError(
+                f"--technique {variant.name}: expected layers that run in training mode; got {idle[0].after}, whose "
+                f"model is called with training=False, where {idle[0].kind} does nothing"
+            )
 
 
 def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:
@@ -160,3 +210,17 @@ def _described(
         if models[other].layers != models[first].layers:
             raise InputError(f"--model {source}: expected the same layers for every data set; got others for {other}")
     return base, models, uses
+
+
+def _check_techniques(resolved: Resolved, dataset: Dataset, model: ModelSpec, base: Base) -> None:
+    """Raise InputError for techniques that a model whose graph cannot be seen does not take."""
+    from regfleet.models import check_techniques
+
+    recipes = [
+        replace(recipe(model, resolved.study.training, variant.techniques), base=base)
+        for variant in resolved.variants
+        if variant.techniques
+    ]
+    train = cut(dataset, resolved.split, 0).train
+    with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):
+        check_techniques(recipes, train.x.shape[1:], train.y.shape[1], dataset.task)

@@ -148,7 +148,8 @@ def _metrics(fit: Fit, sets: Sets) -> Mapping[str, float]:
                 metrics[f"{when}_test_correct"] = correct
             metrics |= {f"{when}_{name}_{metric}": value for metric, value in scores.items()}
             # The loss has the standardised target's scale.
-            metrics[f"{when}_{name}_loss"] = scores[error_of(sets.task)] / sets.target_scale**2 + fit.penalty[when]
+            loss = fit.losses[when][name] if fit.losses else scores[error_of(sets.task)] / sets.target_scale**2
+            metrics[f"{when}_{name}_loss"] = loss + fit.penalty[when]
     return metrics
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from regfleet.settings.setting import Part, Setting
 
-Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad", "nadam", "adamax"]
+Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad", "nadam", "adamax", "model"]
 
 
 class Training(Part):
@@ -20,8 +20,10 @@ class Training(Part):
         int, Field(ge=1, le=10_000_000), Setting("N", default="128; the article's batch norm: 32", label="batch {}")
     ] = 128
     """rows per update"""
-    optimizer: Annotated[Optimizer, Setting("NAME", label="{}")] = "sgd"
-    """a Keras optimizer"""
+    optimizer: Annotated[Optimizer, Setting("NAME", default="sgd; model where your model was compiled", label="{}")] = (
+        "sgd"
+    )
+    """a Keras optimizer, or model: the one that a model of your own was compiled with"""
     learning_rate: Annotated[
         Annotated[float, Field(ge=1e-30, le=1e38, allow_inf_nan=False)] | None, Setting("RATE", example=0.01)
     ] = None

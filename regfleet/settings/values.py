@@ -60,13 +60,39 @@ class Variant:
     value: float = math.nan
 
 
+Output = Literal["probabilities", "logits", "sigmoids", "sigmoid", "logit", "number"]
+"""What a model gives for a row: probabilities or logits of all classes, a sigmoid of each class, one sigmoid or logit
+for the second of two classes, or the number of a regression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What building a model of the user's own once has shown; its fingerprint covers it.
+
+    ``output`` is what it gives for a row; with ``labels`` its loss takes numbers of classes. ``compiled`` says that it
+    brings an optimizer. ``kept`` names the layers that start from weights that they were given, each with the places of
+    these in `Layer.weights`, and ``kept_sha256`` is their hash. ``unfit`` says of every other layer why no technique
+    goes there, ``still`` names the layers that run in inference mode while the model trains. ``notes`` are for people.
+    """
+
+    output: Output = "probabilities"
+    labels: bool = False
+    compiled: bool = False
+    kept: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    kept_sha256: str = ""
+    unfit: tuple[tuple[str, str], ...] = ()
+    still: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A multilayer perceptron, or a model of the user's own.
 
     ``hidden`` and ``activations``: the width and the activation of each hidden Dense layer, named ``dense_1`` and on;
     empty for a model that ``source`` names (``package.module:build``, ``net.keras``), whose hidden layers with a kernel
-    are ``layers``, whose architecture hashes to ``fingerprint``, and whose weights ``keep_weights`` keeps.
+    are ``layers``, whose architecture hashes to ``fingerprint``, and whose weights ``keep_weights`` keeps. ``found`` is
+    what else was seen when it was built; no trial's key depends on it.
     """
 
     hidden: tuple[int, ...]
@@ -75,6 +101,7 @@ class ModelSpec:
     layers: tuple[str, ...] = ()
     fingerprint: str = ""
     keep_weights: bool = False
+    found: Found = Found()
 
     @property
     def layer_names(self) -> tuple[str, ...]:

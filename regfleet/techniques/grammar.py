@@ -45,7 +45,7 @@ def parse_techniques(text: str, model: ModelSpec) -> Sweep:
     if text == "none":
         return Sweep("none", ((),))
     # A plus inside brackets belongs to a number such as 1e+3.
-    terms = [_term(part, model.layer_names) for part in re.split(r"\+(?![^()]*\))", text)]
+    terms = [_term(part, model) for part in re.split(r"\+(?![^()]*\))", text)]
     if math.prod(map(len, terms)) > MAX_LISTED:
         raise InputError(f"expected at most {MAX_LISTED:,} combinations; got {math.prod(map(len, terms)):,}")
     combinations = tuple(itertools.product(*terms))
@@ -56,13 +56,13 @@ def parse_techniques(text: str, model: ModelSpec) -> Sweep:
     return Sweep(text, combinations)
 
 
-def _term(text: str, layers: tuple[str, ...]) -> list[Technique]:
+def _term(text: str, model: ModelSpec) -> list[Technique]:
     match = _TERM.fullmatch(text)
     if match is None:
         raise InputError(f"expected name(value,…)@place, e.g. l2(0.01)@all; got {given(text)}")
     definition = technique_named(match["name"])
     return [
-        _placed(definition, values, match["place"], layers, text)
+        _placed(definition, values, match["place"], model, text)
         for values in _values(definition, match["values"], text)
     ]
 
@@ -100,13 +100,14 @@ def _number(text: str, term: str) -> float:
 
 
 def _placed(
-    definition: Definition, values: tuple[float, ...], place: str | None, layers: tuple[str, ...], term: str
+    definition: Definition, values: tuple[float, ...], place: str | None, model: ModelSpec, term: str
 ) -> Technique:
     many = definition.per_layer and len(values) > 1
     if place is None:
         # One value per layer without a place means the first so many layers.
         place = ",".join(str(number) for number in range(1, len(values) + 1)) if many else "all"
-    chosen = places.resolve(place, layers)
+    layers = model.layer_names
+    chosen = places.resolve(place, layers, dict(model.found.unfit))
     if place == "input" and not definition.at_input:
         raise InputError(f"{definition.name}: expected a hidden layer as place; got @input")
     if many and len(values) != len(chosen):

@@ -1,16 +1,21 @@
 """Places: where in a model a technique goes."""
 
+from collections.abc import Mapping
+
 from regfleet.errors import InputError
 from regfleet.text import named
 
 
-def resolve(place: str, layers: tuple[str, ...]) -> tuple[str, ...]:
+def resolve(place: str, layers: tuple[str, ...], unfit: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The names of the layers that a place such as ``all``, ``first``, ``2,3``, ``dense_1`` or ``input`` means.
 
-    Raises InputError when the model has no such layer.
+    Raises InputError when the model has no such layer; ``unfit`` says of its other layers why they are no place.
     """
     if place == "input":
         return ("input",)
+    for part in place.split(",") if unfit else ():
+        if part in unfit and part not in layers:
+            raise InputError(f"place: expected {' or '.join(layers) or 'input'}; got @{part}, which {unfit[part]}")
     if not layers:
         raise InputError(
             f"place: expected input, since the model has no hidden layer with a kernel; got @{named(place)}"

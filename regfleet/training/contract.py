@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regfleet.errors import InputError
 from regfleet.metrics import error_of
 from regfleet.streams import stream_int
 from regfleet.trials import HISTORY_OF, history_columns
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from regfleet.data.dataset import Rows
     from regfleet.settings import Training
-    from regfleet.settings.values import Task
+    from regfleet.settings.values import Found, Output, Task
 
     RowMetric = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -88,30 +89,63 @@ class Course:
     diverged_at: int | None
 
 
-def compile_model(model: keras.Model, training: Training, task: Task) -> None:
-    """Compile ``model`` for one-hot classes or one number, with the optimizer of ``training``, a history's metrics."""
+def compile_model(model: keras.Model, training: Training, task: Task, found: Found | None = None) -> None:
+    """Compile ``model`` for one-hot classes or one number, with the optimizer of ``training``, a history's metrics.
+
+    The loss is the one that the model's original was compiled with, or fits its output.
+    """
     import keras
 
-    rate = {} if training.learning_rate is None else {"learning_rate": training.learning_rate}
-    optimizer = keras.optimizers.get({"class_name": training.optimizer, "config": rate})
-    if task == "regression":
-        model.compile(optimizer, "mse", metrics=["mse", "mae"])
-        return
-    cross_entropy = keras.metrics.CategoricalCrossentropy(name="cross_entropy")
-    model.compile(optimizer, "categorical_crossentropy", metrics=[cross_entropy, "accuracy", "mse"])
+    from regfleet.models.objective import compiled_of, loss_for
+
+    output, own = _output(task, found), compiled_of(model)
+    if training.optimizer == "model":
+        if own is None:
+            raise InputError("--optimizer model: expected a model that was compiled; got one that was not")
+        optimizer = own.new_optimizer(training.learning_rate)
+    else:
+        rate = {} if training.learning_rate is None else {"learning_rate": training.learning_rate}
+        optimizer = keras.optimizers.get({"class_name": training.optimizer, "config": rate})
+    loss = loss_for(output, own and own.loss, labels=bool(found and found.labels))
+    names = HISTORY_OF[task][1:]
+    metrics: list[object] = [
+        keras.metrics.MeanMetricWrapper(metric, name)
+        for name, metric in zip(names, row_metrics(task, output), strict=True)
+    ]
+    if output == "number":
+        metrics = [*names]
+    elif output == "probabilities":
+        metrics = [keras.metrics.CategoricalCrossentropy(name="cross_entropy"), "accuracy", "mse"]
+    model.compile(optimizer, loss, loss_weights=own and own.weight, metrics=metrics)
 
 
-def row_metrics(task: Task) -> tuple[RowMetric, ...]:
-    """The metrics of a history after its loss, of each row: (y, predicted) → (rows,), which Keras' metrics average."""
+def _output(task: Task, found: Found | None) -> Output:
+    return "number" if task == "regression" else found.output if found else "probabilities"
+
+
+def row_metrics(task: Task, output: Output = "probabilities") -> tuple[RowMetric, ...]:
+    """The metrics of a history after its loss, of each row: (y, predicted) → (rows,), which Keras' metrics average.
+
+    ``predicted`` is what the model gives, of which a classification's ``output`` says what it is.
+    """
     import keras
+
+    from regfleet.models.objective import read
 
     if task == "regression":
         return keras.losses.mean_squared_error, keras.losses.mean_absolute_error
-    return (
+    metrics: tuple[RowMetric, ...] = (
         keras.losses.categorical_crossentropy,
         keras.metrics.categorical_accuracy,
         keras.losses.mean_squared_error,
     )
+    if output == "probabilities":
+        return metrics
+
+    def of_probabilities(metric: RowMetric) -> RowMetric:
+        return lambda y, predicted: metric(y, read(output, predicted))
+
+    return tuple(map(of_probabilities, metrics))
 
 
 def balanced_weight(y: np.ndarray) -> np.ndarray:

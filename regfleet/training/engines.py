@@ -8,7 +8,9 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from regfleet.borrowed.keras import seed_global_noise
 from regfleet.errors import InputError
+from regfleet.streams import stream_int
 from regfleet.text import reason
 from regfleet.training import runtime
 from regfleet.trials import Execution, Fit, history_columns
@@ -60,14 +62,16 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
     """
     if recipe.training.class_weight and sets.task == "regression":
         raise InputError("--class-weight: expected classes to balance; got a regression")
+    seed_global_noise(stream_int(seed, "noise"))
     if engine == "keras":
         return _with_keras(recipe, sets, seed, Execution("keras"))
     program: Program | str
     program, trace_seconds = _kept(recipe, sets, seed, cache_key)
     if isinstance(program, str):
         return _with_keras(recipe, sets, seed, Execution("keras", untraceable=program))
+    seed_global_noise(stream_int(seed, "noise"))  # a trace may have drawn
     course = program.run(_start(program.model, recipe, sets, seed))
-    done = _fit(program.model, course, sets, program.predict, program.execution)
+    done = _fit(program.model, recipe, course, sets, program.predict, program.execution)
     return replace(done, trace_seconds=trace_seconds)
 
 
@@ -88,7 +92,7 @@ def fit_side_by_side(
         raise ValueError(program)  # noqa: TRY004 - the reason, not a wrong type
     starts = [_start(program.model, recipe, sets, seed) for sets, seed in zip(rows, seeds, strict=True)]
     fits = [
-        _fit(program.model, course, sets, program.predict, program.execution)
+        _fit(program.model, recipe, course, sets, program.predict, program.execution)
         for course, sets in zip(program.run(starts), rows, strict=True)
     ]
     fits[0] = replace(fits[0], trace_seconds=trace_seconds)
@@ -125,9 +129,12 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
     from regfleet.training.stacked import Stack
 
     model, settings, rows = _compiled(recipe, sets), _settings(recipe, sets), len(sets.train.x)
+    if steps_itself(model):
+        return f"{type(model).__name__} has a train_step of its own"
     if stack > 1 and not pays_to_stack(model.count_params(), min(rows, settings.batch_size), sets.train.x.ndim):
         return "one network fills the device"
-    metrics, xla = row_metrics(sets.task), pays_to_compile(model, rows, settings)
+    metrics = row_metrics(sets.task, recipe.model.found.output)
+    xla = pays_to_compile(model, rows, settings)
     program: Program | Stack
     if stack > 1:
         program = Stack(model, metrics, settings, stack, xla=xla)
@@ -170,9 +177,17 @@ def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: Execution) -> 
     from regfleet.training import keras_fit
 
     model = _compiled(recipe, sets)
-    model.run_eagerly = bool(execution.untraceable)
+    model.run_eagerly = bool(execution.untraceable) and not steps_itself(model)
     course = keras_fit.train(model, _settings(recipe, sets), _start(model, recipe, sets, seed))
-    return _fit(model, course, sets, lambda x: model(tensor(x), training=False).numpy(), execution)
+    return _fit(model, recipe, course, sets, lambda x: model(tensor(x), training=False).numpy(), execution)
+
+
+def steps_itself(model: keras.Model) -> bool:
+    """Whether the class of ``model`` trains in a way of its own, which `model.fit` alone knows."""
+    import keras
+
+    kind = type(model)
+    return kind.train_step is not keras.Model.train_step or kind.fit is not keras.Model.fit
 
 
 def _compiled(recipe: Recipe, sets: Sets) -> keras.Model:
@@ -180,7 +195,7 @@ def _compiled(recipe: Recipe, sets: Sets) -> keras.Model:
     from regfleet.training.contract import compile_model
 
     model = build(recipe, sets.train.x.shape[1:], sets.train.y.shape[1], sets.task)
-    compile_model(model, recipe.training, sets.task)
+    compile_model(model, recipe.training, sets.task, recipe.model.found)
     return model
 
 
@@ -196,32 +211,51 @@ def _start(model: keras.Model, recipe: Recipe, sets: Sets, seed: int) -> Start:
     from regfleet.training.contract import Start, balanced_weight, order_key
 
     weight = balanced_weight(sets.train.y) if recipe.training.class_weight else None
-    values = starting_weights(model, seed, recipe.model.keep_weights)
+    values = starting_weights(model, seed)
     return Start(values, sets.train, sets.validation, order_key(seed), weight)
 
 
 def _fit(
-    model: keras.Model, course: Course, sets: Sets, predict: Callable[[np.ndarray], np.ndarray], execution: Execution
+    model: keras.Model,
+    recipe: Recipe,
+    course: Course,
+    sets: Sets,
+    predict: Callable[[np.ndarray], np.ndarray],
+    execution: Execution,
 ) -> Fit:
-    """The record of a finished course of ``model``: predictions and penalties."""
+    """The record of a finished course of ``model``: predictions, penalties and the values of a loss of its own."""
     import numpy as np
 
+    from regfleet.borrowed.keras import compiled_loss
+    from regfleet.models.objective import compiled_of, read
     from regfleet.training.contract import assign
+
+    own = compiled_of(model)
+    loss = compiled_loss(model) if own and own.loss is not None else None
+    output = recipe.model.found.output
 
     rows = {"train": sets.train, "val": sets.validation, "test": sets.test}
     ends = np.cumsum([len(part.x) for part in rows.values()])[:-1]
     every_row = np.concatenate([part.x for part in rows.values()])
     regularized = [weight for weight in model.trainable_weights if weight.regularizer is not None]
     kept = {id(weight) for weight in model.weights}
-    predictions, penalty = {}, {}
+    predictions: dict[str, dict[str, np.ndarray]] = {}
+    losses: dict[str, dict[str, float]] = {}
+    penalty: dict[str, float] = {}
     for when in ("last", "best"):
         assign(model.variables, getattr(course, when))
-        predictions[when] = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
+        given = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
+        if loss:
+            losses[when] = {name: float(loss(part.y, model(part.x, training=False))) for name, part in rows.items()}
+        if sets.task == "classification" and output != "probabilities":
+            given = {name: np.asarray(read(output, part), "float32") for name, part in given.items()}
+        predictions[when] = given
         penalty[when] = sum(float(weight.regularizer(weight)) for weight in regularized)
     return Fit(
         history={name: course.history[:, index] for index, name in enumerate(history_columns(sets.task))},
         predictions=predictions,
         penalty=penalty,
+        losses=losses,
         best_epoch=course.best_epoch,
         diverged_at=course.diverged_at,
         execution=execution,

@@ -189,8 +189,7 @@ class Steps:
 
         predicted = self.model(x, training=True)
         loss = self.model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=True)
-        measured = tf.stack([loss, *self._means(y, predicted)]) * tf.cast(tf.shape(x)[0], tf.float32)
-        return loss, measured
+        return loss, self._measurement(loss, y, predicted) * tf.cast(tf.shape(x)[0], tf.float32)
 
     def infer(self, x: Any) -> tuple[Any, Any]:
         """The model's output and, for a softmax, the logits that Keras keeps beside it for an exact cross-entropy."""
@@ -218,15 +217,14 @@ class Steps:
         return measured
 
     def _measure(self, x: Any, y: Any, predicted: Any) -> Any:
-        import tensorflow as tf
-
         loss = self.model.compute_loss(x=x, y=y, y_pred=predicted, training=False)
-        return tf.stack([loss, *self._means(y, predicted)])
+        return self._measurement(loss, y, predicted)
 
-    def _means(self, y: Any, predicted: Any) -> list[Any]:
+    def _measurement(self, loss: Any, y: Any, predicted: Any) -> Any:
         import tensorflow as tf
 
-        return [tf.reduce_mean(tf.cast(metric(y, predicted), tf.float32)) for metric in self._metrics]
+        means = [tf.reduce_mean(tf.cast(metric(y, predicted), tf.float32)) for metric in self._metrics]
+        return tf.stack([tf.cast(loss, tf.float32), *means])
 
 
 def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any], Any], totals: Any, *, static: bool) -> Any:

@@ -19,7 +19,7 @@ HOSTILE = {
     "exits": ("import sys; sys.exit(3)", "SystemExit: 3 at .*hostile.py:5"),
     "none": ("return None", "to return a Keras model; got NoneType"),
     "wide": ("return net(input_shape, outputs + 1)", r"3 softmax outputs for each row; got the shape \(4,\)"),
-    "logits": ("return net(input_shape, outputs, 'linear')", "3 softmax outputs for each row; got linear"),
+    "tanh": ("return net(input_shape, outputs, 'tanh')", "3 softmax outputs for each row; got tanh"),
     "sigmoid": ("return net(input_shape, outputs, 'sigmoid')", "3 softmax outputs for each row; got sigmoid"),
     "sums": (
         "m = net(input_shape, outputs); return keras.Model(m.inputs[0], 2 * m.outputs[0])",
@@ -30,8 +30,14 @@ HOSTILE = {
         "m = net(input_shape, outputs); return keras.Model(m.inputs[0], m.outputs * 2)",
         "one input and one output",
     ),
-    "subclass": ("return Own()", "to take techniques itself .a parameter techniques.; got Own"),
-    "inside": ("return keras.Sequential([keras.Input(input_shape), Own()])", "inside the model; got .*own"),
+    "batches": (
+        "return keras.Sequential([keras.Input(batch_shape=(10, *input_shape)), layers.Dense(outputs, 'softmax')])",
+        "to take any number of rows; got batches of 10",
+    ),
+    "names": (
+        "return keras.Sequential([keras.Input(input_shape), layers.Dense(outputs, 'softmax', name='my layer')])",
+        "got 'my layer'",
+    ),
 }
 MODULE = """
 import keras

@@ -1,0 +1,142 @@
+"""Weights that a model was given: which these are, and that every worker's model has the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regfleet.borrowed.keras import origin_of
+from regfleet.errors import InputError
+from regfleet.models.weights import initial_weights, keep_weights, named_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import keras
+
+    from regfleet.settings.values import ModelSpec
+
+Kept = tuple[tuple[str, tuple[int, ...]], ...]
+"""The names of layers, each with the places of its given weights in `Layer.weights`."""
+
+
+def given_to_built(model: keras.Model, again: Callable[[], keras.Model]) -> Kept:
+    """The weights of a builder's ``model`` that its own code put there: loaded, assigned, trained or made elsewhere.
+
+    ``again`` builds the model once more: what is different then was not given but drawn in another way.
+    """
+    kept = _where(model, lambda weight: (origin := origin_of(weight)) is None or origin.initializer is None)
+    if not kept:
+        return ()
+    first, second = _weights(model), _weights(again())
+    return tuple(
+        (name, same)
+        for name, places in kept
+        if (
+            same := tuple(
+                place
+                for place in places
+                if name in second and np.array_equal(first[name][place].numpy(), second[name][place].numpy())
+            )
+        )
+    )
+
+
+def given_in_file(model: keras.Model) -> tuple[Kept, bool]:
+    """The weights of a saved model that are no training's start, and whether all of it was trained.
+
+    Layers that are frozen or were adapted to data keep their weights. Of those that train, a body that was trained
+    keeps its weights under an output that was not; a model trained as a whole is an architecture, drawn anew. A layer
+    was trained where a weight that always starts from the same values, such as zeros, has others.
+    """
+    first, second = initial_weights(model, 0), initial_weights(model, 1)
+    drawn = {
+        id(variable): a if np.array_equal(a, b) else None
+        for variable, a, b in zip(model.variables, first, second, strict=True)
+    }
+    layers = [(name, layer) for name, layer in named_layers(model) if layer.weights]
+    still = {name for name, layer in layers if not layer.trainable or hasattr(layer, "adapt")}
+    states: dict[str, bool | None] = {}
+    for name, layer in layers:
+        fixed = [(weight, drawn[id(weight)]) for weight in layer.weights if drawn[id(weight)] is not None]
+        moved = any(not np.array_equal(weight.numpy(), value) for weight, value in fixed)
+        if name not in still:
+            states[name] = moved if fixed else None
+    trained = _filled(states)
+    whole = bool(trained) and all(trained.values())
+    if trained and not [*trained.values()][-1]:
+        still |= {name for name, moved in trained.items() if moved}
+    return tuple((name, tuple(range(len(layer.weights)))) for name, layer in layers if name in still), whole
+
+
+def _filled(states: Mapping[str, bool | None]) -> dict[str, bool]:
+    """The states of layers in order, where one that does not show its own has that of the next, else of the last."""
+    filled: dict[str, bool] = {}
+    following: bool | None = None
+    for name in reversed(states):
+        following = states[name] if states[name] is not None else following
+        if following is not None:
+            filled[name] = following
+    last = next((filled[name] for name in reversed(states) if name in filled), False)
+    return {name: filled.get(name, last) for name in states}
+
+
+def _where(model: keras.Model, chosen: Callable[[keras.Variable], bool]) -> Kept:
+    found = {name: tuple(i for i, one in enumerate(each) if chosen(one)) for name, each in _weights(model).items()}
+    return tuple((name, places) for name, places in found.items() if places)
+
+
+def _weights(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    return {name: layer.weights for name, layer in named_layers(model)}
+
+
+_VALUES: OrderedDict[str, list[np.ndarray]] = OrderedDict()
+"""Given weights by their hash: the variants of a study share them, whatever a training does to the model later."""
+_MODELS = 2
+
+
+def sha256(model: keras.Model, kept: Kept) -> str:
+    """The hash of the ``kept`` weights of ``model``, which this process holds from now on."""
+    values = _read(model, kept)
+    digest = hashlib.sha256()
+    for (name, places), value in zip(((name, place) for name, all_of in kept for place in all_of), values, strict=True):
+        digest.update(f"{name} {places} {value.dtype} {value.shape}".encode())
+        digest.update(np.ascontiguousarray(value))
+    key = digest.hexdigest()
+    _VALUES[key] = values
+    while len(_VALUES) > _MODELS:
+        _VALUES.popitem(last=False)
+    return key
+
+
+def keep(model: keras.Model, spec: ModelSpec) -> None:
+    """Let the layers of ``model`` start from the weights that they were given, as ``spec`` says.
+
+    Raises:
+        InputError: the model holds other weights here than where the study was prepared.
+    """
+    layers = dict(named_layers(model))
+    if spec.keep_weights:
+        for layer in layers.values():
+            keep_weights(layer, {place: weight.numpy() for place, weight in enumerate(layer.weights)})
+        return
+    kept, expected = spec.found.kept, spec.found.kept_sha256
+    if not kept:
+        return
+    missing = [name for name, places in kept if name not in layers or len(layers[name].weights) <= max(places)]
+    if missing or (expected not in _VALUES and sha256(model, kept) != expected):
+        raise InputError(
+            f"--model: expected {spec.source} to give {missing[0] if missing else kept[0][0]} the weights that it had "
+            "where the study was prepared; got others here"
+        )
+    values = iter(_VALUES[expected])
+    for name, places in kept:
+        keep_weights(layers[name], {place: next(values) for place in places})
+
+
+def _read(model: keras.Model, kept: Kept) -> list[np.ndarray]:
+    weights = _weights(model)
+    return [weights[name][place].numpy() for name, places in kept for place in places]
