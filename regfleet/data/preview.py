@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, flat, infer_column, is_useless, short
+from regfleet.data.columns import Column, flat, infer_column, is_useless, settled, short
 from regfleet.data.dataset import RawTable
+from regfleet.data.roles import reading_of
+from regfleet.settings import Data
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,11 +37,13 @@ class Preview:
     notes: tuple[str, ...]
 
 
-def previewed(raw: RawTable) -> Preview:
-    """What is in the columns of ``raw``."""
-    names = raw.table.column_names
-    columns = [infer_column(name, raw.table[name]) for name in names]
-    found = (_column(column, raw.table[column.name]) for column in columns)
+def previewed(raw: RawTable, source: Data) -> Preview:
+    """What is in the columns of ``raw``, read as ``source`` says."""
+    table = raw.table.from_arrays([settled(one) for one in raw.table.columns], names=raw.table.column_names)
+    table = table.replace_schema_metadata(raw.table.schema.metadata)
+    reading = reading_of(table, source)
+    columns = [infer_column(name, table[name], reading) for name in table.column_names]
+    found = (_column(column, table[column.name]) for column in columns)
     notes = (*raw.notes, *(note for column in columns for note in column.notes))
     return Preview(raw.table.num_rows, tuple(found), notes)
 

@@ -195,7 +195,7 @@ def preview(source: Data) -> Preview | None:
     """What is in the columns of a table whose target is not named; None where ``source`` needs no name or has one."""
     check_source(source, target=False)
     raw = None if source.target or not _is_table(source.location) else _read(source)
-    return previewed(raw) if isinstance(raw, RawTable) else None
+    return previewed(raw, source) if isinstance(raw, RawTable) else None
 
 
 def _is_table(place: str) -> bool:

@@ -139,8 +139,10 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         held_out = None if held_out is None else held_out[~missing]
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
-    numbers, classes, said = infer_target("target", values, source.task, reading, missing=bool(missing.any()))
-    classes = _class_names(classes, raw.classes)
+    if raw.classes and values.type == pa.int64():  # the numbers of these, however many have rows
+        numbers, classes, said = values.to_numpy(), raw.classes, ()
+    else:
+        numbers, classes, said = infer_target("target", values, source.task, reading, missing=bool(missing.any()))
     if held_out is not None:
         _check_classes(numbers, classes, held_out)
     notes = (*notes, *said, *one_sided(numbers, classes))

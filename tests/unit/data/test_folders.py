@@ -185,11 +185,11 @@ def test_texts_by_class_are_read_in_their_encoding(tmp_path):
         tmp_path / "films", shuffle=False, batch_size=None, verbose=False
     )
     found = load(tmp_path / "films")
-    assert found.features.tolist() == [text.decode() for text, _ in keras_read.as_numpy_iterator()]
+    assert found.features["text"].tolist() == [text.decode() for text, _ in keras_read.as_numpy_iterator()]
     assert (found.classes, found.target.tolist()) == (("neg", "pos"), [0] * 6 + [1] * 6)
     (tmp_path / "films" / "neg" / "0.txt").write_bytes("“naïve”".encode("cp1252"))
     changed = load(tmp_path / "films")
-    assert changed.features[0] == "“naïve”"
+    assert changed.features["text"][0] == "“naïve”"
     assert any("read as cp1252" in note for note in changed.notes)
     assert found.fingerprint != changed.fingerprint == load(tmp_path / "films").fingerprint
 

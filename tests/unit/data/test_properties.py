@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from regfleet.data import cut, describe_columns, from_arrays, load_dataset, parse_split, split_meaning
@@ -74,7 +74,8 @@ def works_or_says_why(load, split):
 @given(frames(), SPLITS, st.sampled_from([None, "classification", "regression"]), st.data())
 def test_any_frame_works_or_is_refused_in_a_line(frame, split, task, data):
     """Columns of every kind, missing values, odd and repeated names, no rows at all."""
-    names = [str(name) for name in frame.columns]
+    names = [name for name in map(str, frame.columns) if not re.search("[\0\ud800-\udfff]", name)]
+    assume(names)  # no flag can hold the others
     pick = st.none() | st.sampled_from(names)
     listed = st.lists(st.sampled_from(names), max_size=2).map(tuple)
     source = Data(

@@ -199,7 +199,7 @@ def test_an_adapted_normalization_trains_as_it_was_adapted():
         return build(shape, outputs, plus_one)
 
     x = np.random.default_rng(1).normal(100, 20, (5, 4)).astype("float32")
-    built = models.build(Recipe(ModelSpec((), (), "own:build"), Training(), base=build), (4,), 3)
+    built = models.build(Recipe(ModelSpec((), (), "own:build"), Training(), base=models.base_of(build)), (4,), 3)
     np.testing.assert_allclose(built.get_layer("norm")(x), adapted()(x), rtol=1e-5)
     for variable, value in zip(built.variables, models.initial_weights(built, 0), strict=True):
         variable.assign(value)
