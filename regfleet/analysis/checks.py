@@ -30,6 +30,8 @@ TENTH = 10
 SLOW, FAST = 0.002, 0.02
 """The fall of the validation error over the last tenth of the epochs, as a share of what knows nothing: what is still a
 fall where every variant ends at its best epoch, and what is one by itself."""
+LEFT = 0.1
+"""Of what knows nothing: with less error left there is little to gain from a slow fall."""
 FALLS = 0.99
 """The training error falls when it ends below this share of what it was in the first epoch."""
 OTHER_NAMES = {"roc_auc": "auc", "auroc": "auc", "r2_score": "r2", "r_squared": "r2", "rsquared": "r2"}
@@ -223,7 +225,7 @@ def still_improving(seen: Seen) -> Found | None:
     falls = {row.name: _fall(seen, row) for row in seen.finished if row.name not in stops}
     rows = [row for row in seen.finished if row.name in falls]
     controls = [row for row in rows if row.control is None]
-    improving = [row for row in rows if falls[row.name] > SLOW and _ends_at_its_best(row)]
+    improving = [row for row in rows if falls[row.name] > SLOW and _ends_at_its_best(row) and _left(seen, row) > LEFT]
     fast = [row for row in controls if falls[row.name] > FAST]
     if not rows or (len(improving) < len(seen.finished) and (not controls or len(fast) < len(controls))):
         return None
@@ -258,6 +260,12 @@ def _fall(seen: Seen, row: VariantSummary) -> float:
     if len(errors) < 2 * window:
         return 0.0
     return (_mean(errors[-2 * window : -window]) - _mean(errors[-window:])) / _ignorance(seen, errors)
+
+
+def _left(seen: Seen, row: VariantSummary) -> float:
+    """The validation error of the last epoch, as a share of what knows nothing."""
+    errors = _errors(seen, row)
+    return errors[-1] / _ignorance(seen, errors)
 
 
 def _ignorance(seen: Seen, errors: Sequence[float]) -> float:

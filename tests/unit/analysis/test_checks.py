@@ -150,6 +150,7 @@ SLOW = np.r_[falling(1.1, 0.5, 30), falling(0.499, 0.47, 10)]
         (IMPROVING, 40, {}, True),
         (FLAT, 30, {}, False),
         (SLOW, 40, {}, True),  # by .013 of ln 3 in a tenth of the epochs, and every best epoch is the last
+        (SLOW - 0.4, 40, {}, False),  # .07 of ln 3 is left
         (SLOW, 30, {}, False),  # a best epoch before: what is left is a trickle
         (IMPROVING, 40, {"early_stopping": 5}, False),  # which decides for itself
         (IMPROVING[:1], 1, {}, False),
