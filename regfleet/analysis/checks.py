@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regfleet.analysis.intervals import Array
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import ignorant_score
 from regfleet.analysis.summary import Check, DatasetSummary, VariantSummary
@@ -68,13 +69,16 @@ class Seen:
         """The rows of the data set, as far as they are known; those that validate and test as well count twice."""
         return self.dataset.n_train + self.dataset.n_val + self.dataset.n_test
 
-    def mean(self, row: VariantSummary, metric: str) -> float:
-        """The mean test score of a variant by another metric; NaN where there is none."""
-        column = f"{self.question.at}_test_{metric}"
+    def scores(self, row: VariantSummary, metric: Metric) -> Array:
+        """The test scores of a variant by any metric, (finished seeds,); empty where they are not known."""
+        if metric is self.metric:
+            return np.array(row.scores)
+        column = f"{self.question.at}_test_{metric.name}"
         if column not in self.trials:
-            return math.nan
+            return np.empty(0)
         done = (self.trials["variant"] == row.name) & (self.trials["status"] == "done")
-        return float(self.trials.loc[done, column].mean())
+        values = self.trials.loc[done, column].to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(values[np.isfinite(values)])
 
     def named(self, rows: Iterable[VariantSummary]) -> str:
         """The labels of ``rows``, and all of them by a word."""
@@ -130,7 +134,7 @@ def nothing_learned(seen: Seen) -> Found | None:
     guess = guess_of(seen, first)
     if guess is None:
         return None
-    unit, score = Scale(guess.metric), _scored(seen, first, guess.metric)
+    unit, score = Scale(guess.metric), _mean(seen.scores(first, guess.metric))
     every = len(rows) == len(seen.finished)
     reached = f"{unit.metric.title}, {unit.full(score)}, is no better than the {unit.full(guess.score)} of {guess.name}"
     others = ", and no variant does better" if every and len(rows) > 1 else ""
@@ -148,8 +152,10 @@ def _knows_nothing(seen: Seen, row: VariantSummary) -> bool:
     guess = guess_of(seen, row)
     if guess is None:
         return False
-    score = _scored(seen, row, guess.metric)
-    if not score <= guess.score + guess.luck:
+    scores = seen.scores(row, guess.metric)
+    score = _mean(scores)
+    # One run that went astray takes a mean of R² below zero, and no median.
+    if not len(scores) or max(score, float(np.median(scores))) > guess.score + guess.luck:
         return False
     if guess.metric is seen.metric:
         step = 1 / seen.dataset.n_test if guess.metric.counts and seen.dataset.n_test else guess.luck
@@ -200,16 +206,10 @@ def _telling(metric: Metric, task: str) -> Metric | None:
     return METRICS[default_metric(task)] if metric.name in METRICS else None
 
 
-def _scored(seen: Seen, row: VariantSummary, metric: Metric) -> float:
-    """The mean score of ``row``; infinite where it is not known, so that nothing is said."""
-    score = row.score.mean if metric is seen.metric else seen.mean(row, metric.name)
-    return score if math.isfinite(score) else math.inf
-
-
 def _balanced(seen: Seen, row: VariantSummary) -> str:
     """What balanced accuracy has to say for a variant whose accuracy is a guess's; empty where it is one's too."""
     metric = METRICS["balanced_accuracy"]
-    guess, score = guess_of(seen, row, metric), seen.mean(row, metric.name)
+    guess, score = guess_of(seen, row, metric), _mean(seen.scores(row, metric))
     if guess is None or not score > guess.score + guess.luck:
         return ""
     unit = Scale(metric)
@@ -284,9 +284,10 @@ def loss_does_not_fall(seen: Seen) -> Found | None:
     errors = _errors(seen, rows[0], "")
     first, last = errors[0], _mean(errors[-max(1, len(errors) // TENTH) :])
     title = METRICS[error_of(seen.dataset.task)].title
+    less = ", or less of the technique" if any(row.control for row in rows) else ""
     sentence = (
         f"The training {title} of {seen.named(rows)} does not fall: {number(first, 3)} in the first epoch, "
-        f"{number(last, 3)} at the end. Try a smaller or a larger --learning-rate, or less of the technique."
+        f"{number(last, 3)} at the end. Try a smaller or a larger --learning-rate{less}."
     )
     return Found(rows, sentence, {"first": first, "last": last})
 
@@ -341,7 +342,7 @@ def one_class(seen: Seen) -> Found | None:
 def diverged(seen: Seen) -> Found | None:
     """R106."""
     rows = [row for row in seen.dataset.variants if row.diverged]
-    if not rows or not any("loss" in str(column) for column in seen.trials):
+    if not rows or "best_epoch" not in seen.trials:  # of scores from elsewhere it is not known why
         return None
     lost = sum(row.diverged for row in rows)
     tried = sum(row.finished + row.failed + row.diverged for row in rows)
@@ -353,7 +354,7 @@ def diverged(seen: Seen) -> Found | None:
     )
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float] | Array) -> float:
     return float(np.mean(values)) if len(values) else math.nan
 
 

@@ -118,6 +118,12 @@ def test_an_error_is_looked_at_through_accuracy_or_r2():
     assert "R101" not in analysed(GUESSED, metric="mae", columns=worse | {"last_test_r2": 0.4})[1]
 
 
+def test_one_run_that_went_astray_is_not_nothing_learned():
+    """Five seeds with an R² of .8 and one of −20 have a mean below zero."""
+    columns = {"last_test_r2": [0.8, 0.8, -20, 0.8, 0.8, 0.8] * 2, "last_val_r2": 0.8}
+    assert "R101" not in analysed({"none": LEARNED, "l2": LEARNED}, metric="r2", columns=columns)[1]
+
+
 def test_a_rare_class_that_is_told_is_something_learned():
     """All rows right, 29 of 30 of one class: accuracy could be luck, balanced accuracy cannot."""
     perfect = {"none": [30] * 6, "l2": [30] * 6}
@@ -269,3 +275,12 @@ def test_lost_runs_are_a_result_only_where_chance_hardly_gives_them():
 def test_every_code_has_its_function():
     """The table of codes and the functions are the same."""
     assert list(LOOKS) == list(CHECKS)
+
+
+def test_diverged_runs_are_said():
+    """With how many of how many, and a smaller step as what to try."""
+    trials = make_trials({"none": LEARNED, "l2": LEARNED})
+    trials.loc[(trials["variant"] == "l2") & (trials["seed"] < 2), "status"] = "diverged"
+    (check,) = summarize(trials, None, make_variants(["none", "l2"]), asked()).datasets[0].checks
+    assert check.code == "R106"
+    assert check.sentence == "2 of 6 runs of L2 ended with a loss that is no number. Try a smaller --learning-rate."
