@@ -136,7 +136,8 @@ def nothing_learned(seen: Seen) -> Found | None:
         return None
     unit, score = Scale(guess.metric), _mean(seen.scores(first, guess.metric))
     every = len(rows) == len(seen.finished)
-    reached = f"{unit.metric.title}, {unit.full(score)}, is no better than the {unit.full(guess.score)} of {guess.name}"
+    than = "not clearly better" if score > guess.score else "no better"
+    reached = f"{unit.metric.title}, {unit.full(score)}, is {than} than the {unit.full(guess.score)} of {guess.name}"
     others = ", and no variant does better" if every and len(rows) > 1 else ""
     whose = f"{first.label}'s" if every else f"{capital(seen.named(rows))} learned nothing; {first.label}'s"
     sentence = f"{capital(whose)} {reached}{others}."
