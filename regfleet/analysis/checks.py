@@ -17,7 +17,7 @@ from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS, Metric, default_metric, error_of
 from regfleet.numbers import Scale, count, number, percent
 from regfleet.settings.values import Variant
-from regfleet.text import capital, listed
+from regfleet.text import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,12 +135,13 @@ def nothing_learned(seen: Seen) -> Found | None:
     if guess is None:
         return None
     unit, score = Scale(guess.metric), _mean(seen.scores(first, guess.metric))
-    every = len(rows) == len(seen.finished)
     than = "not clearly better" if score > guess.score else "no better"
-    reached = f"{unit.metric.title}, {unit.full(score)}, is {than} than the {unit.full(guess.score)} of {guess.name}"
-    others = ", and no variant does better" if every and len(rows) > 1 else ""
-    whose = f"{first.label}'s" if every else f"{capital(seen.named(rows))} learned nothing; {first.label}'s"
-    sentence = f"{capital(whose)} {reached}{others}."
+    reached = f"{unit.full(score)}, is {than} than the {unit.full(guess.score)} of {guess.name}"
+    if len(rows) == len(seen.finished):
+        others = ", and no variant does better" if len(rows) > 1 else ""
+        sentence = f"{first.label}'s {unit.metric.title}, {reached}{others}."
+    else:
+        sentence = f"{seen.named(rows)} learned nothing: the {unit.metric.title} of {first.label}, {reached}."
     flags = ""
     balanced = _balanced(seen, first)
     if guess.metric.name == "accuracy" and balanced:

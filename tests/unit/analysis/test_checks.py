@@ -61,7 +61,7 @@ def test_a_variant_that_learns_nothing_is_named_and_the_others_are_judged():
     """A technique that is too strong is a result; the headline stays the study's."""
     dataset, found = analysed({"none": LEARNED, "l2": (10, 11, 9, 10, 10, 10), "l1": LEARNED[::-1]}, THIRDS)
     assert found["R101"].variants == ("l2",)
-    assert found["R101"].sentence.startswith("L2 learned nothing; L2's accuracy, 33.3")
+    assert found["R101"].sentence.startswith("L2 learned nothing: the accuracy of L2, 33.3")
     assert not dataset.headline[0].startswith("Nothing")
 
 
@@ -70,6 +70,29 @@ def test_a_technique_that_makes_a_dead_network_learn_is_the_result():
     dataset, found = analysed(GUESSED | {"dropout": LEARNED}, HALVES)
     assert dataset.headline[0].startswith("Dropout is better than None")
     assert set(found["R101"].variants) == {"none", "l2"}
+
+
+def test_better_and_worse_below_the_largest_class_recommend_nothing():
+    """Twelve rows of thirty against eight, where eighteen are of one class."""
+    correct = {"none": [8] * 6, "l2": [12] * 6, "l1": [4] * 6}
+    dataset, _ = analysed(correct, {"iris": (0.6, 0.4)})
+    assert {row.name: row.comparison.verdict for row in dataset.variants if row.comparison} == {
+        "l2": "better",
+        "l1": "worse",
+    }
+    assert dataset.headline[0].startswith("Nothing was learned")
+    said = " ".join([*dataset.headline, *(row.comparison.sentence for row in dataset.variants if row.comparison)])
+    assert "Prefer" not in said
+    assert "Avoid" not in said
+    assert "L2 is better than None, but neither learned anything" in said
+
+
+def test_a_dead_control_beside_a_variant_that_learns_now_and_then_is_not_nothing():
+    """Half of its seeds are far ahead, so that the verdict is open: the control is named, and not everything."""
+    dataset, found = analysed(GUESSED | {"dropout": (28, 15, 28, 15, 28, 29)}, HALVES)
+    assert [row.comparison.verdict for row in dataset.variants if row.name == "dropout"] == ["undecided"]
+    assert dataset.headline[0] == f"On iris: {found['R101'].sentence}"
+    assert found["R101"].sentence.startswith("None and L2 learned nothing: the accuracy of None, 50.0")
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 6])
