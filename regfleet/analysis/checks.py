@@ -43,12 +43,12 @@ OTHER_NAMES = {"roc_auc": "auc", "auroc": "auc", "r2_score": "r2", "r_squared": 
 class Seen:
     """What the checks look at, of one data set.
 
-    ``trials`` are its rows of the trials frame. ``shares`` are those of its classes, ``test_shares`` those in a test
+    ``trials`` are the rows of the trials frame, by variant. ``shares`` are those of its classes, ``test_shares`` those in a test
     set that every seed has, where they are known.
     """
 
     dataset: DatasetSummary
-    trials: pd.DataFrame
+    trials: Mapping[str, pd.DataFrame]
     variants: Sequence[Variant]
     question: Question
     shares: Shares = None
@@ -73,11 +73,10 @@ class Seen:
         """The test scores of a variant by any metric, (finished seeds,); empty where they are not known."""
         if metric is self.metric:
             return np.array(row.scores)
-        column = f"{self.question.at}_test_{metric.name}"
-        if column not in self.trials:
+        column, trials = f"{self.question.at}_test_{metric.name}", self.trials[row.name]
+        if column not in trials:
             return np.empty(0)
-        done = (self.trials["variant"] == row.name) & (self.trials["status"] == "done")
-        values = self.trials.loc[done, column].to_numpy(dtype=np.float64, na_value=np.nan)
+        values = trials.loc[trials["status"] == "done", column].to_numpy(dtype=np.float64, na_value=np.nan)
         return np.asarray(values[np.isfinite(values)])
 
     def named(self, rows: Iterable[VariantSummary]) -> str:
@@ -104,6 +103,11 @@ class Guess:
     score: float
     luck: float
     name: str
+
+    @property
+    def reach(self) -> float:
+        """The best that may be luck: never more than half of what there is to learn."""
+        return self.score + min(self.luck, (1 - self.score) / 2)
 
 
 def checks(seen: Seen) -> tuple[Check, ...]:
@@ -157,7 +161,7 @@ def _knows_nothing(seen: Seen, row: VariantSummary) -> bool:
     scores = seen.scores(row, guess.metric)
     score = _mean(scores)
     # One run that went astray takes a mean of R² below zero, and no median.
-    if not len(scores) or max(score, float(np.median(scores))) > guess.score + guess.luck:
+    if not len(scores) or max(score, float(np.median(scores))) > guess.reach:
         return False
     if guess.metric is seen.metric:
         step = 1 / seen.dataset.n_test if guess.metric.counts and seen.dataset.n_test else guess.luck
@@ -176,7 +180,7 @@ def guess_of(seen: Seen, row: VariantSummary, metric: Metric | None = None) -> G
     Luck is NOISE standard errors of a guess on the rows that were tested.
     """
     metric = metric or _telling(seen.metric, seen.dataset.task)
-    known = metric and OTHER_NAMES.get(metric.name, metric.name)
+    known = metric and _known(metric)
     tested = min(seen.dataset.n_test * (1 if seen.dataset.fixed_test else row.finished), seen.rows)
     if metric is None or known is None:
         return None
@@ -201,9 +205,14 @@ def _luck(variance: float, tested: int) -> float:
     return NOISE * math.sqrt(variance / tested) if tested else 0.0
 
 
+def _known(metric: Metric) -> str:
+    name = metric.name.lower()
+    return OTHER_NAMES.get(name, name)
+
+
 def _telling(metric: Metric, task: str) -> Metric | None:
     """What tells by itself whether anything was learned: ``metric``, or accuracy or R² in place of an error."""
-    if OTHER_NAMES.get(metric.name, metric.name) in {"accuracy", "balanced_accuracy", "macro_f1", "auc", "r2"}:
+    if _known(metric) in {"accuracy", "balanced_accuracy", "macro_f1", "auc", "r2"}:
         return metric
     return METRICS[default_metric(task)] if metric.name in METRICS else None
 
@@ -212,7 +221,7 @@ def _balanced(seen: Seen, row: VariantSummary) -> str:
     """What balanced accuracy has to say for a variant whose accuracy is a guess's; empty where it is one's too."""
     metric = METRICS["balanced_accuracy"]
     guess, score = guess_of(seen, row, metric), _mean(seen.scores(row, metric))
-    if guess is None or not score > guess.score + guess.luck:
+    if guess is None or not score > guess.reach:
         return ""
     unit = Scale(metric)
     return (
@@ -344,7 +353,7 @@ def one_class(seen: Seen) -> Found | None:
 def diverged(seen: Seen) -> Found | None:
     """R106."""
     rows = [row for row in seen.dataset.variants if row.diverged]
-    if not rows or "best_epoch" not in seen.trials:  # of scores from elsewhere it is not known why
+    if not any("best_epoch" in seen.trials[row.name] for row in rows):  # of scores from elsewhere it is not known why
         return None
     lost = sum(row.diverged for row in rows)
     tried = sum(row.finished + row.failed + row.diverged for row in rows)

@@ -53,7 +53,8 @@ def _nothing_learned(dataset: DatasetSummary) -> tuple[str, ...]:
     if check is None:
         return ()
     if dataset.learned_nothing:
-        return (f"Nothing was learned on {dataset.dataset}: {check.sentence}",)
+        nothing = "By accuracy nothing" if check.flags else "Nothing"
+        return (f"{nothing} was learned on {dataset.dataset}: {check.sentence}",)
     compared = [row for row in dataset.shown if row.comparison is not None]
     better = {row.name for row in compared if row.comparison and row.comparison.verdict == "better"}
     if better - dataset.knows_nothing or not dataset.knows_nothing.issuperset(row.control for row in compared):

@@ -95,7 +95,7 @@ def _dataset(
         useful_seeds=useful_seeds(terms.ratio),
         task=terms.task,
     )
-    dataset = replace(dataset, checks=checks(Seen(dataset, trials, variants, question, shares, test_shares)))
+    dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares)))
     return _worded(_without_advice(dataset), runs, terms, variants)
 
 

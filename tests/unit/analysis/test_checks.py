@@ -119,6 +119,12 @@ def test_how_far_luck_reaches_depends_on_the_rows(rows, correct, speaks):
     assert ("R101" in found) == speaks
 
 
+def test_a_perfect_score_is_learned_however_few_the_rows():
+    """Two test rows, two seeds: half of what there is to learn is never luck."""
+    perfect = {"none": [2, 2], "l2": [2, 2]}
+    assert "R101" not in analysed(perfect, HALVES, columns={"n_test": 2, "n_train": 6, "n_val": 2})[1]
+
+
 def test_without_shares_of_classes_nothing_is_claimed():
     """What a guess gives is not known of scores from elsewhere, but for AUC and R²."""
     assert "R101" not in analysed(GUESSED)[1]
@@ -153,7 +159,9 @@ def test_a_rare_class_that_is_told_is_something_learned():
     shares = {"iris": (29 / 30, 1 / 30)}
     _, found = analysed(perfect, shares, columns={"last_test_balanced_accuracy": 1.0})
     assert set(found) == {"R105"}
-    below = analysed({"none": [27] * 6, "l2": [27] * 6}, shares, columns={"last_test_balanced_accuracy": 0.9})[1]
+    columns = {"last_test_balanced_accuracy": 0.9}
+    dataset, below = analysed({"none": [27] * 6, "l2": [27] * 6}, shares, columns=columns)
+    assert dataset.headline[0].startswith("By accuracy nothing was learned on iris: None's accuracy, 90.0")
     assert "Balanced accuracy, 90.0" in below["R101"].sentence
     assert below["R101"].flags == "--metric balanced_accuracy"
 
