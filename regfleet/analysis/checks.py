@@ -43,8 +43,8 @@ OTHER_NAMES = {"roc_auc": "auc", "auroc": "auc", "r2_score": "r2", "r_squared": 
 class Seen:
     """What the checks look at, of one data set.
 
-    ``trials`` are the rows of the trials frame, by variant. ``shares`` are those of its classes, ``test_shares`` those in a test
-    set that every seed has, where they are known.
+    ``trials`` are the rows of the trials frame, by variant. ``shares`` are those of its classes, ``test_shares`` those
+    in a test set that every seed has, where they are known.
     """
 
     dataset: DatasetSummary

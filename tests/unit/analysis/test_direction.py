@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.metrics
+from sklearn.metrics import get_scorer_names
 
 from regfleet.concluding.direction import direction_of
 from regfleet.concluding.score_table import read_scores
@@ -38,6 +40,21 @@ UNKNOWN = (
 def test_more_is_better(name):
     """Also within longer names, in capitals and with what tools add."""
     assert direction_of(name, ABOVE).higher_is_better
+
+
+def test_scikit_learns_scorers_are_better_the_higher_they_are():
+    """All of them, by their names: that is what makes them scorers."""
+    names = get_scorer_names()
+    assert len(names) > 40
+    values = {name: BELOW if name.startswith("neg_") else ABOVE for name in names}
+    assert [name for name in names if not direction_of(name, values[name]).higher_is_better] == []
+
+
+def test_scikit_learns_losses_are_better_the_lower_they_are():
+    """Every function that it calls an error, a loss or a deviance."""
+    names = [name for name in dir(sklearn.metrics) if name.endswith(("_error", "_loss", "_deviance"))]
+    assert len(names) > 15
+    assert [name for name in names if direction_of(name, ABOVE).higher_is_better] == []
 
 
 @pytest.mark.parametrize("name", LESS.split())
