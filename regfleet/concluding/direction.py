@@ -72,11 +72,13 @@ FILLERS = words_of(
     negatives norm normalised normalized num of omission on out overall ovo ovr p pct per percent percentage
     phone phoneme pixel point points poisson positive positives prediction predictive quadratic rank ranked
     ranking rate rates ratio raw reconstruction rejection rel relative roc root sample samples scaled score
-    scores sentence set share smooth sparse sq sqrt square squared standard subset test tested the token top
+    scores sentence set share smooth sparse split sq sqrt square squared standard subset test tested the token top
     total train training triplet true tweedie unweighted val valid validation value weighted word
     """
 )
 """Words that point nowhere by themselves."""
+SETS = words_of("avg cv dev eval fold holdout mean split test train training val valid validation")
+"""Words for the rows and the runs that a score is of."""
 NEGATIONS = words_of("neg negative negated minus")
 """Words before a score that turn its sign."""
 
@@ -104,11 +106,7 @@ def direction_of(name: str, values: np.ndarray, *, asked: bool | None = None) ->
         return Direction(asked, "as you said")
     if name in METRICS:
         return Direction(METRICS[name].higher_is_better, "as its name says")
-    words = _words(name)
-    whole = any(_known("_".join(words[:size])) for size in range(1, 5))
-    negated = len(words) > 1 and words[0] in NEGATIONS and not whole
-    if negated:
-        words = words[1:]
+    words, negated = _turned(_words(name))
     found = _pointing(words)
     if found is None or (negated and found):
         raise InputError(f"metric must be one of which it is known which way it points; {SAY}. Got {given(name)}")
@@ -132,6 +130,15 @@ def _words(name: str) -> list[str]:
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", name.strip())
     parted = re.sub(r"^[-\u2212](?=\w)", "neg_", parted).replace("²", "2").replace("%", " pct ")
     return [word for word in re.split(r"[^a-z0-9]+", parted.lower()) if word]
+
+
+def _turned(words: list[str]) -> tuple[list[str], bool]:
+    """The words without one that turns the sign of the rest, and whether there was one: ``test_neg_log_loss``."""
+    start = next((place for place, word in enumerate(words) if re.sub("[0-9]+$", "", word) not in SETS), 0)
+    if len(words) < start + 2 or words[start] not in NEGATIONS:
+        return words, False
+    whole = any(_known("_".join(words[start : start + size])) for size in range(2, 5))
+    return (words, False) if whole else (words[start + 1 :], True)
 
 
 def _pointing(words: list[str]) -> bool | None:

@@ -27,7 +27,8 @@ LESS = (
 )
 NEGATED = (
     "neg_mean_squared_error neg_root_mean_squared_error neg_mean_absolute_error neg_log_loss neg_brier_score "
-    "neg_max_error neg_mean_poisson_deviance negative_mse negated_rmse minus_mae -mse"
+    "neg_max_error neg_mean_poisson_deviance negative_mse negated_rmse minus_mae -mse "
+    "test_neg_mean_squared_error mean_test_neg_log_loss split0_test_neg_log_loss val-neg-mae"
 )
 UNKNOWN = (
     "zorp x value my_score explained_variance_loss_ratio accuracy_loss accuracy_drop loss_reduction "
