@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regfleet.analysis.intervals import Array
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import ignorant_score
 from regfleet.analysis.summary import Check, DatasetSummary, VariantSummary
@@ -16,7 +17,7 @@ from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS, Metric, default_metric, error_of
 from regfleet.numbers import Scale, count, number, percent
 from regfleet.settings.values import Variant
-from regfleet.text import capital, listed
+from regfleet.text import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,8 @@ TENTH = 10
 SLOW, FAST = 0.002, 0.02
 """The fall of the validation error over the last tenth of the epochs, as a share of what knows nothing: what is still a
 fall where every variant ends at its best epoch, and what is one by itself."""
+LEFT = 0.1
+"""Of what knows nothing: with less error left there is little to gain from a slow fall."""
 FALLS = 0.99
 """The training error falls when it ends below this share of what it was in the first epoch."""
 OTHER_NAMES = {"roc_auc": "auc", "auroc": "auc", "r2_score": "r2", "r_squared": "r2", "rsquared": "r2"}
@@ -40,12 +43,12 @@ OTHER_NAMES = {"roc_auc": "auc", "auroc": "auc", "r2_score": "r2", "r_squared": 
 class Seen:
     """What the checks look at, of one data set.
 
-    ``trials`` are its rows of the trials frame. ``shares`` are those of its classes, ``test_shares`` those in a test
-    set that every seed has, where they are known.
+    ``trials`` are the rows of the trials frame, by variant. ``shares`` are those of its classes, ``test_shares`` those
+    in a test set that every seed has, where they are known.
     """
 
     dataset: DatasetSummary
-    trials: pd.DataFrame
+    trials: Mapping[str, pd.DataFrame]
     variants: Sequence[Variant]
     question: Question
     shares: Shares = None
@@ -66,13 +69,15 @@ class Seen:
         """The rows of the data set, as far as they are known; those that validate and test as well count twice."""
         return self.dataset.n_train + self.dataset.n_val + self.dataset.n_test
 
-    def mean(self, row: VariantSummary, metric: str) -> float:
-        """The mean test score of a variant by another metric; NaN where there is none."""
-        column = f"{self.question.at}_test_{metric}"
-        if column not in self.trials:
-            return math.nan
-        done = (self.trials["variant"] == row.name) & (self.trials["status"] == "done")
-        return float(self.trials.loc[done, column].mean())
+    def scores(self, row: VariantSummary, metric: Metric) -> Array:
+        """The test scores of a variant by any metric, (finished seeds,); empty where they are not known."""
+        if metric is self.metric:
+            return np.array(row.scores)
+        column, trials = f"{self.question.at}_test_{metric.name}", self.trials[row.name]
+        if column not in trials:
+            return np.empty(0)
+        values = trials.loc[trials["status"] == "done", column].to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(values[np.isfinite(values)])
 
     def named(self, rows: Iterable[VariantSummary]) -> str:
         """The labels of ``rows``, and all of them by a word."""
@@ -98,6 +103,11 @@ class Guess:
     score: float
     luck: float
     name: str
+
+    @property
+    def reach(self) -> float:
+        """The best that may be luck: never more than half of what there is to learn."""
+        return self.score + min(self.luck, (1 - self.score) / 2)
 
 
 def checks(seen: Seen) -> tuple[Check, ...]:
@@ -128,12 +138,14 @@ def nothing_learned(seen: Seen) -> Found | None:
     guess = guess_of(seen, first)
     if guess is None:
         return None
-    unit, score = Scale(guess.metric), _scored(seen, first, guess.metric)
-    every = len(rows) == len(seen.finished)
-    reached = f"{unit.metric.title}, {unit.full(score)}, is no better than the {unit.full(guess.score)} of {guess.name}"
-    others = ", and no variant does better" if every and len(rows) > 1 else ""
-    whose = f"{first.label}'s" if every else f"{capital(seen.named(rows))} learned nothing; {first.label}'s"
-    sentence = f"{capital(whose)} {reached}{others}."
+    unit, score = Scale(guess.metric), _mean(seen.scores(first, guess.metric))
+    than = "not clearly better" if score > guess.score else "no better"
+    reached = f"{unit.full(score)}, is {than} than the {unit.full(guess.score)} of {guess.name}"
+    if len(rows) == len(seen.finished):
+        others = ", and no variant does better" if len(rows) > 1 else ""
+        sentence = f"{first.label}'s {unit.metric.title}, {reached}{others}."
+    else:
+        sentence = f"{seen.named(rows)} learned nothing: the {unit.metric.title} of {first.label}, {reached}."
     flags = ""
     balanced = _balanced(seen, first)
     if guess.metric.name == "accuracy" and balanced:
@@ -146,8 +158,10 @@ def _knows_nothing(seen: Seen, row: VariantSummary) -> bool:
     guess = guess_of(seen, row)
     if guess is None:
         return False
-    score = _scored(seen, row, guess.metric)
-    if not score <= guess.score + guess.luck:
+    scores = seen.scores(row, guess.metric)
+    score = _mean(scores)
+    # One run that went astray takes a mean of R² below zero, and no median.
+    if not len(scores) or max(score, float(np.median(scores))) > guess.reach:
         return False
     if guess.metric is seen.metric:
         step = 1 / seen.dataset.n_test if guess.metric.counts and seen.dataset.n_test else guess.luck
@@ -166,7 +180,7 @@ def guess_of(seen: Seen, row: VariantSummary, metric: Metric | None = None) -> G
     Luck is NOISE standard errors of a guess on the rows that were tested.
     """
     metric = metric or _telling(seen.metric, seen.dataset.task)
-    known = metric and OTHER_NAMES.get(metric.name, metric.name)
+    known = metric and _known(metric)
     tested = min(seen.dataset.n_test * (1 if seen.dataset.fixed_test else row.finished), seen.rows)
     if metric is None or known is None:
         return None
@@ -191,24 +205,23 @@ def _luck(variance: float, tested: int) -> float:
     return NOISE * math.sqrt(variance / tested) if tested else 0.0
 
 
+def _known(metric: Metric) -> str:
+    name = metric.name.lower()
+    return OTHER_NAMES.get(name, name)
+
+
 def _telling(metric: Metric, task: str) -> Metric | None:
     """What tells by itself whether anything was learned: ``metric``, or accuracy or R² in place of an error."""
-    if OTHER_NAMES.get(metric.name, metric.name) in {"accuracy", "balanced_accuracy", "macro_f1", "auc", "r2"}:
+    if _known(metric) in {"accuracy", "balanced_accuracy", "macro_f1", "auc", "r2"}:
         return metric
     return METRICS[default_metric(task)] if metric.name in METRICS else None
-
-
-def _scored(seen: Seen, row: VariantSummary, metric: Metric) -> float:
-    """The mean score of ``row``; infinite where it is not known, so that nothing is said."""
-    score = row.score.mean if metric is seen.metric else seen.mean(row, metric.name)
-    return score if math.isfinite(score) else math.inf
 
 
 def _balanced(seen: Seen, row: VariantSummary) -> str:
     """What balanced accuracy has to say for a variant whose accuracy is a guess's; empty where it is one's too."""
     metric = METRICS["balanced_accuracy"]
-    guess, score = guess_of(seen, row, metric), seen.mean(row, metric.name)
-    if guess is None or not score > guess.score + guess.luck:
+    guess, score = guess_of(seen, row, metric), _mean(seen.scores(row, metric))
+    if guess is None or not score > guess.reach:
         return ""
     unit = Scale(metric)
     return (
@@ -223,7 +236,7 @@ def still_improving(seen: Seen) -> Found | None:
     falls = {row.name: _fall(seen, row) for row in seen.finished if row.name not in stops}
     rows = [row for row in seen.finished if row.name in falls]
     controls = [row for row in rows if row.control is None]
-    improving = [row for row in rows if falls[row.name] > SLOW and _ends_at_its_best(row)]
+    improving = [row for row in rows if falls[row.name] > SLOW and _ends_at_its_best(row) and _left(seen, row) > LEFT]
     fast = [row for row in controls if falls[row.name] > FAST]
     if not rows or (len(improving) < len(seen.finished) and (not controls or len(fast) < len(controls))):
         return None
@@ -260,6 +273,12 @@ def _fall(seen: Seen, row: VariantSummary) -> float:
     return (_mean(errors[-2 * window : -window]) - _mean(errors[-window:])) / _ignorance(seen, errors)
 
 
+def _left(seen: Seen, row: VariantSummary) -> float:
+    """The validation error of the last epoch, as a share of what knows nothing."""
+    errors = _errors(seen, row)
+    return errors[-1] / _ignorance(seen, errors)
+
+
 def _ignorance(seen: Seen, errors: Sequence[float]) -> float:
     """The error of an answer that looks at no column; the first epoch's where it is not known."""
     if seen.dataset.task == "regression":
@@ -276,9 +295,10 @@ def loss_does_not_fall(seen: Seen) -> Found | None:
     errors = _errors(seen, rows[0], "")
     first, last = errors[0], _mean(errors[-max(1, len(errors) // TENTH) :])
     title = METRICS[error_of(seen.dataset.task)].title
+    less = ", or less of the technique" if any(row.control for row in rows) else ""
     sentence = (
         f"The training {title} of {seen.named(rows)} does not fall: {number(first, 3)} in the first epoch, "
-        f"{number(last, 3)} at the end. Try a smaller or a larger --learning-rate, or less of the technique."
+        f"{number(last, 3)} at the end. Try a smaller or a larger --learning-rate{less}."
     )
     return Found(rows, sentence, {"first": first, "last": last})
 
@@ -333,7 +353,7 @@ def one_class(seen: Seen) -> Found | None:
 def diverged(seen: Seen) -> Found | None:
     """R106."""
     rows = [row for row in seen.dataset.variants if row.diverged]
-    if not rows or not any("loss" in str(column) for column in seen.trials):
+    if not any("best_epoch" in seen.trials[row.name] for row in rows):  # of scores from elsewhere it is not known why
         return None
     lost = sum(row.diverged for row in rows)
     tried = sum(row.finished + row.failed + row.diverged for row in rows)
@@ -345,7 +365,7 @@ def diverged(seen: Seen) -> Found | None:
     )
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float] | Array) -> float:
     return float(np.mean(values)) if len(values) else math.nan
 
 

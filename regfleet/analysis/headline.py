@@ -27,9 +27,9 @@ def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     if not any(variant.finished for variant in dataset.shown):
         return (f"No run on {dataset.dataset} finished, so there is nothing to compare.",)
     if not compared:
-        return (*nothing_learned(dataset), f"Nothing on {dataset.dataset} has a control to be compared with.")
+        return (*_nothing_learned(dataset), f"Nothing on {dataset.dataset} has a control to be compared with.")
     seeds = max(len(variant.comparison.seeds) for variant in compared if variant.comparison is not None)
-    nothing = nothing_learned(dataset)
+    nothing = _nothing_learned(dataset)
     if seeds == 0:
         return (
             *nothing,
@@ -47,15 +47,19 @@ def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def nothing_learned(dataset: DatasetSummary) -> tuple[str, ...]:
-    """What comes before every verdict where the controls learned nothing and no variant is better; else nothing."""
+def _nothing_learned(dataset: DatasetSummary) -> tuple[str, ...]:
+    """What comes in place of a result where no variant learned anything, or no control did and no variant is better."""
     check = next((check for check in dataset.checks if check.code == "R101"), None)
-    compared = [row for row in dataset.shown if row.comparison is not None]
-    controls = {row.control for row in compared} or {row.name for row in dataset.variants}
-    better = any(row.comparison and row.comparison.verdict == "better" for row in compared)
-    if check is None or not controls <= dataset.knows_nothing or better:
+    if check is None:
         return ()
-    return (f"Nothing was learned on {dataset.dataset}: {check.sentence}",)
+    if dataset.learned_nothing:
+        nothing = "By accuracy nothing" if check.flags else "Nothing"
+        return (f"{nothing} was learned on {dataset.dataset}: {check.sentence}",)
+    compared = [row for row in dataset.shown if row.comparison is not None]
+    better = {row.name for row in compared if row.comparison and row.comparison.verdict == "better"}
+    if better - dataset.knows_nothing or not dataset.knows_nothing.issuperset(row.control for row in compared):
+        return ()
+    return (f"On {dataset.dataset}: {check.sentence}",)
 
 
 def _result(dataset: DatasetSummary, compared: Sequence[VariantSummary], seeds: int, metric: Metric) -> str:
@@ -119,7 +123,7 @@ def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
 
 def across_headline(comparisons: Sequence[AcrossComparison], datasets: Sequence[DatasetSummary]) -> tuple[str, ...]:
     """The result over data sets, and on which of them nothing was learned."""
-    nothing = [data.dataset for data in datasets if nothing_learned(data)]
+    nothing = [data.dataset for data in datasets if data.learned_nothing]
     if len(nothing) == len(datasets):
         return (f"Nothing was learned on any of {len(datasets)} data sets, so they say nothing about the techniques.",)
     result = _across_result(comparisons, len(datasets))

@@ -105,9 +105,11 @@ def _equivalent(label: str, control: str, comparison: Comparison, unit: Scale, w
     )
 
 
-def alike_sentence(label: str, control: str) -> str:
-    """What it means that two variants are equivalent that both learned nothing."""
-    return f"{label} and {control} are alike because neither learned anything, which says nothing about the technique."
+def idle_sentence(label: str, control: str, verdict: str) -> str:
+    """What a verdict means of two variants that both learned nothing."""
+    if verdict == "equivalent":
+        return f"{label} and {control} are alike because neither learned anything: that says nothing of the technique."
+    return f"{label} is {verdict} than {control}, but neither learned anything: that says nothing of the technique."
 
 
 def lead_sentence(best: str, runner_up: str, lead: Lead, metric: Metric, where: str, score: float) -> str:

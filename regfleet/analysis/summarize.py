@@ -16,7 +16,7 @@ from regfleet.analysis.power import useful_seeds
 from regfleet.analysis.question import Question
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
-from regfleet.analysis.sentences import about, alike_sentence, lead_sentence
+from regfleet.analysis.sentences import about, idle_sentence, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
@@ -95,7 +95,7 @@ def _dataset(
         useful_seeds=useful_seeds(terms.ratio),
         task=terms.task,
     )
-    dataset = replace(dataset, checks=checks(Seen(dataset, trials, variants, question, shares, test_shares)))
+    dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares)))
     return _worded(_without_advice(dataset), runs, terms, variants)
 
 
@@ -127,14 +127,14 @@ def _terms(
 
 def _without_advice(dataset: DatasetSummary) -> DatasetSummary:
     """``dataset`` without a word of what to take where a variant and its control learned nothing."""
-    nothing = {*dataset.knows_nothing}
-    nothing |= {one.family for one in dataset.families if nothing.issuperset(one.members)}
+    nothing = dataset.knows_nothing
 
     def reworded(row: VariantSummary) -> VariantSummary:
         one = row.comparison
-        if one is None or one.identical or one.verdict != "equivalent" or not nothing >= {row.name, one.control}:
+        if one is None or one.identical or one.verdict == "undecided" or not nothing >= {row.name, one.control}:
             return row
-        return replace(row, comparison=replace(one, sentence=alike_sentence(row.label, dataset.labels[one.control])))
+        text = idle_sentence(row.label, dataset.labels[one.control], one.verdict)
+        return replace(row, comparison=replace(one, sentence=text))
 
     return replace(
         dataset,

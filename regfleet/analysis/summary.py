@@ -191,8 +191,14 @@ class DatasetSummary:
 
     @property
     def knows_nothing(self) -> frozenset[str]:
-        """The names of the variants that learned nothing, as far as that is known."""
-        return frozenset(name for check in self.checks if check.code == "R101" for name in check.variants)
+        """The names of the variants, and sweeps of variants, that learned nothing, as far as that is known."""
+        names = {name for check in self.checks if check.code == "R101" for name in check.variants}
+        return frozenset(names | {one.family for one in self.families if names.issuperset(one.members)})
+
+    @property
+    def learned_nothing(self) -> bool:
+        """Whether no variant that finished has learned anything."""
+        return bool(self.knows_nothing) and all(row.name in self.knows_nothing for row in self.variants if row.finished)
 
     @property
     def labels(self) -> dict[str, str]:

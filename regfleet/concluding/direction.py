@@ -21,15 +21,17 @@ def words_of(text: str) -> frozenset[str]:
 
 LOWER = words_of(
     """
-    ade aic bce bic bpb bpc brier calibration_error cce ce cer chamfer cost coverage_error cross_entropy
-    crossentropy crps davies_bouldin defect defects der deviance distance divergence ece eer entropy epe err
-    error errors esr expected_calibration_error failure failures fall_out fallout fde fdr fid fnr fpr hausdorff
-    hinge hter jensen_shannon js_divergence jsd kid kl kl_divergence kld label_ranking_loss latency log_loss
-    logloss loss losses lpips mace mad mae mape mase max_error mcd mce mdape medae mer misclassification
-    misclassifications misclassified mispredictions miss misses mmd mpjpe mrae mre msd mse msle
-    neg_log_likelihood negative_log_likelihood nll nlp nlpd nmae nmse nrmse perplexity pinball ppl quantile_loss
-    rae regret rmsd rmse rmsle rrmse rse runtime sce smape sse ter true_error wape wasserstein wer wil wmape
-    zero_one_loss
+    ade aic bce bic bits_per_byte bits_per_char bits_per_character bits_per_dim bpb bpc bpd brier
+    calibration_error cce ce cer chamfer cost coverage_error cross_entropy crossentropy crps davies_bouldin
+    defect defects der deviance dice_loss dissimilarity distance divergence ece edit_distance eer entropy epe
+    err error errors esr expected_calibration_error failure failures fall_out fallout fde fdr fid fnr fpr
+    giou_loss hamming hausdorff hinge hter huber iou_loss jaccard_loss jensen_shannon js_divergence jsd kid kl
+    kl_divergence kld kldivergence label_ranking_loss latency levenshtein log_cosh log_loss logcosh logloss loss
+    losses lpips mace mad mae mape mase max_error mcd mce mdape medae mer misclassification misclassifications
+    misclassified mispredictions miss misses mmd mpjpe mrae mre msd mse msle neg_log_likelihood
+    negative_likelihood_ratio negative_log_likelihood nll nlp nlpd nmae nmse nrmse perplexity pinball ppl
+    quantile_loss rae regret rmsd rmse rmsle rrmse rse runtime sce smape sse ter true_error wape wasserstein wer
+    wil wmape zero_one_loss
     """
 )
 """Words and names of scores of which less is better."""
@@ -37,40 +39,46 @@ HIGHER = words_of(
     """
     acc accuracies accuracy agreement ami amota ap aps arand ari auc aucpr aucroc auprc auroc average_precision
     avg_precision bacc balanced_acc bertscore bleu bleurt bss c_index calinski_harabasz chrf cider cindex
-    cohen_kappa comet completeness concordance consistency correct correlation cosine_similarity d2 dcg dice dsc
-    elbo elpd em exact_match explained_variance f05 f1 f2 f_measure f_score fbeta fidelity fmeasure
-    fowlkes_mallows fscore gain gini gmean hit hits homogeneity icc inception_score informedness iou jaccard
-    kappa kendall kendalltau kge likelihood log_likelihood loglik loglikelihood loo_r2 lpd map markedness
-    matthews matthews_corrcoef mauve mcc mean_average_precision meteor miou mota mutual_information ndcg nmi npv
-    nse pass passed pearson pearsonr pesq plcc ppv pr_auc precision profit psnr q2 r2 r_squared recall return
-    reward roc_auc rouge rouge1 rouge2 rougel rsquared sacrebleu sdr sensitivity sharpe silhouette sisdr snr
-    solved spearman spearmanr specificity spice srcc ssim stoi success successes tnr tpr utility v_measure vmaf
-    win win_rate winrate wins youden
+    cohen_kappa comet completeness concordance consensus consistency corr corrcoef correct correlation
+    cosine_similarity d2 d2_absolute_error d2_brier d2_log_loss d2_pinball d2_tweedie dcg dice dsc elbo elo elpd
+    em exact_match explained_variance f05 f1 f2 f_measure f_score fbeta fidelity fmeasure fowlkes_mallows fscore
+    gain gini gmean hit hits homogeneity icc inception_score informedness iou jaccard kappa kendall kendall_tau
+    kendalltau kge likelihood log_likelihood loglik loglikelihood loo_r2 lpd map markedness matthews
+    matthews_corrcoef mauve mcc mean_average_precision meteor miou mota mrr mutual_info mutual_information ndcg
+    nmi npv nse pass passed pearson pearson_r pearsonr pesq plcc ppv pr_auc prec precision profit psnr q2 qwk r2
+    r_squared rand rec recall reciprocal_rank return reward roc_auc rouge rouge1 rouge2 rougel rsquared
+    sacrebleu sdr sensitivity sharpe silhouette similarity sisdr snr solved spearman spearman_rho spearmanr
+    specificity spice srcc ssim stoi success successes tnr tpr uar utility v_measure vmaf win win_rate winrate
+    wins youden
     """
 )
 """Words and names of scores of which more is better."""
 SIGNED = words_of(
     """
-    ami ari bleurt bss cider cohen_kappa comet concordance correlation cosine_similarity d2 elbo elpd evidence
-    explained_variance gain gini gss hss icc informedness kappa kendall kendalltau kge likelihood log_likelihood
-    loglik loglikelihood lpd markedness matthews matthews_corrcoef mcc nse pearson pearsonr plcc profit psnr q2
-    r2 r_squared return reward rsquared score sdr sharpe silhouette sisdr skill snr spearman spearmanr srcc ts
-    tss utility youden
+    ami ari bleurt bss cider cohen_kappa comet concordance corr corrcoef correlation d2 d2_absolute_error
+    d2_brier d2_log_loss d2_pinball d2_tweedie elbo elpd explained_variance gain gini icc informedness kappa
+    kendall kendall_tau kendalltau kge likelihood log_likelihood loglik loglikelihood lpd markedness matthews
+    matthews_corrcoef mcc nse pearson pearson_r pearsonr plcc profit psnr q2 qwk r2 r_squared return reward
+    rsquared score sdr sharpe silhouette sisdr snr spearman spearman_rho spearmanr srcc utility youden
     """
 )
 """Scores of which more is better that may be below zero."""
 FILLERS = words_of(
     """
-    a abs absolute acceptance alarm adjusted all and at average avg balanced best binary by categorical class
-    classes cross cv dataset dev discovery epoch eval evaluation false final fold for frac fraction gamma
-    holdout in k l last log macro match max mean measured median micro min n negative negatives norm normalised
-    num normalized of omission on out overall ovo ovr p pct per percent percentage point points poisson positive
-    positives prediction predictive rank ranked rate rates ratio raw rejection rel relative roc root sample
-    samples scaled score scores set share sparse sq sqrt square squared standard test tested the token top total
-    train training true tweedie unweighted val valid validation value weighted word
+    a abs absolute acceptance adj adjusted alarm all and at average avg balanced batch best binary box by
+    categorical char character class classes contrastive cross ctc cumulative cv dataset db dev discovery edit
+    episode epoch equal eval evaluation false final focal fold frac fraction gamma holdout image in k l l1 l2
+    label last line linear log logarithmic macro mask match max mean measured median micro min n negative
+    negatives norm normalised normalized num of omission on out overall ovo ovr p pct per percent percentage
+    phone phoneme pixel point points poisson positive positives prediction predictive quadratic rank ranked
+    ranking rate rates ratio raw reconstruction rejection rel relative roc root sample samples scaled score
+    scores sentence set share smooth sparse split sq sqrt square squared standard subset test tested the token top
+    total train training triplet true tweedie unweighted val valid validation value weighted word
     """
 )
 """Words that point nowhere by themselves."""
+SETS = words_of("avg cv dev eval fold holdout mean split test train training val valid validation")
+"""Words for the rows and the runs that a score is of."""
 NEGATIONS = words_of("neg negative negated minus")
 """Words before a score that turn its sign."""
 
@@ -98,11 +106,7 @@ def direction_of(name: str, values: np.ndarray, *, asked: bool | None = None) ->
         return Direction(asked, "as you said")
     if name in METRICS:
         return Direction(METRICS[name].higher_is_better, "as its name says")
-    words = _words(name)
-    whole = any(_known("_".join(words[:size])) for size in range(1, 5))
-    negated = len(words) > 1 and words[0] in NEGATIONS and not whole
-    if negated:
-        words = words[1:]
+    words, negated = _turned(_words(name))
     found = _pointing(words)
     if found is None or (negated and found):
         raise InputError(f"metric must be one of which it is known which way it points; {SAY}. Got {given(name)}")
@@ -126,6 +130,15 @@ def _words(name: str) -> list[str]:
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", name.strip())
     parted = re.sub(r"^[-\u2212](?=\w)", "neg_", parted).replace("²", "2").replace("%", " pct ")
     return [word for word in re.split(r"[^a-z0-9]+", parted.lower()) if word]
+
+
+def _turned(words: list[str]) -> tuple[list[str], bool]:
+    """The words without one that turns the sign of the rest, and whether there was one: ``test_neg_log_loss``."""
+    start = next((place for place, word in enumerate(words) if re.sub("[0-9]+$", "", word) not in SETS), 0)
+    if len(words) < start + 2 or words[start] not in NEGATIONS:
+        return words, False
+    whole = any(_known("_".join(words[start : start + size])) for size in range(2, 5))
+    return (words, False) if whole else (words[start + 1 :], True)
 
 
 def _pointing(words: list[str]) -> bool | None:

@@ -100,7 +100,8 @@ def read_scores(
     ignored = [str(column) for column in (*index, *ignored)]
     unused = [f"Columns that were not used: {_shown(ignored)}."] if ignored else []
     side = "higher" if direction.higher_is_better else "lower"
-    judged = [] if metric in METRICS else [f"Judged by {given(metric)}: {side} is better, {direction.why}."]
+    is_plain = metric in METRICS and higher_is_better is None
+    judged = [] if is_plain else [f"Judged by {given(metric)}: {side} is better, {direction.why}."]
     if is_wide and not is_named:
         judged = [f"The columns were taken for {metric}, of which more is better; --metric names another."]
     return Scores(trials, variants, question, (*judged, *unused, *_missing(trials, names)))

@@ -113,7 +113,8 @@ def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
         numbers.append(Fact("Difference", unit.change(interval.mean), unit.from_to(interval.low, interval.high)))
         if best.comparison.floor > 0:
             finest = f"±{unit.amount(best.comparison.floor)}"
-            numbers.append(Fact("Finest that can be seen of it", finest, "with any number of seeds"))
+            note = "of this variant, with any number of seeds"
+            numbers.append(Fact("Finest this study can see", finest, note))
     return tuple(numbers)
 
 

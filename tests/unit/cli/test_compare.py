@@ -42,6 +42,18 @@ def test_the_same_command_again_trains_nothing(command, finished, trained, small
     assert trained == []
 
 
+def test_a_metric_that_is_changed_after_results_is_said(command, finished, trained, small):
+    """It trains nothing, and the page names the metrics one after the other, also when it is written again."""
+    again = [*small, "--seeds", "4", "--out", finished]
+    assert "metric was changed" not in command(*again, "--silence", "R101")[1]
+    said = "The metric was changed after results were there: accuracy, then balanced accuracy, then AUC."
+    for metric in ("balanced_accuracy", "auc", "auc"):
+        out = command(*again, "--metric", metric)[1]
+    for text in (out, command("report", finished)[1]):
+        assert said in " ".join(text.split())
+    assert trained == []
+
+
 def test_more_seeds_train_only_the_new_ones(command, finished, trained, small):
     """Six seeds after four: six more trials, and the twelve old rows are the very same."""
     before, _ = rows(finished)

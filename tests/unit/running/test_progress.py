@@ -2,8 +2,11 @@
 
 import io
 
+import numpy as np
+import pandas as pd
 import pytest
 from support.outcomes import VARIANTS, made_up
+from support.studies import asked
 
 from regfleet.cli.submit import _showing
 from regfleet.running.display import FOLLOWED, LEADERBOARD_MARK, PROGRESS_MARK, Progressing, Screen
@@ -25,6 +28,33 @@ def test_a_pipe_gets_one_line_of_progress():
         "starting workers for 2 trials",
         "2/2 trials; best mean so far 50.0\u202f%, No regularization",
     ]
+
+
+@pytest.mark.parametrize(("metric", "best"), [("balanced_accuracy", "80.0\u202f%, L2"), ("cross_entropy", "0.300, L2")])
+def test_progress_shows_what_the_study_is_judged_by(metric, best):
+    """The metric that was chosen, at the epoch that was chosen, the better first whichever way it points."""
+    written = io.StringIO()
+    watch = Progressing(Screen(file=written, width=80), quiet=False)
+    watch.judge(asked(metric, at="best"))
+    watch.start(list(VARIANTS.values()), dict.fromkeys(VARIANTS, 1))
+    scores = {"balanced_accuracy": (0.7, 0.8), "cross_entropy": (0.4, 0.3)}[metric]
+    outcomes = [made_up(name, 1) for name in VARIANTS]
+    for outcome, score in zip(outcomes, scores, strict=True):
+        outcome.metrics[f"best_test_{metric}"] = score
+    watch.advance(outcomes, None)
+    assert written.getvalue().splitlines()[-1] == f"2/2 trials; best mean so far {best}"
+
+
+def test_what_an_earlier_run_finished_is_shown_by_the_same_metric():
+    """Also where a score is missing."""
+    written = io.StringIO()
+    watch = Progressing(Screen(file=written, width=80), quiet=False)
+    watch.judge(asked("auc"))
+    watch.start(list(VARIANTS.values()), dict.fromkeys(VARIANTS, 2))
+    first, second = VARIANTS
+    watch.resume(pd.DataFrame({"variant": [first, second, second], "last_test_auc": [0.6, 0.7, np.nan]}))
+    watch.advance([made_up(first, 1)], None)
+    assert written.getvalue().splitlines()[-1] == "4/4 trials; best mean so far 0.700, L2"
 
 
 @pytest.fixture
