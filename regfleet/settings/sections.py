@@ -71,7 +71,7 @@ class Data(Part):
     """classification or regression; otherwise the target's type decides"""
     encoding: Annotated[str | None, AfterValidator(_encoding), Setting("NAME", example="cp1252")] = None
     """the encoding of text files; otherwise UTF-8 or UTF-16, or what their bytes look like"""
-    no_header: Annotated[bool, Setting()] = False
+    no_header: Annotated[bool, Setting(example=True)] = False
     """the first row is data: columns are called by their places, column 1, or 1, and -1 the last"""
     image_size: Annotated[
         str | None,
