@@ -122,10 +122,8 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         held_out = None if held_out is None else held_out[~missing]
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
-    if raw.classes:
-        numbers, classes, said = values.to_numpy(), raw.classes, ()
-    else:
-        numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
+    known = (values.to_numpy(), raw.classes, ()) if raw.classes else None
+    numbers, classes, said = known or infer_target("target", values, source.task, missing=bool(missing.any()))
     if held_out is not None:
         _check_classes(numbers, classes, held_out)
     return Dataset(raw.name, x, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
