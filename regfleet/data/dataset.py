@@ -27,17 +27,12 @@ class RawTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawArrays:
-    """Numbers as they were given: features (rows, …), target (rows,), and bool (rows,) of the held-out rows if any.
-
-    ``classes`` are the names of the classes 0, 1, … where they are known; else the target's values say what it is.
-    """
+    """Numbers as they were given: features (rows, …), target (rows,), and bool (rows,) of the held-out rows if any."""
 
     name: str
     features: np.ndarray
     target: np.ndarray
     held_out: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +124,4 @@ def _add(digest: hashlib._Hash, array: np.ndarray) -> None:
     import numpy as np
 
     digest.update(str(array.dtype).encode())
-    if array.dtype == object:  # texts
-        digest.update("\0".join("\1" if text is None else text for text in array.flat).encode())
-        return
     digest.update(np.ascontiguousarray(array).data)

@@ -181,7 +181,7 @@ def read_folder(name: str, source: Data) -> RawArrays:
     features, said = (_images if folder.kind == "images" else _texts)(paths, source)
     target = np.array([label for _, label in (*folder.rows, *folder.test)], dtype="int64")
     held_out = np.arange(len(paths)) >= len(folder.rows) if folder.test else None
-    return RawArrays(name, features, target, held_out, folder.classes, (*folder.notes, *said))
+    return RawArrays(name, features, target, held_out, (*folder.notes, *said), folder.classes)
 
 
 def _images(paths: Sequence[Path], source: Data) -> "tuple[np.ndarray, list[str]]":
