@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from tokenize import TokenError
@@ -247,9 +246,9 @@ def _read(source: Data) -> RawTable | RawArrays | Dataset:
         return _read_npz(source)
     if module_and_name(place) and not files.is_file(place):
         return _read_function(source)
-    read = partial(read_table, encoding=source.encoding, no_header=source.no_header)
-    table, notes = read(place, "--data")
-    test, more = (None, ()) if source.test is None else read(source.test, "--test")
+    how = {"encoding": source.encoding, "no_header": source.no_header}
+    table, notes = read_table(place, "--data", **how)
+    test, more = (None, ()) if source.test is None else read_table(source.test, "--test", **how)
     return RawTable(data_name(place), table, source.target, test, (*notes, *more))
 
 

@@ -115,14 +115,17 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
 
     x, values, held_out = raw.features, arrow(raw.target), raw.held_out
     missing = np.asarray(values.is_null(nan_is_null=True))
-    notes: tuple[str, ...] = ()
+    notes = raw.notes
     if missing.any():
-        notes = (f"{int(missing.sum()):,} rows have no target and are left out.",)
+        notes += (f"{int(missing.sum()):,} rows have no target and are left out.",)
         x, values = x[~missing], values.filter(pa.array(~missing))
         held_out = None if held_out is None else held_out[~missing]
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
-    numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
+    if raw.classes:
+        numbers, classes, said = values.to_numpy(), raw.classes, ()
+    else:
+        numbers, classes, said = infer_target("target", values, source.task, missing=bool(missing.any()))
     if held_out is not None:
         _check_classes(numbers, classes, held_out)
     return Dataset(raw.name, x, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
@@ -132,12 +135,14 @@ def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:
     """Name, kind and detail of every column, for a preview: target, number, boolean, category, date, text, ignored."""
     if dataset.columns:
         return list(dataset.columns)
-    shape = " × ".join(map(str, dataset.features.shape[1:]))
+    features = dataset.features
+    shape = " × ".join(map(str, features.shape[1:]))
     what = f"{len(dataset.classes)} classes: {_some(dataset.classes)}" if dataset.classes else "a number"
-    return [
-        ("target", "target", what),
-        ("features", "number", f"{shape} numbers in each of {len(dataset.target):,} rows"),
-    ]
+    inputs = ("features", "number", f"{shape} numbers in each of {len(dataset.target):,} rows")
+    if features.dtype == object:
+        lengths = sorted(len(text or "") for text in features.flat)
+        inputs = ("features", "text", f"{len(lengths):,} texts of {lengths[0]:,} to {lengths[-1]:,} characters")
+    return [("target", "target", what), inputs]
 
 
 def _check_columns(names: list[str], source: Data) -> None:
