@@ -16,32 +16,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawTable:
-    """A table as it was read, every column of another name, with the ``target``'s; ``test`` holds held-out rows.
-
-    ``classes``: the names of the classes that are numbers 0, 1, … in it; none where its values are their own names.
-    """
+    """A table as it was read, every column of another name, with the ``target``'s; ``test`` holds held-out rows."""
 
     name: str
     table: pa.Table
     target: str | None
     test: pa.Table | None = None
     notes: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawArrays:
     """Numbers as they were given: features (rows, …), target (rows,), and bool (rows,) of the held-out rows if any.
 
-    Features that are texts are objects (rows,), None where missing. ``classes``: as in `RawTable`.
+    ``classes`` are the names of the classes 0, 1, … where they are known; else the target's values say what it is.
     """
 
     name: str
     features: np.ndarray
     target: np.ndarray
     held_out: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +50,7 @@ class Dataset:
     int64 (rows,), rows of one number stay together. ``order``: int64 (rows,), the place of each row in time.
     ``held_out``: bool (rows,), the test set where it is the same for every seed. ``notes`` are sentences the user
     should read: what was inferred, what looks like leakage. ``columns`` are a table's: (name, kind, detail) of each,
-    those that are not used as input included. ``text_shape``: the shape of a row, () or (1,), where the model takes the
-    one column of texts as it is.
+    those that are not used as input included.
     """
 
     name: str
@@ -68,7 +63,6 @@ class Dataset:
     held_out: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     columns: tuple[tuple[str, str, str], ...] = ()
-    text_shape: tuple[int, ...] | None = None
 
     @property
     def task(self) -> Task:
@@ -85,8 +79,7 @@ class Dataset:
 class Rows:
     """One of the three sets, ready for a model.
 
-    ``x``: float32 (rows, …), or objects, texts for a model that takes them.
-    ``y``: float32, one-hot (rows, classes), or for regression (rows, 1) as `Sets` scales it.
+    ``x``: float32 (rows, …). ``y``: float32, one-hot (rows, classes), or for regression (rows, 1) as `Sets` scales it.
     """
 
     x: np.ndarray
@@ -136,4 +129,7 @@ def _add(digest: hashlib._Hash, array: np.ndarray) -> None:
     import numpy as np
 
     digest.update(str(array.dtype).encode())
+    if array.dtype == object:  # texts
+        digest.update("\0".join("\1" if text is None else text for text in array.flat).encode())
+        return
     digest.update(np.ascontiguousarray(array).data)
