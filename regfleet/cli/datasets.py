@@ -95,12 +95,18 @@ def _class_counts(dataset: Dataset) -> str:
 def _preview(screen: Console, data: str, found: Preview) -> None:
     from rich.table import Column, Table
 
-    number = {"justify": "right"}
-    columns = ("Column", "Type", Column("Missing", **number), Column("Unique", **number), "Values")
-    table = Table(*columns, title=f"{data}: {found.rows:,} rows, {len(found.columns):,} columns")
+    missing, unique = Column("Missing", justify="right"), Column("Unique", justify="right")
+    table = Table(
+        "Column",
+        "Type",
+        missing,
+        unique,
+        "Values",
+        title=f"{data}: {found.rows:,} rows, {len(found.columns):,} columns",
+    )
     for one in found.columns:
-        missing = f"{one.missing:,} ({one.missing / found.rows:.0%})".replace("%", " %") if one.missing else ""
-        table.add_row(one.name, one.kind, missing, f"{one.unique:,}", one.words)
+        lacking = f"{one.missing:,} ({100 * one.missing / found.rows:.0f}\u00a0%)" if one.missing else ""
+        table.add_row(one.name, one.kind, lacking, f"{one.unique:,}", one.words)
     screen.print(table)
     for sentence in found.notes:
         screen.print(f"note: {sentence}", soft_wrap=True)

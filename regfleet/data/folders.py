@@ -283,7 +283,8 @@ def _scaled(pixels: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
         part = (at - low).reshape(-1, *[1] * (2 - axis))
         before = scaled.take(low, axis)
         scaled = before + (scaled.take(np.minimum(low + 1, old - 1), axis) - before) * part
-    return np.rint(scaled).astype("uint8")
+    whole: np.ndarray = np.rint(scaled).astype("uint8")
+    return whole
 
 
 def _texts(paths: Sequence[Path], source: Data) -> "tuple[np.ndarray, list[str]]":

@@ -316,7 +316,7 @@ def _kind(cell: str) -> str:
 
 
 def _evidence(rows: Sequence[Row]) -> tuple[int, int, int, int]:
-    """How many cells of the first row are like the numbers or dates below them, stand below too, differ, say nothing."""
+    """How many cells of the first row are like what is below them, stand there too, differ from it, say nothing."""
     (_, first), *rest = rows
     alike, again, other, silent = 0, 0, 0, 0
     for place, cell in enumerate(first):

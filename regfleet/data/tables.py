@@ -167,14 +167,12 @@ def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:
     """Name, kind and detail of every column, for a preview: target, number, boolean, category, date, text, ignored."""
     if dataset.columns:
         return list(dataset.columns)
-    features = dataset.features
-    shape = " × ".join(map(str, features.shape[1:]))
+    shape = " × ".join(map(str, dataset.features.shape[1:]))
     what = f"{len(dataset.classes)} classes: {_some(dataset.classes)}" if dataset.classes else "a number"
-    inputs = ("features", "number", f"{shape} numbers in each of {len(dataset.target):,} rows")
-    if features.dtype == object:
-        lengths = sorted(len(text or "") for text in features.flat)
-        inputs = ("features", "text", f"{len(lengths):,} texts of {lengths[0]:,} to {lengths[-1]:,} characters")
-    return [("target", "target", what), inputs]
+    return [
+        ("target", "target", what),
+        ("features", "number", f"{shape} numbers in each of {len(dataset.target):,} rows"),
+    ]
 
 
 def _check_columns(names: list[str], source: Data) -> None:

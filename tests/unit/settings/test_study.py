@@ -235,7 +235,9 @@ def test_every_mistake_of_a_file_is_reported_with_its_line(tmp_path):
         ":14: --technique l2@7: place: expected first, all, input, a number from 1 to 2, or one of dense_1, dense_2",
         ":17: --technique dropuot(0.5): expected one of l1, l2, dropout, batchnorm",
         ":18: variant.2.epochs: expected a number from 1",
-        ":1: --data: expected a file, openml:NUMBER, package.module:function or one of " + ", ".join(BUILTIN),
+        ":1: --data: expected a file, openml:NUMBER, package.module:function or one of "
+        + ", ".join(BUILTIN)
+        + ", or a folder by class",
         f":2: --split: expected {SPLIT}",
         ":3: sedes: expected no such field",
         ":6: training.epochs: expected a whole number",
