@@ -42,12 +42,8 @@ ORDERS = ("ymd", "dmy", "mdy")
 SAMPLE = 1000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dates:
-    """Datetime64[us] for each text, NaT where it is no date; ``notes`` say of the column what was assumed."""
-
-    values: "pd.Series"
-    notes: tuple[str, ...] = ()
+Dates = tuple["pd.Series", tuple[str, ...]]
+"""Datetime64[us] for each text, NaT where it is no date, and what was assumed, which may be said of the column."""
 
 
 def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None = None) -> Dates:
@@ -59,16 +55,16 @@ def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None
     import numpy as np
     import pandas as pd
 
-    nothing = Dates(pd.Series(pd.NaT, index=texts.index, dtype="M8[us]"))
+    nothing = pd.Series(pd.NaT, index=texts.index, dtype="M8[us]")
     step = -(-len(texts) // SAMPLE)
     if not len(texts) or sum(_fields(text) is not None for text in texts[::step]) < 0.5 * len(texts[::step]):
-        return nothing
+        return nothing, ()
     fields = [_fields(text) for text in texts]
     iso = _iso(texts)
     read = {order: _in_order(fields, order, texts.index) for order in ORDERS}
     fits = {order: int(rows[values.notna()].sum()) for order, values in read.items()}
     if int(rows[iso.notna()].sum()) >= max(fits.values()):
-        return Dates(iso)
+        return iso, ()
     best = [order for order in ORDERS if fits[order] == max(fits.values())]
     taken = _preferred(best, fields, day_first)
     values = read[taken]
@@ -83,7 +79,7 @@ def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None
     place = taken.index("y")
     if any(len(one.date[place]) == 2 for one in shown):
         notes += ("years of two digits are those from 1969 to 2068.",)
-    return Dates(values, notes)
+    return values, notes
 
 
 def day_first_of(texts: "pd.Series") -> bool | None:

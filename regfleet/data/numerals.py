@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -35,12 +34,8 @@ SAMPLE = 1000
 """Of more different texts, that many are looked at first."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Numbers:
-    """Float64 for each text, NaN where it is no number; ``notes`` say of the column what was assumed."""
-
-    values: "pd.Series"
-    notes: tuple[str, ...] = ()
+Numbers = tuple["pd.Series", tuple[str, ...]]
+"""Float64 for each text, NaN where it is no number, and what was assumed, which may be said of the column."""
 
 
 class _Written(NamedTuple):
@@ -64,27 +59,27 @@ def read_numbers(
     nothing = pd.Series(np.nan, index=texts.index, dtype="float64")
     step = -(-len(texts) // SAMPLE)
     if not len(texts) or sum(_numeral(text) is not None for text in texts[::step]) < 0.5 * len(texts[::step]):
-        return Numbers(nothing)
+        return nothing, ()
     written, notes = _of_one_unit([_numeral(text) for text in texts], rows)
     ways = [way for way in WAYS if not sure or way[1] == decimal]
     read = [np.array([_value(one, *way) for one in written]) for way in ways]
     fits = [int(rows[~np.isnan(values)].sum()) for values in read]
     best = [place for place in range(len(ways)) if fits[place] == max(fits)]
     if not max(fits):
-        return Numbers(nothing, notes)
+        return nothing, notes
     taken = next((place for place in best if ways[place][1] == decimal), best[0])
     values = read[taken]
     for place in best:
         differ = np.flatnonzero(read[place] != values) if not sure else np.array([], int)
         differ = differ[~np.isnan(values[differ])]
-        if differ.size and (decimal == "," or any("," in written[one].body for one in differ)):  # type: ignore[union-attr]
+        if differ.size and (decimal == "," or any("," in written[one].body for one in differ)):
             first = int(differ[0])
             what = (
                 f"{texts.iloc[first]} is read as {values[first]:.15g}, where {read[place][first]:.15g} might be meant"
             )
             notes += (f"{what}; --decimal '{ways[place][1]}' reads it so.",)
             break
-    return Numbers(pd.Series(values, index=texts.index), notes)
+    return pd.Series(values, index=texts.index), notes
 
 
 def _numeral(text: str) -> _Written | None:
@@ -141,12 +136,12 @@ def _of_one_unit(
     return kept, ()
 
 
-def _value(written: _Written | None, thousands: str, decimal: str) -> float:
+def _value(written: _Written | None, thousands: str, decimal: Decimal) -> float:
     """The number, NaN where it is not written in that way."""
     if written is None:
         return float("nan")
     mantissa, _, exponent = written.body.replace("E", "e").partition("e")
-    if not _form(thousands, decimal).fullmatch(mantissa):
+    if not FORMS[thousands, decimal].fullmatch(mantissa):
         return float("nan")
     plain = mantissa.replace(thousands, "").replace(decimal, ".")
     number = float(f"{plain}e{exponent or 0}")
@@ -154,10 +149,6 @@ def _value(written: _Written | None, thousands: str, decimal: str) -> float:
 
 
 def _form(thousands: str, decimal: str) -> "re.Pattern[str]":
-    return FORMS[thousands, decimal]
-
-
-def _forms(thousands: str, decimal: str) -> "re.Pattern[str]":
     grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+"
     if thousands == ",":  # as in India: 12,34,567
         grouped += r"|[1-9]\d?(?:,\d\d)+,\d{3}"
@@ -165,7 +156,7 @@ def _forms(thousands: str, decimal: str) -> "re.Pattern[str]":
     return re.compile(rf"(?:{grouped}|\d+)(?:{point}\d*)?|{point}\d+")
 
 
-FORMS = {way: _forms(*way) for way in WAYS}
+FORMS = {way: _form(*way) for way in WAYS}
 
 DECIDES: tuple[tuple[Decimal, str], ...] = (
     (",", r"^\D{0,4}(0,\d+|\d+,(\d{1,2}|\d{4,})|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)\D{0,8}$"),
