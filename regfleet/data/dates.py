@@ -75,7 +75,8 @@ def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None
     if others:
         differ = np.flatnonzero((read[others[0]] != values).to_numpy() & values.notna().to_numpy())
         example = values.iloc[differ[0]]
-        notes += (f"{texts.iloc[differ[0]]} is read as {example:%Y-%m-%d}, and no value tells which part is the day.",)
+        what = f"{texts.iloc[differ[0]]} is read as {example:%Y-%m-%d}, and no value tells which part is the day"
+        notes += (f"{what}; dates as YYYY-MM-DD leave no doubt.",)
     place = taken.index("y")
     if any(len(one.date[place]) == 2 for one in shown):
         notes += ("years of two digits are those from 1969 to 2068.",)

@@ -125,6 +125,10 @@ def _of_one_unit(
         one if one and (one.unit in allowed or (percent and not one.unit and not one.body.strip("0.,"))) else None
         for one in written
     ]
+    if int(rows[[one is not None for one in kept]].sum()) < 0.9 * sum(counts.values()):
+        return [None] * len(written), (
+            f"numbers of different units, {' and '.join(one or 'none' for one in units[:2])}.",
+        )
     words = main and main not in money and not percent and len({one for one in kept if one}) < 3
     if words or all(one.behind for one in kept if one):  # 2WD and 4WD, or (1) and (2)
         return [None] * len(written), ()

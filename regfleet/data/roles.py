@@ -192,7 +192,10 @@ def infer_target(
     if numbers is None:
         if task == "regression":
             raise InputError(f"--task regression: expected numbers in {name}; got {short(distinct[0].as_py())!r}")
-        return _classes(name, np.asarray(values.cast(pa.large_string()).to_pandas(), dtype=object))
+        codes, classes, notes = _classes(name, np.asarray(values.cast(pa.large_string()).to_pandas(), dtype=object))
+        if "NA" in classes and reading.missing is None:
+            notes += (f"NA is a class of {name}, for the others are codes too; --missing NA leaves its rows out.",)
+        return codes, classes, notes
     _check_size(name, numbers, whole=pa.types.is_integer(kind))
     notes = tuple(f"The target {name}: {one}" for one in assumed)
     if task == "classification":

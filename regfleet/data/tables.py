@@ -39,7 +39,8 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
     source = source.model_copy(update={"target": raw.target})
     _check_columns(table.column_names, source)
     table = table.select([column for column in table.column_names if column not in source.drop])
-    table = pa.table([settled(one) for one in table.columns], names=table.column_names, metadata=table.schema.metadata)
+    table = pa.table([settled(one) for one in table.columns], names=table.column_names)
+    table = table.replace_schema_metadata(raw.table.schema.metadata)
     categorical = {field.name for field in table.schema if pa.types.is_dictionary(field.type)} | {*source.categorical}
     held_out = None
     if raw.test is not None:
@@ -100,7 +101,7 @@ def _filtered(table: "pa.Table", kept: "np.ndarray") -> "pa.Table":
         return (column.cast(pa.large_string()) if is_text(column.type) else column).filter(mask)
 
     columns = [filtered(column) for column in table.columns]
-    return pa.table(columns, names=table.column_names, metadata=table.schema.metadata)
+    return pa.table(columns, names=table.column_names)
 
 
 def _described(roles: Roles, source: Data) -> Iterator[tuple[str, str, str]]:
