@@ -55,7 +55,10 @@ class Reading:
     day_first: bool | None = None
 
 
-def infer_column(name: str, array: "pa.ChunkedArray", reading: Reading, *, categorical: bool = False) -> Column:
+USUAL = Reading()
+
+
+def infer_column(name: str, array: "pa.ChunkedArray", reading: Reading = USUAL, *, categorical: bool = False) -> Column:
     """The column called ``name``: its kind and its values; ``categorical`` takes every value as a category."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -275,12 +278,17 @@ def without(array: "pa.Array", texts: Sequence[str]) -> "pa.Array":
     return pc.if_else(pc.is_in(array, pa.array([*texts], array.type)), None, array)
 
 
+def codes_of(missing: Sequence[str] | None) -> list[float]:
+    """The numbers that mean that a value is missing."""
+    return [float(text) for text in missing or () if re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text)]
+
+
 def without_codes(array: "pa.Array", texts: Sequence[str]) -> "pa.Array":
     """A column of numbers with those missing that ``texts`` name."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    numbers = [float(text) for text in texts if re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text)]
+    numbers = codes_of(texts)
     if not numbers or pa.types.is_boolean(array.type) or pa.types.is_temporal(array.type):
         return array
     return pc.if_else(pc.is_in(array.cast(pa.float64(), safe=False), pa.array(numbers)), None, array)

@@ -10,6 +10,7 @@ from regfleet.data.columns import (
     KINDS,
     LARGEST,
     PARSED_SHARE,
+    USUAL,
     Column,
     Reading,
     coded,
@@ -166,7 +167,7 @@ def infer_target(
     name: str,
     array: "pa.ChunkedArray | pa.Array",
     task: Task | None,
-    reading: Reading,
+    reading: Reading = USUAL,
     *,
     missing: bool = False,
 ) -> Target:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, Reading, arrow, is_text, is_useless, settled
+from regfleet.data.columns import Column, Reading, arrow, codes_of, is_text, is_useless, settled
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
 from regfleet.data.roles import Roles, infer_target, read_roles, reading_of, target_of
@@ -134,6 +134,9 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         notes = (_left_out(int(missing.sum()), "target", marked),)
         x, values = x[~missing], values.filter(pa.array(~missing))
         held_out = None if held_out is None else held_out[~missing]
+    codes = codes_of(reading.missing)
+    if codes and x.dtype == "float64":
+        x = np.where(np.isin(x, codes), np.nan, x)
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
     numbers, classes, said = infer_target("target", values, source.task, reading, missing=bool(missing.any()))
