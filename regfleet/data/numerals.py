@@ -30,6 +30,8 @@ SAME = str.maketrans(
     {"−": "-", "–": "-", "‒": "-", "’": "'", "‘": "'", "ʼ": "'", "′": "'", "٫": ".", "٬": ",", "٪": "%"}
 )
 NO_CENTS = re.compile(r"(?<=\d)[.,][-—–]{1,2}(?!\S)")
+MOST_ROWS = 100_000
+"""Of a column of more rows, that many are looked at for what the file has before decimals."""
 SAMPLE = 1000
 """Of more different texts, that many are looked at first."""
 
@@ -179,7 +181,8 @@ def decimal_of(columns: "Iterable[pa.ChunkedArray]", delimiter: str = "") -> Dec
 
     found: set[Decimal] = set()
     doubtful = False
-    for column in columns:
+    for whole in columns:
+        column = whole[:MOST_ROWS]
         if pa.types.is_floating(column.type) and delimiter and _has_decimals(column):
             found.add(".")
         elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):

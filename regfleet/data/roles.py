@@ -67,7 +67,7 @@ def reading_of(table: "pa.Table", source: Data) -> Reading:
     texts = [column for column in table.columns if is_text(column.type)]
     known = (table.schema.metadata or {}).get(b"decimal", b"").decode()
     decimal = source.decimal or known or decimal_of(texts)
-    found = {day_first_of(column.unique().drop_null().to_pylist()[:SAMPLE]) for column in texts} - {None}
+    found = {day_first_of(column[:SAMPLE].drop_null().to_pylist()) for column in texts} - {None}
     return Reading(
         source.missing or None,
         decimal,
@@ -140,6 +140,7 @@ ENTITY = re.compile(
 )
 ID = re.compile(r"(^|[_ .-])(id|ID|uuid|guid)$|[a-z]I[dD]$")
 SAMPLE = 1000
+"""Rows of a column that are looked at for whether days come first."""
 
 
 def check_use(flag: str, name: str, array: "pa.ChunkedArray | pa.Array", what: str) -> None:

@@ -184,6 +184,9 @@ def test_dates_of_other_languages_orders_and_zones(texts, day_first, expected):
         ("Nan Ann Null", "Nan Null", ""),
         ("#N/A #DIV/0! -- . x", "#N/A #DIV/0! -- .", "#N/A #DIV/0! -- ."),
         ("0 none, nano", "", ""),
+        ("- + ++", "-", ""),
+        ("* ** ***", "", ""),
+        ("missing found", "missing", ""),
     ],
 )
 def test_a_mark_is_missing_unless_it_is_a_word_there(texts, in_numbers, in_texts):
