@@ -180,7 +180,7 @@ def test_dates_of_other_languages_orders_and_zones(texts, day_first, expected):
         ("NA Ex Gd", "NA", "NA"),
         ("None Mild Severe", "None", ""),
         ("unknown yes no", "unknown", ""),
-        ("missing nan n/a null x", "missing nan n/a null", "missing nan n/a null"),
+        ("missing nan n/a null x y", "missing nan n/a null", "missing nan n/a null"),
         ("Nan Ann Null", "Nan Null", ""),
         ("#N/A #DIV/0! -- . x", "#N/A #DIV/0! -- .", "#N/A #DIV/0! -- ."),
         ("0 none, nano", "", ""),
