@@ -30,7 +30,10 @@ FIELD = r"(\d{1,4}|[^\W\d_]{3,10}\.?)"
 ZONE = r"z|utc|gmt|(?:utc|gmt)?[+-]\d\d:?(?:\d\d)?"
 TIME = rf"(\d{{1,2}}):(\d\d)(?::(\d\d)(?:[.,](\d{{1,9}}))?)? ?([ap])?(?(8)\.?m\.?)(?: ?({ZONE}))?"
 DATE = re.compile(rf"{FIELD}{GAP}{FIELD}{GAP}{FIELD}(?:(?:[t :]|, ?| at )+{TIME})?")
-MONTHLY = re.compile(r"(?:([^\W\d_]{3,10})\.?[-/., ]*(\d{4})|(\d{4})[-/](\d{1,2}))")
+MONTHLY = re.compile(
+    r"(?:([^\W\d_]{3,10}|q[1-4])\.?[-/., ]*(\d{4})|(\d{4})(?:[-/](\d{2})|[-/., ]*([^\W\d_]{3,10}|q[1-4])))"
+)
+QUARTER = {"q1": 1, "q2": 4, "q3": 7, "q4": 10}
 DAY_NAMES = (
     "mon tue wed thu fri sat sun mo di mi do fr sa so lun mar mer jeu ven sam dim mié jue vie sáb dom gio seg ter qua "
     "qui sex"
@@ -40,6 +43,8 @@ SMALL_WORDS = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b|\b(?:de|del|of|le)\b")
 FULL_HOUR = re.compile(r"(?<= )(\d{1,2}) ?([ap])\.?m\.?$")
 ORDERS = ("ymd", "dmy", "mdy")
 SAMPLE = 1000
+LONGEST = 80
+DIGIT = re.compile(r"\d")
 
 
 Dates = tuple["pd.Series", tuple[str, ...]]
@@ -101,6 +106,8 @@ class _Fields:
 
 def _fields(text: str) -> _Fields | None:
     """The three parts of a date as they stand there, a month's name as its number, and the seconds of the day."""
+    if len(text) > LONGEST or not DIGIT.search(text):
+        return None
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     plain = FULL_HOUR.sub(r"\1:00 \2m", " ".join(text.casefold().split()))
@@ -128,9 +135,10 @@ def _match(plain: str) -> "re.Match[str] | None":
     if found is None and (shorter := SMALL_WORDS.sub("", WEEKDAY.sub("", plain, count=1))) != plain:
         found = DATE.fullmatch(" ".join(shorter.split()))
     if found is None and (monthly := MONTHLY.fullmatch(plain)):
-        name, year, first, number = monthly.groups()
-        if name is None or name in MONTH:
-            found = DATE.fullmatch(f"{year or first}-{MONTH[name] if name else number}-1")
+        name, year, first, number, behind = monthly.groups()
+        month = number or (MONTH | QUARTER).get(name or behind)
+        if month:
+            found = DATE.fullmatch(f"{year or first}-{month}-1")
     return found
 
 

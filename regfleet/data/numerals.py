@@ -25,6 +25,72 @@ UNIT = rf"[%‰]|{MONEY}|°?[^\W\d_]+\.?(?:[ /.·][^\W\d_]+)*[23²³]?|[°\"′�
 NUMERAL = re.compile(
     rf"(\()?([+-])? ?({MONEY})? ?([+-])?((?:\d[\d.,' ]*|[.,]\d+)(?:[eE][+-]?\d+)?) ?({UNIT})?(-)?(\))?"
 )
+MEASURES = {
+    *(
+        "",
+        "%",
+        "‰",
+        "k",
+        "K",
+        "M",
+        "B",
+        "G",
+        "mn",
+        "bn",
+        "Mio",
+        "Mrd",
+        "g",
+        "kg",
+        "mg",
+        "t",
+        "lb",
+        "lbs",
+        "oz",
+        "kB",
+        "KB",
+    ),
+    *(
+        "m",
+        "cm",
+        "mm",
+        "km",
+        "mi",
+        "ft",
+        "in",
+        "l",
+        "L",
+        "ml",
+        "s",
+        "ms",
+        "sec",
+        "min",
+        "h",
+        "hr",
+        "hrs",
+        "hours",
+        "MB",
+    ),
+    *(
+        "d",
+        "days",
+        "weeks",
+        "months",
+        "years",
+        "yrs",
+        "°C",
+        "°F",
+        "mph",
+        "km/h",
+        "W",
+        "kW",
+        "kWh",
+        "V",
+        "A",
+        "GB",
+        "TB",
+    ),
+}
+"""Units of measure, of which a column may hold several."""
 IS_MONEY = re.compile(MONEY)
 SAME = str.maketrans(
     {"−": "-", "–": "-", "‒": "-", "’": "'", "‘": "'", "ʼ": "'", "′": "'", "٫": ".", "٬": ",", "٪": "%"}
@@ -128,9 +194,7 @@ def _of_one_unit(
         for one in written
     ]
     if int(rows[[one is not None for one in kept]].sum()) < 0.9 * sum(counts.values()):
-        return [None] * len(written), (
-            f"numbers of different units, {' and '.join(one or 'none' for one in units[:2])}.",
-        )
+        return [None] * len(written), _different(units[0], units[1])
     words = main and main not in money and not percent and len({one for one in kept if one}) < 3
     if words or all(one.behind for one in kept if one):  # 2WD and 4WD, or (1) and (2)
         return [None] * len(written), ()
@@ -138,8 +202,16 @@ def _of_one_unit(
         share = 0.12 if main == "%" else 0.012
         return kept, (f"12{main} is read as {share:g}.",)
     if main and main not in money:
+        if None in kept:  # 10 or more hours, beside 9 hours
+            return [None] * len(written), ()
         return kept, (f"numbers with the unit {main}, which is left out.",)
     return kept, ()
+
+
+def _different(first: str, second: str) -> tuple[str, ...]:
+    if not all(unit in MEASURES or IS_MONEY.fullmatch(unit) for unit in (first, second)):
+        return ()  # 1st and 2nd, or 12A and 12B
+    return (f"numbers of different units, {first or 'none'} and {second or 'none'}, so no numbers to compare.",)
 
 
 def _value(written: _Written | None, thousands: str, decimal: Decimal) -> float:
