@@ -261,7 +261,7 @@ def test_few_whole_values_are_classes(values, task, classes):
         ([f"{1 + row % 28}-Jan-{1990 + row % 30}" for row in range(60)], "got y, which holds dates$"),
         (
             [row if row % 20 else "sold" for row in range(60)],
-            "no number in 3 rows of y, such as 'sold'; --missing 'sold'",
+            "no number in 3 rows of y, such as 'sold'; --missing leaves",
         ),
     ],
 )
@@ -333,3 +333,8 @@ def test_codes_of_states_are_categories(tmp_path):
         "state": "category",
         "city": "text",
     }
+
+
+def test_missing_takes_numbers_as_they_are_written():
+    """A study file may say -999 without quotes."""
+    assert Data(location="t", missing=[-999, 1.5, "?"]).missing == ("-999", "1.5", "?")
