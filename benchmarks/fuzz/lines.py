@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 USUAL = {
     "--data": ("iris", "wine", "table.csv", "digits_images"), "--target": ("y", "a"), "--drop": ("b", "c"),
     "--categorical": ("c",), "--group": ("c",), "--time": ("d",), "--test": ("table.csv",),
-    "--task": ("classification",), "--seeds": ("auto", "0-3", "3,1,2", "10"),
+    "--task": ("classification",), "--missing": ("?", "-999", ""), "--decimal": (",", "."),
+    "--seeds": ("auto", "0-3", "3,1,2", "10"),
     "--split": ("5x2", "60/20/20", "article", "33/33/34"), "--model": ("64,32", "8"), "--activation": ("relu",),
     "--technique": ("l2", "l2(0.01|0.1)@all", "dropout(0.3)@1+batchnorm@2", "none"), "--engine": ("keras", "fused"),
     "--epochs": ("1", "350"), "--batch-size": ("1", "1000"), "--optimizer": ("adam", "sgd"),
@@ -44,7 +45,7 @@ OWN = {
     "report": ("--format", "--figures", "--templates"),
     "analyze": ("--control", "--metric", "--scope", "--rope", "--alpha", "--out"),
     "init": ("--out",),
-    "datasets": ("--target", "--drop", "--categorical", "--group", "--time"),
+    "datasets": ("--target", "--drop", "--categorical", "--group", "--time", "--missing", "--decimal"),
     "publish": ("--site", "--templates"),
 }
 COMMANDS = {
@@ -59,7 +60,7 @@ TAKES = {
     "compare": ("study.toml", "--quiet"), "init": ("--force",), "analyze": ("wide.csv",),
     "datasets": ("table.csv", "iris"), "techniques": ("l2",), "schema": ("-h",),
 }  # fmt: skip
-COLUMNS = {"--drop", "--categorical", "--group", "--time", "--test", "--task"}
+COLUMNS = {"--drop", "--categorical", "--group", "--time", "--test", "--task", "--missing", "--decimal"}
 PLACES = ("out", "table.csv", "wide.csv", "study.toml", "nowhere", ".", "", "out/trials", "out/report.html")
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 
 Kind = Literal["number", "boolean", "category", "date", "text", "ignored"]
+Parsed = Literal["number", "date"]
+Coded = tuple["np.ndarray", "pd.Series", "np.ndarray"]
+KINDS: tuple[Parsed, ...] = ("number", "date")
 
 MAX_CATEGORIES = 40
 """A text column of more values than that is high-cardinality text, unless ``--categorical`` names it."""
@@ -52,7 +55,10 @@ class Reading:
     day_first: bool | None = None
 
 
-def infer_column(name: str, array: "pa.ChunkedArray", reading: Reading, *, categorical: bool = False) -> Column:
+USUAL = Reading()
+
+
+def infer_column(name: str, array: "pa.ChunkedArray", reading: Reading = USUAL, *, categorical: bool = False) -> Column:
     """The column called ``name``: its kind and its values; ``categorical`` takes every value as a category."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -102,8 +108,36 @@ def _numbers(name: str, values: "np.ndarray", kind: Kind, *, whole: bool, notes:
         return _ignored(name, f"always {low:g}", notes)
     if whole and not missing and _counts_rows(name, values, high - low):
         notes += (f"Column {name}: another number in every row; if it only names the rows, use --drop {name}.",)
+    if (code := _code_in(values)) is not None:
+        share = f"{code:g} in {(values == code).mean():.1%} of the rows, far from its other values"
+        notes += (f"Column {name}: {share}; if that means that the value is missing, use --missing {code:g}.",)
+    if whole and _look_like_days(values[~np.isnan(values)]):
+        notes += (f"Column {name}: numbers that look like days, as YYYYMMDD; written YYYY-MM-DD they are dates.",)
     span = "true or false" if kind == "boolean" else f"{low:g} to {high:g}"
     return Column(name, kind, span + _missing(missing), values, notes)
+
+
+def _code_in(values: "np.ndarray") -> float | None:
+    """A number that may mean that a value is missing: of nines alone, lowest or highest, and far from the others."""
+    import numpy as np
+
+    known = values[~np.isnan(values)]
+    for code in (known.min(), known.max()):
+        if str(abs(code)) not in CODES or (code > 0 and code < SHORTEST_CODE):
+            continue
+        others = known[known != code]
+        if len(others) <= len(known) - 2 and others.size and np.abs(others).max() < abs(code) / 2:
+            return float(code)
+    return None
+
+
+def _look_like_days(values: "np.ndarray") -> bool:
+    """Whether whole numbers are all days of 1900 to 2100, such as 20190131, where they are ten or more."""
+    import numpy as np
+
+    year, month, day = values // 10_000, values // 100 % 100, values % 100
+    fit = (year >= 1900) & (year <= 2100) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    return bool(fit.all() and len(np.unique(values)) >= 10)
 
 
 def _counts_rows(name: str, values: "np.ndarray", span: float) -> bool:
@@ -156,51 +190,65 @@ def _date(name: str, array: "pa.Array", notes: tuple[str, ...] = ()) -> Column:
 
 
 def _text(name: str, array: "pa.Array", reading: Reading) -> Column:
-    """A text column: numbers or dates if nearly all of it is, categories if few, else an identifier or text."""
+    """A text column: numbers or dates if nearly all of it is, else what texts are."""
+    texts = coded(array)
+    notes: tuple[str, ...] = ()
+    for kind in KINDS:
+        column, said = _parsed(name, kind, texts, reading)
+        if column is not None:
+            return column
+        notes = notes or said
+    return _words(name, array, texts, reading, notes)
+
+
+def _parsed(name: str, kind: Parsed, texts: Coded, reading: Reading) -> tuple[Column | None, tuple[str, ...]]:
+    """The column of numbers or dates that a text column is, None where it is not, and a note on why."""
     import numpy as np
     import pyarrow as pa
 
-    codes, values, rows = coded(array)
-    marked = marks.marks(values, reading.missing).to_numpy()
-    said: tuple[str, ...] = ()
-    for kind in ("number", "date"):
-        taken, assumed = read_as(kind, values[~marked], rows[~marked], reading)
-        parsed = taken.reindex(values.index)
-        known = parsed.notna().to_numpy()
-        total = int(rows[~marked].sum())
-        if rows[known].sum() < PARSED_SHARE * total or not total:
-            if assumed and not said and not known.any():
-                said = tuple(f"Column {name}: {one}" for one in assumed)
-            elif rows[known].sum() >= total / 2 > 0:
-                said = (_mixed(name, kind, values[~known & ~marked], int(rows[known].sum()) / total),)
-            continue
-        notes = tuple(f"Column {name}: {one}" for one in assumed)
-        if not known.all():
-            others, example = int(rows[~known].sum()), short(values[~known].iloc[0])
-            what = f"no {kind} in {others:,} of the rows, such as {example!r}, counted as missing"
-            notes = (f"Column {name}: {what}; --categorical {name} keeps every value.", *notes)
-        if kind == "date":
-            times = parsed.reindex(codes).to_numpy()
-            return _date(name, pa.array(times, pa.timestamp("us"), from_pandas=True), notes)
-        numbers = np.append(parsed.to_numpy(), np.nan)[codes]
-        return _numbers(name, numbers, "number", whole=bool((parsed[known] % 1 == 0).all()), notes=notes)
+    codes, values, rows = texts
+    marked = marks.marks(values, reading.missing).to_numpy(bool)
+    taken, assumed = read_as(kind, values[~marked], rows[~marked], reading)
+    parsed = taken.reindex(values.index)
+    known = parsed.notna().to_numpy()
+    share = rows[known].sum() / max(rows[~marked].sum(), 1)
+    notes = tuple(f"Column {name}: {one}" for one in assumed)
+    if share < PARSED_SHARE:
+        other = values[~known & ~marked]
+        if known.any() and share >= HALF:
+            what = f"a {kind} in {share:.0%} of the rows and not in others, such as {short(other.iloc[0])!r}"
+            notes = (f"Column {name}: {what}, so taken as texts; --missing TEXT makes those missing.",)
+        return None, notes if share >= HALF or not known.any() else ()
+    if not known.all():
+        others, example = int(rows[~known].sum()), short(values[~known].iloc[0])
+        what = f"no {kind} in {others:,} of the rows, such as {example!r}, counted as missing"
+        notes = (f"Column {name}: {what}; --categorical {name} keeps every value.", *notes)
+    if kind == "date":
+        times = parsed.reindex(codes).to_numpy()
+        return _date(name, pa.array(times, pa.timestamp("us"), from_pandas=True), notes), ()
+    numbers = np.append(parsed.to_numpy(), np.nan)[codes]
+    return _numbers(name, numbers, "number", whole=bool((parsed[known] % 1 == 0).all()), notes=notes), ()
+
+
+def _words(name: str, array: "pa.Array", texts: Coded, reading: Reading, notes: tuple[str, ...]) -> Column:
+    """A text column of categories if they are few, else of an identifier or text."""
+    _, values, rows = texts
     empty = marks.empty(values, reading.missing).to_numpy(bool)
     found = tuple(values[empty])
     if found:
         array, values, rows = without(array, found), values[~empty], rows[~empty]
     if not len(values):
-        return _ignored(name, "no values", said)
-    if rows[values.str.fullmatch(NESTED).to_numpy(bool)].sum() >= PARSED_SHARE * rows.sum():
-        return _ignored(name, f"lists or tables as text, such as {short(values.iloc[0])}", said)
-    if len(values) == rows.sum() >= 10 and (values.str.split().str.len() < 3).mean() > 0.5:
-        notes = (
-            f"Column {name}: another text in every row, so an identifier; --categorical {name} uses it all the same.",
-        )
-        return _ignored(name, "another text in every row", (*said, *notes))
+        return _ignored(name, "no values", notes)
+    for what, pattern in NO_VALUES.items():
+        if rows[values.str.fullmatch(pattern).to_numpy(bool)].sum() >= PARSED_SHARE * rows.sum():
+            return _ignored(name, f"{what}, such as {short(values.iloc[0])}", notes)
+    if len(values) == rows.sum() >= 10 and (values.str.count(r"\S+") < 3).mean() > 0.5:
+        said = f"Column {name}: another text in every row, so an identifier; --categorical {name} uses it all the same."
+        return _ignored(name, "another text in every row", (*notes, said))
     if len(values) <= MAX_CATEGORIES or _are_codes(values, rows):
-        return _category(name, array, said, found)
+        return _category(name, array, notes, found)
     detail = f"{len(values):,} texts{_missing(array.null_count)}"
-    return Column(name, "text", detail, array.to_pandas().astype("str").array, said, found)
+    return Column(name, "text", detail, array.to_pandas().astype("str").array, notes, found)
 
 
 def infer_texts(name: str, values: "np.ndarray") -> Column:
@@ -217,17 +265,15 @@ def infer_texts(name: str, values: "np.ndarray") -> Column:
 
 
 def read_as(
-    kind: str, values: "pd.Series", rows: "np.ndarray", reading: Reading
+    kind: Parsed, values: "pd.Series", rows: "np.ndarray", reading: Reading
 ) -> "tuple[pd.Series, tuple[str, ...]]":
     """Different texts of a column, of so many rows each, as numbers or dates, and what was assumed of them."""
     if kind == "number":
-        numbers = read_numbers(values, rows, reading.decimal, sure=reading.sure)
-        return numbers.values, numbers.notes
-    dates = read_dates(values, rows, day_first=reading.day_first)
-    return dates.values, dates.notes
+        return read_numbers(values, rows, reading.decimal, sure=reading.sure)
+    return read_dates(values, rows, day_first=reading.day_first)
 
 
-def coded(array: "pa.Array") -> "tuple[np.ndarray, pd.Series, np.ndarray]":
+def coded(array: "pa.Array") -> Coded:
     """Which of the different texts each row has, -1 where none; these texts, and how many rows each has."""
     import numpy as np
 
@@ -245,21 +291,20 @@ def without(array: "pa.Array", texts: Sequence[str]) -> "pa.Array":
     return pc.if_else(pc.is_in(array, pa.array([*texts], array.type)), None, array)
 
 
+def codes_of(missing: Sequence[str] | None) -> list[float]:
+    """The numbers that mean that a value is missing."""
+    return [float(text) for text in missing or () if re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text)]
+
+
 def without_codes(array: "pa.Array", texts: Sequence[str]) -> "pa.Array":
     """A column of numbers with those missing that ``texts`` name."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    numbers = [float(text) for text in texts if re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text)]
+    numbers = codes_of(texts)
     if not numbers or pa.types.is_boolean(array.type) or pa.types.is_temporal(array.type):
         return array
     return pc.if_else(pc.is_in(array.cast(pa.float64(), safe=False), pa.array(numbers)), None, array)
-
-
-def _mixed(name: str, kind: str, others: "pd.Series", share: float) -> str:
-    example = short(others.iloc[0])
-    what = f"a {kind} in {share:.0%} of the rows, and not in the others, such as {example!r}, so taken as texts"
-    return f"Column {name}: {what}; --missing {example!r} would count those as missing."
 
 
 def _are_codes(values: "pd.Series", rows: "np.ndarray") -> bool:
@@ -293,8 +338,16 @@ LARGEST = 1e100
 """Larger numbers count as missing: their variance would overflow."""
 CALENDAR = (-62_135_596_800, 253_402_300_799)
 """The first and the last second of the years 1 to 9999, from 1970 on."""
+CODES = {f"{'9' * digits}.0" for digits in range(2, 7)}
+SHORTEST_CODE = 999
+"""99 is an age, or a share."""
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-NESTED = r"\[.*\]|\{.*\}"
+HALF = 0.5
+"""A text column with that share of numbers, or dates, may be one that is written in several ways, which is said."""
+NO_VALUES = {
+    "lists or tables as text": r"\[.*\]|\{.*\}",
+    "complex numbers": r"\(?[+-]?[\d.e+-]+[+-][\d.]+(e[+-]?\d+)?j\)?",
+}
 MAX_CODES = 100
 """Short codes of more values than that are high-cardinality text."""
 

@@ -30,7 +30,10 @@ FIELD = r"(\d{1,4}|[^\W\d_]{3,10}\.?)"
 ZONE = r"z|utc|gmt|(?:utc|gmt)?[+-]\d\d:?(?:\d\d)?"
 TIME = rf"(\d{{1,2}}):(\d\d)(?::(\d\d)(?:[.,](\d{{1,9}}))?)? ?([ap])?(?(8)\.?m\.?)(?: ?({ZONE}))?"
 DATE = re.compile(rf"{FIELD}{GAP}{FIELD}{GAP}{FIELD}(?:(?:[t :]|, ?| at )+{TIME})?")
-MONTHLY = re.compile(r"(?:([^\W\d_]{3,10})\.?[-/., ]*(\d{4})|(\d{4})[-/](\d{1,2}))")
+MONTHLY = re.compile(
+    r"(?:([^\W\d_]{3,10}|q[1-4])\.?[-/., ]*(\d{4})|(\d{4})(?:[-/](\d{2})|[-/., ]*([^\W\d_]{3,10}|q[1-4])))"
+)
+QUARTER = {"q1": 1, "q2": 4, "q3": 7, "q4": 10}
 DAY_NAMES = (
     "mon tue wed thu fri sat sun mo di mi do fr sa so lun mar mer jeu ven sam dim mié jue vie sáb dom gio seg ter qua "
     "qui sex"
@@ -40,14 +43,12 @@ SMALL_WORDS = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b|\b(?:de|del|of|le)\b")
 FULL_HOUR = re.compile(r"(?<= )(\d{1,2}) ?([ap])\.?m\.?$")
 ORDERS = ("ymd", "dmy", "mdy")
 SAMPLE = 1000
+LONGEST = 80
+DIGIT = re.compile(r"\d")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dates:
-    """Datetime64[us] for each text, NaT where it is no date; ``notes`` say of the column what was assumed."""
-
-    values: "pd.Series"
-    notes: tuple[str, ...] = ()
+Dates = tuple["pd.Series", tuple[str, ...]]
+"""Datetime64[us] for each text, NaT where it is no date, and what was assumed, which may be said of the column."""
 
 
 def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None = None) -> Dates:
@@ -59,16 +60,16 @@ def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None
     import numpy as np
     import pandas as pd
 
-    nothing = Dates(pd.Series(pd.NaT, index=texts.index, dtype="M8[us]"))
+    nothing = pd.Series(pd.NaT, index=texts.index, dtype="M8[us]")
     step = -(-len(texts) // SAMPLE)
     if not len(texts) or sum(_fields(text) is not None for text in texts[::step]) < 0.5 * len(texts[::step]):
-        return nothing
+        return nothing, ()
     fields = [_fields(text) for text in texts]
     iso = _iso(texts)
     read = {order: _in_order(fields, order, texts.index) for order in ORDERS}
     fits = {order: int(rows[values.notna()].sum()) for order, values in read.items()}
     if int(rows[iso.notna()].sum()) >= max(fits.values()):
-        return Dates(iso)
+        return iso, ()
     best = [order for order in ORDERS if fits[order] == max(fits.values())]
     taken = _preferred(best, fields, day_first)
     values = read[taken]
@@ -79,11 +80,12 @@ def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None
     if others:
         differ = np.flatnonzero((read[others[0]] != values).to_numpy() & values.notna().to_numpy())
         example = values.iloc[differ[0]]
-        notes += (f"{texts.iloc[differ[0]]} is read as {example:%Y-%m-%d}, and no value tells which part is the day.",)
+        what = f"{texts.iloc[differ[0]]} is read as {example:%Y-%m-%d}, and no value tells which part is the day"
+        notes += (f"{what}; dates as YYYY-MM-DD leave no doubt.",)
     place = taken.index("y")
     if any(len(one.date[place]) == 2 for one in shown):
         notes += ("years of two digits are those from 1969 to 2068.",)
-    return Dates(values, notes)
+    return values, notes
 
 
 def day_first_of(texts: "pd.Series") -> bool | None:
@@ -104,6 +106,8 @@ class _Fields:
 
 def _fields(text: str) -> _Fields | None:
     """The three parts of a date as they stand there, a month's name as its number, and the seconds of the day."""
+    if len(text) > LONGEST or not DIGIT.search(text):
+        return None
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     plain = FULL_HOUR.sub(r"\1:00 \2m", " ".join(text.casefold().split()))
@@ -131,9 +135,10 @@ def _match(plain: str) -> "re.Match[str] | None":
     if found is None and (shorter := SMALL_WORDS.sub("", WEEKDAY.sub("", plain, count=1))) != plain:
         found = DATE.fullmatch(" ".join(shorter.split()))
     if found is None and (monthly := MONTHLY.fullmatch(plain)):
-        name, year, first, number = monthly.groups()
-        if name is None or name in MONTH:
-            found = DATE.fullmatch(f"{year or first}-{MONTH[name] if name else number}-1")
+        name, year, first, number, behind = monthly.groups()
+        month = number or (MONTH | QUARTER).get(name or behind)
+        if month:
+            found = DATE.fullmatch(f"{year or first}-{month}-1")
     return found
 
 

@@ -124,13 +124,14 @@ def read_table(
             table = _read_feather(content) if kind == ".feather" else read_parquet(content)
             table.validate(full=True)
         _check_size(table)
+        metadata = table.schema.metadata if kind in TEXTS else None
         table = table.select([n for n, name in enumerate(table.column_names) if not name.startswith(PANDAS_INDEX)])
         names, renamed = unique_names(table.column_names)
     # Damaged names are no UTF-8, damaged types no types, and what is damaged says any size.
     except (pa.ArrowException, OSError, MemoryError, ValueError, TypeError, LookupError, csv.Error) as problem:
         said = one_line(reason(problem), 200)
         raise InputError(f"{flag}: expected a table in {named(location)}; got: {said}") from None
-    return table.rename_columns(names), (*notes, *renamed)
+    return table.rename_columns(names).replace_schema_metadata(metadata), (*notes, *renamed)
 
 
 def _check_size(table: "pa.Table") -> None:
@@ -360,7 +361,7 @@ def _parse(content: Any, delimiter: str, names: tuple[str, ...] | None, decimal:
 
     table = typed(decimal_point=decimal or ".")
     decimal = decimal or decimal_of(table.columns, delimiter)
-    if decimal == ",":
+    if decimal == "," == decimal_of(table.columns):  # and not for its delimiter alone
         table = typed(decimal_point=",")
     columns = [pc.if_else(pc.equal(one, ""), None, one) if is_text(one.type) else one for one in table.columns]
     return pa.table(columns, table.column_names, metadata={"decimal": decimal} if decimal else None)

@@ -5,7 +5,8 @@ An empty cell is always missing. What else is, unless ``--missing`` says it:
 - in a column of numbers or dates: every mark that `is_mark` knows, however it is capitalised;
 - in a column of texts: the marks that nobody takes for a word (`?`, `-`, `nan`, `n/a`, `NA`, `null`, `missing`), and
   neither `None` nor `unknown`, which may be an answer;
-- there, a mark that looks like the other values is one of them: `NA` among `EU`, `SA` and `AS`, `-` beside `+`.
+- there, a mark that looks like the other values is one of them: `NA` among `EU`, `SA` and `AS`, `-` beside `+`; and so
+  is `missing` beside a single other value, such as `found`.
 """
 
 import re
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-SIGNS = re.compile(r"[?.\-‐-―−*_~#/\\…·]+|\((empty|blank|null|none|missing|na)\)|[<\[](na|nan|null|none|missing)[>\]]")
+SIGNS = re.compile(r"[?.\-‐-―−_…]+|\((empty|blank|null|none|missing|na)\)|[<\[](na|nan|null|none|missing)[>\]]")
 """Marks without letters, and those in brackets."""
 ERRORS = re.compile(r"#(n/?a( n/a)?|null!|div/0!|value!|ref!|name\?|num!|error!)|\\n|[+-]?1\.#(qnan|ind)|[+-]?nan|nat")
 """What spreadsheets, databases and programs write."""
@@ -38,6 +39,7 @@ WORDS = {*EMPTY, "none", "nil", "unknown", "undefined", "unbekannt", "inconnu", 
 """Words that say so in a column of numbers or dates."""
 NAMES = {"Na", "Nan", "Null", "Nat", "NAT", "nat"}
 """Marks that are somebody's name, or a substance's, when they are written like that in a column of texts."""
+SYMBOLS = re.compile(r"[^\w\s]+")
 CODE = re.compile(r"[A-Z]{2,3}")
 
 
@@ -55,7 +57,9 @@ def is_empty(text: str, others: Collection[str]) -> bool:
     if text == "NA":
         codes = sum(CODE.fullmatch(other) is not None for other in others)
         return len(others) < 2 or codes < 0.9 * len(others)
-    return len(text) > 1 or all(len(other) > 1 or other.isalnum() for other in others)
+    if plain in {"missing", "null"}:
+        return len(others) > 1
+    return text.strip("?.-‐‑‒–—―−_…") != "" or not any(SYMBOLS.fullmatch(other) for other in others)
 
 
 def marks(texts: "pd.Series", given: Sequence[str] | None) -> "pd.Series":

@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,21 +25,85 @@ UNIT = rf"[%‰]|{MONEY}|°?[^\W\d_]+\.?(?:[ /.·][^\W\d_]+)*[23²³]?|[°\"′�
 NUMERAL = re.compile(
     rf"(\()?([+-])? ?({MONEY})? ?([+-])?((?:\d[\d.,' ]*|[.,]\d+)(?:[eE][+-]?\d+)?) ?({UNIT})?(-)?(\))?"
 )
+MEASURES = {
+    *(
+        "",
+        "%",
+        "‰",
+        "k",
+        "K",
+        "M",
+        "B",
+        "G",
+        "mn",
+        "bn",
+        "Mio",
+        "Mrd",
+        "g",
+        "kg",
+        "mg",
+        "t",
+        "lb",
+        "lbs",
+        "oz",
+        "kB",
+        "KB",
+    ),
+    *(
+        "m",
+        "cm",
+        "mm",
+        "km",
+        "mi",
+        "ft",
+        "in",
+        "l",
+        "L",
+        "ml",
+        "s",
+        "ms",
+        "sec",
+        "min",
+        "h",
+        "hr",
+        "hrs",
+        "hours",
+        "MB",
+    ),
+    *(
+        "d",
+        "days",
+        "weeks",
+        "months",
+        "years",
+        "yrs",
+        "°C",
+        "°F",
+        "mph",
+        "km/h",
+        "W",
+        "kW",
+        "kWh",
+        "V",
+        "A",
+        "GB",
+        "TB",
+    ),
+}
+"""Units of measure, of which a column may hold several."""
 IS_MONEY = re.compile(MONEY)
 SAME = str.maketrans(
     {"−": "-", "–": "-", "‒": "-", "’": "'", "‘": "'", "ʼ": "'", "′": "'", "٫": ".", "٬": ",", "٪": "%"}
 )
 NO_CENTS = re.compile(r"(?<=\d)[.,][-—–]{1,2}(?!\S)")
+MOST_ROWS = 100_000
+"""Of a column of more rows, that many are looked at for what the file has before decimals."""
 SAMPLE = 1000
 """Of more different texts, that many are looked at first."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Numbers:
-    """Float64 for each text, NaN where it is no number; ``notes`` say of the column what was assumed."""
-
-    values: "pd.Series"
-    notes: tuple[str, ...] = ()
+Numbers = tuple["pd.Series", tuple[str, ...]]
+"""Float64 for each text, NaN where it is no number, and what was assumed, which may be said of the column."""
 
 
 class _Written(NamedTuple):
@@ -64,27 +127,27 @@ def read_numbers(
     nothing = pd.Series(np.nan, index=texts.index, dtype="float64")
     step = -(-len(texts) // SAMPLE)
     if not len(texts) or sum(_numeral(text) is not None for text in texts[::step]) < 0.5 * len(texts[::step]):
-        return Numbers(nothing)
+        return nothing, ()
     written, notes = _of_one_unit([_numeral(text) for text in texts], rows)
     ways = [way for way in WAYS if not sure or way[1] == decimal]
     read = [np.array([_value(one, *way) for one in written]) for way in ways]
     fits = [int(rows[~np.isnan(values)].sum()) for values in read]
     best = [place for place in range(len(ways)) if fits[place] == max(fits)]
     if not max(fits):
-        return Numbers(nothing, notes)
+        return nothing, notes
     taken = next((place for place in best if ways[place][1] == decimal), best[0])
     values = read[taken]
     for place in best:
         differ = np.flatnonzero(read[place] != values) if not sure else np.array([], int)
         differ = differ[~np.isnan(values[differ])]
-        if differ.size and (decimal == "," or any("," in written[one].body for one in differ)):  # type: ignore[union-attr]
+        if differ.size and (decimal == "," or any("," in written[one].body for one in differ)):
             first = int(differ[0])
             what = (
                 f"{texts.iloc[first]} is read as {values[first]:.15g}, where {read[place][first]:.15g} might be meant"
             )
             notes += (f"{what}; --decimal '{ways[place][1]}' reads it so.",)
             break
-    return Numbers(pd.Series(values, index=texts.index), notes)
+    return pd.Series(values, index=texts.index), notes
 
 
 def _numeral(text: str) -> _Written | None:
@@ -130,6 +193,8 @@ def _of_one_unit(
         one if one and (one.unit in allowed or (percent and not one.unit and not one.body.strip("0.,"))) else None
         for one in written
     ]
+    if int(rows[[one is not None for one in kept]].sum()) < 0.9 * sum(counts.values()):
+        return [None] * len(written), _different(units[0], units[1])
     words = main and main not in money and not percent and len({one for one in kept if one}) < 3
     if words or all(one.behind for one in kept if one):  # 2WD and 4WD, or (1) and (2)
         return [None] * len(written), ()
@@ -137,16 +202,24 @@ def _of_one_unit(
         share = 0.12 if main == "%" else 0.012
         return kept, (f"12{main} is read as {share:g}.",)
     if main and main not in money:
+        if None in kept:  # 10 or more hours, beside 9 hours
+            return [None] * len(written), ()
         return kept, (f"numbers with the unit {main}, which is left out.",)
     return kept, ()
 
 
-def _value(written: _Written | None, thousands: str, decimal: str) -> float:
+def _different(first: str, second: str) -> tuple[str, ...]:
+    if not all(unit in MEASURES or IS_MONEY.fullmatch(unit) for unit in (first, second)):
+        return ()  # 1st and 2nd, or 12A and 12B
+    return (f"numbers of different units, {first or 'none'} and {second or 'none'}, so no numbers to compare.",)
+
+
+def _value(written: _Written | None, thousands: str, decimal: Decimal) -> float:
     """The number, NaN where it is not written in that way."""
     if written is None:
         return float("nan")
     mantissa, _, exponent = written.body.replace("E", "e").partition("e")
-    if not _form(thousands, decimal).fullmatch(mantissa):
+    if not FORMS[thousands, decimal].fullmatch(mantissa):
         return float("nan")
     plain = mantissa.replace(thousands, "").replace(decimal, ".")
     number = float(f"{plain}e{exponent or 0}")
@@ -154,10 +227,6 @@ def _value(written: _Written | None, thousands: str, decimal: str) -> float:
 
 
 def _form(thousands: str, decimal: str) -> "re.Pattern[str]":
-    return FORMS[thousands, decimal]
-
-
-def _forms(thousands: str, decimal: str) -> "re.Pattern[str]":
     grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+"
     if thousands == ",":  # as in India: 12,34,567
         grouped += r"|[1-9]\d?(?:,\d\d)+,\d{3}"
@@ -165,7 +234,7 @@ def _forms(thousands: str, decimal: str) -> "re.Pattern[str]":
     return re.compile(rf"(?:{grouped}|\d+)(?:{point}\d*)?|{point}\d+")
 
 
-FORMS = {way: _forms(*way) for way in WAYS}
+FORMS = {way: _form(*way) for way in WAYS}
 
 DECIDES: tuple[tuple[Decimal, str], ...] = (
     (",", r"^\D{0,4}(0,\d+|\d+,(\d{1,2}|\d{4,})|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)\D{0,8}$"),
@@ -184,7 +253,8 @@ def decimal_of(columns: "Iterable[pa.ChunkedArray]", delimiter: str = "") -> Dec
 
     found: set[Decimal] = set()
     doubtful = False
-    for column in columns:
+    for whole in columns:
+        column = whole[:MOST_ROWS]
         if pa.types.is_floating(column.type) and delimiter and _has_decimals(column):
             found.add(".")
         elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):

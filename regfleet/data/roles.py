@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from regfleet.data import marks
 from regfleet.data.columns import (
+    KINDS,
     LARGEST,
     PARSED_SHARE,
+    USUAL,
     Column,
     Reading,
     coded,
@@ -65,10 +67,10 @@ def reading_of(table: "pa.Table", source: Data) -> Reading:
     texts = [column for column in table.columns if is_text(column.type)]
     known = (table.schema.metadata or {}).get(b"decimal", b"").decode()
     decimal = source.decimal or known or decimal_of(texts)
-    found = {day_first_of(column.unique().drop_null().to_pylist()[:SAMPLE]) for column in texts} - {None}
+    found = {day_first_of(column[:SAMPLE].drop_null().to_pylist()) for column in texts} - {None}
     return Reading(
         source.missing or None,
-        decimal,  # type: ignore[arg-type]
+        decimal,
         sure=source.decimal is not None,
         day_first=found.pop() if len(found) == 1 else None,
     )
@@ -138,6 +140,7 @@ ENTITY = re.compile(
 )
 ID = re.compile(r"(^|[_ .-])(id|ID|uuid|guid)$|[a-z]I[dD]$")
 SAMPLE = 1000
+"""Rows of a column that are looked at for whether days come first."""
 
 
 def check_use(flag: str, name: str, array: "pa.ChunkedArray | pa.Array", what: str) -> None:
@@ -165,7 +168,7 @@ def infer_target(
     name: str,
     array: "pa.ChunkedArray | pa.Array",
     task: Task | None,
-    reading: Reading,
+    reading: Reading = USUAL,
     *,
     missing: bool = False,
 ) -> Target:
@@ -191,26 +194,34 @@ def infer_target(
     if numbers is None:
         if task == "regression":
             raise InputError(f"--task regression: expected numbers in {name}; got {short(distinct[0].as_py())!r}")
-        return _classes(name, np.asarray(values.cast(pa.large_string()).to_pandas(), dtype=object))
-    huge = numbers[~(np.abs(numbers) <= LARGEST)]
-    if huge.size:
-        raise InputError(f"--target: expected numbers up to {LARGEST:g} in size in {name}; got {huge[0]:g}")
-    if pa.types.is_integer(kind) and np.abs(numbers).max() >= 2**53:
-        got = f"{np.abs(numbers).max():g}"
-        raise InputError(f"--target: expected whole numbers below 2^53 in size in {name}; got {got}")
+        codes, classes, notes = _classes(name, np.asarray(values.cast(pa.large_string()).to_pandas(), dtype=object))
+        if "NA" in classes and reading.missing is None:
+            notes += (f"NA is a class of {name}, for the others are codes too; --missing NA leaves its rows out.",)
+        return codes, classes, notes
+    _check_size(name, numbers, whole=pa.types.is_integer(kind))
     notes = tuple(f"The target {name}: {one}" for one in assumed)
     if task == "classification":
         return _classes(name, numbers)
     if task is None and (numbers % 1 == 0).all():
         what = f"The target {name} has {len(distinct):,} whole values and is taken as"
-        if not _numbers_classes(numbers):
-            notes += (f"{what} a quantity (regression); if they are classes, use --task classification.",)
-            return numbers, (), notes
-        codes, classes, _ = _classes(name, numbers)
-        if len(classes) >= SAID_CLASSES or (pa.types.is_floating(kind) and not missing):
-            notes += (f"{what} classes; if they are a quantity, use --task regression.",)
-        return codes, classes, notes
+        if _numbers_classes(numbers):
+            codes, classes, _ = _classes(name, numbers)
+            typed_whole = missing or not pa.types.is_floating(kind)
+            said = f"{what} classes; if they are a quantity, use --task regression."
+            return codes, classes, notes if len(classes) < SAID_CLASSES and typed_whole else (*notes, said)
+        notes += (f"{what} a quantity (regression); if they are classes, use --task classification.",)
     return numbers, (), notes
+
+
+def _check_size(name: str, numbers: "np.ndarray", *, whole: bool) -> None:
+    import numpy as np
+
+    huge = numbers[~(np.abs(numbers) <= LARGEST)]
+    if huge.size:
+        raise InputError(f"--target: expected numbers up to {LARGEST:g} in size in {name}; got {huge[0]:g}")
+    if whole and np.abs(numbers).max() >= 2**53:
+        got = f"{np.abs(numbers).max():g}"
+        raise InputError(f"--target: expected whole numbers below 2^53 in size in {name}; got {got}")
 
 
 def _numbers_classes(numbers: "np.ndarray") -> bool:
@@ -249,7 +260,7 @@ def _numbers(
                 raise InputError(f"--target: expected a column of classes or numbers; got {name}, which holds dates")
             other, number = short(texts[taken.isna()].iloc[0]), int(rows[taken.isna().to_numpy()].sum())
             got = f"no number in {number:,} rows of {name}, such as {other!r}"
-            raise InputError(f"--target: expected numbers; got {got}; --missing {other!r} leaves such rows out")
+            raise InputError(f"--target: expected numbers, or --task classification; got {got}; --missing leaves them out")
     return None, ()
 
 
@@ -299,7 +310,7 @@ def _order(array: "pa.ChunkedArray", name: str, reading: Reading) -> "tuple[np.n
     notes: tuple[str, ...] = ()
     if is_text(values.type):
         codes, texts, rows = coded(values)
-        both = [read_as(kind, texts, rows, reading) for kind in ("number", "date")]
+        both = [read_as(kind, texts, rows, reading) for kind in KINDS]
         known, notes = max(both, key=lambda one: int(rows[one[0].notna().to_numpy()].sum()))
         times = known.reindex(codes)
     elif pa.types.is_temporal(values.type):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, Reading, arrow, infer_texts, is_text, is_useless, settled
+from regfleet.data.columns import Column, Reading, arrow, codes_of, infer_texts, is_text, is_useless, settled
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns, one_sided
 from regfleet.data.roles import Roles, infer_target, read_roles, reading_of, target_of
@@ -42,7 +42,8 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
     source = source.model_copy(update={"target": raw.target})
     _check_columns(table.column_names, source)
     table = table.select([column for column in table.column_names if column not in source.drop])
-    table = pa.table([settled(one) for one in table.columns], names=table.column_names, metadata=table.schema.metadata)
+    table = pa.table([settled(one) for one in table.columns], names=table.column_names)
+    table = table.replace_schema_metadata(raw.table.schema.metadata)
     categorical = {field.name for field in table.schema if pa.types.is_dictionary(field.type)} | {*source.categorical}
     held_out = None
     if raw.test is not None:
@@ -104,7 +105,7 @@ def _filtered(table: "pa.Table", kept: "np.ndarray") -> "pa.Table":
         return (column.cast(pa.large_string()) if is_text(column.type) else column).filter(mask)
 
     columns = [filtered(column) for column in table.columns]
-    return pa.table(columns, names=table.column_names, metadata=table.schema.metadata)
+    return pa.table(columns, names=table.column_names)
 
 
 def _described(roles: Roles, source: Data) -> Iterator[tuple[str, str, str]]:
@@ -137,6 +138,9 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         notes = (*notes, _left_out(int(missing.sum()), "target", marked))
         x, values = x[~missing], values.filter(pa.array(~missing))
         held_out = None if held_out is None else held_out[~missing]
+    codes = codes_of(reading.missing)
+    if codes and x.dtype == "float64":
+        x = np.where(np.isin(x, codes), np.nan, x)
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
     if raw.classes and values.type == pa.int64():  # the numbers of these, however many have rows
