@@ -99,16 +99,7 @@ def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what:
     target = column if parts.target is None else parts.target
     if target is None:
         raise InputError(f"--target: expected what is to be predicted in {name}; got none")
-    if not is_frame(x) and isinstance(target, numbers.Integral) and x.ndim == 2:
-        x, target = _without_column(x, int(target))
-    if is_frame(x) and isinstance(target, list) and 1 < len(target) < len(x) and {*target} <= {*_names(x)}:
-        x, target = _without_columns(x, target)
-    if not is_frame(x) and isinstance(target, str | numbers.Integral):
-        raise InputError(f"--target: expected values, one for each row of an array; got {target!r}")
-    place = _place(x, target) if is_frame(x) else None
-    if place is None and isinstance(target, numbers.Integral):
-        got = f"{target!r}{nearest(str(target), _names(x))}"
-        raise InputError(f"--target: expected a column, one of {', '.join(map(named, _names(x)[:8]))}; got {got}")
+    x, target, place = _located(x, target)
     classes, values = parts.classes, None
     if isinstance(target, str):
         column = target
@@ -126,6 +117,24 @@ def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what:
             f"--drop, --categorical, --group, --time: expected a table with names; got an array for {name}"
         )
     return RawArrays(name, *_pair(x, values), notes=tuple(notes), classes=classes)
+
+
+def _located(x: Any, target: Any) -> tuple[Any, Any, int | None]:
+    """Features, and the target as values, as a name or as the place of its column."""
+    if is_frame(x):
+        several = isinstance(target, list) and len(target) > 1 and all(isinstance(one, str) for one in target)
+        if several and {*target} <= {*_names(x)}:
+            x, target = _without_columns(x, target)
+        place = _place(x, target)
+        if place is None and isinstance(target, numbers.Integral):
+            got = f"{target!r}{nearest(str(target), _names(x))}"
+            raise InputError(f"--target: expected a column, one of {', '.join(map(named, _names(x)[:8]))}; got {got}")
+        return x, target, place
+    if isinstance(target, numbers.Integral) and x.ndim == 2:
+        return (*_without_column(x, int(target)), None)
+    if isinstance(target, str | numbers.Integral):
+        raise InputError(f"--target: expected values, one for each row of an array; got {target!r}")
+    return x, target, None
 
 
 def _name(target: Any, classes: tuple[str, ...]) -> str:

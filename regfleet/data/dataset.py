@@ -85,7 +85,8 @@ class Dataset:
 class Rows:
     """One of the three sets, ready for a model.
 
-    ``x``: float32 (rows, …), or objects, texts for a model that takes them. ``y``: float32, one-hot (rows, classes), or for regression (rows, 1) as `Sets` scales it.
+    ``x``: float32 (rows, …), or objects, texts for a model that takes them.
+    ``y``: float32, one-hot (rows, classes), or for regression (rows, 1) as `Sets` scales it.
     """
 
     x: np.ndarray

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from regfleet.data.batches import is_batches, read_batches
-from regfleet.data.values import array_of, is_frame
+from regfleet.data.values import array_of, collected, is_frame
 from regfleet.errors import InputError
 from regfleet.functions import module_and_name
 from regfleet.settings import Data
@@ -47,8 +47,7 @@ def take_apart(name: str, data: Any, target: Any, test: Any, source: Data) -> Pa
 
 
 def _apart(name: str, data: Any, target: Any, source: Data) -> Parts:
-    if hasattr(data, "collect_schema") and not hasattr(data, "shape"):  # polars' lazy frame
-        data = data.collect()
+    data = collected(data)
     if is_batches(data):
         features, values, classes, notes = read_batches(data)
         return Parts(features, target if values is None else values, classes=classes, notes=tuple(notes))

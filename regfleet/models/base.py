@@ -22,6 +22,7 @@ from regfleet.borrowed.keras import freshly_named, is_whole, saved_numbers, save
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
 from regfleet.memory import check_room
+from regfleet.models.vocabulary import check_vocabularies
 from regfleet.text import given, named, nearest, reason
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ def _read(source: str) -> SavedModel:
 
 
 def _saved(model: keras.Model) -> SavedModel:
+    check_vocabularies(model)  # none cannot be loaded
     with tempfile.TemporaryDirectory() as folder, users_code("--model", model.name, "to be saved"):
         path = Path(folder) / "model.keras"
         model.save(path)

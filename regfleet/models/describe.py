@@ -13,7 +13,8 @@ from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.graph import functional, hidden_layers, is_model
 from regfleet.models.hooks import Hooks
 from regfleet.models.surgery import with_techniques
-from regfleet.models.texts import example, vocabulary_of
+from regfleet.models.texts import example
+from regfleet.models.vocabulary import check_vocabularies, vocabulary_of
 from regfleet.models.weights import initial_weights
 from regfleet.settings.values import ModelSpec
 from regfleet.text import raised
@@ -91,8 +92,7 @@ def _check_output(model: keras.Model, source: str, input_shape: tuple[int, ...],
     import numpy as np
 
     kind = "softmax" if task == "classification" else "linear"
-    for _, layer in _opened_layers(model):
-        vocabulary_of(layer)  # which is there
+    check_vocabularies(model)
     expected = f"--model: expected {source} to give {outputs} {kind} output{'s' * (outputs > 1)} for each row"
     name = _last_activation(model)
     if name not in {None, kind}:

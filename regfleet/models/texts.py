@@ -43,19 +43,6 @@ def example(model: keras.Model, shape: tuple[int, ...], rows: int = 2) -> Any:
     return np.ones((rows, *shape), "float32")
 
 
-def vocabulary_of(layer: keras.layers.Layer) -> list[str] | None:
-    """What a layer that looks texts or numbers up knows, of which its configuration says nothing; else None.
-
-    Raises InputError where it knows nothing yet.
-    """
-    if not hasattr(layer, "get_vocabulary"):
-        return None
-    found = [str(one) for one in layer.get_vocabulary(include_special_tokens=False)]
-    if not found:
-        raise InputError(f"--model: expected {layer.name} to know its words; got none: adapt it, or give a vocabulary")
-    return found
-
-
 def tensor(rows: np.ndarray) -> Any:
     """Rows as Keras takes them: texts as a tensor, numbers as they are."""
     import tensorflow as tf
