@@ -21,7 +21,6 @@ from regfleet.text import named, nearest, one_line, reason
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     import pyarrow as pa
 
 
@@ -57,13 +56,14 @@ def raw_data(name: str, data: Any, target: Any, test: Any, source: Data) -> RawT
     held_out = _beside(raw, parts.test, source, "--test")
     if isinstance(raw, RawTable):
         return replace(raw, test=held_out.table)
-    return _joined(raw, held_out, held_out=True)
+    both: RawArrays = _joined(raw, held_out, held_out=True)
+    return both
 
 
 def _beside(raw: RawTable | RawArrays, parts: Parts, source: Data, flag: str) -> Any:
     """More rows of what ``raw`` holds."""
     column = raw.target if isinstance(raw, RawTable) else None
-    more = _raw(raw.name, parts, source, column, "the test " if flag == "--test" else "the ")
+    more: Any = _raw(raw.name, parts, source, column, "the test " if flag == "--test" else "the ")
     if isinstance(more, RawTable) != isinstance(raw, RawTable):
         raise InputError(f"{flag}: expected rows of the same kind; got an array beside a frame")
     if isinstance(raw, RawArrays):
@@ -210,7 +210,7 @@ def read_npz(content: Any) -> "dict[str, np.ndarray]":
     return arrays
 
 
-def _pair(features: "np.ndarray", y: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+def _pair(features: "np.ndarray", y: Any) -> "tuple[np.ndarray, np.ndarray]":
     """Features as float64 (rows, columns), images of any type or texts (rows,), and the target (rows,)."""
     import numpy as np
 
@@ -270,7 +270,7 @@ def _table(
     return pa.table(arrays, names=unique), str(column) if place is None else unique[place], tuple(notes)
 
 
-def _dense(column: "pd.Series") -> "pd.Series":
+def _dense(column: Any) -> Any:
     import pandas as pd
 
     return column.sparse.to_dense() if isinstance(column.dtype, pd.SparseDtype) else column

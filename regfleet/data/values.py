@@ -30,7 +30,7 @@ def collected(values: Any) -> Any:
 
 def is_texts(values: Any) -> bool:
     """Whether an array is one of texts, (rows,)."""
-    return values.dtype.kind == "O" and values.ndim == 1
+    return bool(values.dtype.kind == "O" and values.ndim == 1)
 
 
 def features_of(values: Any, what: str, notes: list[str]) -> Any:

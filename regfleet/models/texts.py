@@ -10,6 +10,8 @@ from regfleet.models.base import SavedModel, takes_techniques
 from regfleet.models.hooks import Hooks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
     import numpy as np
 
@@ -22,8 +24,8 @@ def text_shape(base: Base, outputs: int) -> tuple[int, ...] | None:
         # A builder that needs rows of numbers may raise anything for others.
         with suppress(InputError):
             hooks = {"techniques": Hooks()} if takes_techniques(base) else {}
-            model = base(shape, outputs, **hooks)  # type: ignore[call-arg]
-            inputs = getattr(model, "inputs", None) or ()
+            model = base(shape, outputs, **hooks)
+            inputs: Sequence[Any] = getattr(model, "inputs", None) or ()
             if len(inputs) == 1 and inputs[0].dtype == "string":
                 given = tuple(inputs[0].shape[1:])
                 return given if given in {(), (1,)} else (1,)

@@ -31,7 +31,8 @@ def export(summary: Summary, directory: Path) -> tuple[Path, ...]:
 def figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
     """(name, matplotlib figure) of everything that the report draws, one at a time; a notebook shows it as it is."""
     for name, plate in plates(summary):
-        plate.figure._repr_svg_ = partial(_svg, plate)  # without it only %matplotlib makes IPython show one
+        # Without it only %matplotlib makes IPython show one.
+        plate.figure._repr_svg_ = partial(_svg, plate)  # type: ignore[attr-defined]
         yield name, plate.figure
 
 

@@ -132,9 +132,7 @@ def test_texts_train_through_a_models_own_vectorization_as_in_keras():
 
 def test_a_notebook_shows_results_without_help():
     """A row of the summary is short, and a figure draws itself."""
-    results = regfleet.compare(
-        "iris", model=[4], techniques=["l2"], seeds=2, epochs=2, in_process=True, progress=False
-    )
+    results = regfleet.compare("iris", model=[4], techniques=["l2"], seeds=2, epochs=2, in_process=True, progress=False)
     rows = [repr(row) for row in results.summary().datasets[0].variants]
     assert max(map(len, rows)) < 1500
     figures = results.figures()
