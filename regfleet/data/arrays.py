@@ -15,6 +15,7 @@ from regfleet.data.tables import build_dataset
 from regfleet.data.values import features_of, is_frame, is_texts, target_of
 from regfleet.errors import InputError
 from regfleet.files import UnfitFileError, size
+from regfleet.functions import users_code
 from regfleet.memory import check_room
 from regfleet.settings import Data
 from regfleet.text import named, nearest, one_line, reason
@@ -47,7 +48,11 @@ def raw_data(name: str, data: Any, target: Any, test: Any, source: Data) -> RawT
     if isinstance(data, Dataset):
         return data
     target = source.target if target is None else target
-    parts = take_apart(name, data, target, test, source)
+    with users_code("--data", name, "to be data that can be read"):  # another library's objects may raise anything
+        return _of_parts(name, take_apart(name, data, target, test, source), source)
+
+
+def _of_parts(name: str, parts: Parts, source: Data) -> RawTable | RawArrays:
     raw = _raw(name, parts, source)
     if parts.validation is not None:
         raw = _joined(raw, _beside(raw, parts.validation, source, "--data"))
@@ -105,6 +110,8 @@ def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what:
         column = target
     elif place is None:
         values, found = target_of(target, f"{what or 'the '}target", notes)
+        if _is_out_of_order(x, target):
+            notes.append("The target has the index of the features in another order: rows are paired as they stand.")
         classes = classes or found
         if found and source.task == "regression":
             raise InputError("--task regression: expected numbers; got one-hot classes")
@@ -135,6 +142,14 @@ def _located(x: Any, target: Any) -> tuple[Any, Any, int | None]:
     if isinstance(target, str | numbers.Integral):
         raise InputError(f"--target: expected values, one for each row of an array; got {target!r}")
     return x, target, None
+
+
+def _is_out_of_order(features: Any, target: Any) -> bool:
+    """Whether two frames, or series, of pandas would be aligned otherwise by their index."""
+    one, other = getattr(features, "index", None), getattr(target, "index", None)
+    if not hasattr(one, "equals") or not hasattr(other, "equals") or len(one) != len(other) or one.equals(other):
+        return False
+    return bool(one.is_unique and other.is_unique and one.isin(other).all())
 
 
 def _name(target: Any, classes: tuple[str, ...]) -> str:

@@ -131,7 +131,7 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         _check_classes(numbers, classes, held_out)
     column = infer_texts("text", x) if x.dtype == object else None
     if column is not None and column.data is None:
-        raise InputError(f"--data: expected texts that differ in {raw.name}; got {column.detail}")
+        raise InputError(f"--data: expected texts that differ in {raw.name}; got {column.detail.strip()} the same")
     features = x if column is None else _features([column])
     dataset = Dataset(raw.name, features, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
     if column is None:

@@ -92,6 +92,9 @@ def target_of(values: Any, what: str, notes: list[str]) -> "tuple[np.ndarray, tu
         array = _objects(array, what, notes)
     if array.ndim == 2:
         return _one_class(array, columns, what)
+    if array.ndim == 0 or array.dtype.kind in "cV":
+        got = f"values of {array.dtype}" if array.ndim else type(values).__name__
+        raise InputError(f"--target: expected {what} to be one class or one quantity a row; got {got}")
     return array, ()
 
 

@@ -406,7 +406,7 @@ def test_few_texts_are_categories_and_equal_ones_are_refused():
     """As in a table."""
     dataset = from_arrays("t", (np.array(["u", "v", "w"])[Y[::-1]], Y))
     assert dataset.columns[1][1] == "category"
-    with pytest.raises(InputError, match=r"^--data: expected texts that differ in t; got always u$"):
+    with pytest.raises(InputError, match=r"^--data: expected texts that differ in t; got always u the same$"):
         from_arrays("t", (np.full(60, "u"), Y))
 
 
