@@ -136,7 +136,8 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     dataset = Dataset(raw.name, features, numbers, classes, "", held_out=held_out, notes=(*notes, *said))
     if column is None:
         return dataset
-    return replace(dataset, columns=(describe_columns(dataset)[0], (column.name, column.kind, column.detail)))
+    what = f"{len(classes)} classes: {_some(classes)}" if classes else "a number"
+    return replace(dataset, columns=(("target", "target", what), (column.name, column.kind, column.detail)))
 
 
 def _class_names(classes: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:

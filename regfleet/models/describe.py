@@ -83,6 +83,9 @@ def _check_input(model: keras.Model, source: str, input_shape: tuple[int, ...]) 
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         given = f"{len(model.inputs)} and {len(model.outputs)}"
         raise InputError(f"--model: expected {source} to have one input and one output; got {given}")
+    if model.inputs[0].dtype == "string" and input_shape not in {(), (1,)}:
+        said = f"one column of texts for {source}, whose input is text"
+        raise InputError(f"--data: expected {said}; got rows of shape {input_shape}")
     shape = tuple(model.inputs[0].shape[1:])
     if len(shape) != len(input_shape) or any(a not in {None, b} for a, b in zip(shape, input_shape, strict=True)):
         raise InputError(f"--model: expected {source} to take rows of shape {input_shape}; got {shape}")

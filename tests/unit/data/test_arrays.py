@@ -366,6 +366,10 @@ class HuggingFace:
         kinds = {name: SimpleNamespace(dtype=str(pa.array(values).type)) for name, values in columns.items()}
         self.features = kinds | ({"label": SimpleNamespace(dtype="int64", names=[*names])} if names else {})
 
+    def __len__(self):
+        """So many rows."""
+        return len(self.table)
+
     def __getitem__(self, name):
         """One column."""
         return self.table[name].tolist()
