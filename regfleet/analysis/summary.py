@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from regfleet.analysis.question import Question
@@ -36,8 +36,8 @@ class Comparison:
     """
 
     control: str
-    seeds: tuple[int, ...]
-    differences: tuple[float, ...]
+    seeds: tuple[int, ...] = field(repr=False)
+    differences: tuple[float, ...] = field(repr=False)
     difference: Interval
     sd: float
     p: float
@@ -63,6 +63,9 @@ class Curve:
     mean: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return f"<Curve of {len(self.epochs):,} epochs>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,9 @@ class VariantSummary:
     gap_change: Interval | None
     best_epoch: float
     seconds: float
-    curves: Mapping[str, Curve]
-    seeds: tuple[int, ...] = ()
-    scores: tuple[float, ...] = ()
+    curves: Mapping[str, Curve] = field(repr=False)
+    seeds: tuple[int, ...] = field(default=(), repr=False)
+    scores: tuple[float, ...] = field(default=(), repr=False)
 
     def curve(self, column: str) -> Curve | None:
         """The curve of a history column; None where no epoch was recorded."""

@@ -15,13 +15,13 @@ from regfleet.data.tables import build_dataset
 from regfleet.data.values import features_of, is_frame, is_texts, target_of
 from regfleet.errors import InputError
 from regfleet.files import UnfitFileError, size
+from regfleet.functions import users_code
 from regfleet.memory import check_room
 from regfleet.settings import Data
 from regfleet.text import named, nearest, one_line, reason
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     import pyarrow as pa
 
 
@@ -48,7 +48,11 @@ def raw_data(name: str, data: Any, target: Any, test: Any, source: Data) -> RawT
     if isinstance(data, Dataset):
         return data
     target = source.target if target is None else target
-    parts = take_apart(name, data, target, test, source)
+    with users_code("--data", name, "to be data that can be read"):  # another library's objects may raise anything
+        return _of_parts(name, take_apart(name, data, target, test, source), source)
+
+
+def _of_parts(name: str, parts: Parts, source: Data) -> RawTable | RawArrays:
     raw = _raw(name, parts, source)
     if parts.validation is not None:
         raw = _joined(raw, _beside(raw, parts.validation, source, "--data"))
@@ -57,13 +61,14 @@ def raw_data(name: str, data: Any, target: Any, test: Any, source: Data) -> RawT
     held_out = _beside(raw, parts.test, source, "--test")
     if isinstance(raw, RawTable):
         return replace(raw, test=held_out.table)
-    return _joined(raw, held_out, held_out=True)
+    both: RawArrays = _joined(raw, held_out, held_out=True)
+    return both
 
 
 def _beside(raw: RawTable | RawArrays, parts: Parts, source: Data, flag: str) -> Any:
     """More rows of what ``raw`` holds."""
     column = raw.target if isinstance(raw, RawTable) else None
-    more = _raw(raw.name, parts, source, column, "the test " if flag == "--test" else "the ")
+    more: Any = _raw(raw.name, parts, source, column, "the test " if flag == "--test" else "the ")
     if isinstance(more, RawTable) != isinstance(raw, RawTable):
         raise InputError(f"{flag}: expected rows of the same kind; got an array beside a frame")
     if isinstance(raw, RawArrays):
@@ -99,21 +104,14 @@ def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what:
     target = column if parts.target is None else parts.target
     if target is None:
         raise InputError(f"--target: expected what is to be predicted in {name}; got none")
-    if not is_frame(x) and isinstance(target, numbers.Integral) and x.ndim == 2:
-        x, target = _without_column(x, int(target))
-    if is_frame(x) and isinstance(target, list) and 1 < len(target) < len(x) and {*target} <= {*_names(x)}:
-        x, target = _without_columns(x, target)
-    if not is_frame(x) and isinstance(target, str | numbers.Integral):
-        raise InputError(f"--target: expected values, one for each row of an array; got {target!r}")
-    place = _place(x, target) if is_frame(x) else None
-    if place is None and isinstance(target, numbers.Integral):
-        got = f"{target!r}{nearest(str(target), _names(x))}"
-        raise InputError(f"--target: expected a column, one of {', '.join(map(named, _names(x)[:8]))}; got {got}")
+    x, target, place = _located(x, target)
     classes, values = parts.classes, None
     if isinstance(target, str):
         column = target
     elif place is None:
         values, found = target_of(target, f"{what or 'the '}target", notes)
+        if _is_out_of_order(x, target):
+            notes.append("The target has the index of the features in another order: rows are paired as they stand.")
         classes = classes or found
         if found and source.task == "regression":
             raise InputError("--task regression: expected numbers; got one-hot classes")
@@ -126,6 +124,32 @@ def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what:
             f"--drop, --categorical, --group, --time: expected a table with names; got an array for {name}"
         )
     return RawArrays(name, *_pair(x, values), notes=tuple(notes), classes=classes)
+
+
+def _located(x: Any, target: Any) -> tuple[Any, Any, int | None]:
+    """Features, and the target as values, as a name or as the place of its column."""
+    if is_frame(x):
+        several = isinstance(target, list) and len(target) > 1 and all(isinstance(one, str) for one in target)
+        if several and {*target} <= {*_names(x)}:
+            x, target = _without_columns(x, target)
+        place = _place(x, target)
+        if place is None and isinstance(target, numbers.Integral):
+            got = f"{target!r}{nearest(str(target), _names(x))}"
+            raise InputError(f"--target: expected a column, one of {', '.join(map(named, _names(x)[:8]))}; got {got}")
+        return x, target, place
+    if isinstance(target, numbers.Integral) and x.ndim == 2:
+        return (*_without_column(x, int(target)), None)
+    if isinstance(target, str | numbers.Integral):
+        raise InputError(f"--target: expected values, one for each row of an array; got {target!r}")
+    return x, target, None
+
+
+def _is_out_of_order(features: Any, target: Any) -> bool:
+    """Whether two frames, or series, of pandas would be aligned otherwise by their index."""
+    one, other = getattr(features, "index", None), getattr(target, "index", None)
+    if not hasattr(one, "equals") or not hasattr(other, "equals") or len(one) != len(other) or one.equals(other):
+        return False
+    return bool(one.is_unique and other.is_unique and one.isin(other).all())
 
 
 def _name(target: Any, classes: tuple[str, ...]) -> str:
@@ -201,7 +225,7 @@ def read_npz(content: Any) -> "dict[str, np.ndarray]":
     return arrays
 
 
-def _pair(features: "np.ndarray", y: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+def _pair(features: "np.ndarray", y: Any) -> "tuple[np.ndarray, np.ndarray]":
     """Features as float64 or whole numbers (rows, columns), images of any type or texts (rows,); target (rows,)."""
     import numpy as np
 
@@ -262,7 +286,7 @@ def _table(
     return pa.table(arrays, names=unique), str(column) if place is None else unique[place], tuple(notes)
 
 
-def _dense(column: "pd.Series") -> "pd.Series":
+def _dense(column: Any) -> Any:
     import pandas as pd
 
     return column.sparse.to_dense() if isinstance(column.dtype, pd.SparseDtype) else column

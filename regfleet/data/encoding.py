@@ -194,7 +194,9 @@ def is_text(dataset: Dataset) -> bool:
 
 def _texts(dataset: Dataset, parts: Sequence["np.ndarray"]) -> list["np.ndarray"]:
     """The texts as objects (rows, …), empty where missing."""
-    texts = dataset.features.iloc[:, 0].astype(object)
+    import pandas as pd
+
+    texts = pd.DataFrame(dataset.features).iloc[:, 0].astype(object)
     values = texts.where(texts.notna(), "").to_numpy(object)
     return [values[rows].reshape(len(rows), *(dataset.text_shape or ())) for rows in parts]
 

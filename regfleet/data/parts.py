@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from regfleet.data.batches import is_batches, read_batches
-from regfleet.data.values import array_of, is_frame
+from regfleet.data.values import array_of, collected, is_frame
 from regfleet.errors import InputError
 from regfleet.functions import module_and_name
 from regfleet.settings import Data
@@ -47,8 +47,7 @@ def take_apart(name: str, data: Any, target: Any, test: Any, source: Data) -> Pa
 
 
 def _apart(name: str, data: Any, target: Any, source: Data) -> Parts:
-    if hasattr(data, "collect_schema") and not hasattr(data, "shape"):  # polars' lazy frame
-        data = data.collect()
+    data = collected(data)
     if is_batches(data):
         features, values, classes, notes = read_batches(data)
         return Parts(features, target if values is None else values, classes=classes, notes=tuple(notes))
@@ -74,7 +73,7 @@ def _hint(data: Any) -> str:
     if hasattr(data, "__next__"):
         return ", which gives its rows once: tf.data.Dataset.from_generator makes a data set of it"
     if hasattr(data, "__iter__") and (hasattr(data, "dataset") or hasattr(data, "column_names")):
-        return ": bring its rows as arrays"
+        return ", which gives its rows as it goes: bring them as arrays"
     return ""
 
 
@@ -230,7 +229,7 @@ def _classes(names: Any, target: Any) -> tuple[str, ...]:
 
 def _is_hugging_face(data: Any) -> bool:
     """A data set of Hugging Face; one that is streamed has no table."""
-    return all(hasattr(data, name) for name in ("column_names", "features", "to_pandas"))
+    return all(hasattr(data, name) for name in ("column_names", "features", "to_pandas", "__len__"))
 
 
 def _of_hugging_face(data: Any, target: Any, source: Data) -> Parts:
@@ -258,7 +257,11 @@ def _of_hugging_face(data: Any, target: Any, source: Data) -> Parts:
     if len(inputs) > 1:
         said = "expected one column of images or lists alone as input, or columns without them"
         raise InputError(f"--data: {said}; got {', '.join(map(named, inputs))}: --drop what is none")
-    return Parts(array_of([*data[inputs[0]]], "features"), values, classes=classes)
+    rows = array_of([*data[inputs[0]]], "features")
+    kind = getattr(kinds.get(inputs[0]), "dtype", None)
+    if rows.dtype.kind == "i" and kind == "uint8":  # of an array that came as lists
+        rows = rows.astype(kind)
+    return Parts(rows, values, classes=classes)
 
 
 _SHAPED = {"Image", "Array2D", "Array3D", "Array4D", "Array5D", "List", "LargeList", "Sequence"}

@@ -152,12 +152,13 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     notes = (*notes, *said, *one_sided(numbers, classes))
     column = infer_texts("text", x) if x.dtype == object else None
     if column is not None and column.data is None:
-        raise InputError(f"--data: expected texts that differ in {raw.name}; got {column.detail}")
+        raise InputError(f"--data: expected texts that differ in {raw.name}; got {column.detail.strip()} the same")
     features = x if column is None else _features([column])
     dataset = Dataset(raw.name, features, numbers, classes, "", held_out=held_out, notes=notes)
     if column is None:
         return dataset
-    return replace(dataset, columns=(describe_columns(dataset)[0], (column.name, column.kind, column.detail)))
+    what = f"{len(classes)} classes: {_some(classes)}" if classes else "a number"
+    return replace(dataset, columns=(("target", "target", what), (column.name, column.kind, column.detail)))
 
 
 def _class_names(classes: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:

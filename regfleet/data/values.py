@@ -23,9 +23,14 @@ def is_frame(values: Any) -> bool:
     return hasattr(values, "columns") and hasattr(values, "shape")
 
 
+def collected(values: Any) -> Any:
+    """A lazy frame of polars as a frame; everything else as it is."""
+    return values.collect() if hasattr(values, "collect_schema") and not hasattr(values, "shape") else values
+
+
 def is_texts(values: Any) -> bool:
     """Whether an array is one of texts, (rows,)."""
-    return values.dtype.kind == "O" and values.ndim == 1
+    return bool(values.dtype.kind == "O" and values.ndim == 1)
 
 
 def features_of(values: Any, what: str, notes: list[str]) -> Any:
@@ -35,6 +40,7 @@ def features_of(values: Any, what: str, notes: list[str]) -> Any:
     """
     import pandas as pd
 
+    values = collected(values)
     if is_frame(values):
         return values
     if isinstance(values, Mapping):
@@ -44,18 +50,22 @@ def features_of(values: Any, what: str, notes: list[str]) -> Any:
     array = array_of(values, what)
     if array.dtype.names:
         return _of_columns({name: array[name] for name in array.dtype.names}, what)
-    return _plain(array, getattr(values, "name", None), hasattr(values, "to_frame"), what, notes)
+    return _plain(array, values if hasattr(values, "to_frame") else None, what, notes)
 
 
-def _plain(array: "np.ndarray", name: Any, is_series: bool, what: str, notes: list[str]) -> Any:  # noqa: FBT001
-    """An array of numbers as it is, one of texts as objects, everything else as a frame; a series has a ``name``."""
+def _plain(array: "np.ndarray", series: Any, what: str, notes: list[str]) -> Any:
+    """An array of numbers as it is, one of texts as objects, everything else as a frame.
+
+    ``series`` is what the array was made of, where that has a name: of one, numbers are a column.
+    """
     import pandas as pd
 
     if array.dtype.kind in "USTO":
         array = _objects(array, what, notes)
     if array.dtype.kind == "O" and array.ndim == 2 and array.shape[1] == 1 and _is_all_text(array):
         array = array[:, 0]
-    if array.dtype.kind in "mM" or (is_series and array.ndim == 1 and array.dtype.kind in "biuf"):
+    if array.dtype.kind in "mM" or (series is not None and array.ndim == 1 and array.dtype.kind in "biuf"):
+        name = getattr(series, "name", None)
         return pd.DataFrame(array, columns=None if name is None or array.ndim > 1 else [name])
     if array.dtype.kind == "O" and not (array.ndim == 1 and _is_all_text(array)):
         if array.ndim != 2:
@@ -70,6 +80,7 @@ def target_of(values: Any, what: str, notes: list[str]) -> "tuple[np.ndarray, tu
     Raises InputError for what is not one class or one quantity a row.
     """
     columns: tuple[str, ...] = ()
+    values = collected(values)
     if is_frame(values):
         frame = values.to_pandas() if hasattr(values, "to_pandas") else values
         columns = tuple(map(str, frame.columns))
@@ -81,6 +92,9 @@ def target_of(values: Any, what: str, notes: list[str]) -> "tuple[np.ndarray, tu
         array = _objects(array, what, notes)
     if array.ndim == 2:
         return _one_class(array, columns, what)
+    if array.ndim == 0 or array.dtype.kind in "cV":
+        got = f"values of {array.dtype}" if array.ndim else type(values).__name__
+        raise InputError(f"--target: expected {what} to be one class or one quantity a row; got {got}")
     return array, ()
 
 

@@ -24,6 +24,7 @@ from regfleet.functions import import_function, module_and_name, users_code
 from regfleet.memory import check_room
 from regfleet.models.graph import build_subclass, is_model
 from regfleet.models.objective import Compiled, compiled_of, remember
+from regfleet.models.vocabulary import check_vocabularies
 from regfleet.text import given, named, nearest, reason
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ def _read(source: str) -> SavedModel:
 
 
 def _saved(model: keras.Model) -> SavedModel:
+    check_vocabularies(model)  # none cannot be loaded
     with tempfile.TemporaryDirectory() as folder, users_code("--model", model.name, "to be saved"):
         path = Path(folder) / "model.keras"
         model.save(path)

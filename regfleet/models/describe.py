@@ -18,7 +18,8 @@ from regfleet.models.graph import functional, hidden_layers, is_model, single, s
 from regfleet.models.hooks import Hooks
 from regfleet.models.objective import LossError, check_loss, compiled_of, output_of
 from regfleet.models.scaling import adapted
-from regfleet.models.texts import example, vocabulary_of
+from regfleet.models.texts import example
+from regfleet.models.vocabulary import check_vocabularies, vocabulary_of
 from regfleet.models.weights import draws_by_origin, initial_weights, named_layers
 from regfleet.settings.values import Found, ModelSpec
 from regfleet.text import listed, raised
@@ -144,6 +145,9 @@ def _check_input(model: keras.Model, source: str, input_shape: tuple[int, ...]) 
     if unfit:
         said = "of letters, digits and _ . - after the first, as TensorFlow wants them"
         raise InputError(f"--model: expected {source} to give its layers names {said}; got {unfit[0]!r}")
+    if model.inputs[0].dtype == "string" and input_shape not in {(), (1,)}:
+        said = f"one column of texts for {source}, whose input is text"
+        raise InputError(f"--data: expected {said}; got rows of shape {input_shape}")
     if len(shape) != len(input_shape) or any(a not in {None, b} for a, b in zip(shape, input_shape, strict=True)):
         raise InputError(f"--model: expected {source} to take rows of shape {input_shape}; got {tuple(shape)}")
 
@@ -160,8 +164,7 @@ def _check_output(
     import numpy as np
 
     kind = "softmax" if task == "classification" else "linear"
-    for _, layer in _opened_layers(model):
-        vocabulary_of(layer)  # which is there
+    check_vocabularies(model)
     expected = f"--model: expected {source} to give {outputs} {kind} output{'s' * (outputs > 1)} for each row"
     activation = _last_activation(model)
     if task == "regression" and activation not in {None, "linear"}:

@@ -10,6 +10,8 @@ from regfleet.models.base import SavedModel, takes_techniques
 from regfleet.models.hooks import Hooks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
     import numpy as np
 
@@ -22,8 +24,8 @@ def text_shape(base: Base, outputs: int) -> tuple[int, ...] | None:
         # A builder that needs rows of numbers may raise anything for others.
         with suppress(InputError):
             hooks = {"techniques": Hooks()} if takes_techniques(base) else {}
-            model = base(shape, outputs, **hooks)  # type: ignore[call-arg]
-            inputs = getattr(model, "inputs", None) or ()
+            model = base(shape, outputs, **hooks)
+            inputs: Sequence[Any] = getattr(model, "inputs", None) or ()
             if len(inputs) == 1 and inputs[0].dtype == "string":
                 given = tuple(inputs[0].shape[1:])
                 return given if given in {(), (1,)} else (1,)
@@ -41,19 +43,6 @@ def example(model: keras.Model, shape: tuple[int, ...], rows: int = 2) -> Any:
     if inputs and inputs[0].dtype == "string":
         return keras.ops.convert_to_tensor(np.full((rows, *shape), "1", object), dtype="string")
     return np.ones((rows, *shape), "float32")
-
-
-def vocabulary_of(layer: keras.layers.Layer) -> list[str] | None:
-    """What a layer that looks texts or numbers up knows, of which its configuration says nothing; else None.
-
-    Raises InputError where it knows nothing yet.
-    """
-    if not hasattr(layer, "get_vocabulary"):
-        return None
-    found = [str(one) for one in layer.get_vocabulary(include_special_tokens=False)]
-    if not found:
-        raise InputError(f"--model: expected {layer.name} to know its words; got none: adapt it, or give a vocabulary")
-    return found
 
 
 def tensor(rows: np.ndarray) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +29,15 @@ def export(summary: Summary, directory: Path) -> tuple[Path, ...]:
 
 
 def figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
-    """(name, matplotlib figure) of everything that the report draws, one at a time."""
+    """(name, matplotlib figure) of everything that the report draws, one at a time; a notebook shows it as it is."""
     for name, plate in plates(summary):
+        # Without it only %matplotlib makes IPython show one.
+        plate.figure._repr_svg_ = partial(_svg, plate)  # type: ignore[attr-defined]
         yield name, plate.figure
+
+
+def _svg(plate: Plate) -> str:
+    return save(plate, "svg").decode()
 
 
 def plates(summary: Summary) -> Iterator[tuple[str, Plate]]:
