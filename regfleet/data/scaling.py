@@ -81,7 +81,7 @@ def _chosen(dataset: Dataset, use: InputUse | None) -> Scaling:
     is_table = array is None or (array.ndim == 2 and not is_whole)
     if use.knows and is_table:
         why = f", as those are taken to be that {use.knows} was trained on; --scale none leaves them as they are"
-        return Scaling("standard", why=why)
+        return Scaling("standard", assumed=True, why=why)
     if use.knows:
         return Scaling("none", why=f"{use.knows} has weights that know them so; --scale standard overrules")
     if is_whole:
@@ -139,6 +139,8 @@ def scaling_key(dataset: Dataset) -> str:
     """What the keys of trials hold of the scaling: empty where it is what every table has always got."""
     scaling, array = dataset.scaling, _array(dataset)
     parts: list[str] = [] if scaling.how in ("auto", "standard") else [scaling.how]
+    if scaling.assumed:
+        parts.append("assumed")
     if scaling.whole:
         parts.append("whole")
     if scaling.columns:
