@@ -50,13 +50,15 @@ class Scaling:
 
     standard: less their mean, divided by their deviation, of the training rows; none: as they are; auto: not decided
     yet, and as standard until then. ``flat``: one mean and one deviation for a whole array, whose last axis is no
-    features. ``whole``: as whole numbers, which a float32 does not hold. ``why`` says in words how it came to that.
+    features. ``whole``: as whole numbers, which a float32 does not hold. ``why`` says in words how it came to that,
+    ``assumed`` that the user should know.
     """
 
     how: Literal["auto"] | Scale = "auto"
     columns: tuple[tuple[str, Scale], ...] = ()
     flat: bool = False
     whole: bool = False
+    assumed: bool = False
     why: str = ""
 
 

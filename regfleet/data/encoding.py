@@ -127,7 +127,7 @@ def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "Iterato
 
     numbers = features.select_dtypes("float64")
     if numbers.shape[1]:
-        imputer, names = _imputer(), list(numbers)
+        imputer, names = _imputer(), [*map(str, numbers)]
         filled = _fit_transform(imputer, [numbers.to_numpy()[rows] for rows in parts])
         yield filled, names + [names[place] for place in imputer.indicator_.features_]
     categories = features.select_dtypes("category")
@@ -136,7 +136,7 @@ def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "Iterato
         encoder = OneHotEncoder(
             handle_unknown="infrequent_if_exist", max_categories=MAX_ONE_HOT, sparse_output=False, dtype=np.float64
         )
-        one_hot, names = _fit_transform(encoder, [codes[rows] for rows in parts]), list(categories)
+        one_hot, names = _fit_transform(encoder, [codes[rows] for rows in parts]), [*map(str, categories)]
         made = encoder.get_feature_names_out([str(place) for place in range(len(names))])
         yield one_hot, [names[int(name.partition("_")[0])] for name in made]
     for name in features.select_dtypes(["datetime64", "str"]):
@@ -153,7 +153,7 @@ def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "Iterato
         # With one thread the order of the sums, and so the last bit, is the same on every machine of a kind.
         with threadpool_limits(1):
             made = _fit_transform(encoder, chosen)
-        yield made, [name] * made[0].shape[1]
+        yield made, [str(name)] * made[0].shape[1]
 
 
 def _imputer() -> Any:

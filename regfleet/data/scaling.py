@@ -41,9 +41,11 @@ def asked(dataset: Dataset, scale: Scale | Mapping[str, Scale] | None) -> Datase
     """The data set with the scaling that a study asks for; raises InputError for a column that is no input of it."""
     if scale is None:
         return dataset
+    import numpy as np
+
     if not isinstance(scale, Mapping):
         return replace(dataset, scaling=Scaling(scale))
-    if _is_array(dataset):
+    if isinstance(dataset.features, np.ndarray):
         got = f"columns for {dataset.name}, which is an array"
         raise InputError(f"--scale: expected auto, standard or none without a table's columns; got {got}")
     names = [str(name) for name in dataset.features.columns]
@@ -74,27 +76,31 @@ def _chosen(dataset: Dataset, use: InputUse | None) -> Scaling:
         return plain
     if use.why:
         return Scaling("none", why=f"{use.why}; --scale standard overrules")
-    is_table = not _is_array(dataset) or (dataset.features.ndim == 2 and dataset.features.dtype.kind == "f")
+    array = _array(dataset)
+    is_whole = array is not None and array.dtype.kind in "iu"
+    is_table = array is None or (array.ndim == 2 and not is_whole)
     if use.knows and is_table:
         why = f", as those are taken to be that {use.knows} was trained on; --scale none leaves them as they are"
-        return Scaling("standard", why=why)
+        return Scaling("standard", assumed=True, why=why)
     if use.knows:
         return Scaling("none", why=f"{use.knows} has weights that know them so; --scale standard overrules")
-    if _is_array(dataset) and dataset.features.dtype.kind in "iu":
+    if is_whole:
         why = "whole numbers, and no layer of the model was seen to scale them; --scale standard does"
         return Scaling("none", why=why)
     return plain
 
 
-def _is_array(dataset: Dataset) -> bool:
-    return not hasattr(dataset.features, "columns")
+def _array(dataset: Dataset) -> np.ndarray | None:
+    """The features, unless they are a table's."""
+    import numpy as np
+
+    return dataset.features if isinstance(dataset.features, np.ndarray) else None
 
 
 def _is_flat(dataset: Dataset, use: InputUse | None) -> bool:
     """Whether the array holds images (rows, height, width), by the model's first layers or as bytes."""
-    if not _is_array(dataset) or dataset.features.ndim != 3:
-        return False
-    return bool(use and use.images) or dataset.features.dtype == "uint8"
+    array = _array(dataset)
+    return array is not None and array.ndim == 3 and (bool(use and use.images) or str(array.dtype) == "uint8")
 
 
 def _checked(dataset: Dataset, use: InputUse) -> bool:
@@ -122,39 +128,42 @@ def _checked(dataset: Dataset, use: InputUse) -> bool:
 
 def _numbers(dataset: Dataset) -> np.ndarray | None:
     """All numbers of the data set; None for a table that has other columns too."""
-    if _is_array(dataset):
+    import numpy as np
+
+    if isinstance(dataset.features, np.ndarray):
         return dataset.features
-    frame = dataset.features
-    return frame.to_numpy() if (frame.dtypes == "float64").all() else None
+    return dataset.features.to_numpy() if (dataset.features.dtypes == "float64").all() else None
 
 
 def scaling_key(dataset: Dataset) -> str:
     """What the keys of trials hold of the scaling: empty where it is what every table has always got."""
-    scaling = dataset.scaling
-    parts = [] if scaling.how in ("auto", "standard") else [scaling.how]
+    scaling, array = dataset.scaling, _array(dataset)
+    parts: list[str] = [] if scaling.how in ("auto", "standard") else [scaling.how]
+    if scaling.assumed:
+        parts.append("assumed")
     if scaling.whole:
         parts.append("whole")
     if scaling.columns:
         parts.append(json.dumps(scaling.columns))
-    if not parts and _is_array(dataset) and dataset.features.ndim > 2:
-        rounded = dataset.features.dtype in ("float16", "float32")  # their deviation had their own precision once
-        several = dataset.features.shape[-1] > 1 and not scaling.flat
+    if not parts and array is not None and array.ndim > 2:
+        rounded = str(array.dtype) in ("float16", "float32")  # their deviation had their own precision once
+        several = array.shape[-1] > 1 and not scaling.flat
         parts += ["feature"] * (rounded or several)
     return " ".join(parts)
 
 
 def scaling_meaning(dataset: Dataset) -> str:
     """How the numbers go into the model and why, in a sentence."""
-    scaling, features = dataset.scaling, dataset.features
+    scaling, array = dataset.scaling, _array(dataset)
     if scaling.how == "none":
         said = "Numbers go into the model as they are"
-    elif not _is_array(dataset) or features.ndim == 2:
+    elif array is None or array.ndim == 2:
         said = "Every column is standardized by the mean and deviation of its training rows"
-    elif scaling.flat or features.shape[-1] == 1:
+    elif scaling.flat or array.shape[-1] == 1:
         said = "All numbers are standardized by one mean and one deviation, of the training rows"
     else:
-        kind = "channels of its images" if features.ndim == 4 else "features, over all steps,"
-        said = f"Each of the {features.shape[-1]:,} {kind} is standardized by its own mean and deviation"
+        kind = "channels of its images" if array.ndim == 4 else "features, over all steps,"
+        said = f"Each of the {array.shape[-1]:,} {kind} is standardized by its own mean and deviation"
         said += ", of the training rows"
     if scaling.columns:
         own = (f"{named(name)} {'as it is' if how == 'none' else 'standardized'}" for name, how in scaling.columns)

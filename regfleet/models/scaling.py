@@ -53,7 +53,7 @@ SHAPES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "InputLayer
 def use_of(base: Base, input_shape: tuple[int, ...], outputs: int, spec: ModelSpec) -> InputUse:
     """The `input_use` of the model that ``base`` makes for rows of ``input_shape``, described by ``spec``."""
     hooks = {"techniques": Hooks()} if takes_techniques(base) else {}
-    return input_use(base(input_shape, outputs, **hooks), all_kept=spec.keep_weights)  # type: ignore[arg-type]
+    return input_use(base(input_shape, outputs, **hooks), all_kept=spec.keep_weights)
 
 
 def input_use(model: keras.Model, kept: Collection[str] = (), *, all_kept: bool = False) -> InputUse:
