@@ -343,7 +343,7 @@ def given_to_compile(model: keras.Model) -> dict[str, Any]:
 
 
 def optimizer_config(optimizer: Any) -> dict[str, Any]:
-    """The configuration of an optimizer, with a schedule of its learning rate itself, which may have no configuration."""
+    """The configuration of an optimizer, a schedule of its learning rate as it is: it may have none."""
     import keras
 
     rate = getattr(optimizer, "_learning_rate", None)  # the public one is its value now
