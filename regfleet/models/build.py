@@ -10,7 +10,7 @@ from regfleet.models.describe import opened
 from regfleet.models.given import keep
 from regfleet.models.graph import INPUT, build_subclass, is_model
 from regfleet.models.hooks import Hooks
-from regfleet.models.objective import compiled_of, remember
+from regfleet.models.objective import compiled_of, of_class, remember
 from regfleet.models.surgery import with_techniques
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
         built = recipe.base(input_shape, outputs)
         model = opened(built, recipe.model.source, input_shape)
         keep(model, recipe.model)
-        made = with_techniques(model, recipe.penalties, recipe.insertions)
+        made = of_class(built, with_techniques(model, recipe.penalties, recipe.insertions))
         remember(made, compiled_of(built))
         return made
     return with_techniques(model, recipe.penalties, recipe.insertions)

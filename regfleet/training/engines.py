@@ -174,10 +174,13 @@ def pays_to_stack(weights: int, rows: int, dimensions: int) -> bool:
 def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: Execution) -> Fit:
     """Train with `model.fit`, which traces its steps as well, unless they cannot be traced."""
     from regfleet.training import keras_fit
+    from regfleet.training.contract import row_metrics
 
     model = _compiled(recipe, sets)
     model.run_eagerly = bool(execution.untraceable) and not steps_itself(model)
-    course = keras_fit.train(model, _settings(recipe, sets), _start(model, recipe, sets, seed))
+    settings = _settings(recipe, sets)
+    metrics = dict(zip(settings.metrics[1:], row_metrics(sets.task, recipe.model.found.output), strict=True))
+    course = keras_fit.train(model, settings, _start(model, recipe, sets, seed), metrics)
     return _fit(model, recipe, course, sets, lambda x: model(x, training=False).numpy(), execution)
 
 

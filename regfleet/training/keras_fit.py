@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Any
 from regfleet.training.contract import Course, assign, permutation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import keras
     import numpy as np
     import tensorflow as tf
 
-    from regfleet.training.contract import Settings, Start
+    from regfleet.data.dataset import Rows
+    from regfleet.training.contract import RowMetric, Settings, Start
 
 
-def train(model: keras.Model, settings: Settings, start: Start) -> Course:
-    """Fit the compiled ``model``, whose optimizer is new, from ``start``; leaves it with the last weights."""
+def train(
+    model: keras.Model, settings: Settings, start: Start, metrics: Mapping[str, RowMetric] | None = None
+) -> Course:
+    """Fit the compiled ``model``, whose optimizer is new, from ``start``; leaves it with the last weights.
+
+    ``metrics``, by name, are measured here where a train_step of the model's own does not.
+    """
     assign(model.variables, start.values)
-    watch = _watch(settings, start)
+    watch = _watch(settings, start, metrics or {})
     rows = len(start.train.x)
     model.fit(
         _batches(settings, start),
@@ -56,7 +62,7 @@ def _batches(settings: Settings, start: Start) -> tf.data.Dataset:
     return tf.data.Dataset.from_generator(generate, output_signature=spec)
 
 
-def _watch(settings: Settings, start: Start) -> Any:
+def _watch(settings: Settings, start: Start, metrics: Mapping[str, RowMetric]) -> Any:
     """The callback that completes the history, keeps the best weights and ends the fit."""
     import keras
     import numpy as np
@@ -74,6 +80,10 @@ def _watch(settings: Settings, start: Start) -> Any:
             seen = dict(logs or {})
             inference = self.model.test_on_batch(start.train.x, start.train.y, return_dict=True)
             seen |= {f"train_{name}": value for name, value in inference.items()}
+            if type(self.model).train_step is not keras.Model.train_step:
+                for rows, part in (("train_", start.train), ("val_", start.validation)):
+                    seen |= {rows + name: value for name, value in self.measured(part).items()}
+            seen = {name: seen[f"train_{name}"] for name in metrics} | seen
             self.history.append([seen[column] for column in settings.columns])
             if not np.isfinite([seen["loss"], seen["val_loss"]]).all():
                 self.diverged_at = epoch + 1
@@ -84,6 +94,13 @@ def _watch(settings: Settings, start: Start) -> Any:
             elif settings.patience is not None and epoch + 1 - self.best_epoch >= settings.patience:
                 self.model.stop_training = True
             self.best = self.best or self.values()
+
+        def measured(self, rows: Rows) -> dict[str, float]:
+            predicted = self.model(rows.x, training=False)
+            loss = self.model.compute_loss(x=rows.x, y=rows.y, y_pred=predicted, training=False)
+            return {"loss": float(loss)} | {
+                name: float(np.mean(metric(rows.y, predicted))) for name, metric in metrics.items()
+            }
 
         def values(self) -> list[np.ndarray]:
             return [variable.numpy() for variable in self.model.variables]
