@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regfleet.training.contract import Course, assign, permutation
+from regfleet.training.contract import Course, assign, permutation, steps_itself
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from regfleet.data.dataset import Rows
     from regfleet.training.contract import RowMetric, Settings, Start
 
 
@@ -80,9 +79,7 @@ def _watch(settings: Settings, start: Start, metrics: Mapping[str, RowMetric]) -
             seen = dict(logs or {})
             inference = self.model.test_on_batch(start.train.x, start.train.y, return_dict=True)
             seen |= {f"train_{name}": value for name, value in inference.items()}
-            if type(self.model).train_step is not keras.Model.train_step:
-                for rows, part in (("train_", start.train), ("val_", start.validation)):
-                    seen |= {rows + name: value for name, value in self.measured(part).items()}
+            seen |= _measured(self.model, start, metrics)
             seen = {name: seen[f"train_{name}"] for name in metrics} | seen
             self.history.append([seen[column] for column in settings.columns])
             if not np.isfinite([seen["loss"], seen["val_loss"]]).all():
@@ -95,13 +92,6 @@ def _watch(settings: Settings, start: Start, metrics: Mapping[str, RowMetric]) -
                 self.model.stop_training = True
             self.best = self.best or self.values()
 
-        def measured(self, rows: Rows) -> dict[str, float]:
-            predicted = self.model(rows.x, training=False)
-            loss = self.model.compute_loss(x=rows.x, y=rows.y, y_pred=predicted, training=False)
-            return {"loss": float(loss)} | {
-                name: float(np.mean(metric(rows.y, predicted))) for name, metric in metrics.items()
-            }
-
         def values(self) -> list[np.ndarray]:
             return [variable.numpy() for variable in self.model.variables]
 
@@ -110,3 +100,18 @@ def _watch(settings: Settings, start: Start, metrics: Mapping[str, RowMetric]) -
             return Course(history, self.values(), self.best, self.best_epoch, self.diverged_at)
 
     return Watch()
+
+
+def _measured(model: keras.Model, start: Start, metrics: Mapping[str, RowMetric]) -> dict[str, float]:
+    """The inference columns of a history for a model that trains in a way of its own, and may report what it likes."""
+    import numpy as np
+
+    measured: dict[str, float] = {}
+    if not steps_itself(model):
+        return measured
+    for rows, part in (("train_", start.train), ("val_", start.validation)):
+        predicted = model(part.x, training=False)
+        loss = model.compute_loss(x=part.x, y=part.y, y_pred=predicted, training=False)
+        measured[f"{rows}loss"] = float(loss)
+        measured |= {rows + name: float(np.mean(metric(part.y, predicted))) for name, metric in metrics.items()}
+    return measured
