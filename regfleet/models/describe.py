@@ -84,13 +84,8 @@ def describe(
     else:
         layers, unfit, still = hidden_layers(model), unfit_layers(model), still_layers(model)
     initial_weights(model, 0)
-    kept, whole = _given(base, model, lambda: build()[1], keep_weights=keep_weights)
-    if keep_weights:
-        notes.append("every seed starts from the weights of the file")
-    elif kept:
-        notes.append(_kept_words(model, kept, is_file=isinstance(base, SavedModel)))
-    elif whole:
-        notes.append("its weights were trained and are drawn anew for each seed; --keep-weights starts from them")
+    kept, said = _given(base, model, lambda: build()[1], keep_weights=keep_weights)
+    notes += said
     notes += _compiled_words(base, compiled)
     hashed = sha256(model, kept) if kept else ""
     found = Found(output, labels, compiled is not None, kept, hashed, tuple(unfit.items()), still, tuple(notes))
@@ -100,11 +95,27 @@ def describe(
 
 def _given(
     base: Base, model: keras.Model, again: Callable[[], keras.Model], *, keep_weights: bool
-) -> tuple[Kept, bool]:
-    """The weights that were given, all of them where ``keep_weights`` says so already, and whether all were trained."""
+) -> tuple[Kept, list[str]]:
+    """The weights that were given, none where ``keep_weights`` keeps all, and what is to be said of all weights."""
     if keep_weights:
-        return (), False
-    return given_in_file(model) if isinstance(base, SavedModel) else (given_to_built(model, again), False)
+        return (), ["every seed starts from the weights of the file"]
+    notes = []
+    if isinstance(base, SavedModel):
+        kept, whole = given_in_file(model)
+        if whole:
+            notes.append("its weights were trained and are drawn anew for each seed; --keep-weights starts from them")
+    else:
+        kept, odd = given_to_built(model, again)
+        if odd:
+            notes.append(f"weights of {listed(odd)} differ at every build: their initializers draw them for each seed")
+    if kept:
+        notes.insert(0, _kept_words(model, kept, is_file=isinstance(base, SavedModel)))
+    frozen = [
+        name for name, layer in named_layers(model) if layer.weights and not layer.trainable and name not in dict(kept)
+    ]
+    if frozen:
+        notes.append(f"{listed(frozen)}, frozen and given no weights, are drawn for each seed and never trained")
+    return kept, notes
 
 
 def _compiled_words(base: Base, compiled: Compiled | None) -> list[str]:
@@ -168,7 +179,7 @@ def _check_output(
     expected = f"--model: expected {source} to give {outputs} {kind} output{'s' * (outputs > 1)} for each row"
     activation = _last_activation(model)
     if task == "regression" and activation not in {None, "linear"}:
-        raise InputError(f"{expected}, since the target is standardized and negative for some rows; got {activation}")
+        raise InputError(f"{expected}; got {activation}, and the standardized target is negative for some rows")
     try:
         # Ones are fit for an Embedding too, and unlike zeros they show a sigmoid for what it is.
         given = np.asarray(model(example(model, input_shape), training=False))

@@ -23,26 +23,23 @@ Kept = tuple[tuple[str, tuple[int, ...]], ...]
 """The names of layers, each with the places of its given weights in `Layer.weights`."""
 
 
-def given_to_built(model: keras.Model, again: Callable[[], keras.Model]) -> Kept:
+def given_to_built(model: keras.Model, again: Callable[[], keras.Model]) -> tuple[Kept, tuple[str, ...]]:
     """The weights of a builder's ``model`` that its own code put there: loaded, assigned, trained or made elsewhere.
 
-    ``again`` builds the model once more: what is different then was not given but drawn in another way.
+    ``again`` builds the model once more: what is different then was not given but drawn in a way of its own, in the
+    layers that come second.
     """
-    kept = _where(model, lambda weight: (origin := origin_of(weight)) is None or origin.initializer is None)
+    kept = _where(model, lambda weight: (origin := origin_of(weight)) is None or origin.value is not None)
     if not kept:
-        return ()
+        return (), ()
     first, second = _weights(model), _weights(again())
-    return tuple(
-        (name, same)
-        for name, places in kept
-        if (
-            same := tuple(
-                place
-                for place in places
-                if name in second and np.array_equal(first[name][place].numpy(), second[name][place].numpy())
-            )
-        )
-    )
+
+    def same(name: str, place: int) -> bool:
+        return name in second and np.array_equal(first[name][place].numpy(), second[name][place].numpy())
+
+    stay = {name: tuple(place for place in places if same(name, place)) for name, places in kept}
+    odd = tuple(name for name, places in kept if len(stay[name]) < len(places))
+    return tuple((name, places) for name, places in stay.items() if places), odd
 
 
 def given_in_file(model: keras.Model) -> tuple[Kept, bool]:
@@ -73,15 +70,21 @@ def given_in_file(model: keras.Model) -> tuple[Kept, bool]:
 
 
 def _filled(states: Mapping[str, bool | None]) -> dict[str, bool]:
-    """The states of layers in order, where one that does not show its own has that of the next, else of the last."""
-    filled: dict[str, bool] = {}
-    following: bool | None = None
-    for name in reversed(states):
-        following = states[name] if states[name] is not None else following
-        if following is not None:
-            filled[name] = following
-    last = next((filled[name] for name in reversed(states) if name in filled), False)
-    return {name: filled.get(name, last) for name in states}
+    """The states of layers in order, where one that does not show its own has that of its neighbours.
+
+    These are the layer before it in the same model inside the model, else the one behind it there, else any.
+    """
+    known = [(name, state) for name, state in states.items() if state is not None]
+    places = {name: place for place, name in enumerate(states)}
+
+    def near(name: str) -> bool:
+        of_model = [(other, state) for other, state in known if other.rpartition("/")[0] == name.rpartition("/")[0]]
+        among = of_model or known
+        before = [state for other, state in among if places[other] < places[name]]
+        behind = [state for other, state in among if places[other] > places[name]]
+        return before[-1] if before else behind[0] if behind else False
+
+    return {name: near(name) if state is None else state for name, state in states.items()}
 
 
 def _where(model: keras.Model, chosen: Callable[[keras.Variable], bool]) -> Kept:

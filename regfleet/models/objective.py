@@ -104,6 +104,17 @@ def remember(model: keras.Model, compiled: Compiled | None) -> None:
         _COMPILED[model] = compiled
 
 
+def of_class(original: keras.Model, model: keras.Model) -> keras.Model:
+    """``model``, a Functional one, with what the class of its ``original`` says of training, such as a train_step."""
+    kind = type(original)
+    if kind is not type(model) and not of_keras(kind):
+        model.__class__ = kind
+        for name, value in vars(original).items():
+            if name not in vars(model):
+                setattr(model, name, value)
+    return model
+
+
 def _flat(value: Any) -> list[Any]:
     if isinstance(value, dict):
         value = list(value.values())

@@ -116,7 +116,17 @@ def compile_model(model: keras.Model, training: Training, task: Task, found: Fou
         metrics = [*names]
     elif output == "probabilities":
         metrics = [keras.metrics.CategoricalCrossentropy(name="cross_entropy"), "accuracy", "mse"]
+    if steps_itself(model):  # it may not measure what it does not know
+        metrics = []
     model.compile(optimizer, loss, loss_weights=own and own.weight, metrics=metrics)
+
+
+def steps_itself(model: keras.Model) -> bool:
+    """Whether the class of ``model`` trains in a way of its own, which `model.fit` alone knows."""
+    import keras
+
+    kind = type(model)
+    return kind.train_step is not keras.Model.train_step or kind.fit is not keras.Model.fit
 
 
 def _output(task: Task, found: Found | None) -> Output:

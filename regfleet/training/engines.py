@@ -124,7 +124,7 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
 
     What is wrong with the model itself, the engine ``keras`` will raise.
     """
-    from regfleet.training.contract import row_metrics
+    from regfleet.training.contract import row_metrics, steps_itself
     from regfleet.training.fused import Program
     from regfleet.training.stacked import Stack
 
@@ -175,19 +175,14 @@ def _with_keras(recipe: Recipe, sets: Sets, seed: int, execution: Execution) -> 
     """Train with `model.fit`, which traces its steps as well, unless they cannot be traced."""
     from regfleet.models.texts import tensor
     from regfleet.training import keras_fit
+    from regfleet.training.contract import row_metrics, steps_itself
 
     model = _compiled(recipe, sets)
     model.run_eagerly = bool(execution.untraceable) and not steps_itself(model)
-    course = keras_fit.train(model, _settings(recipe, sets), _start(model, recipe, sets, seed))
+    settings = _settings(recipe, sets)
+    metrics = dict(zip(settings.metrics[1:], row_metrics(sets.task, recipe.model.found.output), strict=True))
+    course = keras_fit.train(model, settings, _start(model, recipe, sets, seed), metrics)
     return _fit(model, recipe, course, sets, lambda x: model(tensor(x), training=False).numpy(), execution)
-
-
-def steps_itself(model: keras.Model) -> bool:
-    """Whether the class of ``model`` trains in a way of its own, which `model.fit` alone knows."""
-    import keras
-
-    kind = type(model)
-    return kind.train_step is not keras.Model.train_step or kind.fit is not keras.Model.fit
 
 
 def _compiled(recipe: Recipe, sets: Sets) -> keras.Model:

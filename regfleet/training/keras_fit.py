@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regfleet.training.contract import Course, assign, permutation
+from regfleet.training.contract import Course, assign, permutation, steps_itself
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import keras
     import numpy as np
     import tensorflow as tf
 
-    from regfleet.training.contract import Settings, Start
+    from regfleet.training.contract import RowMetric, Settings, Start
 
 
-def train(model: keras.Model, settings: Settings, start: Start) -> Course:
-    """Fit the compiled ``model``, whose optimizer is new, from ``start``; leaves it with the last weights."""
+def train(
+    model: keras.Model, settings: Settings, start: Start, metrics: Mapping[str, RowMetric] | None = None
+) -> Course:
+    """Fit the compiled ``model``, whose optimizer is new, from ``start``; leaves it with the last weights.
+
+    ``metrics``, by name, are measured here where a train_step of the model's own does not.
+    """
     from regfleet.models.texts import tensor
 
     assign(model.variables, start.values)
-    watch = _watch(settings, start)
+    watch = _watch(settings, start, metrics or {})
     rows = len(start.train.x)
     model.fit(
         _batches(settings, start),
@@ -58,7 +63,7 @@ def _batches(settings: Settings, start: Start) -> tf.data.Dataset:
     return tf.data.Dataset.from_generator(generate, output_signature=spec)
 
 
-def _watch(settings: Settings, start: Start) -> Any:
+def _watch(settings: Settings, start: Start, metrics: Mapping[str, RowMetric]) -> Any:
     """The callback that completes the history, keeps the best weights and ends the fit."""
     import keras
     import numpy as np
@@ -80,6 +85,8 @@ def _watch(settings: Settings, start: Start) -> Any:
             seen = dict(logs or {})
             inference = self.model.test_on_batch(x, start.train.y, return_dict=True)
             seen |= {f"train_{name}": value for name, value in inference.items()}
+            seen |= _measured(self.model, start, metrics)
+            seen = {name: seen[f"train_{name}"] for name in metrics} | seen
             self.history.append([seen[column] for column in settings.columns])
             if not np.isfinite([seen["loss"], seen["val_loss"]]).all():
                 self.diverged_at = epoch + 1
@@ -99,3 +106,18 @@ def _watch(settings: Settings, start: Start) -> Any:
             return Course(history, self.values(), self.best, self.best_epoch, self.diverged_at)
 
     return Watch()
+
+
+def _measured(model: keras.Model, start: Start, metrics: Mapping[str, RowMetric]) -> dict[str, float]:
+    """The inference columns of a history for a model that trains in a way of its own, and may report what it likes."""
+    import numpy as np
+
+    measured: dict[str, float] = {}
+    if not steps_itself(model):
+        return measured
+    for rows, part in (("train_", start.train), ("val_", start.validation)):
+        predicted = model(part.x, training=False)
+        loss = model.compute_loss(x=part.x, y=part.y, y_pred=predicted, training=False)
+        measured[f"{rows}loss"] = float(loss)
+        measured |= {rows + name: float(np.mean(metric(part.y, predicted))) for name, metric in metrics.items()}
+    return measured

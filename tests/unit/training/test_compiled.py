@@ -1,0 +1,244 @@
+"""What a model was compiled with trains it, as `model.fit` does; its outputs are read as what they are."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from sklearn.datasets import load_iris
+
+from regfleet import models, training
+from regfleet.data import cut, parse_split
+from regfleet.data.dataset import Dataset
+from regfleet.errors import InputError
+from regfleet.settings import Training
+from regfleet.techniques.recipe import Recipe
+from regfleet.training.contract import order_key, permutation
+
+LOSSES = keras.losses
+EPOCHS, ROWS = 2, 30
+
+
+class Focal(keras.losses.Loss):
+    """A loss of a class of the user's own."""
+
+    def call(self, y_true, y_pred):
+        """Rows that are right already count little."""
+        return -keras.ops.sum(y_true * (1 - y_pred) ** 2 * keras.ops.log(y_pred + 1e-7), axis=-1)
+
+
+def of_numbers(y_true, y_pred):
+    """A loss that takes numbers of classes."""
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+
+class Falling(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that Keras cannot write down."""
+
+    def __call__(self, step):
+        """Half the rate after a hundred updates."""
+        return 0.05 / (1 + keras.ops.cast(step, "float32") / 100)
+
+
+def adam():
+    """An optimizer with settings that no flag of ours has."""
+    return keras.optimizers.Adam(0.02, clipnorm=1.0)
+
+
+def sgd():
+    """An optimizer with a schedule."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    return keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True)
+
+
+# The data, the last activation, its units, the optimizer, the loss, what plain Keras has for the target, the output.
+CASES = {
+    "one-hot": ("iris", "softmax", 3, adam, "categorical_crossentropy", "rows", "probabilities"),
+    "numbers": ("iris", "softmax", 3, sgd, "sparse_categorical_crossentropy", "numbers", "probabilities"),
+    "smoothed": ("iris", "softmax", 3, lambda: keras.optimizers.AdamW(Falling(), weight_decay=0.01),
+                 LOSSES.CategoricalCrossentropy(label_smoothing=0.1), "rows", "probabilities"),
+    "logits": ("iris", None, 3, adam, LOSSES.SparseCategoricalCrossentropy(from_logits=True), "numbers", "logits"),
+    "settled late": ("iris", "softmax", 3, adam, "crossentropy", "rows", "probabilities"),
+    "of each class": ("iris", "sigmoid", 3, adam, "binary_crossentropy", "rows", "sigmoids"),
+    "a class": ("iris", "softmax", 3, adam, Focal(), "rows", "probabilities"),
+    "a function": ("iris", "softmax", 3, adam, of_numbers, "numbers", "probabilities"),
+    "one sigmoid": ("two", "sigmoid", 1, adam, "bce", "second", "sigmoid"),
+    "one logit": ("two", None, 1, adam, LOSSES.BinaryCrossentropy(from_logits=True), "second", "logit"),
+    "a lambda": ("number", None, 1, adam, lambda y, p: keras.ops.abs(y - p), "rows", "number"),
+}  # fmt: skip
+
+
+def rows_of(name):
+    """The sets of iris, of two of its classes that are hard to tell, or of its last measure as a number."""
+    flowers = load_iris()
+    x, y, classes = flowers.data, flowers.target, ("a", "b", "c")
+    if name == "two":
+        x, y, classes = x[y > 0], y[y > 0] - 1, classes[1:]
+    elif name == "number":
+        x, y, classes = x[:, :3], x[:, 3], ()
+    dataset = Dataset(name, x, y, classes, name)
+    return cut(dataset, parse_split("60/20/20"), 0), dataset.task
+
+
+def net(activation, units, optimizer=None, loss=None):
+    """A builder of a small network, compiled where there is an optimizer."""
+
+    def build(input_shape, _outputs):
+        model = keras.Sequential([keras.Input(input_shape), layers.Dense(5, "tanh"), layers.Dense(units, activation)])
+        if optimizer:
+            model.compile(optimizer(), loss, metrics=["accuracy"])
+        return model
+
+    return build
+
+
+def described(builder, name):
+    """The base and the description of a builder's model for a data set, and its rows."""
+    sets, task = rows_of(name)
+    base = models.base_of(builder)
+    shape, outputs = sets.train.x.shape[1:], sets.train.y.shape[1]
+    return base, models.describe(base, "own", shape, outputs, task, keep_weights=False), sets
+
+
+def plain(recipe, sets, form, seed=3):
+    """The losses and the output for test rows of `model.fit` on the same rows, from the same start."""
+    shape, outputs = sets.train.x.shape[1:], sets.train.y.shape[1]
+    model = recipe.base(shape, outputs)
+    ours = models.build(recipe, shape, outputs, sets.task)
+    for variable, value in zip(model.variables, models.starting_weights(ours, seed), strict=True):
+        variable.assign(value)
+    target = {"rows": lambda y: y, "numbers": lambda y: y.argmax(axis=1), "second": lambda y: y[:, 1]}[form]
+    history = []
+    for epoch in range(EPOCHS):
+        order = permutation(order_key(seed), epoch, len(sets.train.x)).numpy()
+        validation = (sets.validation.x, target(sets.validation.y))
+        x, y = sets.train.x[order], target(sets.train.y)[order]
+        seen = model.fit(x, y, batch_size=ROWS, shuffle=False, validation_data=validation, verbose=0).history
+        history.append((seen["loss"][0], seen["val_loss"][0]))
+    return np.array(history), model(sets.test.x).numpy()
+
+
+READ = {
+    "probabilities": lambda given: given,
+    "logits": lambda given: np.exp(given) / np.exp(given).sum(axis=1, keepdims=True),
+    "sigmoids": lambda given: given / given.sum(axis=1, keepdims=True),
+    "sigmoid": lambda given: np.hstack([1 - given, given]),
+    "logit": lambda given: np.hstack([1 / (1 + np.exp(given)), 1 / (1 + np.exp(-given))]),
+    "number": lambda given: given,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_compiled_model_trains_as_it_does_in_keras(case):
+    """Its optimizer, schedule and loss give the losses and outputs of `model.fit` in both engines."""
+    name, activation, units, optimizer, loss, form, output = CASES[case]
+    base, spec, sets = described(net(activation, units, optimizer, loss), name)
+    assert (spec.found.output, spec.found.compiled) == (output, True)
+    recipe = Recipe(spec, Training(epochs=EPOCHS, batch_size=ROWS, optimizer="model"), base=base)
+    losses, given = plain(recipe, sets, form)
+    for engine in ("fused", "keras") if case in ("smoothed", "one logit", "a function") else ("fused",):
+        fit = training.fit(recipe, sets, 3, engine, cache_key=case)
+        assert fit.execution.path == ("graph" if engine == "fused" else "keras")
+        ours = np.stack([fit.history["loss"], fit.history["val_loss"]], axis=1)
+        np.testing.assert_allclose(ours, losses, rtol=2e-5)
+        np.testing.assert_allclose(fit.predictions["last"]["test"], READ[output](given), rtol=1e-4, atol=1e-6)
+        assert fit.losses["last"]["val"] == pytest.approx(losses[-1, 1], rel=2e-5)
+        if output != "number":
+            truth, p = sets.validation.y.argmax(axis=1), fit.predictions["last"]["val"]
+            assert fit.history["val_accuracy"][-1] == pytest.approx((p.argmax(axis=1) == truth).mean(), abs=1e-6)
+            entropy = -np.log(p[np.arange(len(p)), truth]).mean()
+            assert fit.history["val_cross_entropy"][-1] == pytest.approx(entropy, rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "units", "activation"), [("iris", 3, None), ("two", 1, "sigmoid"), ("two", 1, None)])
+def test_outputs_without_a_loss_get_the_one_that_fits(name, units, activation):
+    """Logits and a single sigmoid, not compiled, train as Keras' cross-entropy for them does."""
+    base, spec, sets = described(net(activation, units), name)
+    loss = LOSSES.BinaryCrossentropy if units == 1 else LOSSES.CategoricalCrossentropy
+    compiled = net(activation, units, adam, loss(from_logits=activation is None))
+    recipe = Recipe(spec, Training(epochs=EPOCHS, batch_size=ROWS, optimizer="adam", learning_rate=0.02), base=base)
+    assert not spec.found.compiled
+    assert "taken for" in spec.found.notes[0]
+    fit = training.fit(recipe, sets, 3, "fused", cache_key=f"plain {name} {activation}")
+    other, found, _ = described(compiled, name)
+    adams = Recipe(found, Training(epochs=EPOCHS, batch_size=ROWS, optimizer="adam", learning_rate=0.02), base=other)
+    np.testing.assert_allclose(
+        fit.history["loss"],
+        training.fit(adams, sets, 3, "fused", cache_key=f"{name} {activation}").history["loss"],
+        rtol=1e-6,
+    )
+    assert np.allclose(fit.predictions["last"]["test"].sum(axis=1), 1)
+
+
+MISFITS = {
+    "logits without from_logits": (net(None, 3, adam, "categorical_crossentropy"), "iris", "from_logits=True"),
+    "a softmax of one": (net("softmax", 1), "two", "softmax of a single output, which is always 1"),
+    "one output for classes": (net("sigmoid", 1, adam, "sparse_categorical_crossentropy"), "two", "binary_crossentropy for its one"),
+    "sigmoids": (net("sigmoid", 3), "iris", "got sigmoid, which needs a model compiled with binary_crossentropy"),
+    "an unknown loss": (net("softmax", 3, adam, "categorial"), "iris", "a loss that Keras knows by name; got categorial"),
+    "a loss that raises": (net("softmax", 3, adam, lambda y, p: y @ p @ y), "iris", "which raises"),
+    "no loss for the target": (net(None, 1, adam, "poisson"), "number", "a loss for a standardized target"),
+    "relu": (net("relu", 1), "number", "got relu, and the standardized target is negative for some rows"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_outputs_and_losses_that_do_not_fit_are_refused_in_a_line(case):
+    """The line says what was expected, what was given, and so what to write."""
+    builder, name, expected = MISFITS[case]
+    with pytest.raises(InputError) as caught:
+        described(builder, name)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+class Half(keras.Model):
+    """A Functional model that descends half as far."""
+
+    def train_step(self, data):
+        """Keras' own guide, with half the gradients."""
+        import tensorflow as tf
+
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.optimizer.apply([0.5 * gradient for gradient in gradients], self.trainable_weights)
+        return {"loss": loss}
+
+
+def test_a_train_step_of_ones_own_trains_with_a_technique_too():
+    """`model.fit` runs it, said: plain descent at half the rate is what a model without it gives at half the rate."""
+
+    def of(kind):
+        def build(input_shape, _outputs):
+            source = keras.Input(input_shape)
+            return kind(source, layers.Dense(3, "softmax")(layers.Dense(5, "tanh", name="one")(source)))
+
+        return build
+
+    fits = []
+    for kind, rate in ((Half, 0.2), (keras.Model, 0.1)):
+        base, spec, sets = described(of(kind), "iris")
+        recipe = Recipe(spec, Training(epochs=2, batch_size=ROWS, learning_rate=rate), base=base)
+        recipe = recipe.insert("one", "batchnorm", lambda name: layers.BatchNormalization(name=name))
+        fits.append(training.fit(recipe, sets, 3, "fused", cache_key=kind.__name__))
+    assert str(fits[0].execution) == "keras (not traceable: Half has a train_step of its own)"
+    for column in ("train_loss", "val_loss", "val_accuracy"):
+        np.testing.assert_allclose(fits[0].history[column], fits[1].history[column], rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_model_in_memory_and_a_file_bring_what_they_were_compiled_with(tmp_path, monkeypatch):
+    """A loss of a notebook travels with a model in memory; of a file it is said that it is not there."""
+    monkeypatch.chdir(tmp_path)
+    builder = net("softmax", 3, sgd, of_numbers)
+    model = builder((4,), 3)
+    model.save("net.keras")
+    found = [described(source, "iris")[1].found for source in (builder, model, "net.keras")]
+    assert [one.compiled for one in found] == [True, True, False]
+    assert (
+        found[0].notes
+        == found[1].notes
+        == ("it was compiled with SGD (learning rate ExponentialDecay) and the loss of_numbers",)
+    )
+    assert "code that is not in the file" in found[2].notes[-1]
