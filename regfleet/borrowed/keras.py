@@ -135,7 +135,7 @@ def in_a_thread(make: Callable[[], Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a variable started from: the ``initializer`` that drew its value, or the ``value`` that it was given."""
+    """What a variable started from: the ``initializer`` that drew its value, and the ``value`` that it was given."""
 
     initializer: Callable[..., Any] | None = None
     value: np.ndarray | None = None
@@ -147,9 +147,12 @@ def origin_of(variable: keras.Variable) -> Origin | None:
     return origin
 
 
-def give(variable: keras.Variable, value: np.ndarray) -> None:
-    """Note that a variable was given its value."""
-    variable._regfleet_origin = Origin(value=value)  # noqa: SLF001 - our own note
+def forget_values(model: keras.Model) -> None:
+    """Note that the variables of a model that was read start from their initializers again."""
+    for variable in model.variables:
+        origin = origin_of(variable)
+        if origin and origin.initializer:
+            variable._regfleet_origin = Origin(origin.initializer)  # noqa: SLF001 - our own note
 
 
 @contextmanager
@@ -166,6 +169,7 @@ def origins_noted() -> Iterator[None]:
     def noting_value(variable: keras.Variable, value: Any) -> None:
         initialize(variable, value)
         made[id(variable)] = given[id(variable)] = variable
+        variable._regfleet_origin = Origin()  # noqa: SLF001 - our own note
 
     def noting_initializer(variable: keras.Variable, initializer: Callable[..., Any]) -> None:
         draw(variable, initializer)
@@ -189,7 +193,8 @@ def origins_noted() -> Iterator[None]:
     # An optimizer changes what is in a variable without assigning to it.
     given |= {key: one for key, one in made.items() if key in starts and _content(one) != starts[key]}
     for variable in given.values():
-        give(variable, variable.numpy())
+        initializer = variable._regfleet_origin.initializer  # noqa: SLF001 - our own note
+        variable._regfleet_origin = Origin(initializer, variable.numpy())  # noqa: SLF001 - likewise
 
 
 def _content(variable: keras.Variable) -> int:
@@ -343,7 +348,7 @@ def given_to_compile(model: keras.Model) -> dict[str, Any]:
 
 
 def optimizer_config(optimizer: Any) -> dict[str, Any]:
-    """The configuration of an optimizer, with a schedule of its learning rate itself, which may have no configuration."""
+    """The configuration of an optimizer, with the schedule of its learning rate itself, which may have none."""
     import keras
 
     rate = getattr(optimizer, "_learning_rate", None)  # the public one is its value now

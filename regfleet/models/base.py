@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet import files
-from regfleet.borrowed.keras import freshly_named, is_whole, saved_compile, saved_numbers, saved_sizes
+from regfleet.borrowed.keras import forget_values, freshly_named, is_whole, saved_compile, saved_numbers, saved_sizes
 from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
 from regfleet.memory import check_room
@@ -91,6 +91,7 @@ class SavedModel:
             path = Path(folder) / "model.keras"
             path.write_bytes(self.content)
             model = freshly_named(lambda: keras.models.load_model(path, compile=False, safe_mode=True))
+        forget_values(model)
         if self.compiled is not None:
             remember(model, self.compiled)
         elif config := saved_compile(self.content):

@@ -28,7 +28,7 @@ def given_to_built(model: keras.Model, again: Callable[[], keras.Model]) -> Kept
 
     ``again`` builds the model once more: what is different then was not given but drawn in another way.
     """
-    kept = _where(model, lambda weight: (origin := origin_of(weight)) is None or origin.initializer is None)
+    kept = _where(model, lambda weight: (origin := origin_of(weight)) is None or origin.value is not None)
     if not kept:
         return ()
     first, second = _weights(model), _weights(again())

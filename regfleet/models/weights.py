@@ -115,9 +115,9 @@ def _drawn_by_origin(variables: Sequence[keras.Variable], layer: str, seed: int)
         names = (layer, variable.path, *([str(paths[variable.path])] if paths[variable.path] > 1 else []))
         if variable.name == "seed_generator_state":
             values[id(variable)] = np.array([stream_int(seed, "noise", *names), 0], variable.dtype)
-        elif origin.initializer is None:
+        elif origin.value is not None:
             values[id(variable)] = origin.value
-        else:
+        elif origin.initializer is not None:
             number = stream_int(seed, "weights", *names)
             values[id(variable)] = drawn(origin.initializer, tuple(variable.shape), variable.dtype, number)
     return values
