@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import re
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,14 @@ def describe(
             f"--keep-weights: expected a .keras file as --model; got {source}, which keeps what it gives its layers "
             "and draws the rest"
         )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a configuration holds a lambda, say, which is only read here
+        return _described(base, source, input_shape, outputs, task, keep_weights=keep_weights)
+
+
+def _described(
+    base: Base, source: str, input_shape: tuple[int, ...], outputs: int, task: Task, *, keep_weights: bool
+) -> ModelSpec:
     hooked = takes_techniques(base)
     hooks = Hooks()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -81,7 +82,9 @@ def _drawn_by_configuration(layer: keras.layers.Layer, name: str, seed: int) -> 
     if not is_of_keras(layer) or isinstance(layer, keras.layers.Normalization):  # which was given its state
         return None
     try:
-        config = _seeded(layer.get_config(), seed, name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a configuration holds a lambda
+            config = _seeded(layer.get_config(), seed, name)
         if not _is_plain(config):
             return None
         drawn = _draw(type(layer), config, layer.get_build_config() or {})
