@@ -26,7 +26,7 @@ CHECKS = {
         Kind(
             "R101",
             "nothing learned",
-            "The mean test score beside what an answer that looks at no column would get: the share of the largest "
+            "The mean test score beside what an answer that reads no column would get: the share of the largest "
             "class for accuracy, 1/k of k classes for balanced accuracy and macro-F1, .5 for AUC, 0 for R². Errors and "
             "cross-entropy are looked at through accuracy or R² of the same weights. A score counts as no better where "
             "it lies below that, or above it by no more than guessing gives on so many rows.",
@@ -47,7 +47,7 @@ CHECKS = {
             "R103",
             "training loss does not fall",
             "The training error of the last tenth of the epochs beside that of the first epoch, penalties apart, and "
-            "beside that of an answer that looks at no column.",
+            "beside that of an answer that reads no column.",
             "Change the learning rate (`--learning-rate`) or the optimizer, or take less of the technique: a penalty "
             "that is too strong keeps every weight at zero. Look at how the data are scaled (`--dry-run`).",
         ),

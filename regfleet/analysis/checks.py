@@ -97,7 +97,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What ``metric`` gives an answer that looks at no column, called ``name``, and by how much luck may raise it."""
+    """What ``metric`` gives an answer that reads no column, called ``name``, and by how much luck may raise it."""
 
     metric: Metric
     score: float
@@ -280,7 +280,7 @@ def _left(seen: Seen, row: VariantSummary) -> float:
 
 
 def _ignorance(seen: Seen, errors: Sequence[float]) -> float:
-    """The error of an answer that looks at no column; the first epoch's where it is not known."""
+    """The error of an answer that reads no column; the first epoch's where it is not known."""
     if seen.dataset.task == "regression":
         return 1.0  # of the standardised target
     known = ignorant_score(METRICS["cross_entropy"], seen.shares, np.empty(0))

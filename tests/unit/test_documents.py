@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from regfleet.checks import CHECKS, checks_page
+
 ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").is_file())
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
@@ -50,6 +52,17 @@ def test_templates_are_told_of_records_that_exist():
     assert len(names) > 5
     places = [(ROOT / "regfleet" / f"{module.replace('.', '/')}.py", name) for module, name in names]
     assert [name for path, name in places if not path.is_file() or f"class {name}" not in path.read_text()] == []
+
+
+def test_the_page_of_checks_is_what_the_package_writes():
+    """Every code stands there with its anchor, as the package says it."""
+    page = (ROOT / "docs" / "checks.md").read_text()
+    assert page == checks_page()
+    anchors = [
+        re.sub("[^a-z0-9 ]", "", title.lower()).replace(" ", "-")
+        for title in re.findall("^## (.*)$", page, re.MULTILINE)
+    ]
+    assert [kind.anchor.partition("#")[2] for kind in CHECKS.values()] == anchors
 
 
 def test_index_has_every_decision():
