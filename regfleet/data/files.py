@@ -50,8 +50,10 @@ def suffix(location: str) -> str:
 def check_file(location: str, flag: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:
     """Raise InputError, naming ``flag``, when a file cannot be read: its extension, its absence, kind or size."""
     if suffix(location) not in suffixes:
+        lacks = ", no such file or folder" * (not suffix(location) and not os.path.lexists(location))
         raise InputError(
             f"{flag}: expected a file called *{', *'.join(suffixes)} (or one of these with .gz); got {named(location)}"
+            f"{lacks}"
         )
     try:
         filesystem, path = _filesystem(location, flag)

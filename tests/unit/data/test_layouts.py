@@ -2,6 +2,8 @@
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from regfleet.data import load_dataset, preview
 from regfleet.data.files import read_table
@@ -251,3 +253,29 @@ def test_the_samples_end_between_characters(read):
     found, _ = read((long + "\n" + ",".join(["1"] * 9000) + "\n").encode("utf-16"))
     assert found.shape == (1, 9000)
     assert found.columns[-1] == "spalte_8999_ä"
+
+
+CELLS = (
+    st.text(st.sampled_from("abzÄé€’ß 'x-"), min_size=1, max_size=6)
+    .map(str.strip)
+    .filter(lambda text: text[:1].isalpha())
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(CELLS, st.integers(-999, 999), st.floats(-9, 9).map(lambda x: round(x, 3))), min_size=12, max_size=30
+    ),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be", "cp1252"]),
+    st.sampled_from(["", "sep", "# made on Monday\n#\n", "A title\n\n", "\n"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_what_pandas_writes_comes_back(read, rows, delimiter, encoding, above, end):
+    """In any encoding, with any delimiter, line ending, and whatever stands above the names of the columns."""
+    expected = pd.DataFrame(rows, columns=["wört", "n", "x"])
+    above = f"sep={delimiter}\n" if above == "sep" else above
+    text = above + expected.to_csv(index=False, sep=delimiter)
+    found, _ = read(text.replace("\n", end).encode(encoding))
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
