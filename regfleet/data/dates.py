@@ -30,8 +30,9 @@ FIELD = r"(\d{1,4}|[^\W\d_]{3,10}\.?)"
 ZONE = r"z|utc|gmt|(?:utc|gmt)?[+-]\d\d:?(?:\d\d)?"
 TIME = rf"(\d{{1,2}}):(\d\d)(?::(\d\d)(?:[.,](\d{{1,9}}))?)? ?([ap])?(?(8)\.?m\.?)(?: ?({ZONE}))?"
 DATE = re.compile(rf"{FIELD}{GAP}{FIELD}{GAP}{FIELD}(?:(?:[t :]|, ?| at )+{TIME})?")
+_NAME = r"([^\W\d_]{3,10}|q[1-4])"
 MONTHLY = re.compile(
-    r"(?:([^\W\d_]{3,10}|q[1-4])\.?[-/., ]*(\d{4})|(\d{4})(?:[-/](\d{2})|[-/., ]*([^\W\d_]{3,10}|q[1-4])))"
+    rf"{_NAME}\.?(?:[-/., ]*(\d{{4}})|[-'](\d\d))|(\d{{4}})(?:[-/](\d\d)|[-/., ]*{_NAME}\.?)|(\d\d?)[-/](\d{{4}})"
 )
 QUARTER = {"q1": 1, "q2": 4, "q3": 7, "q4": 10}
 DAY_NAMES = (
@@ -40,6 +41,9 @@ DAY_NAMES = (
 )
 WEEKDAY = re.compile(rf"^(?:{'|'.join(DAY_NAMES.split())})[^\W\d_]*\.?,? (?=.*\d.*\d{{2}})")
 SMALL_WORDS = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b|\b(?:de|del|of|le)\b")
+YEAR_LAST = re.compile(r"^(?:[a-z]{3} )?([a-z]{3} \d\d?) (\d\d?:\d\d(?::\d\d)?)( [+-]\d{4}| utc| gmt)? (\d{4})$")
+"""Tue Jan 05 10:00:00 +0000 2021, as C and Twitter write it."""
+TIME_FIRST = re.compile(r"^(\d\d?:\d\d(?::\d\d)?),? (\d\d?[-/.].*)$")
 FULL_HOUR = re.compile(r"(?<= )(\d{1,2}) ?([ap])\.?m\.?$")
 ORDERS = ("ymd", "dmy", "mdy")
 SAMPLE = 1000
@@ -131,14 +135,14 @@ def _fields(text: str) -> _Fields | None:
 
 
 def _match(plain: str) -> "re.Match[str] | None":
-    found = DATE.fullmatch(plain)
+    found = DATE.fullmatch(YEAR_LAST.sub(r"\1 \4 \2\3", TIME_FIRST.sub(r"\2 \1", plain)))
     if found is None and (shorter := SMALL_WORDS.sub("", WEEKDAY.sub("", plain, count=1))) != plain:
         found = DATE.fullmatch(" ".join(shorter.split()))
     if found is None and (monthly := MONTHLY.fullmatch(plain)):
-        name, year, first, number, behind = monthly.groups()
-        month = number or (MONTH | QUARTER).get(name or behind)
+        before, *years, number, behind, first, last = monthly.groups()
+        month = number or first or (MONTH | QUARTER).get(before or behind)
         if month:
-            found = DATE.fullmatch(f"{year or first}-{month}-1")
+            found = DATE.fullmatch(f"{last or next(filter(None, years))}-{month}-1")
     return found
 
 

@@ -162,9 +162,9 @@ def _numeral(text: str) -> _Written | None:
         return None
     opened, sign, before, second, body, after, last, closed = found.groups()
     signs = [one for one in (sign, second, last) if one]
-    if bool(opened) != bool(closed) or len(signs) + bool(opened) > 1 or (before and after):
+    if bool(opened) != bool(closed) or len(signs) + bool(opened) > 1:
         return None
-    unit = (before or after or "").rstrip(".")
+    unit = ((before or "") + (after or "")).rstrip(".")
     if unit in {"st", "nd", "rd", "th"}:
         return None
     negative = opened or "-" in signs
@@ -209,7 +209,7 @@ def _of_one_unit(
 
 
 def _different(first: str, second: str) -> tuple[str, ...]:
-    if not all(unit in MEASURES or IS_MONEY.fullmatch(unit) for unit in (first, second)):
+    if not all(IS_MONEY.sub("", unit) in MEASURES for unit in (first, second)):
         return ()  # 1st and 2nd, or 12A and 12B
     return (f"numbers of different units, {first or 'none'} and {second or 'none'}, so no numbers to compare.",)
 

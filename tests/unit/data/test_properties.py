@@ -18,7 +18,9 @@ CELLS = (
     st.integers(-(2**63), 2**63 - 1),
     st.integers(0, 3),
     st.booleans(),
-    st.sampled_from(["a", "b", "ä", "", " ", "1", "1,5", "2020-01-02", "=1+1", "</script>"]),
+    st.sampled_from(
+        ["a", "b", "ä", "", " ", "1", "1,5", "2020-01-02", "=1+1", "</script>", "?", "NA", "1.234,5", "3 kg"]
+    ),
     st.text(max_size=12),
     st.datetimes(),
     st.none() | st.floats(0, 1),
@@ -86,6 +88,8 @@ def test_any_frame_works_or_is_refused_in_a_line(frame, split, task, data):
         group=data.draw(pick),
         time=data.draw(pick),
         task=task,
+        missing=data.draw(st.lists(st.sampled_from(["", "a", "1", "-999", "2020-01-02"]), max_size=2)),
+        decimal=data.draw(st.sampled_from([None, ".", ","])),
     )
     works_or_says_why(lambda: from_arrays("t", frame, source=source), split)
 
