@@ -105,7 +105,7 @@ def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what:
     if target is None:
         raise InputError(f"--target: expected what is to be predicted in {name}; got none")
     x, target, place = _located(x, target)
-    classes, values = parts.classes, None
+    classes, values = () if source.task == "regression" else parts.classes, None
     if isinstance(target, str):
         column = target
     elif place is None:
@@ -146,7 +146,8 @@ def _located(x: Any, target: Any) -> tuple[Any, Any, int | None]:
 
 def _is_out_of_order(features: Any, target: Any) -> bool:
     """Whether two frames, or series, of pandas would be aligned otherwise by their index."""
-    one, other = getattr(features, "index", None), getattr(target, "index", None)
+    one: Any = getattr(features, "index", None)
+    other: Any = getattr(target, "index", None)
     if not hasattr(one, "equals") or not hasattr(other, "equals") or len(one) != len(other) or one.equals(other):
         return False
     return bool(one.is_unique and other.is_unique and one.isin(other).all())

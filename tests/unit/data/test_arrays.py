@@ -354,6 +354,34 @@ def test_names_of_classes_come_with_a_data_set():
     iris = sklearn.datasets.load_iris()
     assert from_arrays("iris", iris).classes == ("setosa", "versicolor", "virginica")
     assert from_arrays("d", sklearn.datasets.load_diabetes()).task == "regression"
+    as_numbers = Data(location="d", task="regression")
+    assert from_arrays("d", sklearn.datasets.load_digits(), source=as_numbers).task == "regression"
+    with pytest.raises(InputError, match=r"^--task regression: expected numbers; got one-hot classes$"):
+        from_arrays("t", X, np.eye(3)[Y], source=as_numbers)
+
+
+def test_rows_of_another_index_are_said():
+    """Frames would be aligned by it; here rows are paired as they stand."""
+    order = DRAW.permutation(60)
+    dataset = from_arrays("t", FRAME.iloc[order], pd.Series(Y))
+    assert any("another order: rows are paired as they stand" in note for note in dataset.notes)
+    assert from_arrays("t", FRAME, pd.Series(Y)).notes == ()
+
+
+class Odd:
+    """Whatever is asked of it, it fails."""
+
+    def __getattr__(self, name):
+        """Fail."""
+        raise RuntimeError(name)
+
+
+def test_what_fails_in_another_library_is_a_line():
+    """Its words, and the file where it failed."""
+    with pytest.raises(
+        InputError, match=r"^--data: expected t to be data that can be read; got RuntimeError: .*\.py:\d+$"
+    ):
+        from_arrays("t", Odd())
 
 
 class HuggingFace:
