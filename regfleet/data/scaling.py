@@ -111,7 +111,7 @@ def _checked(dataset: Dataset, use: InputUse) -> bool:
     low, high = numbers.min(), numbers.max()  # NaN where one is missing
     for layer, known in use.ids:
         if known is not None and not (low >= 0 and high < known):
-            got = f"{low:,.15g} to {high:,.15g}"
+            got = f"{low:,.15g} to {high:,.15g}" if low <= high else "missing ones"
             raise InputError(
                 f"--data: expected numbers from 0 to {known - 1:,}, which {layer} can look up, in {dataset.name}; "
                 f"got {got}"
@@ -154,9 +154,12 @@ def scaling_key(dataset: Dataset) -> str:
 
 def scaling_meaning(dataset: Dataset) -> str:
     """How the numbers go into the model and why, in a sentence."""
+    import numpy as np
+
     scaling, array = dataset.scaling, _array(dataset)
     if scaling.how == "none":
-        said = "Numbers go into the model as they are"
+        texts = not isinstance(dataset.features, np.ndarray) and bool((dataset.features.dtypes == "str").all())
+        said = f"{'Texts' if texts else 'Numbers'} go into the model as they are"
     elif array is None or array.ndim == 2:
         said = "Every column is standardized by the mean and deviation of its training rows"
     elif scaling.flat or array.shape[-1] == 1:
