@@ -66,7 +66,7 @@ def decided(dataset: Dataset, use: InputUse | None) -> Dataset:
     found = replace(found, columns=before.columns)
     if use and found.how == "none":
         found = replace(found, whole=_checked(dataset, use))
-    found = replace(found, flat=_is_flat(dataset, use), why=found.why or "as --scale says")
+    found = replace(found, flat=_is_flat(dataset, use), why=found.why or ", as --scale says")
     return replace(dataset, scaling=found)
 
 
@@ -111,7 +111,7 @@ def _checked(dataset: Dataset, use: InputUse) -> bool:
     low, high = numbers.min(), numbers.max()  # NaN where one is missing
     for layer, known in use.ids:
         if known is not None and not (low >= 0 and high < known):
-            got = f"{low:g} to {high:g}"
+            got = f"{low:,.15g} to {high:,.15g}" if low <= high else "missing ones"
             raise InputError(
                 f"--data: expected numbers from 0 to {known - 1:,}, which {layer} can look up, in {dataset.name}; "
                 f"got {got}"
@@ -121,7 +121,7 @@ def _checked(dataset: Dataset, use: InputUse) -> bool:
     if use.dtype.startswith("float"):
         raise InputError(
             f"--data: expected numbers up to {EXACT:,}, which {use.dtype} holds exactly, for {use.ids[0][0]}; got "
-            f"{high:g} in {dataset.name}. Give the model keras.Input(shape, dtype='int64')"
+            f"{high:,.15g} in {dataset.name}. Give the model keras.Input(shape, dtype='int64')"
         )
     return True
 
@@ -154,9 +154,12 @@ def scaling_key(dataset: Dataset) -> str:
 
 def scaling_meaning(dataset: Dataset) -> str:
     """How the numbers go into the model and why, in a sentence."""
+    import numpy as np
+
     scaling, array = dataset.scaling, _array(dataset)
     if scaling.how == "none":
-        said = "Numbers go into the model as they are"
+        texts = not isinstance(dataset.features, np.ndarray) and bool((dataset.features.dtypes == "str").all())
+        said = f"{'Texts' if texts else 'Numbers'} go into the model as they are"
     elif array is None or array.ndim == 2:
         said = "Every column is standardized by the mean and deviation of its training rows"
     elif scaling.flat or array.shape[-1] == 1:
@@ -168,5 +171,5 @@ def scaling_meaning(dataset: Dataset) -> str:
     if scaling.columns:
         own = (f"{named(name)} {'as it is' if how == 'none' else 'standardized'}" for name, how in scaling.columns)
         said += f" ({bounded(', '.join(own), 300)})"
-    joint = "" if scaling.why.startswith((";", ",")) else ": " if scaling.how == "none" else ", "
+    joint = "" if scaling.why.startswith((";", ",")) else ": "
     return f"{said}{joint}{scaling.why}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,14 @@ SHAPES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "InputLayer
 
 def use_of(base: Base, input_shape: tuple[int, ...], outputs: int, spec: ModelSpec) -> InputUse:
     """The `input_use` of the model that ``base`` makes for rows of ``input_shape``, described by ``spec``."""
+    import keras
+
     hooks = {"techniques": Hooks()} if takes_techniques(base) else {}
-    return input_use(base(input_shape, outputs, **hooks), all_kept=spec.keep_weights)
+    model = base(input_shape, outputs, **hooks)
+    if not is_model(model) and not model.built:
+        with suppress(Exception):  # a layer may be made where the model is first called; what fails, training shows
+            model(keras.ops.ones((1, *input_shape)))
+    return input_use(model, all_kept=spec.keep_weights)
 
 
 def input_use(model: keras.Model, kept: Collection[str] = (), *, all_kept: bool = False) -> InputUse:
@@ -143,7 +150,7 @@ class _Walk:
             return all(through[0]), all(through[1])
         if self.found(inner, prefix + operation.name, exact=all(exact)):
             return False, False
-        if not type(inner).__module__.startswith("keras.") or kind == "Lambda":
+        if not type(inner).__module__.startswith("keras.") or kind in ("Lambda", "Pipeline"):
             return self.own(inner, prefix + operation.name), False
         self.know(inner, prefix + operation.name)
         return not inner.weights and all(raw), kind in SHAPES and all(exact)
@@ -153,10 +160,10 @@ class _Walk:
         kind = next((one.__name__ for one in type(layer).__mro__ if one.__name__ in TAKES), None)
         if kind is None:
             # Of augmentation, what changes colours knows the values' range.
-            if getattr(layer, "value_range", None) is None:
-                return False
-            self.take(f"{name} ({type(layer).__name__}) expects values in the range {tuple(layer.value_range)}")
-            return True
+            value_range = getattr(layer, "value_range", None)
+            if isinstance(value_range, list | tuple):
+                self.take(f"{name} ({type(layer).__name__}) expects values in the range {tuple(value_range)}")
+            return isinstance(value_range, list | tuple)
         if kind == "Normalization" and layer.input_mean is None and not adapted(layer):
             return False  # it does nothing
         if kind in IDS and exact:

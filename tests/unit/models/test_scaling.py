@@ -107,6 +107,7 @@ AS_GIVEN = {
     "brightness": lambda: sequence(IMAGE, layers.RandomBrightness(0.2, name="it"), layers.Flatten()),
     "lambda": lambda: sequence((4,), layers.Lambda(lambda x: x / 255, name="it"), layers.Dense(2)),
     "own layer": lambda: sequence((4,), Hundredth(name="it"), layers.Dense(2)),
+    "pipeline": lambda: sequence(IMAGE, layers.Pipeline([layers.RandomFlip(), layers.Rescaling(2.0, name="it")])),
     "own embedding": lambda: sequence((10,), Tokens(), layers.GlobalAveragePooling1D()),
     "division": lambda: functional((4,), lambda x: x / 255),
     "logarithm": lambda: functional((4,), ops.log1p),
