@@ -160,7 +160,8 @@ def compare(
         test: the fixed test set: a file beside a file, (features, target) or a frame beside data in memory.
         name: what results call data in memory.
         model: widths of the hidden layers; ``package.module:build``; ``net.keras``; a function of the input shape and
-            the number of outputs that returns a Keras model, not compiled; or such a model.
+            the number of outputs that returns a Keras model; or such a model. Where it is compiled, its optimizer and
+            loss are used.
         techniques: a text such as ``"l2(1e-3)@all+dropout(0.3)"`` for each variant, or a mapping with ``technique``,
             ``label`` and training settings of its own; None: the article's eight.
         address: a running Ray head; None starts Ray here.

@@ -116,9 +116,8 @@ def compile_model(model: keras.Model, training: Training, task: Task, found: Fou
         metrics = [*names]
     elif output == "probabilities":
         metrics = [keras.metrics.CategoricalCrossentropy(name="cross_entropy"), "accuracy", "mse"]
-    if steps_itself(model):  # it may not measure what it does not know
-        metrics = []
-    model.compile(optimizer, loss, loss_weights=own and own.weight, metrics=metrics)
+    measures = not steps_itself(model)  # who trains in a way of its own may not
+    model.compile(optimizer, loss, loss_weights=own and own.weight, metrics=metrics if measures else None)
 
 
 def steps_itself(model: keras.Model) -> bool:

@@ -172,15 +172,16 @@ def test_outputs_without_a_loss_get_the_one_that_fits(name, units, activation):
 MISFITS = {
     "logits without from_logits": (net(None, 3, adam, "categorical_crossentropy"), "iris", "from_logits=True"),
     "a softmax of one": (net("softmax", 1), "two", "softmax of a single output, which is always 1"),
-    "one output for classes": (net("sigmoid", 1, adam, "sparse_categorical_crossentropy"), "two", "binary_crossentropy for its one"),
-    "sigmoids": (net("sigmoid", 3), "iris", "got sigmoid, which needs a model compiled with binary_crossentropy"),
-    "an unknown loss": (net("softmax", 3, adam, "categorial"), "iris", "a loss that Keras knows by name; got categorial"),
+    "one for classes": (net("sigmoid", 1, adam, "sparse_categorical_crossentropy"), "two", "binary_crossentropy"),
+    "sigmoids": (net("sigmoid", 3), "iris", "sigmoid, which needs a model compiled with binary_crossentropy"),
+    "an unknown loss": (net("softmax", 3, adam, "categorial"), "iris", "that Keras knows by name; got categorial"),
     "a loss that raises": (net("softmax", 3, adam, lambda y, p: y @ p @ y), "iris", "which raises"),
     "no loss for the target": (net(None, 1, adam, "poisson"), "number", "a loss for a standardized target"),
     "relu": (net("relu", 1), "number", "got relu, and the standardized target is negative for some rows"),
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @pytest.mark.parametrize("case", MISFITS)
 def test_outputs_and_losses_that_do_not_fit_are_refused_in_a_line(case):
     """The line says what was expected, what was given, and so what to write."""
