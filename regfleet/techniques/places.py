@@ -14,7 +14,7 @@ def resolve(place: str, layers: tuple[str, ...], unfit: Mapping[str, str] | None
     if place == "input":
         return ("input",)
     for part in place.split(",") if unfit else ():
-        if part in unfit and part not in layers:
+        if part in unfit and part not in {*layers, "all", "first"}:
             raise InputError(f"place: expected {' or '.join(layers) or 'input'}; got @{part}, which {unfit[part]}")
     if not layers:
         raise InputError(
