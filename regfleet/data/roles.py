@@ -260,7 +260,8 @@ def _numbers(
                 raise InputError(f"--target: expected a column of classes or numbers; got {name}, which holds dates")
             other, number = short(texts[taken.isna()].iloc[0]), int(rows[taken.isna().to_numpy()].sum())
             got = f"no number in {number:,} rows of {name}, such as {other!r}"
-            raise InputError(f"--target: expected numbers, or --task classification; got {got}; --missing leaves them out")
+            said = "expected numbers, or --task classification"
+            raise InputError(f"--target: {said}; got {got}; --missing leaves them out")
     return None, ()
 
 
