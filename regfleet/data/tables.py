@@ -133,7 +133,7 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     reading = Reading(source.missing or None, source.decimal, sure=source.decimal is not None)
     values, marked = target_of("target", arrow(raw.target), reading)
     missing = np.asarray(values.is_null(nan_is_null=True))
-    notes = raw.notes
+    notes: tuple[str, ...] = raw.notes
     if missing.any():
         notes = (*notes, _left_out(int(missing.sum()), "target", marked))
         x, values = x[~missing], values.filter(pa.array(~missing))

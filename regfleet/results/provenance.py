@@ -29,7 +29,7 @@ class DataFacts(_Facts):
 
     ``test_rows_by_class`` are those of the test set where every seed has the same; ``model`` has sentences on the model
     of the user's own. ``split`` says in words what the split means for the interval, empty for sets drawn at random;
-    ``scaling`` how its numbers went into the model, and why; ``scaling_key`` is what the keys of its trials hold of that.
+    ``scaling`` how its numbers went into the model, and why; ``scaling_key`` what the keys of its trials hold of that.
     """
 
     sha256: str = ""
