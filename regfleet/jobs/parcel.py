@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from regfleet import files
 from regfleet.data import BUILTIN
-from regfleet.data.files import TABLES, suffix
+from regfleet.data.files import TABLES, is_file, suffix
 from regfleet.data.folders import IMAGES, is_folder
 from regfleet.errors import InputError
 from regfleet.functions import module_and_name
@@ -50,7 +50,7 @@ class Parcel:
             self._add_module(module)
         elif text not in BUILTIN and is_folder(text):
             self._add_folder(text, flag)
-        elif "://" not in text and (suffix(text) in DATA_SUFFIXES or "/" in text) and _is_there(text):
+        elif "://" not in text and text not in BUILTIN and is_file(text) and _is_there(text):
             self._add_file(text, flag, DATA_SUFFIXES)
 
     def add_model(self, text: str) -> None:
