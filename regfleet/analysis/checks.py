@@ -104,10 +104,9 @@ class Guess:
     luck: float
     name: str
 
-    @property
-    def reach(self) -> float:
-        """The best that may be luck: never more than half of what there is to learn."""
-        return self.score + min(self.luck, (1 - self.score) / 2)
+    def reach(self, times: float = 1) -> float:
+        """The best that may be luck, so many times: never more than half of what there is to learn."""
+        return self.score + min(times * self.luck, (1 - self.score) / 2)
 
 
 def checks(seen: Seen) -> tuple[Check, ...]:
@@ -161,7 +160,7 @@ def _knows_nothing(seen: Seen, row: VariantSummary) -> bool:
     scores = seen.scores(row, guess.metric)
     score = _mean(scores)
     # One run that went astray takes a mean of R² below zero, and no median.
-    if not len(scores) or max(score, float(np.median(scores))) > guess.reach:
+    if not len(scores) or max(score, float(np.median(scores))) > guess.reach():
         return False
     if guess.metric is seen.metric:
         step = 1 / seen.dataset.n_test if guess.metric.counts and seen.dataset.n_test else guess.luck
@@ -221,7 +220,7 @@ def _balanced(seen: Seen, row: VariantSummary) -> str:
     """What balanced accuracy has to say for a variant whose accuracy is a guess's; empty where it is one's too."""
     metric = METRICS["balanced_accuracy"]
     guess, score = guess_of(seen, row, metric), _mean(seen.scores(row, metric))
-    if guess is None or not score > guess.reach:
+    if guess is None or not score > guess.reach(2):  # to say that something was learned takes more
         return ""
     unit = Scale(metric)
     return (
