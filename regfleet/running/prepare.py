@@ -104,7 +104,7 @@ def prepare(
             for sentence in model.found.notes:
                 note(f"{name}: {sentence}")
     first = next(iter(models.values()), None)
-    check(study, sources=False, found=first and first.found)
+    check(study, sources=False, found=first.found if first else None)
     facts = {
         name: data_facts(dataset, split, models[name].found.notes if name in models else ())
         for name, dataset in datasets.items()
