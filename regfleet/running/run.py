@@ -15,6 +15,7 @@ from regfleet.data import BUILTIN
 from regfleet.errors import InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.metrics import metrics_of
+from regfleet.models.travel import check_travels
 from regfleet.planning.resolved import resolve
 from regfleet.report.page import refuse_foreign
 from regfleet.results import (
@@ -71,6 +72,8 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
     get_ready = partial(prepare, given=given, note=watch.note, gpu=in_process)
     # Nothing is written before data and model of the user's own were seen to be right.
     ready = None if _holds_nothing_own(study, given) else get_ready(study)
+    if ready and ready.base and not in_process:
+        check_travels(ready.base)
     if fleet.address:
         check_address(fleet.address)
     study = _with_kept_seeds(ready.resolved.study if ready else study, place)
