@@ -51,6 +51,8 @@ def show_model(
     plain = models.build(Recipe(spec, Training(), base=base), shape, outputs, task)
     known = {name: models.penalties_of(layer) for name, layer in models.named_parts(plain)}
     with console(1) as screen:
+        for sentence in spec.found.notes:
+            screen.print(f"note: {sentence}", markup=False, highlight=False)
         for sweep in (parse_techniques(text, spec) for text in technique or ["none"]):
             for combination in sweep.combinations:
                 recipe = replace(recipe_of(spec, Training(), combination), base=base)

@@ -58,7 +58,7 @@ def given_in_file(model: keras.Model) -> tuple[Kept, bool]:
     still = {name for name, layer in layers if not layer.trainable or hasattr(layer, "adapt")}
     states: dict[str, bool | None] = {}
     for name, layer in layers:
-        fixed = [(weight, drawn[id(weight)]) for weight in layer.weights if drawn[id(weight)] is not None]
+        fixed = [(weight, value) for weight in layer.weights if (value := drawn[id(weight)]) is not None]
         moved = any(not np.array_equal(weight.numpy(), value) for weight, value in fixed)
         if name not in still:
             states[name] = moved if fixed else None
@@ -107,7 +107,7 @@ def sha256(model: keras.Model, kept: Kept) -> str:
     digest = hashlib.sha256()
     for (name, places), value in zip(((name, place) for name, all_of in kept for place in all_of), values, strict=True):
         digest.update(f"{name} {places} {value.dtype} {value.shape}".encode())
-        digest.update(np.ascontiguousarray(value))
+        digest.update(value.tobytes())
     key = digest.hexdigest()
     _VALUES[key] = values
     while len(_VALUES) > _MODELS:

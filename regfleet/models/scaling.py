@@ -60,7 +60,7 @@ def use_of(base: Base, input_shape: tuple[int, ...], outputs: int, spec: ModelSp
     if not is_model(model) and not model.built:
         with suppress(Exception):  # a layer may be made where the model is first called; what fails, training shows
             model(keras.ops.ones((1, *input_shape)))
-    return input_use(model, all_kept=spec.keep_weights)
+    return input_use(model, [name for name, _ in spec.found.kept], all_kept=spec.keep_weights)
 
 
 def input_use(model: keras.Model, kept: Collection[str] = (), *, all_kept: bool = False) -> InputUse:

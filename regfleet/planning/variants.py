@@ -31,14 +31,15 @@ def problems(study: Study, *, sources: bool = True, found: Found | None = None) 
             yield from _tried(("data", number), partial(check_source, source))
         if study.model.source:
             yield from _tried(("model", "source"), partial(parse_model, study.model.source))
+    yield from _tried(("training", "optimizer"), lambda: _check_optimizer(study))
     model = replace(study.model.spec(), found=found or Found())
     if model.layer_names or found:
-        found = [
+        wrong = [
             problem
             for number, entry in enumerate(study.variant)
             for problem in _tried(("variant", number, "technique"), partial(_sweep, entry, model))
         ]
-        yield from found or _tried(("variant",), lambda: resolve_variants(study))
+        yield from wrong or _tried(("variant",), lambda: resolve_variants(study))
 
 
 def _tried(place: tuple[str | int, ...], work: Callable[[], object]) -> Iterator[Problem]:
@@ -46,6 +47,14 @@ def _tried(place: tuple[str | int, ...], work: Callable[[], object]) -> Iterator
         work()
     except InputError as problem:
         yield place, str(problem)
+
+
+def _check_optimizer(study: Study) -> None:
+    asked = [study.training.optimizer, *(entry.overrides().get("optimizer") for entry in study.variant)]
+    if "model" in asked and not study.model.source:
+        raise InputError(
+            "--optimizer: expected an optimizer by name, or a model of your own that is compiled; got model"
+        )
 
 
 def _check_folds(study: Study) -> None:
