@@ -88,16 +88,8 @@ def _described(
     original, model = build()
     compiled = compiled_of(original)
     output, labels, notes = _check_output(model, source, input_shape, outputs, task, compiled)
-<<<<<<< HEAD
-    if hooked:
-        layers, unfit, still = hooks.layers, {}, ()
-    else:
-        layers, unfit, still = hidden_layers(model), unfit_layers(model), still_layers(model)
-=======
     layers = hooks.layers if hooked else hidden_layers(model)
     unfit, still = ({}, ()) if hooked else (unfit_layers(model), still_layers(model))
-    _check_adapted(model, source)
->>>>>>> i13-models
     initial_weights(model, 0)
     kept, said = _given(base, model, lambda: build()[1], keep_weights=keep_weights)
     notes += said

@@ -107,12 +107,8 @@ def prepare(
             for sentence in model.found.notes:
                 note(f"{name}: {sentence}")
     first = next(iter(models.values()), None)
-<<<<<<< HEAD
-    check(study, sources=False, found=first and first.found)
-    datasets = {name: decided(dataset, uses.get(name)) for name, dataset in datasets.items()}
-=======
     check(study, sources=False, found=first.found if first else None)
->>>>>>> i13-models
+    datasets = {name: decided(dataset, uses.get(name)) for name, dataset in datasets.items()}
     facts = {
         name: data_facts(dataset, split, models[name].found.notes if name in models else ())
         for name, dataset in datasets.items()

@@ -13,15 +13,9 @@ def resolve(place: str, layers: tuple[str, ...], unfit: Mapping[str, str] | None
     """
     if place == "input":
         return ("input",)
-<<<<<<< HEAD
     for part in place.split(",") if unfit else ():
         if part in unfit and part not in {*layers, "all", "first"}:
-            raise InputError(f"place: expected {' or '.join(layers) or 'input'}; got @{part}, which {unfit[part]}")
-=======
-    for part in place.split(","):
-        if unfit and part in unfit and part not in layers:
             raise InputError(f"place: expected {' or '.join(layers[:4]) or 'input'}; got @{part}, which {unfit[part]}")
->>>>>>> i13-models
     if not layers:
         raise InputError(
             f"place: expected input, since the model has no hidden layer with a kernel; got @{named(place)}"
