@@ -26,6 +26,7 @@ def check_travels(base: Base) -> None:
     problem = _problem(base)
     if problem is None:
         return
+    root: Any
     root, name = (base.given, _name(base.given)) if isinstance(base, Function) else (base, "the model")
     if isinstance(base, SavedModel):
         root, name = base.compiled, base.name
