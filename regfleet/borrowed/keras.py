@@ -241,7 +241,8 @@ def drawn(initializer: Callable[..., Any], shape: tuple[int, ...], dtype: str, s
         one.seed = seed + place
     try:
         with _others_randomness_kept():
-            return in_a_thread(draw)
+            value: np.ndarray = in_a_thread(draw)
+            return value
     finally:
         for one, before in zip(inside, seeds, strict=True):
             one.seed = before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from regfleet.borrowed.keras import is_of_keras, own_variables, parts_of
 
@@ -51,7 +52,25 @@ def penalize(layer: keras.layers.Layer, penalty: keras.Regularizer, but: Collect
     for part in parts_of(layer):
         if not any(id(variable) in but for variable in part.variables):
             for name in _REGULARIZERS & vars(part).keys():  # for its configuration
+                _OWN.setdefault(part, {}).setdefault(name, getattr(part, name))
                 setattr(part, name, added(getattr(part, name), penalty))
+
+
+_OWN: WeakKeyDictionary[keras.layers.Layer, dict[str, keras.Regularizer | None]] = WeakKeyDictionary()
+"""The regularizers that layers had before `penalize`."""
+
+
+def own_config(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The configuration of a layer without what `penalize` put there."""
+    now = [(part, name, getattr(part, name)) for part in parts_of(layer) for name in _OWN.get(part, ())]
+    for part, name, _ in now:
+        setattr(part, name, _OWN[part][name])
+    try:
+        config: dict[str, Any] = layer.get_config()
+    finally:
+        for part, name, regularizer in now:
+            setattr(part, name, regularizer)
+    return config
 
 
 def penalties_of(layer: keras.layers.Layer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from regfleet.borrowed.keras import as_trainable_as, origin_of, origins_noted
 from regfleet.errors import InputError
@@ -19,7 +20,7 @@ from regfleet.models.graph import (
     named_parts,
     single,
 )
-from regfleet.models.regularizers import kernels_of, penalize
+from regfleet.models.regularizers import kernels_of, own_config, penalize
 from regfleet.models.weights import inherit_weights
 from regfleet.text import raised
 
@@ -60,6 +61,8 @@ def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions
             f"keras.Model where nothing can be put between layers; got {insertions[0].kind}. Let the builder take "
             "the parameter techniques"
         )
+    elif any(layer in _TAKEN for _, layer in named_parts(model)):
+        raise InputError(f"--model: expected a model that is made anew at each call; got the same {model.name} again")
     else:
         changed = model
     penalized: dict[str, set[int]] = {}
@@ -69,7 +72,12 @@ def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions
         for penalty in penalties:
             if penalty.layer == name:
                 penalize(layer, penalty.make(), but=earlier)
+        _TAKEN.add(layer)
     return changed
+
+
+_TAKEN: WeakSet[keras.layers.Layer] = WeakSet()
+"""Layers of models with techniques: where one is met again, the function that builds the model did not make it anew."""
 
 
 @dataclass(slots=True)
@@ -124,7 +132,9 @@ class _Surgery:
         if id(layer) not in self.changes:
             if is_model(layer):
                 change = self.changed(layer, f"{prefix}{layer.name}/")
-            elif all(origin_of(variable) for variable in layer.trainable_variables):
+            elif not layer.trainable_variables or (
+                layer not in _TAKEN and all(origin_of(variable) for variable in layer.trainable_variables)
+            ):
                 change = layer
             else:
                 change = _copy(layer, prefix + layer.name)
@@ -151,7 +161,7 @@ class _Surgery:
 
 def _copy(layer: keras.layers.Layer, path: str) -> keras.layers.Layer:
     try:
-        copy: keras.layers.Layer = type(layer).from_config(layer.get_config())
+        copy: keras.layers.Layer = type(layer).from_config(own_config(layer))
     except Exception as problem:
         raise InputError(
             f"--model: expected layers that are made inside the function, or that get_config and from_config can copy; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -25,6 +26,7 @@ def check_travels(base: Base) -> None:
     problem = _problem(base)
     if problem is None:
         return
+    root: Any
     root, name = (base.given, _name(base.given)) if isinstance(base, Function) else (base, "the model")
     if isinstance(base, SavedModel):
         root, name = base.compiled, base.name
@@ -40,7 +42,9 @@ def _problem(value: Any) -> Exception | None:
     from ray import cloudpickle
 
     try:
-        cloudpickle.dumps(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Keras, about its own files
+            cloudpickle.dumps(value)
     except Exception as problem:  # noqa: BLE001 - pickling runs the code of whatever is pickled
         return problem
     return None

@@ -1,6 +1,7 @@
 """What Keras does not promise is as it is expected; a release that changes it says so here."""
 
 import json
+import random
 
 import keras
 import numpy as np
@@ -8,11 +9,16 @@ import pytest
 import tensorflow as tf
 
 from regfleet.borrowed.keras import (
+    calls_noted,
     calls_of,
+    drawn,
     freshly_named,
     is_whole,
     logits_of,
     operation_of,
+    origin_of,
+    origins_noted,
+    seed_global_noise,
     with_logits,
     without_code,
 )
@@ -107,3 +113,58 @@ def test_a_noise_layer_has_one_state_beside_the_weights(layer):
     """Noise states are variables and no weights: that is how a model with noise is known."""
     model = keras.Sequential([keras.Input((2,)), layer])
     assert (len(model.variables), len(model.weights)) == (1, 0), f"{RELEASE}: noise states are kept elsewhere"
+
+
+def test_a_variable_knows_what_it_was_made_with():
+    """Variables are made by `_initialize_with_initializer` or `_initialize`, and change by `_direct_assign`."""
+    with origins_noted():
+        dense = keras.layers.Dense(2, kernel_initializer="he_normal")
+        dense.build((None, 3))
+        dense.bias.assign([1.0, 2.0])
+        array = keras.Variable(np.arange(3.0))
+    later = keras.Variable(0.0)
+    kernel, bias, given = (origin_of(variable) for variable in (dense.kernel, dense.bias, array))
+    assert isinstance(kernel.initializer, keras.initializers.HeNormal), f"{RELEASE}: variables are made otherwise"
+    assert kernel.value is None
+    assert bias.value.tolist() == [1, 2], f"{RELEASE}: variables are assigned otherwise"
+    assert given.value.tolist() == [0, 1, 2]
+    assert origin_of(later) is None
+
+
+def test_an_initializer_draws_from_a_seed_and_moves_nobody_elses():
+    """Keras' initializers, functions that call one, and functions that draw by NumPy, TensorFlow or Keras."""
+    fixed = keras.initializers.GlorotUniform(seed=1)
+    draws = {
+        "Keras' own": fixed,
+        "a function around it": lambda shape, dtype: 2 * fixed(shape, dtype),
+        "NumPy": lambda shape, dtype: np.random.normal(size=shape).astype(dtype),  # noqa: NPY002 - as users do
+        "TensorFlow": lambda shape, dtype: tf.random.normal(shape, dtype=dtype),
+        "Keras": lambda shape, dtype: keras.random.normal(shape, dtype=dtype),
+    }
+    before, python = np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002 - likewise
+    for name, initializer in draws.items():
+        one, again, other = (drawn(initializer, (3, 2), "float32", seed) for seed in (5, 5, 6))
+        assert np.array_equal(one, again), name
+        assert (one != other).all(), name
+    assert fixed.seed == 1
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002 - likewise
+    assert random.getstate() == python
+
+
+def test_noise_without_a_seed_comes_from_the_global_generator():
+    """`keras.random` without a seed draws from ``global_seed_generator``, in a trace too."""
+    draw = tf.function(lambda: keras.random.normal((4,)))
+    draws = []
+    for seed in (1, 1, 2):
+        seed_global_noise(seed)
+        draws.append(draw().numpy())
+    assert np.array_equal(draws[0], draws[1]), f"{RELEASE}: noise without a seed comes from elsewhere"
+    assert (draws[0] != draws[2]).all()
+
+
+def test_calls_of_layers_are_noted():
+    """Every layer is called by `Layer.__call__`, which is as it was afterwards."""
+    model, call = residual(), keras.layers.Layer.__call__
+    names = [layer.name for layer in calls_noted(model, np.ones((1, 4), "float32"))]
+    assert names[-3:] == ["dense", "dense", "add"], f"{RELEASE}: layers are called otherwise"
+    assert keras.layers.Layer.__call__ is call
