@@ -315,7 +315,10 @@ def _read_csv(
         regular, said = regular_rows(content, layout, columns)
     except ValueError as problem:
         raise refused or problem from None
-    return _parse(pa.py_buffer(regular), ",", layout.names, decimal), [*notes, *(f"{name} has {words}." for words in said)]
+    return _parse(pa.py_buffer(regular), ",", layout.names, decimal), [
+        *notes,
+        *(f"{name} has {words}." for words in said),
+    ]
 
 
 def _first_lines(head: bytes) -> str:

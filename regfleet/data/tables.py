@@ -143,8 +143,9 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         x = np.where(np.isin(x, codes), np.nan, x)
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
+    said: tuple[str, ...] = ()
     if raw.classes and values.type == pa.int64():  # the numbers of these, however many have rows
-        numbers, classes, said = values.to_numpy(), raw.classes, ()
+        numbers, classes = values.to_numpy(), raw.classes
     else:
         numbers, classes, said = infer_target("target", values, source.task, reading, missing=bool(missing.any()))
     if held_out is not None:

@@ -13,7 +13,8 @@ def resolve(place: str, layers: tuple[str, ...], unfit: Mapping[str, str] | None
     """
     if place == "input":
         return ("input",)
-    for part in place.split(",") if unfit else ():
+    unfit = unfit or {}
+    for part in place.split(","):
         if part in unfit and part not in {*layers, "all", "first"}:
             raise InputError(f"place: expected {' or '.join(layers[:4]) or 'input'}; got @{part}, which {unfit[part]}")
     if not layers:
