@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
-from regfleet.planning.resolved import Resolved
+from regfleet.planning.resolved import Resolved, data_facts
 from regfleet.results import DataFacts
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, SplitSpec, Variant
@@ -61,9 +61,9 @@ def make_plan(
         raise InputError(f"--seeds: expected at most {MOST_TRIALS:,} trials in a study; got {got}")
     for name, dataset in datasets.items():
         model = (models or {}).get(name, resolved.model)
-        seeds = _seeds(resolved, name)
+        seeds, facts = _seeds(resolved, name), resolved.data.get(name) or data_facts(dataset, split)
         for variant in resolved.variants:
-            keys = _keys(resolved.data[name], variant, model, split, study.engine, seeds)
+            keys = _keys(facts, variant, model, split, study.engine, seeds)
             trials = (Trial(key, name, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
             stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
             groups.append(Chunk(name, variant, model, split, study.engine, tuple(trials), stack))

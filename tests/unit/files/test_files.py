@@ -129,7 +129,6 @@ USELESS = {
     "intervals": pa.array([pa.MonthDayNano([1, 2, 3])] * N),
     "maps": pa.array([[("a", 1)]] * N, pa.map_(pa.string(), pa.int8())),
     "unions": pa.UnionArray.from_sparse(pa.array([0] * N, pa.int8()), [pa.array(range(N))]),
-    "runs": pa.RunEndEncodedArray.from_arrays([N // 2, N], [1, 2]),
     "dictionary of lists": pa.DictionaryArray.from_arrays(pa.array([0, 1] * (N // 2), pa.int8()), pa.array([[1], [2]])),
     "extension": pa.array([b"%016d" % n for n in range(N)], pa.uuid()),
 }
@@ -146,6 +145,14 @@ def test_a_column_of_no_use_is_passed_over_and_refused_in_a_role(tmp_path, kind)
     for role in ({"target": "c"}, {"target": "y", "group": "c"}, {"target": "y", "time": "c"}):
         with pytest.raises(InputError, match=r"^--(target|group|time): expected a column of .* which holds .* values$"):
             load_dataset(Data(location=str(file), **role))
+
+
+def test_runs_of_one_value_are_its_rows(tmp_path):
+    """Arrow's run-end encoding, written out."""
+    runs = pa.RunEndEncodedArray.from_arrays([N // 2, N], [1, 2])
+    feather.write_feather(pa.table({"x": np.arange(N), "c": runs, "y": np.arange(N) % 2}), tmp_path / "t.feather")
+    found = load_dataset(Data(location=str(tmp_path / "t.feather"), target="y"))
+    assert found.features[:, 1].tolist() == [1] * (N // 2) + [2] * (N // 2)
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us"])
@@ -275,7 +282,8 @@ def test_row_names_of_pandas_are_no_technique(tmp_path, wide):
     frame = SCORES.pivot_table("accuracy", "seed", "technique").reset_index() if wide else SCORES
     frame.to_csv(tmp_path / "s.csv")
     found = analyze(tmp_path / "s.csv", scope="this_dataset")
-    assert found.facts.notes == ("Columns that were not used: Unnamed: 0.",)
+    taken = ("The columns were taken for accuracy, of which more is better; --metric names another.",) if wide else ()
+    assert found.facts.notes == (*taken, "Columns that were not used: Unnamed: 0.")
     assert set(found.trials["variant"]) == {"none", "l2"}
 
 
@@ -344,7 +352,7 @@ def test_a_link_is_followed_only_where_it_may_be(tmp_path):
 )
 def test_text_of_no_characters_is_refused(target):
     """An archive of arrays and a function may hold what no file and no page can."""
-    with pytest.raises(InputError, match="--data: expected the target to be an array"):
+    with pytest.raises(InputError, match="--target: expected the target to be an array"):
         from_arrays("t", np.ones((40, 2)), target)
 
 
