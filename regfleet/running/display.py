@@ -146,9 +146,9 @@ class Progressing(Watch):
     def resume(self, trials: pd.DataFrame) -> None:
         """Count what earlier runs finished."""
         self._done = len(trials)
-        if self._column in trials:
-            for name, score in zip(trials["variant"], trials[self._column], strict=True):
-                self._count(str(name), float(score))
+        scores = trials[self._column] if self._column in trials else [math.nan] * len(trials)
+        for name, score in zip(trials["variant"], scores, strict=True):
+            self._count(str(name), float(score))
         self._bar.update(self._task, completed=self._done)
         if self._done and not self._quiet and not self._live:
             self._screen.print(f"{self._done} of them were finished before")

@@ -57,6 +57,18 @@ def test_what_an_earlier_run_finished_is_shown_by_the_same_metric():
     assert written.getvalue().splitlines()[-1] == "4/4 trials; best mean so far 0.700, L2"
 
 
+def test_what_is_finished_counts_without_a_score():
+    """Results of another version may lack the column of the metric."""
+    written = io.StringIO()
+    watch = Progressing(Screen(file=written, width=80), quiet=False)
+    watch.judge(asked("auc"))
+    watch.start(list(VARIANTS.values()), dict.fromkeys(VARIANTS, 2))
+    watch.resume(pd.DataFrame({"variant": list(VARIANTS)}))
+    with watch._screen.capture() as shown:
+        watch._screen.print(watch._table())
+    assert shown.get().count("1/2") == 2
+
+
 @pytest.fixture
 def followed(monkeypatch):
     """The lines of a job that is followed."""
