@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TEXTS = (".csv", ".tsv", ".txt", ".data", ".dat")
 TABLES = (".csv", ".tsv", ".parquet", ".feather")
 """What is a table by its name; others may be."""
-SUFFIXES = (*TABLES, ".txt", ".data", ".dat")
+SUFFIXES = tuple(dict.fromkeys((*TABLES, *TEXTS)))
 MAX_BYTES = 2 * 1024**3
 """Of a file, uncompressed."""
 MAX_VALUES = 100_000_000

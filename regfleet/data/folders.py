@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-TEXTS = (".txt",)
+PLAIN_TEXTS = (".txt",)
 KERAS_SIZE = (256, 256)
 MOST_FILES = 1_000_000
 PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
@@ -66,7 +66,7 @@ def find_files(location: str, test: str | None = None) -> Folder:
     except (OSError, ValueError) as problem:
         raise InputError(f"--data: expected {HOLDS}; got {named(location)}: {one_line(reason(problem))}") from None
     is_images = any(_some(paths, IMAGES) for found in sets.values() for paths in found.values())
-    kind, endings = ("images", IMAGES) if is_images else ("texts", TEXTS)
+    kind, endings = ("images", IMAGES) if is_images else ("texts", PLAIN_TEXTS)
     names = sorted({name for found in sets.values() for name, paths in found.items() if _some(paths, endings)})
     if len(names) < 2:
         raise InputError(
@@ -147,13 +147,13 @@ def _holds(location: str, names: Sequence[str], kind: str) -> str:
     """What is in a folder that is no data, in words."""
     folder = files.local(location)
     inside = [one.name for one in os.scandir(folder) if not one.name.startswith(".") and one.is_file()]
-    tables = [name for name in inside if suffix(name) in {*SUFFIXES, ".npz"} and not name.lower().endswith(TEXTS)]
+    tables = [name for name in inside if suffix(name) in {*SUFFIXES, ".npz"} and not name.lower().endswith(PLAIN_TEXTS)]
     if tables:
         return f"which holds {len(tables):,} tables such as {named(min(tables))}: name one of them"
     if names:
         inner = ": name that folder if its folders are the classes" * bool(_folders(folder / names[0]))
         return f"which holds {kind} of {named(names[0])} only{inner}"
-    if any(name.lower().endswith((*IMAGES, *TEXTS)) for name in inside):
+    if any(name.lower().endswith((*IMAGES, *PLAIN_TEXTS)) for name in inside):
         return "whose images or texts are in no folder of a class"
     found = [one.name for one in _folders(folder)]
     return f"whose folders ({listed([*map(named, found)])}) hold none" if found else "which holds none"

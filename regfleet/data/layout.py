@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from regfleet.data.marks import is_mark
 from regfleet.text import elide
 
 if TYPE_CHECKING:
@@ -310,7 +311,7 @@ _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*")
 
 def _kind(cell: str) -> str:
     cell = cell.strip()
-    if cell.lower() in {"", "?", "na", "nan", "null", "none", "-", "n/a"}:
+    if not cell or is_mark(cell):
         return ""
     return "date" if _DATE.fullmatch(cell) else "number" if _NUMBER.fullmatch(cell) else "text"
 
