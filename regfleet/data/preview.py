@@ -39,10 +39,15 @@ class Preview:
 
 def previewed(raw: RawTable, source: Data) -> Preview:
     """What is in the columns of ``raw``, read as ``source`` says."""
+    import pyarrow as pa
+
     table = raw.table.from_arrays([settled(one) for one in raw.table.columns], names=raw.table.column_names)
     table = table.replace_schema_metadata(raw.table.schema.metadata)
     reading = reading_of(table, source)
-    columns = [infer_column(name, table[name], reading) for name in table.column_names]
+    columns = [
+        infer_column(field.name, table[field.name], reading, categorical=pa.types.is_dictionary(field.type))
+        for field in table.schema
+    ]
     found = (_column(column, table[column.name]) for column in columns)
     notes = (*raw.notes, *(note for column in columns for note in column.notes))
     return Preview(raw.table.num_rows, tuple(found), notes)
@@ -51,6 +56,7 @@ def previewed(raw: RawTable, source: Data) -> Preview:
 def _column(column: Column, array: "pa.ChunkedArray") -> ColumnPreview:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     rows = len(array)
@@ -58,6 +64,8 @@ def _column(column: Column, array: "pa.ChunkedArray") -> ColumnPreview:
         return ColumnPreview(column.name, column.kind, 0, 0, column.detail)
     plain = flat(array)
     missing = plain.null_count if column.data is None else int(np.asarray(pd.isna(column.data)).sum())
+    if column.data is not None:  # without what means that a value is missing
+        plain = plain.filter(pa.array(~np.asarray(pd.isna(column.data))))
     counted = pc.value_counts(plain.drop_null())
     texts = counted.field("values")
     unique = len(texts)

@@ -234,6 +234,16 @@ def test_every_column_is_previewed_without_a_target(tmp_path):
     assert preview(Data(location="iris")) is None
 
 
+def test_a_preview_counts_what_a_study_would_read(tmp_path):
+    """A dictionary column is a category, and a mark for what is missing no value."""
+    frame = pd.DataFrame({"code": [1, 2, 3, 4] * 10, "age": ["1.5", "2", "?", "4"] * 10})
+    frame.astype({"code": "category"}).to_feather(tmp_path / "t.feather")
+    code, age = preview(Data(location=str(tmp_path / "t.feather"))).columns
+    assert (code.kind, code.unique, code.missing) == ("category", 4, 0)
+    assert (age.kind, age.unique, age.missing) == ("number", 3, 10)
+    assert "?" not in age.words
+
+
 def test_the_command_shows_columns_classes_and_the_majority(command, tmp_path):
     """Without a target every column; with one, its classes, and what saying the largest alone would score."""
     (tmp_path / "t.csv").write_text(HEAD + BODY + "20,5,a\n")
