@@ -35,7 +35,7 @@ def encode(
     and seconds; texts the leading components of their character n-grams. Every column is then standardized, or left as
     ``scaling`` says; what becomes of dates and texts, numbers that nobody gave, is left where their column is named.
     Arrays of more than two dimensions keep their shape; each entry of the last axis is standardized by itself. Where
-    numbers have to stay exact, they are whole numbers of 32 or 64 bits.
+    numbers have to stay exact, they are whole numbers.
     """
     import numpy as np
     from sklearn.preprocessing import StandardScaler
@@ -89,12 +89,8 @@ def _array(features: "np.ndarray", parts: Sequence["np.ndarray"], scaling: Scali
 
 
 def _whole(numbers: "np.ndarray") -> "np.ndarray":
-    """As int32, or int64 where they do not fit."""
-    import numpy as np
-
-    bounds = np.iinfo("int32")
-    fits = not numbers.size or (numbers.min() >= bounds.min and numbers.max() <= bounds.max)
-    return numbers.astype("int32" if fits else "int64")
+    """Of one type for every seed and part."""
+    return numbers.astype("int64")
 
 
 def _numbers(features: "np.ndarray", parts: Sequence["np.ndarray"]) -> list["np.ndarray"]:

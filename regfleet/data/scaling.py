@@ -66,6 +66,10 @@ def decided(dataset: Dataset, use: InputUse | None) -> Dataset:
     found = replace(found, columns=before.columns)
     if use and found.how == "none":
         found = replace(found, whole=_checked(dataset, use))
+    scaled = [name for name, how in found.columns if how == "standard"]
+    if found.whole and scaled:
+        expected = f"none for the columns of whole numbers that {use.ids[0][0]} looks up"
+        raise InputError(f"--scale: expected {expected}; got standard for {named(scaled[0])}")
     found = replace(found, flat=_is_flat(dataset, use), why=found.why or ", as --scale says")
     return replace(dataset, scaling=found)
 
@@ -154,12 +158,11 @@ def scaling_key(dataset: Dataset) -> str:
 
 def scaling_meaning(dataset: Dataset) -> str:
     """How the numbers go into the model and why, in a sentence."""
-    import numpy as np
-
     scaling, array = dataset.scaling, _array(dataset)
+    if dataset.text_shape is not None:
+        return "Texts go into the model as they are, which takes them so."
     if scaling.how == "none":
-        texts = not isinstance(dataset.features, np.ndarray) and bool((dataset.features.dtypes == "str").all())
-        said = f"{'Texts' if texts else 'Numbers'} go into the model as they are"
+        said = "Numbers go into the model as they are"
     elif array is None or array.ndim == 2:
         said = "Every column is standardized by the mean and deviation of its training rows"
     elif scaling.flat or array.shape[-1] == 1:

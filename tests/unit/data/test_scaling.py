@@ -154,12 +154,30 @@ def test_what_cannot_be_looked_up_is_refused_in_a_line():
         decided(data(x * 10**7), InputUse("it", ids=(("it", None),)))
     large = decided(data(x * 10**7 + 1), InputUse("it", ids=(("it", None),), dtype="int64"))
     rows = cut(large, SPLIT, 0).train.x
-    assert rows.dtype == "int32"
+    assert rows.dtype == "int64"  # whatever the numbers of a seed's rows: their type is the trial's
     assert set(rows.ravel()) < set((x * 10**7 + 1).ravel())
     assert (
         cut(decided(data(x * 10**9), InputUse("it", ids=(("it", None),), dtype="int64")), SPLIT, 0).test.x.dtype
         == "int64"
     )
+
+
+def test_a_column_that_is_looked_up_is_not_standardized():
+    """Numbers that have to stay whole have no deviation."""
+    table = replace(data(frame()), features=pd.DataFrame({name: np.arange(40.0) % 7 * 10**7 for name in "ab"}))
+    use = InputUse("it", ids=(("it (Embedding)", None),), dtype="int64")
+    assert decided(replace(table, scaling=Scaling("none", (("b", "none"),))), use).scaling.whole
+    expected = r"^--scale: expected none for .* it \(Embedding\) looks up; got standard for b$"
+    with pytest.raises(InputError, match=expected):
+        decided(replace(table, scaling=Scaling("none", (("b", "standard"),))), use)
+
+
+def test_texts_that_a_model_takes_are_not_scaled():
+    """Few or many, and whatever is asked for."""
+    for texts in (np.array(["good day", "bad day"])[Y], np.array([f"day {row} of {row % 7}" for row in range(40)])):
+        for how in ("auto", "standard", "none"):
+            taken = decided(replace(data(texts, scale=how), text_shape=()), TAKES)
+            assert scaling_meaning(taken) == "Texts go into the model as they are, which takes them so."
 
 
 def test_a_key_says_what_changes_a_result():
