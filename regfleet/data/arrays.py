@@ -11,6 +11,7 @@ from regfleet.data.columns import LARGEST, arrow
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import MAX_BYTES, check_values, unique_names
 from regfleet.data.parts import Parts, take_apart
+from regfleet.data.scaling import asked
 from regfleet.data.tables import build_dataset
 from regfleet.data.values import features_of, is_frame, is_texts, target_of
 from regfleet.errors import InputError
@@ -18,7 +19,7 @@ from regfleet.files import UnfitFileError, size
 from regfleet.functions import users_code
 from regfleet.memory import check_room
 from regfleet.settings import Data
-from regfleet.text import named, nearest, one_line, reason
+from regfleet.text import listed, named, nearest, one_line, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +41,7 @@ def from_arrays(name: str, data: Any, target: Any = None, *, test: Any = None, s
     """
     source = source or Data(location=name)
     raw = raw_data(name, data, target, test, source)
-    return raw if isinstance(raw, Dataset) else build_dataset(raw, source)
+    return asked(raw, source.scale) if isinstance(raw, Dataset) else build_dataset(raw, source)
 
 
 def raw_data(name: str, data: Any, target: Any, test: Any, source: Data) -> RawTable | RawArrays | Dataset:
@@ -60,7 +61,7 @@ def _of_parts(name: str, parts: Parts, source: Data) -> RawTable | RawArrays:
         return raw
     held_out = _beside(raw, parts.test, source, "--test")
     if isinstance(raw, RawTable):
-        return replace(raw, test=held_out.table)
+        return replace(raw, test=held_out.table, notes=tuple(dict.fromkeys((*raw.notes, *held_out.notes))))
     both: RawArrays = _joined(raw, held_out, held_out=True)
     return both
 
@@ -78,7 +79,53 @@ def _beside(raw: RawTable | RawArrays, parts: Parts, source: Data, flag: str) ->
             raise InputError(f"{flag}: {said}")
         if (x.dtype.kind in "biu") != (others.dtype.kind in "biu"):
             raise InputError(f"{flag}: expected features of {x.dtype}; got {others.dtype}")
-    return more
+    return more if more.classes == raw.classes else _numbered_alike(raw, more, flag)
+
+
+def _numbered_alike(raw: Any, more: Any, flag: str) -> Any:
+    """``more`` with a target as that of ``raw``: numbers of its classes where it has their names, else values."""
+    import numpy as np
+    import pandas as pd
+
+    y, other = (_values(one) for one in (more, raw))
+    known = ~np.asarray(pd.isna(y))
+    by_number = dict(enumerate(raw.classes))
+    if more.classes:
+        names = [more.classes[int(one)] for one in y[known]]
+    elif any(isinstance(one, str) for one in y[known]):
+        names = [str(one) for one in y[known]]
+    elif all(not name.isdigit() or int(name) == place for place, name in by_number.items()):
+        return more
+    else:
+        raise InputError(f"{flag}: expected classes by name, as in the rest of --data; got numbers")
+    if raw.classes:
+        numbers = {name: place for place, name in by_number.items()}
+    elif any(isinstance(one, str) for one in other):
+        numbers = {name: name for name in names}
+    else:
+        numbers = {name: int(name) for name in names if name.isdigit()}
+    new = sorted({*names} - {*numbers})
+    if new:
+        expected = (
+            f"the classes of --data, {listed([*map(named, raw.classes)])}" if raw.classes else "numbers of classes"
+        )
+        raise InputError(f"{flag}: expected {expected}; got {listed([*map(named, new)])}")
+    target = np.full(len(y), None, dtype=object)
+    target[known] = [numbers[name] for name in names]
+    if all(isinstance(one, int) for one in numbers.values()):
+        target = target.astype("int64" if known.all() else "float64")
+    if isinstance(more, RawArrays):
+        return replace(more, target=target, classes=raw.classes)
+    place = more.table.column_names.index(more.target)
+    table = more.table.set_column(place, more.target, [arrow(target)])
+    return replace(more, table=table, classes=raw.classes)
+
+
+def _values(raw: Any) -> "np.ndarray":
+    """The target."""
+    import numpy as np
+
+    return np.asarray(raw.table[raw.target].to_pandas() if isinstance(raw, RawTable) else raw.target)
 
 
 def _joined(raw: Any, more: Any, *, held_out: bool = False) -> Any:

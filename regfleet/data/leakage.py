@@ -1,12 +1,10 @@
-"""What looks as if a column gave the target away, rows that are there twice, and a class that has nearly all rows."""
+"""What looks as if a column gave the target away, and rows that are there twice."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regfleet.data.columns import Column
-from regfleet.numbers import number
-from regfleet.text import given
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +15,6 @@ FEWEST_OF_CLASS = 5
 MOST_ROWS = 100_000
 """Of more rows, that many at even distances are looked at."""
 PERFECT = 1 - 1e-9
-NEARLY_ALL = 0.9
-"""The share of a class from which on accuracy says little."""
 
 
 def leaking_columns(columns: Sequence[Column], target: "np.ndarray", *, classes: int) -> list[str]:
@@ -48,21 +44,6 @@ def identical_rows(columns: Sequence[Column], target: "np.ndarray | None" = None
         hashed = pd.util.hash_array(part, categorize=False) if isinstance(part, np.ndarray) else _hash(part)
         mixed = mixed * np.uint64(1_000_003) + hashed
     return mixed
-
-
-def one_sided(target: "np.ndarray", classes: Sequence[str]) -> list[str]:
-    """A sentence where one of the ``classes`` has nearly all rows; ``target`` (rows,) holds their numbers."""
-    import numpy as np
-
-    if len(classes) < 2:
-        return []
-    counts = np.bincount(target, minlength=len(classes))
-    share = float(counts.max() / counts.sum())
-    if share < NEARLY_ALL:
-        return []
-    name = given(classes[int(counts.argmax())])
-    rows = f"{number(100 * share)} % of the rows ({counts.max():,} of {counts.sum():,})"
-    return [f"Class {name} has {rows}: accuracy hardly says how well others are told; see --metric balanced_accuracy."]
 
 
 def _hash(values: object) -> "np.ndarray":

@@ -267,5 +267,5 @@ def _check_flags(source: Data) -> None:
             raise InputError(
                 f"--{flag}: expected a text file, *{', *'.join(TEXTS)}; got it with {named(source.location)}"
             )
-    if source.test and not folder and not is_file(source.location):
+    if source.test and not folder and not _is_table(source.location):
         raise InputError(f"--test: expected a file beside a file of --data; got it with {named(source.location)}")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from regfleet.data.columns import Column, Reading, arrow, codes_of, infer_texts, is_text, is_useless, settled
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
-from regfleet.data.leakage import identical_rows, leaking_columns, one_sided
+from regfleet.data.leakage import identical_rows, leaking_columns
+from regfleet.data.numerals import Decimal, decimal_of
 from regfleet.data.roles import Roles, infer_target, read_roles, reading_of, target_of
 from regfleet.data.scaling import asked
 from regfleet.errors import InputError
@@ -69,7 +70,7 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
         raise InputError(f"--data: expected a column to predict {raw.target} from; got {left}")
     ignored = [f"{column.name} ({column.detail})" for column in roles.columns if column.data is None]
     notes += [*roles.notes, *([f"Columns that are not used: {_some(ignored)}."] if ignored else [])]
-    notes += [*one_sided(roles.target, roles.classes), *_suspicions(used, roles.target, roles.classes, held_out)]
+    notes += _suspicions(used, roles.target, roles.classes, held_out)
     if held_out is not None:
         _check_classes(roles.target, roles.classes, held_out)
     return Dataset(
@@ -139,18 +140,25 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         x, values = x[~missing], values.filter(pa.array(~missing))
         held_out = None if held_out is None else held_out[~missing]
     codes = codes_of(reading.missing)
-    if codes and x.dtype == "float64":
-        x = np.where(np.isin(x, codes), np.nan, x)
+    if codes and x.dtype != object and (found := np.isin(x, codes)).any():
+        if x.ndim > 2:
+            got = f"them in an array {x.shape}"
+            raise InputError(
+                f"--missing: expected texts of a table, or numbers that no image or sequence has; got {got}"
+            )
+        x = np.where(found, np.nan, x.astype("float64"))
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
     said: tuple[str, ...] = ()
+    if raw.classes and pa.types.is_floating(values.type):  # as they are beside NaN
+        values = values.cast("int64", safe=False)
     if raw.classes and values.type == pa.int64():  # the numbers of these, however many have rows
         numbers, classes = values.to_numpy(), raw.classes
     else:
         numbers, classes, said = infer_target("target", values, source.task, reading, missing=bool(missing.any()))
     if held_out is not None:
         _check_classes(numbers, classes, held_out)
-    notes = (*notes, *said, *one_sided(numbers, classes))
+    notes = (*notes, *said)
     column = infer_texts("text", x) if x.dtype == object else None
     if column is not None and column.data is None:
         raise InputError(f"--data: expected texts that differ in {raw.name}; got {column.detail.strip()} the same")
@@ -205,11 +213,13 @@ def _with_test(table: "pa.Table", test: "pa.Table", source: Data) -> "pa.Table":
         problems += [f"also {_some(extra)}"] if extra else []
         raise InputError(f"--test: expected the columns of --data; got {' and '.join(problems)}")
     parts = [(table[name], test[name]) for name in names]
-    return pa.table([_joined(*pair) for pair in parts], names=names, metadata=table.schema.metadata)
+    decimal = reading_of(table, source).decimal or reading_of(test, source).decimal
+    return pa.table([_joined(*pair, decimal) for pair in parts], names=names, metadata=table.schema.metadata)
 
 
-def _joined(first: "pa.ChunkedArray", second: "pa.ChunkedArray") -> "pa.ChunkedArray":
+def _joined(first: "pa.ChunkedArray", second: "pa.ChunkedArray", decimal: Decimal | None) -> "pa.ChunkedArray":
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if is_useless(first.type) or is_useless(second.type):
         return pa.chunked_array([pa.nulls(len(first) + len(second))])
@@ -219,6 +229,11 @@ def _joined(first: "pa.ChunkedArray", second: "pa.ChunkedArray") -> "pa.ChunkedA
         numeric = all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds)
         kinds = {pa.float64() if numeric else pa.string()}
     kind = kinds.pop() if kinds else pa.null()
+    if pa.types.is_string(kind) and (decimal_of(pair) or decimal) == ",":  # beside texts that are read with commas
+        pair = [
+            pc.replace_substring(part.cast(kind), ".", ",") if pa.types.is_floating(part.type) else part
+            for part in pair
+        ]
     return pa.chunked_array([chunk for part in pair for chunk in part.cast(kind, safe=False).chunks], type=kind)
 
 

@@ -360,6 +360,79 @@ def test_names_of_classes_come_with_a_data_set():
         from_arrays("t", X, np.eye(3)[Y], source=as_numbers)
 
 
+HOT = pd.get_dummies(pd.Series(WORDS))
+FEW = Y > 0
+GAP = HOT.astype(float)
+GAP.iloc[np.flatnonzero(FEW)[0]] = np.nan
+
+
+@pytest.mark.parametrize("features", [X, FRAME])
+@pytest.mark.parametrize(
+    ("target", "held_out"),
+    [
+        (HOT, HOT[FEW].drop(columns="ape")),
+        (HOT, HOT[FEW][["cat", "bee"]]),
+        (HOT, WORDS[FEW]),
+        (WORDS, HOT[FEW].drop(columns="ape")),
+        (HOT, GAP[FEW]),
+    ],
+)
+def test_classes_of_the_test_set_are_those_of_the_names(features, target, held_out):
+    """Whichever are among its columns and in which order, in arrays and in frames."""
+    dataset = from_arrays("t", features, target, test=(features[FEW], held_out))
+    expected = WORDS[FEW][1:] if np.asarray(pd.isna(held_out)).any() else WORDS[FEW]
+    assert dataset.classes == ("ape", "bee", "cat")
+    np.testing.assert_array_equal(np.array(dataset.classes)[dataset.target[dataset.held_out]], expected)
+
+
+def test_classes_that_training_does_not_have_are_refused():
+    """By name, and where only one of the two has names that are no numbers."""
+    for held_out in (HOT.rename(columns={"cat": "eel"}), np.where(WORDS == "cat", "eel", WORDS)):
+        with pytest.raises(InputError, match=r"^--test: expected the classes of --data, ape, bee and cat; got eel$"):
+            from_arrays("t", X, HOT, test=(X, held_out))
+    with pytest.raises(InputError, match=r"^--test: expected numbers of classes; got ape, bee and cat$"):
+        from_arrays("t", X, Y, test=(X, HOT))
+
+
+def test_a_data_set_of_scikit_learn_may_have_its_classes_in_another_order():
+    """They are the same by name."""
+    both = [Bunch(data=X, target=Y, target_names=["ape", "bee", "cat"])]
+    both += [Bunch(data=X, target=2 - Y, target_names=["cat", "bee", "ape"])]
+    dataset = from_arrays("t", both)
+    np.testing.assert_array_equal(dataset.target, [*Y, *Y])
+
+
+@pytest.mark.parametrize("features", [X, FRAME])
+def test_a_one_hot_row_without_values_leaves_the_names(features):
+    """It is left out, as every row without a target."""
+    dataset = from_arrays("t", features, GAP)
+    assert dataset.classes == ("ape", "bee", "cat")
+    np.testing.assert_array_equal(dataset.target, np.delete(Y, np.flatnonzero(FEW)[0]))
+
+
+def test_notes_of_the_test_set_are_notes():
+    """For a frame as for an array."""
+    held_out = (FRAME, np.array([*WORDS[:-1], "nan"]))
+    assert any("1 times the text 'nan'" in note for note in from_arrays("t", FRAME, WORDS, test=held_out).notes)
+
+
+def test_codes_for_missing_values_are_found_in_whole_numbers():
+    """And refused where an array cannot have gaps."""
+    x = np.where(np.arange(240).reshape(60, 4) % 7 == 0, -999, np.arange(240).reshape(60, 4) % 50)
+    coded = Data(location="t", missing=["-999"])
+    expected = from_arrays("t", np.where(x == -999, np.nan, x), Y).fingerprint
+    for kind in ("int64", "int16", "float32"):
+        assert from_arrays("t", x.astype(kind), Y, source=coded).fingerprint == expected
+    assert from_arrays("t", np.arange(240).reshape(60, 4), Y, source=coded).features.dtype == "int64"
+    with pytest.raises(InputError, match=r"^--missing: .* got them in an array \(60, 2, 2\)$"):
+        from_arrays("t", x.reshape(60, 2, 2), Y, source=coded)
+
+
+def test_a_ready_data_set_is_scaled_as_the_study_says():
+    """As one that is built in."""
+    assert from_arrays("t", PLAIN, source=Data(location="t", scale="none")).scaling.how == "none"
+
+
 def test_rows_of_another_index_are_said():
     """Frames would be aligned by it; here rows are paired as they stand."""
     order = DRAW.permutation(60)

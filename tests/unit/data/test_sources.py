@@ -53,6 +53,14 @@ def test_a_url_with_credentials_is_refused(flags):
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_test_file_stands_beside_a_table(tmp_path):
+    """An .npz file has arrays of its own for that."""
+    np.savez(tmp_path / "a.npz", x=np.ones((20, 2)), y=np.arange(20) % 2)
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"^--test: expected a file beside a file of --data; got it with .*a\.npz$"):
+        check_source(Data(location=str(tmp_path / "a.npz"), test=str(tmp_path / "t.csv")))
+
+
 def test_a_table_needs_a_target(tmp_path):
     """The columns are not guessed."""
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")

@@ -202,6 +202,22 @@ def test_a_mark_is_missing_unless_it_is_a_word_there(texts, in_numbers, in_texts
     assert [*series[empty(series, (series[1],))]] == [series[1]]
 
 
+@pytest.mark.parametrize("mark", [(), ("data",), ("test",)])
+def test_a_test_file_is_read_with_the_commas_of_the_other(tmp_path, mark):
+    """A column of three decimals is the same numbers where a missing mark makes it text in one of the two."""
+    numbers = [1.037 + row / 1000 for row in range(40)]
+    for name in ("data", "test"):
+        cells = [f"{number:.3f}".replace(".", ",") for number in numbers]
+        cells[7] = "?" if name in mark else cells[7]
+        rows = (f"{cell};{row % 9},25;{'ab'[row % 2]}\n" for row, cell in enumerate(cells))
+        (tmp_path / f"{name}.csv").write_text("x;z;y\n" + "".join(rows))
+    location, test = (str(tmp_path / f"{name}.csv") for name in ("data", "test"))
+    x = load_dataset(Data(location=location, test=test, target="y")).features[:, 0]
+    gap = {"data": 7, "test": 47}.get("".join(mark))
+    kept = np.arange(80) != gap
+    np.testing.assert_allclose(x[kept], np.array([*numbers, *numbers])[kept])
+
+
 def test_a_file_is_read_with_one_decimal_mark(tmp_path):
     """Commas elsewhere in the file make points thousands', which is said; --decimal says it outright."""
     cents = [f"{number / 100:.2f}".replace(".", ",") for number in range(1234, 1294)]
