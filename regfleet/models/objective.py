@@ -77,8 +77,8 @@ class Compiled:
         return [part for part in parts if callable(part) and not of_keras(part)]
 
 
-_COMPILED: WeakKeyDictionary[keras.Model, Compiled] = WeakKeyDictionary()
-"""What the original of a model with techniques was compiled with."""
+_COMPILED: WeakKeyDictionary[keras.Model, Compiled | None] = WeakKeyDictionary()
+"""What the original of a model with techniques was compiled with, or a model before it was compiled for a study."""
 
 
 def compiled_of(model: keras.Model) -> Compiled | None:
@@ -99,9 +99,8 @@ def compiled_of(model: keras.Model) -> Compiled | None:
 
 
 def remember(model: keras.Model, compiled: Compiled | None) -> None:
-    """Note what the original of ``model`` was compiled with, for `compiled_of`."""
-    if compiled is not None:
-        _COMPILED[model] = compiled
+    """Note what the original of ``model`` was compiled with, None for nothing, for `compiled_of`."""
+    _COMPILED[model] = compiled
 
 
 def of_class(original: keras.Model, model: keras.Model) -> keras.Model:

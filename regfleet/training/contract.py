@@ -96,9 +96,10 @@ def compile_model(model: keras.Model, training: Training, task: Task, found: Fou
     """
     import keras
 
-    from regfleet.models.objective import compiled_of, loss_for
+    from regfleet.models.objective import compiled_of, loss_for, remember
 
     output, own = _output(task, found), compiled_of(model)
+    remember(model, own)  # what is compiled here is no loss of its own
     if training.optimizer == "model":
         if own is None:
             raise InputError("--optimizer model: expected a model that was compiled; got one that was not")

@@ -220,6 +220,7 @@ def _fit(
 ) -> Fit:
     """The record of a finished course of ``model``: predictions, penalties and the values of a loss of its own."""
     import numpy as np
+    import tensorflow as tf
 
     from regfleet.borrowed.keras import compiled_loss
     from regfleet.models.objective import compiled_of, read
@@ -241,7 +242,7 @@ def _fit(
         assign(model.variables, getattr(course, when))
         given = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
         if loss:
-            losses[when] = {name: float(loss(part.y, model(part.x, training=False))) for name, part in rows.items()}
+            losses[when] = {name: float(loss(part.y, tf.constant(given[name]))) for name, part in rows.items()}
         if sets.task == "classification" and output != "probabilities":
             given = {name: np.asarray(read(output, part), "float32") for name, part in given.items()}
         predictions[when] = given

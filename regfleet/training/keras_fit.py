@@ -112,11 +112,13 @@ def _measured(model: keras.Model, start: Start, metrics: Mapping[str, RowMetric]
     """The inference columns of a history for a model that trains in a way of its own, and may report what it likes."""
     import numpy as np
 
+    from regfleet.models.texts import tensor
+
     measured: dict[str, float] = {}
     if not steps_itself(model):
         return measured
     for rows, part in (("train_", start.train), ("val_", start.validation)):
-        predicted = model(part.x, training=False)
+        predicted = model(tensor(part.x), training=False)
         loss = model.compute_loss(x=part.x, y=part.y, y_pred=predicted, training=False)
         measured[f"{rows}loss"] = float(loss)
         measured |= {rows + name: float(np.mean(metric(part.y, predicted))) for name, metric in metrics.items()}

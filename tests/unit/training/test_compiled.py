@@ -11,6 +11,7 @@ from regfleet.data import cut, parse_split
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
 from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
 from regfleet.training.contract import order_key, permutation
 
@@ -243,3 +244,28 @@ def test_a_model_in_memory_and_a_file_bring_what_they_were_compiled_with(tmp_pat
         == ("it was compiled with SGD (learning rate ExponentialDecay) and the loss of_numbers",)
     )
     assert "code that is not in the file" in found[2].notes[-1]
+
+
+def test_a_model_that_was_not_compiled_has_no_loss_of_its_own(monkeypatch):
+    """Its losses are the scores, and one that was is asked once for all rows, whatever puts its techniques in."""
+
+    def hooked(input_shape, _outputs, techniques):
+        penalty = techniques.kernel_regularizer("one")
+        hidden = layers.Dense(5, "tanh", name="one", kernel_regularizer=penalty)
+        model = keras.Sequential([keras.Input(input_shape), hidden, layers.Dense(3, "softmax")])
+        model.compile(adam(), Focal())
+        return model
+
+    settings = Training(epochs=1, batch_size=ROWS)
+    passes = []
+    call = keras.Sequential.call
+    monkeypatch.setattr(keras.Sequential, "call", lambda *args, **named: passes.append(1) or call(*args, **named))
+    for builder, own in ((net("softmax", 3), False), (hooked, True)):
+        base, spec, sets = described(builder, "iris")
+        recipe = Recipe(spec, settings, base=base)
+        training.fit(recipe, sets, 3, "fused", cache_key=str(builder))
+        passes.clear()
+        fit = training.fit(recipe, sets, 4, "fused", cache_key=str(builder))
+        assert (bool(fit.losses), passes) == (own, [])
+    perceptron = Recipe(ModelSpec((4,), ("tanh",)), settings)
+    assert not training.fit(perceptron, sets, 3, "fused", cache_key="perceptron").losses
