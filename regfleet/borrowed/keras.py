@@ -15,7 +15,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import keras
     import numpy as np
@@ -164,9 +164,9 @@ def origin_of(variable: keras.Variable) -> Origin | None:
     return origin
 
 
-def forget_values(model: keras.Model) -> None:
-    """Note that the variables of a model that was read start from their initializers again."""
-    for variable in model.variables:
+def forget_values(variables: Iterable[keras.Variable]) -> None:
+    """Note that ``variables`` start from their initializers, those that have one, whatever was put into them."""
+    for variable in variables:
         origin = origin_of(variable)
         if origin and origin.initializer:
             variable._regfleet_origin = Origin(origin.initializer)  # noqa: SLF001 - our own note

@@ -92,7 +92,7 @@ class SavedModel:
             path = Path(folder) / "model.keras"
             path.write_bytes(self.content)
             model = freshly_named(lambda: keras.models.load_model(path, compile=False, safe_mode=True))
-        forget_values(model)
+        forget_values(model.variables)
         if self.compiled is not None:
             remember(model, self.compiled)
         elif config := saved_compile(self.content):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regfleet.borrowed.keras import origin_of
+from regfleet.borrowed.keras import forget_values, origin_of
 from regfleet.errors import InputError
-from regfleet.models.weights import initial_weights, keep_weights, named_layers
+from regfleet.models.weights import drawn_by_origin, initial_weights, keep_weights, named_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +28,9 @@ def given_to_built(model: keras.Model, again: Callable[[], keras.Model]) -> tupl
 
     ``again`` builds the model once more: what is different then was not given but drawn in a way of its own, in the
     layers that come second.
+
+    Raises:
+        InputError: a layer's weights differ at every build, and no initializer says how to draw them.
     """
     kept = _where(model, lambda weight: (origin := origin_of(weight)) is None or origin.value is not None)
     if not kept:
@@ -39,6 +42,13 @@ def given_to_built(model: keras.Model, again: Callable[[], keras.Model]) -> tupl
 
     stay = {name: tuple(place for place in places if same(name, place)) for name, places in kept}
     odd = tuple(name for name, places in kept if len(stay[name]) < len(places))
+    layers = dict(named_layers(model))
+    for name in odd:
+        weights = [first[name][place] for place in dict(kept)[name] if place not in stay[name]]
+        lost = [weight.name for weight in weights if not getattr(origin_of(weight), "initializer", None)]
+        if hasattr(layers[name], "adapt") or (lost and drawn_by_origin(layers[name], name)):
+            said = "the same weights at every build, or an initializer that draws them for each seed"
+            raise InputError(f"--model: expected {name} to have {said}; got others at the second build")
     return tuple((name, places) for name, places in stay.items() if places), odd
 
 
@@ -127,6 +137,14 @@ def keep(model: keras.Model, spec: ModelSpec) -> None:
             keep_weights(layer, {place: weight.numpy() for place, weight in enumerate(layer.weights)})
         return
     kept, expected = spec.found.kept, spec.found.kept_sha256
+    same = dict(kept)
+    # What this build put elsewhere no other build has.
+    forget_values(
+        weight
+        for name, layer in layers.items()
+        for place, weight in enumerate(layer.weights)
+        if place not in same.get(name, ())
+    )
     if not kept:
         return
     missing = [name for name, places in kept if name not in layers or len(layers[name].weights) <= max(places)]

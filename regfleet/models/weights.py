@@ -34,15 +34,13 @@ def inherit_weights(original: keras.layers.Layer, copy: keras.layers.Layer) -> N
         _KEPT[copy] = _KEPT[original]
 
 
-def starting_weights(model: keras.Model, seed: int, keep: bool = True) -> list[np.ndarray]:  # noqa: FBT001, FBT002 - a record's field may be handed on
+def starting_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
     """Values of ``model.variables`` at the start of training from a study's ``seed``.
 
-    With ``keep`` layers that were given weights start from those; all else, what techniques put in, and noise, is drawn
-    as in `initial_weights`.
+    Layers that were given weights start from those; all else, what techniques put in, and noise, is drawn as in
+    `initial_weights`.
     """
     values = initial_weights(model, seed)
-    if not keep:
-        return values
     kept: dict[int, np.ndarray] = {}
     for _, layer in named_layers(model):
         kept |= {id(layer.weights[place]): value for place, value in _KEPT.get(layer, {}).items()}
@@ -72,7 +70,12 @@ def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
 
 def draws_by_origin(model: keras.Model) -> bool:
     """Whether initial weights of some layer come from the initializers of its variables: of code that is not Keras'."""
-    return any(_drawn_by_configuration(layer, name, 0) is None for name, layer in named_layers(model))
+    return any(drawn_by_origin(layer, name) for name, layer in named_layers(model))
+
+
+def drawn_by_origin(layer: keras.layers.Layer, name: str) -> bool:
+    """Whether the initial weights of ``layer`` come from the initializers of its variables."""
+    return _drawn_by_configuration(layer, name, 0) is None
 
 
 def _drawn_by_configuration(layer: keras.layers.Layer, name: str, seed: int) -> dict[int, np.ndarray] | None:

@@ -148,6 +148,55 @@ def test_weights_that_differ_at_every_build_are_drawn_and_said():
     assert spec.found.notes == ("weights of one differ at every build: their initializers draw them for each seed",)
 
 
+class Own(layers.Layer):
+    """A layer of the user's own with a matrix that its initializer drew, or that has none."""
+
+    def __init__(self, bare):
+        super().__init__(name="own")
+        self.bare = bare
+
+    def build(self, shape):
+        """Make the matrix."""
+        start = np.random.default_rng().normal(size=(shape[-1], 3)).astype("float32")
+        matrix = None if self.bare else self.add_weight(shape=(shape[-1], 3), initializer="glorot_uniform")
+        if matrix is not None:
+            matrix.assign(start)
+        self.matrix = keras.Variable(start) if matrix is None else matrix
+
+    def call(self, x):
+        """Multiply."""
+        return x @ self.matrix
+
+
+def net_of(layer):
+    """A builder with a layer in front of the output."""
+    return lambda *_: keras.Sequential([keras.Input((4,)), layer(), layers.Dense(3, "softmax", name="out")])
+
+
+def test_what_differs_at_every_build_is_the_same_in_every_worker():
+    """A layer of the user's own draws with its initializer then, whatever this build put into it."""
+    base = models.base_of(net_of(lambda: Own(bare=False)))
+    spec = models.describe(base, "own", (4,), 3, "classification", keep_weights=False)
+    assert "weights of own differ at every build" in spec.found.notes[0]
+    starts = [models.starting_weights(models.build(Recipe(spec, Training(), base=base), (4,), 3), 5) for _ in range(2)]
+    for first, second in zip(*starts, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def noisy_normalization():
+    """A Normalization that is adapted to other numbers at every build."""
+    layer = layers.Normalization(name="own")
+    layer.adapt(np.random.default_rng().normal(size=(9, 4)))
+    return layer
+
+
+@pytest.mark.parametrize("layer", [lambda: Own(bare=True), noisy_normalization])
+def test_what_differs_at_every_build_and_cannot_be_drawn_is_refused(layer):
+    """Nothing says what a worker's model should start from."""
+    with pytest.raises(InputError, match="expected own to have the same weights at every build, or"):
+        models.describe(models.base_of(net_of(layer)), "own", (4,), 3, "classification", keep_weights=False)
+
+
 def test_other_weights_are_another_model_and_refused_where_they_turn_up(monkeypatch):
     """The fingerprint covers given weights; a worker whose file holds others fails in a line."""
     factor = [1.0]

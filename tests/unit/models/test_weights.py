@@ -116,21 +116,19 @@ def test_kept_weights_are_those_of_the_file_whatever_was_trained_since():
     for variable in model.variables:
         variable.assign(variable + 1)
     drawn = by_layer(model, models.initial_weights(model, 2))
-    kept = by_layer(model, models.starting_weights(model, 2, keep=True))
+    kept = by_layer(model, models.starting_weights(model, 2))
     for path, value in kept.items():
         if path.startswith(("batchnorm", "seed")):
             np.testing.assert_array_equal(value, drawn[path])
         else:
             np.testing.assert_array_equal(value, np.full_like(value, 0.5))
     assert sum(path.startswith("batchnorm") for path in kept) == 4
-    for path, value in by_layer(model, models.starting_weights(model, 2, keep=False)).items():
-        np.testing.assert_array_equal(value, drawn[path])
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_weights_of_a_file_are_drawn_anew_unless_kept():
     """Without fine-tuning no weight of the file is left: kernels are Glorot's, biases zero."""
     model = models.build(fine_tuned("net.keras", keep_weights=False), (4,), 3)
-    values = by_layer(model, models.starting_weights(model, 0, keep=False))
+    values = by_layer(model, models.starting_weights(model, 0))
     assert len(np.unique(values["a/kernel"])) == 20
     assert not values["a/bias"].any()
