@@ -107,11 +107,23 @@ def calls_of(model: keras.Model) -> tuple[list[Call], dict[Call, list[Call]]]:
     return [made_by(tensor) for tensor in model.outputs], sources
 
 
-def nodes_of(model: keras.Model) -> list[tuple[Any, list[Any], list[Any]]]:
-    """The calls of a Functional model from its inputs on: the layer or operation, the tensors it takes and makes."""
+def nodes_of(model: keras.Model) -> list[tuple[Any, list[Any], list[Any], bool]]:
+    """The calls of a Functional model from its inputs on: the layer or operation, the tensors it takes and makes.
+
+    The last says whether it was called with weights, or what was computed of some, too.
+    """
     by_depth = model._nodes_by_depth  # noqa: SLF001 - Keras has no public name for it
-    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
-    return [(node.operation, list(node.input_tensors), list(node.output_tensors)) for node in nodes]
+    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]
+    return [
+        (node.operation, list(node.input_tensors), list(node.output_tensors), _takes_weights(node)) for node in nodes
+    ]
+
+
+def _takes_weights(node: Any) -> bool:
+    import keras
+
+    given = keras.tree.flatten([node.arguments.args, node.arguments.kwargs])
+    return any(isinstance(one, keras.Variable) or (keras.ops.is_tensor(one) and one.shape.rank) for one in given)
 
 
 def first_input_of(layer: Any) -> Any:

@@ -49,6 +49,8 @@ def penalize(layer: keras.layers.Layer, penalty: keras.Regularizer, but: Collect
     for kernel in kernels_of(layer):
         if id(kernel) not in but:
             kernel.regularizer = added(kernel.regularizer, penalty)
+            if kernel.dtype != "float32":
+                kernel.regularizer = _single_class()(kernel.regularizer)
     for part in parts_of(layer):
         if not any(id(variable) in but for variable in part.variables):
             for name in _REGULARIZERS & vars(part).keys():  # for its configuration
@@ -81,6 +83,8 @@ def penalties_of(layer: keras.layers.Layer) -> str:
 def _word(regularizer: Any) -> str:
     if type(regularizer).__name__ == "PenaltySum":
         return " + ".join(_word(part) for part in (regularizer.first, regularizer.second))
+    if type(regularizer).__name__ == "SinglePenalty":
+        return _word(regularizer.penalty)
     try:
         config = regularizer.get_config()
     except Exception:  # noqa: BLE001 - any function is a regularizer for Keras
@@ -116,3 +120,19 @@ def _sum_class() -> Any:
             }
 
     return PenaltySum
+
+
+@cache
+def _single_class() -> Any:
+    import keras
+
+    class SinglePenalty(keras.regularizers.Regularizer):  # type: ignore[misc]
+        """A regularizer whose value is a float32, as Keras adds it to the loss whatever the weight is."""
+
+        def __init__(self, penalty: Any) -> None:
+            self.penalty = penalty
+
+        def __call__(self, weight: Any) -> Any:
+            return keras.ops.cast(self.penalty(weight), "float32")
+
+    return SinglePenalty

@@ -60,11 +60,15 @@ def use_of(base: Base, input_shape: tuple[int, ...], outputs: int, spec: ModelSp
     if not is_model(model) and not model.built:
         with suppress(Exception):  # a layer may be made where the model is first called; what fails, training shows
             model(keras.ops.ones((1, *input_shape)))
-    return input_use(model, [name for name, _ in spec.found.kept], all_kept=spec.keep_weights)
+    return input_use(model, [name for name, _ in spec.found.kept], input_shape, all_kept=spec.keep_weights)
 
 
-def input_use(model: keras.Model, kept: Collection[str] = (), *, all_kept: bool = False) -> InputUse:
-    """What ``model`` does with its input; of a class whose layers hang together unseen, what one of them does.
+def input_use(
+    model: keras.Model, kept: Collection[str] = (), input_shape: Sequence[int] = (), *, all_kept: bool = False
+) -> InputUse:
+    """What ``model`` does with its input, of ``input_shape`` if it is of a class of one's own.
+
+    Of a class that Keras cannot trace, so that its layers hang together unseen, what one of them does.
 
     Layers that are frozen, those that ``kept`` names, or all of them, train from weights that they were given.
     """
@@ -75,8 +79,8 @@ def input_use(model: keras.Model, kept: Collection[str] = (), *, all_kept: bool 
         first = model.inputs[0]
         why = walk.why or next(iter(walk.computing), "")  # a layer that masks calls functions
         return InputUse(why, walk.knows, len(first.shape) == 3 and rank > 3, tuple(walk.ids), str(first.dtype))
-    walk.inside(model, "")
-    return InputUse(walk.why)
+    walk.into(model, "", input_shape)
+    return InputUse(walk.why or next(iter(walk.computing), ""), walk.knows)
 
 
 def adapted(layer: keras.layers.Layer) -> dict[str, Any]:
@@ -96,7 +100,7 @@ class _Walk:
     """``why`` the input is taken as it is, by the first layer found, else by the first function that is ``computing``.
 
     ``knows`` names the first layer with weights that it was given; ``seen`` are the symbolic tensors that hold the
-    input, moved at most.
+    input, moved at most; ``unseen`` counts the layers of the user's own around.
     """
 
     kept: frozenset[str]
@@ -106,6 +110,7 @@ class _Walk:
     computing: list[str] = field(default_factory=list)
     ids: list[tuple[str, int | None]] = field(default_factory=list)
     seen: list[Any] = field(default_factory=list)
+    unseen: int = 0
 
     def through(
         self, model: keras.Model, prefix: str, raw: Sequence[bool], exact: Sequence[bool]
@@ -120,26 +125,30 @@ class _Walk:
         inputs, outputs = keras.tree.flatten(graph.inputs), keras.tree.flatten(graph.outputs)
         are = [{id(tensor) for tensor, mark in zip(inputs, marks, strict=False) if mark} for marks in (raw, exact)]
         self.seen += [tensor for tensor in inputs if id(tensor) in are[0]]
-        for operation, taken, made in nodes_of(graph):
+        for operation, taken, made, weighed in nodes_of(graph):
             marks = [[id(tensor) in known for tensor in taken] for known in are]
             if not any(marks[0]):
                 continue
             if is_model(operation):
                 passed = self.through(operation, f"{prefix}{operation.name}/", *marks)
             else:
-                passes, exactly = self.passes(operation, prefix, *marks)
+                passes, exactly = self.passes(operation, prefix, *marks, weighed=weighed)
                 passed = [passes] * len(made), [exactly] * len(made)
             for known, flags in zip(are, passed, strict=True):
                 known |= {id(tensor) for tensor, mark in zip(made, flags, strict=False) if mark}
             self.seen += [tensor for tensor in made if id(tensor) in are[0]]
         return tuple([id(tensor) in known for tensor in outputs] for known in are)  # type: ignore[return-value]
 
-    def passes(self, operation: Any, prefix: str, raw: Sequence[bool], exact: Sequence[bool]) -> tuple[bool, bool]:
+    def passes(
+        self, operation: Any, prefix: str, raw: Sequence[bool], exact: Sequence[bool], *, weighed: bool
+    ) -> tuple[bool, bool]:
         """Whether what ``operation`` makes is raw input still, and exactly so."""
         import keras
 
         kind = type(operation).__name__
         if not isinstance(operation, keras.layers.Layer):
+            if weighed and self.unseen:
+                return False, False  # the layer's own weights
             moves = kind.lower() in MOVES
             if not moves and all(raw):
                 self.computing.append(f"{prefix}{operation.name} computes with them")
@@ -173,15 +182,28 @@ class _Walk:
 
     def own(self, layer: keras.layers.Layer, name: str) -> bool:
         """Whether a layer of a class or function of the user's own moves numbers at most."""
-        if self.inside(layer, name + "/"):
-            return False
         if layer.weights:
+            self.into(layer, name + "/", first_input_of(layer).shape[1:])
             self.know(layer, name)
+            return False
+        if self.inside(layer, name + "/"):
             return False
         if _only_moves(layer):
             return True
         self.take(f"{name} ({type(layer).__name__}) computes with them")
         return False
+
+    def into(self, layer: keras.layers.Layer, prefix: str, shape: Sequence[int]) -> None:
+        """See what a layer or model of the user's own with weights does with its input of ``shape``."""
+        graph = _traced(layer, shape)
+        self.unseen += 1
+        if graph is None:
+            self.inside(layer, prefix)
+        else:
+            self.through(graph, prefix, [True], [True])
+        self.unseen -= 1
+        if not self.why and _takes_whole(layer, shape):
+            self.take(f"{prefix.removesuffix('/') or 'the model'} ({type(layer).__name__}) takes whole numbers of them")
 
     def inside(self, layer: keras.layers.Layer, prefix: str) -> bool:
         """Whether one of the layers that ``layer`` holds takes numbers as they are."""
@@ -194,6 +216,30 @@ class _Walk:
 
     def take(self, why: str) -> None:
         self.why = self.why or why
+
+
+def _traced(layer: keras.layers.Layer, shape: Sequence[int]) -> keras.Model | None:
+    """What the code of ``layer`` calls for rows of ``shape``; None where it does so with functions not of Keras."""
+    import keras
+
+    try:
+        source = keras.Input(tuple(shape))
+        return keras.Model(source, layer.call(source))
+    except Exception:  # noqa: BLE001 - a user's code may raise anything
+        return None
+
+
+def _takes_whole(layer: keras.layers.Layer, shape: Sequence[int]) -> bool:
+    """Whether decimals make no difference to ``layer``, and whole numbers do, by trying."""
+    import numpy as np
+
+    try:
+        size = [2, *(2 if length is None else length for length in shape)]
+        decimals = np.linspace(0.1, 0.4, int(np.prod(size)), dtype="float32").reshape(size)
+        one, same, other = (np.asarray(layer(1 + more)) for more in (decimals, decimals[::-1], 1 + decimals))
+        return bool(np.array_equal(one, same) and not np.array_equal(one, other))
+    except Exception:  # noqa: BLE001 - the same
+        return False
 
 
 def _only_moves(layer: keras.layers.Layer) -> bool:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 from regfleet import models
@@ -38,6 +39,61 @@ class Patches(layers.Layer):
     def call(self, x):
         """Four steps."""
         return ops.reshape(x, (-1, 4, 4))
+
+
+class Table(layers.Layer):
+    """An embedding of one's own, whose lookup is Keras' or TensorFlow's."""
+
+    def __init__(self, take):
+        super().__init__()
+        self.take = take
+
+    def build(self, _shape):
+        """The table."""
+        self.table = self.add_weight(shape=(50, 4), initializer="uniform")
+
+    def call(self, x):
+        """The rows of the table."""
+        return self.take(self.table, x)
+
+
+def keras_take(table, x):
+    """In functions of Keras."""
+    return ops.take(table, ops.cast(x, "int32"), axis=0)
+
+
+def tf_take(table, x):
+    """In functions that Keras does not trace."""
+    return tf.gather(tf.convert_to_tensor(table), tf.cast(x, tf.int32))
+
+
+class Own(layers.Layer):
+    """A layer of its own weights that calls ``first`` before them."""
+
+    def __init__(self, first):
+        super().__init__()
+        self.first, self.dense = first, layers.Dense(3)
+
+    def build(self, shape):
+        """The kernel."""
+        self.kernel = self.add_weight(shape=(shape[-1], 3))
+
+    def call(self, x):
+        """A linear layer, as Keras' guides write it, and a Dense beside it."""
+        x = self.first(x)
+        return ops.matmul(x, self.kernel) + self.dense(x) + ops.matmul(x, ops.multiply(self.kernel, 2))
+
+
+class Whole(keras.Model):
+    """A model that calls ``first`` before its layers."""
+
+    def __init__(self, first):
+        super().__init__()
+        self.first, self.out = first, layers.Dense(2)
+
+    def call(self, x):
+        """Two outputs."""
+        return self.out(self.first(x))
 
 
 class Unseen(keras.Model):
@@ -109,6 +165,9 @@ AS_GIVEN = {
     "own layer": lambda: sequence((4,), Hundredth(name="it"), layers.Dense(2)),
     "pipeline": lambda: sequence(IMAGE, layers.Pipeline([layers.RandomFlip(), layers.Rescaling(2.0, name="it")])),
     "own embedding": lambda: sequence((10,), Tokens(), layers.GlobalAveragePooling1D()),
+    "own table": lambda: sequence((10,), Table(keras_take), layers.Flatten()),
+    "own table, not of Keras": lambda: sequence((10,), Table(tf_take), layers.Flatten()),
+    "own layer with weights": lambda: sequence((4,), Own(lambda x: x / 255), layers.Dense(2)),
     "division": lambda: functional((4,), lambda x: x / 255),
     "logarithm": lambda: functional((4,), ops.log1p),
     "caffe": lambda: functional(IMAGE, lambda x: layers.Flatten()(keras.applications.resnet.preprocess_input(x))),
@@ -123,6 +182,8 @@ AS_GIVEN = {
 SCALED = {
     "dense": lambda: sequence((4,), layers.Dense(2)),
     "batch norm": lambda: sequence((4,), layers.BatchNormalization(), layers.Dense(2)),
+    "own layer": lambda: sequence((4,), Own(lambda x: x), layers.Dense(2)),
+    "own layer, not of Keras": lambda: sequence((4,), Own(lambda x: tf.reverse(x, [0])), layers.Dense(2)),
     "later": lambda: sequence((4,), layers.Dense(2), layers.Rescaling(2.0)),
     "flip": lambda: sequence(IMAGE, layers.RandomFlip(), layers.ZeroPadding2D(), layers.Conv2D(2, 3)),
     "residual": lambda: functional((4,), residual),
@@ -153,7 +214,19 @@ def test_a_class_is_looked_into():
     """Where its layers stand is unseen: one that is made for numbers as they are is enough."""
     model = Unseen()
     model(np.ones((2, 10)))
-    assert "(Embedding) looks them up" in input_use(model).why
+    assert "(Embedding) looks them up" in input_use(model, (), (10,)).why
+
+
+@pytest.mark.parametrize(
+    ("first", "given"),
+    [(lambda x: x, False), (lambda x: x / 255, True), (lambda x: ops.one_hot(ops.cast(x[:, 0], "int32"), 9), True)],
+    ids=["nothing", "division", "one-hot"],
+)
+def test_the_code_of_a_class_is_followed(first, given):
+    """What it does with its input before its layers."""
+    model = Whole(first)
+    model(np.ones((2, 4)))
+    assert bool(input_use(model, (), (4,)).why) is given
 
 
 def test_what_is_looked_up_is_known_where_nothing_changes_it():

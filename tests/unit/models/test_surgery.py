@@ -6,7 +6,9 @@ import pytest
 
 from regfleet import models
 from regfleet.errors import InputError
-from regfleet.techniques.recipe import Insertion, Penalty
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec
+from regfleet.techniques.recipe import Insertion, Penalty, Recipe
 
 
 def dropout(rate):
@@ -23,6 +25,24 @@ def test_penalties_on_one_kernel_add_up(small):
     kernel = model.get_layer("dense_1").kernel.numpy()
     expected = 0.4 * np.abs(kernel).sum() + 0.01 * np.square(kernel).sum()
     assert [float(loss) for loss in model.losses] == [pytest.approx(expected, rel=1e-6)]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
+def test_a_penalty_on_weights_of_any_precision_joins_the_loss(dtype):
+    """Keras adds penalties and losses as numbers of 32 bits."""
+
+    def build(shape, outputs):
+        hidden = keras.layers.Dense(3, "relu", dtype=dtype, name="hidden")
+        return keras.Sequential([keras.Input(shape), hidden, keras.layers.Dense(outputs, "softmax", dtype=dtype)])
+
+    recipe = Recipe(ModelSpec((), (), "own:build"), Training(), base=models.base_of(build))
+    model = models.build(recipe.penalize(("hidden",), lambda: keras.regularizers.L2(0.5)), (4,), 3)
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    x, y = np.ones((6, 4), "float32"), np.arange(6) % 3
+    loss = model.fit(x, y, verbose=0).history["loss"][0]
+    plain = float(np.mean(keras.losses.sparse_categorical_crossentropy(y, np.float64(model(x)))))
+    penalty = 0.5 * np.square(model.get_layer("hidden").kernel.numpy()).sum()
+    assert loss == pytest.approx(plain + penalty, rel=1e-2)
 
 
 def test_a_penalised_model_survives_its_configuration(small):
