@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
     from rich.table import Table as RichTable
 
-    from regfleet.settings.values import Task
+    from regfleet.data.dataset import Dataset
 
 
 def show_model(
@@ -27,6 +27,7 @@ def show_model(
 ) -> None:
     """Print a model's layers with a technique in place."""
     from regfleet import models
+    from regfleet.data import decided, scaling_meaning
     from regfleet.errors import InputError
     from regfleet.running.display import console
     from regfleet.settings import Training, read_study
@@ -36,7 +37,8 @@ def show_model(
     from regfleet.training import runtime
 
     runtime.prepare(gpu=False)
-    shape, outputs, task = _rows(data or "iris", target)
+    dataset, shape, outputs = _rows(data or "iris", target)
+    task, notes = dataset.task, []
     source = None if model is None else models.parse_model(model)
     base = None
     if isinstance(source, str):
@@ -44,6 +46,8 @@ def show_model(
             raise InputError(f"--activation: expected widths as --model; got {model}, which has its own")
         base = models.base_of(source)
         spec = models.describe(base, source, shape, outputs, task, keep_weights=False)
+        scaled = decided(dataset, models.use_of(base, shape, outputs, spec))
+        notes = [*spec.found.notes, scaling_meaning(scaled)]
     else:
         given: dict[str, object] = {} if source is None else {"hidden": source}
         given |= {} if activation is None else {"activation": activation.replace(" ", "").split(",")}
@@ -51,7 +55,7 @@ def show_model(
     plain = models.build(Recipe(spec, Training(), base=base), shape, outputs, task)
     known = {name: models.penalties_of(layer) for name, layer in models.named_parts(plain)}
     with console(1) as screen:
-        for sentence in spec.found.notes:
+        for sentence in notes:
             screen.print(f"note: {sentence}", markup=False, highlight=False)
         for sweep in (parse_techniques(text, spec) for text in technique or ["none"]):
             for combination in sweep.combinations:
@@ -63,14 +67,14 @@ def show_model(
                 screen.print()
 
 
-def _rows(data: str, target: str | None) -> tuple[tuple[int, ...], int, Task]:
-    """The shape of a row, the number of outputs and the task of a data set."""
+def _rows(data: str, target: str | None) -> tuple[Dataset, tuple[int, ...], int]:
+    """A data set, the shape of its rows, and the number of outputs for them."""
     from regfleet.data import SPLITS, cut, load_dataset
     from regfleet.settings import Data
 
     dataset = load_dataset(Data(location=data, target=target))
     train = cut(dataset, SPLITS["60/20/20"], 0).train
-    return train.x.shape[1:], train.y.shape[1], dataset.task
+    return dataset, train.x.shape[1:], train.y.shape[1]
 
 
 def _table(model: keras.Model, plain: Mapping[str, str]) -> RichTable:

@@ -59,8 +59,11 @@ def asked(dataset: Dataset, scale: Scale | Mapping[str, Scale] | None) -> Datase
 def decided(dataset: Dataset, use: InputUse | None) -> Dataset:
     """The data set with its scaling decided for a model of the user's own that does ``use``; None: a perceptron.
 
-    Raises InputError for numbers that a layer of the model cannot look up.
+    Raises InputError for numbers that a layer of the model cannot look up, or that stand where it takes texts.
     """
+    numbers = _numbers(dataset)
+    if use and use.dtype == "string" and numbers is not None and numbers.dtype.kind in "biuf":
+        raise InputError(f"--data: expected texts for a model whose input is text; got numbers in {dataset.name}")
     before = dataset.scaling
     found = before if before.how != "auto" else _chosen(dataset, use)
     found = replace(found, columns=before.columns)

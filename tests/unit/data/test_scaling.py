@@ -150,6 +150,8 @@ def test_what_cannot_be_looked_up_is_refused_in_a_line():
         ):
             decided(data(given_x), use)
     assert not decided(data(x), InputUse("it", ids=(("it", 40),))).scaling.whole
+    with pytest.raises(InputError, match="expected texts for a model whose input is text; got numbers in d"):
+        decided(data(x), InputUse("it", dtype="string"))
     with pytest.raises(InputError, match="Give the model keras"):
         decided(data(x * 10**7), InputUse("it", ids=(("it", None),)))
     large = decided(data(x * 10**7 + 1), InputUse("it", ids=(("it", None),), dtype="int64"))

@@ -45,7 +45,9 @@ def test_the_example_builder_is_shown_with_layers_behind_its_activations(capfd, 
         "def images():\n    d = load_digits()\n    return d.images[..., None], d.target\n"
     )
     show_model(model="digits_cnn_shown:build", data="eights:images", technique=["dropout(0.2)@conv_1+l1(0.1)@conv_2"])
-    table = rows(capfd.readouterr().out)
+    shown = capfd.readouterr().out
+    assert "note: All numbers are standardized by one mean and one deviation" in " ".join(shown.split())
+    table = rows(shown)
     assert [row[0] for row in table[1:4]] == ["conv_1", "re_lu", "dropout_after_conv_1"]
     assert [row[4:] for row in table if row[0] == "conv_2"] == [["penalty", "L1(0.1)"]]
     assert table[0][2] == "(None, 8, 8, 1)"
