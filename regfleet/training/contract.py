@@ -118,7 +118,9 @@ def compile_model(model: keras.Model, training: Training, task: Task, found: Fou
     elif output == "probabilities":
         metrics = [keras.metrics.CategoricalCrossentropy(name="cross_entropy"), "accuracy", "mse"]
     measures = not steps_itself(model)  # who trains in a way of its own may not
-    model.compile(optimizer, loss, loss_weights=own and own.weight, metrics=metrics if measures else None)
+    # A compile of the class's own may take other arguments.
+    metrics_given = metrics if measures else None
+    keras.Model.compile(model, optimizer, loss, loss_weights=own and own.weight, metrics=metrics_given)
 
 
 def steps_itself(model: keras.Model) -> bool:

@@ -124,6 +124,8 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
 
     What is wrong with the model itself, the engine ``keras`` will raise.
     """
+    import keras
+
     from regfleet.training.contract import row_metrics, steps_itself
     from regfleet.training.fused import Program
     from regfleet.training.stacked import Stack
@@ -133,6 +135,10 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
         return f"{type(model).__name__} has a train_step of its own"
     if stack > 1 and not pays_to_stack(model.count_params(), min(rows, settings.batch_size), sets.train.x.ndim):
         return "one network fills the device"
+    if stack > 1 and recipe.training.optimizer == "model":
+        return "an optimizer of the model's own is for one seed"
+    if stack > 1 and isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        return "scaling the loss of mixed precision is for one seed"
     metrics = row_metrics(sets.task, recipe.model.found.output)
     xla = pays_to_compile(model, rows, settings)
     program: Program | Stack

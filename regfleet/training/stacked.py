@@ -1,7 +1,8 @@
 """Several seeds of one variant in one program, for a GPU that one small network cannot fill.
 
 Every variable of the model gets a first axis of seeds. Keras' own steps are written for one seed and mapped over all by
-`tf.vectorized_map`; the optimizer, which works number by number, updates all seeds at once.
+`tf.vectorized_map`; the optimizer, which works number by number, updates all seeds at once. An optimizer that comes
+with the model may not, and is not stacked.
 """
 
 from __future__ import annotations
@@ -103,7 +104,10 @@ class Stack(Loop):
         def one(inputs: tuple[Any, Any]) -> Any:
             values, mine = inputs
             with keras.StatelessScope(list(zip(self._of_model, values, strict=True)), collect_losses=True) as scope:
-                return function(values[: len(self._trainable)], scope.get_current_value, *mine)
+                result = function(values[: len(self._trainable)], scope.get_current_value, *mine)
+            if set(scope.state_mapping) - {id(variable) for variable in self._of_model}:
+                raise ValueError("noise without a seed of its own, or a state outside of the model, is for one seed")
+            return result
 
         values = [variable.value for variable in self._values]
         return tf.vectorized_map(one, (values, given), fallback_to_while_loop=False)

@@ -269,3 +269,26 @@ def test_a_model_that_was_not_compiled_has_no_loss_of_its_own(monkeypatch):
         assert (bool(fit.losses), passes) == (own, [])
     perceptron = Recipe(ModelSpec((4,), ("tanh",)), settings)
     assert not training.fit(perceptron, sets, 3, "fused", cache_key="perceptron").losses
+
+
+class Particular(Half):
+    """One whose compile takes other arguments."""
+
+    def compile(self, steps):
+        """So many, which are not Keras'."""
+        super().compile("sgd", "mse")
+        self.steps = steps
+
+
+def test_a_compile_of_ones_own_is_not_asked_for_what_it_does_not_take():
+    """The model trains as Keras compiles it, with what its own compile left on it."""
+
+    def build(input_shape, _outputs):
+        source = keras.Input(input_shape)
+        return Particular(source, layers.Dense(3, "softmax")(layers.Dense(5, "tanh", name="one")(source)))
+
+    base, spec, sets = described(build, "iris")
+    recipe = Recipe(spec, Training(epochs=1, batch_size=ROWS), base=base)
+    recipe = recipe.insert("one", "batchnorm", lambda name: layers.BatchNormalization(name=name))
+    fit = training.fit(recipe, sets, 3, "keras", cache_key="particular")
+    assert fit.history["train_loss"][0] > 0

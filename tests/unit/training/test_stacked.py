@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from support.training import assert_same_fit, shuffled, side_by_side
 
-from regfleet import training
+from regfleet import models, training
 from regfleet.data.dataset import Rows, Sets
 from regfleet.settings import Training
 from regfleet.settings.training import Optimizer
@@ -139,8 +139,22 @@ def constrained(name):
     return keras.layers.Dense(6, kernel_constraint=keras.constraints.MaxNorm(0.9), name=name)
 
 
+@keras.saving.register_keras_serializable("tests")
+class Noisy(keras.layers.Layer):
+    """Noise from the generator that all layers share."""
+
+    def call(self, x, training=False):
+        """Add some while it trains."""
+        return x + keras.random.normal(keras.ops.shape(x), stddev=0.1) if training else x
+
+
 @pytest.mark.parametrize(
-    ("layer", "reason"), [(lambda name: Sorter(name=name), "StatelessShuffle"), (constrained, "constraint")]
+    ("layer", "reason"),
+    [
+        (lambda name: Sorter(name=name), "StatelessShuffle"),
+        (lambda name: Noisy(name=name), "noise without a seed of its own"),
+        (constrained, "constraint"),
+    ],
 )
 def test_what_cannot_be_stacked_is_said(layer, reason, small, iris):
     """Such a model is refused with the reason, and trains one by one."""
@@ -156,3 +170,24 @@ def test_a_large_network_is_not_stacked(small, iris):
     many = replace(iris, train=Rows(np.tile(iris.train.x, (500, 1)), np.tile(iris.train.y, (500, 1))))
     with pytest.raises(ValueError, match="fills the device"):
         training.fit_side_by_side(large, [many], [1], 4, "large")
+
+
+def test_an_optimizer_of_the_models_own_is_not_stacked(iris):
+    """One that looks at all gradients at once would mix the seeds; mixed precision scales its loss."""
+
+    def build(input_shape, outputs):
+        model = keras.Sequential([keras.Input(input_shape), keras.layers.Dense(outputs, "softmax")])
+        model.compile(keras.optimizers.SGD(0.1, global_clipnorm=0.01), "categorical_crossentropy")
+        return model
+
+    def half(input_shape, outputs):
+        model = build(input_shape, outputs)
+        model.dtype_policy = keras.DTypePolicy("mixed_float16")
+        return model
+
+    for given, optimizer, why in ((build, "model", "an optimizer"), (half, "sgd", "scaling the loss")):
+        base = models.base_of(given)
+        spec = models.describe(base, "own", (4,), 3, "classification", keep_weights=False)
+        recipe = Recipe(spec, Training(epochs=1, optimizer=optimizer), base=base)
+        with pytest.raises(ValueError, match=why):
+            side_by_side(recipe, iris, [1, 2])
