@@ -343,3 +343,20 @@ def test_codes_of_states_are_categories(tmp_path):
 def test_missing_takes_numbers_as_they_are_written():
     """A study file may say -999 without quotes."""
     assert Data(location="t", missing=[-999, 1.5, "?"]).missing == ("-999", "1.5", "?")
+
+
+def test_missing_names_dates_and_truth_values_too(tmp_path):
+    """A CSV reader makes them of texts before anybody sees these."""
+    rows = [
+        f"{'9999-12-31' if at < 3 else f'2020-01-{at:02d}'},{('true', 'false')[at % 2]},{at % 3}" for at in range(30)
+    ]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(["day,known,y", *rows]))
+    dataset = load_dataset(Data(location=str(file), target="y", missing=("9999-12-31", "false")))
+    assert dataset.features.isna().sum().tolist() == [3, 15]
+
+
+def test_digits_of_every_script_are_digits():
+    """With the marks that stand between them there."""
+    texts = pd.Series(["۱۳۰٬۰۳۶٫۲۲", "１２.５", "٣"])
+    assert read_numbers(texts, np.ones(3, int))[0].tolist() == [130036.22, 12.5, 3]
