@@ -305,11 +305,12 @@ def _read_csv(
     if layout.delimiter != BLANKS and not commented:
         try:
             table, doubts = _parse(content[layout.above :], layout.delimiter, layout.names, decimal)
-            return table, [*notes, *doubts]
         except pa.ArrowInvalid as problem:
             refused = problem
             if " columns, got " not in str(problem):
                 raise
+        else:
+            return table, [*notes, *doubts]
     else:
         refused = None
     try:
@@ -338,7 +339,7 @@ def _first_lines(head: bytes) -> str:
 def _parse(
     content: Any, delimiter: str, names: tuple[str, ...] | None, decimal: Decimal | None = None
 ) -> "tuple[pa.Table, list[str]]":
-    """The table and notes on numbers that might be others, of columns called ``names`` where its first row does not name them.
+    """The table, of columns called ``names`` where its first row names none, and notes on numbers that may be others.
 
     pyarrow takes a column's type from the first block; where a later one does not fit, every column is read as text,
     and its type is found from all of its values.
@@ -367,21 +368,22 @@ def _parse(
         reader = arrow_csv.open_csv(pa.BufferReader(content), read_options=reading, parse_options=cutting)
         return read(column_types=dict.fromkeys(reader.schema.names, pa.string()))
 
-    given_decimal, doubts = decimal is not None, list[str]()
     table = typed(decimal_point=decimal or ".")
-    decimal = decimal or decimal_of(table.columns, delimiter)
-    if decimal == "," == decimal_of(table.columns):  # and not for its delimiter alone
-        table = typed(decimal_point=",")
-    for name in _perhaps_thousands(table) if delimiter in ";\t" and decimal != "," and not given_decimal else ():
+    doubts: dict[str, str] = {}
+    for name in _perhaps_thousands(table) if decimal is None and delimiter in ";\t" else ():
         texts = read(include_columns=[name], column_types={name: pa.string()})[name].drop_null()
         if pc.all(pc.match_substring_regex(texts, r"^[-+]?[1-9]\d{0,2}(\.\d{3})?$")).as_py():
             shown = next(text for text in texts.to_pylist() if "." in text)
-            doubts.append(
-                f"Column {name}: {shown} is read as {float(shown):g}, where {shown.replace('.', '')} might be meant; "
-                "--decimal ',' reads it so."
-            )
+            said = f"{shown} is read as {float(shown):g}, where {shown.replace('.', '')} might be meant"
+            doubts[name] = f"Column {name}: {said}; --decimal ',' reads it so."
+    sure = [one for name, one in zip(table.column_names, table.columns, strict=True) if name not in doubts]
+    decimal = decimal or decimal_of(sure, delimiter)
+    if decimal == "," == decimal_of(sure):  # and not for its delimiter alone
+        table = typed(decimal_point=",")
+    if decimal:
+        doubts.clear()
     columns = [pc.if_else(pc.equal(one, ""), None, one) if is_text(one.type) else one for one in table.columns]
-    return pa.table(columns, table.column_names, metadata={"decimal": decimal} if decimal else None), doubts
+    return pa.table(columns, table.column_names, metadata={"decimal": decimal} if decimal else None), [*doubts.values()]
 
 
 def _perhaps_thousands(table: "pa.Table") -> list[str]:

@@ -360,3 +360,22 @@ def test_digits_of_every_script_are_digits():
     """With the marks that stand between them there."""
     texts = pd.Series(["۱۳۰٬۰۳۶٫۲۲", "１２.５", "٣"])
     assert read_numbers(texts, np.ones(3, int))[0].tolist() == [130036.22, 12.5, 3]
+
+
+@pytest.mark.parametrize(
+    ("other", "first", "doubt"),
+    [
+        ("x{at}", 100, "100.000 is read as 100, where 100000 might be meant; --decimal ',' reads it so."),
+        ("1,{at}", 100_000, "100.000 is read as 100000, where 100 might be meant; --decimal '.' reads it so."),
+        ("1.{at}", 100, ""),
+    ],
+    ids=["nothing tells", "a comma elsewhere", "a point elsewhere"],
+)
+def test_points_before_three_digits_are_doubtful_in_a_file_of_semicolons(tmp_path, other, first, doubt):
+    """100.000 is a hundred or a hundred thousand; other columns tell, or a note does."""
+    rows = [f"{100 + at // 10}.{at % 10}00;{other.format(at=at)};{'AB'[at % 2]}" for at in range(10, 50)]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(["a;b;y", *(row.replace("101.000", "100.000") for row in rows)]))
+    dataset = load_dataset(Data(location=str(file), target="y", drop=("b",)))
+    assert dataset.features[0, 0] == first
+    assert [note for note in dataset.notes if "might be meant" in note] == [f"Column a: {doubt}"] * bool(doubt)
