@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regfleet.data.columns import Column, Reading, arrow, codes_of, infer_texts, is_text, is_useless, settled
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
@@ -175,7 +175,8 @@ def _unmarked(x: "np.ndarray", missing: Sequence[str] | None) -> "np.ndarray":
     if x.ndim > 2:
         shape = " × ".join(map(str, x.shape[1:]))
         raise InputError(f"--missing: expected a table or texts; got one of its values in features of {shape} a row")
-    return np.where(marked, None if x.dtype == object else np.nan, x)
+    nothing: Any = None if x.dtype == object else np.nan
+    return np.where(marked, nothing, x)
 
 
 def _class_names(classes: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:

@@ -511,3 +511,15 @@ def test_flags_of_files_are_refused_beside_data_in_memory(flag):
     """None is ignored without a word."""
     with pytest.raises(InputError, match=r"--[a-z-]+: expected a file or a folder; got it with data in memory"):
         from_arrays("t", X, Y, source=Data(location="t", **flag))
+
+
+@pytest.mark.parametrize("kind", ["tensorflow", "structured"])
+def test_bytes_in_columns_by_name_are_texts(kind):
+    """TensorFlow's strings, and those of NumPy's records, are no binary data."""
+    records = np.array(
+        [*zip(X[:, 0], WORDS.astype("S"), Y, strict=True)], dtype=[("a", "f8"), ("b", "S3"), ("y", "i4")]
+    )
+    columns = {"a": X[:, 0], "b": WORDS}
+    data = records if kind == "structured" else tf.data.Dataset.from_tensor_slices((columns, Y)).batch(7)
+    dataset = from_arrays("t", data, "y" if kind == "structured" else None)
+    assert [*dataset.features["b"]] == [*WORDS]

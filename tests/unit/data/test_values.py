@@ -379,3 +379,12 @@ def test_points_before_three_digits_are_doubtful_in_a_file_of_semicolons(tmp_pat
     dataset = load_dataset(Data(location=str(file), target="y", drop=("b",)))
     assert dataset.features[0, 0] == first
     assert [note for note in dataset.notes if "might be meant" in note] == [f"Column a: {doubt}"] * bool(doubt)
+
+
+def test_years_of_two_digits_stand_where_they_span_least():
+    """A column that begins with 19 to 22 and ends with anything up to 31 has its years first."""
+    days = [dt.date(2019, 3, 1) + dt.timedelta(days=37 * at) for at in range(40)]
+    for written in ("%y-%m-%d", "%d-%m-%y", "%d.%m.%y"):
+        dates, notes = read_dates(pd.Series([day.strftime(written) for day in days]), np.ones(40, int))
+        assert [*dates.dt.date] == days
+        assert any("no value tells which part is the day" in note for note in notes)
