@@ -193,7 +193,7 @@ def _text(name: str, array: "pa.Array", reading: Reading) -> Column:
     """A text column: numbers or dates if nearly all of it is, else what texts are."""
     texts = coded(array)
     notes: tuple[str, ...] = ()
-    for kind in KINDS:
+    for kind in KINDS if any(map(DIGIT.search, texts[1])) else ():
         column, said = _parsed(name, kind, texts, reading)
         if column is not None:
             return column
@@ -240,7 +240,7 @@ def _words(name: str, array: "pa.Array", texts: Coded, reading: Reading, notes: 
     if not len(values):
         return _ignored(name, "no values", notes)
     for what, pattern in NO_VALUES.items():
-        if rows[values.str.fullmatch(pattern).to_numpy(bool)].sum() >= PARSED_SHARE * rows.sum():
+        if rows[[pattern.fullmatch(value) is not None for value in values]].sum() >= PARSED_SHARE * rows.sum():
             return _ignored(name, f"{what}, such as {short(values.iloc[0])}", notes)
     if len(values) == rows.sum() >= 10 and (values.str.count(r"\S+") < 3).mean() > 0.5:
         said = f"Column {name}: another text in every row, so an identifier; --categorical {name} uses it all the same."
@@ -297,14 +297,29 @@ def codes_of(missing: Sequence[str] | None) -> list[float]:
 
 
 def without_codes(array: "pa.Array", texts: Sequence[str]) -> "pa.Array":
-    """A column of numbers with those missing that ``texts`` name."""
+    """A column of numbers, truth values, dates or times with those missing that ``texts`` name."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    numbers = codes_of(texts)
-    if not numbers or pa.types.is_boolean(array.type) or pa.types.is_temporal(array.type):
+    kind, numbers = array.type, codes_of(texts)
+    if pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
+        found = pa.array([one for text in texts if (one := _typed(text, kind)) is not None], kind)
+        return pc.if_else(pc.is_in(array, found), None, array) if len(found) else array
+    if not numbers:
         return array
     return pc.if_else(pc.is_in(array.cast(pa.float64(), safe=False), pa.array(numbers)), None, array)
+
+
+def _typed(text: str, kind: "pa.DataType") -> Any:
+    """The truth value, date or time that a text is, None where it is none."""
+    import pyarrow as pa
+
+    if pa.types.is_boolean(kind):
+        return {"true": True, "false": False}.get(text.casefold())
+    try:
+        return pa.scalar(text).cast(kind).as_py()
+    except pa.ArrowException:
+        return None
 
 
 def _are_codes(values: "pd.Series", rows: "np.ndarray") -> bool:
@@ -345,9 +360,11 @@ TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 HALF = 0.5
 """A text column with that share of numbers, or dates, may be one that is written in several ways, which is said."""
 NO_VALUES = {
-    "lists or tables as text": r"\[.*\]|\{.*\}",
-    "complex numbers": r"\(?[+-]?[\d.e+-]+[+-][\d.]+(e[+-]?\d+)?j\)?",
+    "lists or tables as text": re.compile(r"\[.*\]|\{.*\}"),
+    "complex numbers": re.compile(r"\(?[+-]?[\d.e+-]+[+-][\d.]+(e[+-]?\d+)?j\)?"),
 }
+DIGIT = re.compile(r"\d")
+"""Without one a text is neither a number nor a date."""
 MAX_CODES = 100
 """Short codes of more values than that are high-cardinality text."""
 

@@ -76,6 +76,9 @@ def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None
         return iso, ()
     best = [order for order in ORDERS if fits[order] == max(fits.values())]
     taken = _preferred(best, fields, day_first)
+    spans = {order: read[order].max() - read[order].min() for order in best}
+    if "ymd" in best and 2 * spans["ymd"] < spans[taken]:  # 19-03-01 to 23-02-11 are days of four years, not of thirty
+        taken = "ymd"
     values = read[taken]
     shown = [one for one in fields if one]
     notes: tuple[str, ...] = ()

@@ -304,18 +304,20 @@ def _read_csv(
     commented = layout.comments and re.search(rb"[\r\n]#", memoryview(content)[layout.above :])
     if layout.delimiter != BLANKS and not commented:
         try:
-            return _parse(content[layout.above :], layout.delimiter, layout.names, decimal), notes
+            table, doubts = _parse(content[layout.above :], layout.delimiter, layout.names, decimal)
         except pa.ArrowInvalid as problem:
             refused = problem
             if " columns, got " not in str(problem):
                 raise
+        else:
+            return table, [*notes, *doubts]
     else:
         refused = None
     try:
         regular, said = regular_rows(content, layout, columns)
     except ValueError as problem:
         raise refused or problem from None
-    return _parse(pa.py_buffer(regular), ",", layout.names, decimal), [
+    return _parse(pa.py_buffer(regular), ",", layout.names, decimal)[0], [
         *notes,
         *(f"{name} has {words}." for words in said),
     ]
@@ -334,8 +336,10 @@ def _first_lines(head: bytes) -> str:
     return sample.decode("utf-8", "replace")
 
 
-def _parse(content: Any, delimiter: str, names: tuple[str, ...] | None, decimal: Decimal | None = None) -> "pa.Table":
-    """The table, of columns called ``names`` where its first row does not name them.
+def _parse(
+    content: Any, delimiter: str, names: tuple[str, ...] | None, decimal: Decimal | None = None
+) -> "tuple[pa.Table, list[str]]":
+    """The table, of columns called ``names`` where its first row names none, and notes on numbers that may be others.
 
     pyarrow takes a column's type from the first block; where a later one does not fit, every column is read as text,
     and its type is found from all of its values.
@@ -365,8 +369,33 @@ def _parse(content: Any, delimiter: str, names: tuple[str, ...] | None, decimal:
         return read(column_types=dict.fromkeys(reader.schema.names, pa.string()))
 
     table = typed(decimal_point=decimal or ".")
-    decimal = decimal or decimal_of(table.columns, delimiter)
-    if decimal == "," == decimal_of(table.columns):  # and not for its delimiter alone
+    doubts: dict[str, str] = {}
+    for name in _perhaps_thousands(table) if decimal is None and delimiter in ";\t" else ():
+        texts = read(include_columns=[name], column_types={name: pa.string()})[name].drop_null()
+        if pc.all(pc.match_substring_regex(texts, r"^[-+]?[1-9]\d{0,2}(\.\d{3})?$")).as_py():
+            shown = next(text for text in texts.to_pylist() if "." in text)
+            said = f"{shown} is read as {float(shown):g}, where {shown.replace('.', '')} might be meant"
+            doubts[name] = f"Column {name}: {said}; --decimal ',' reads it so."
+    sure = [one for name, one in zip(table.column_names, table.columns, strict=True) if name not in doubts]
+    decimal = decimal or decimal_of(sure, delimiter)
+    if decimal == "," == decimal_of(sure):  # and not for its delimiter alone
         table = typed(decimal_point=",")
+    if decimal:
+        doubts.clear()
     columns = [pc.if_else(pc.equal(one, ""), None, one) if is_text(one.type) else one for one in table.columns]
-    return pa.table(columns, table.column_names, metadata={"decimal": decimal} if decimal else None)
+    return pa.table(columns, table.column_names, metadata={"decimal": decimal} if decimal else None), [*doubts.values()]
+
+
+def _perhaps_thousands(table: "pa.Table") -> list[str]:
+    """The columns of numbers with a point, of three decimals at most and none below 1, of names that are one's own."""
+    import numpy as np
+    import pyarrow as pa
+
+    found = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_floating(column.type) and table.column_names.count(name) == 1:
+            values = np.abs(column.drop_null().to_numpy())
+            thousand = values[(values >= 1) & (values < 1000)] * 1000
+            if len(thousand) == len(values) and np.allclose(thousand % 1, np.round(thousand % 1), atol=1e-6):
+                found += [name] * bool((values % 1).any())
+    return found

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 SIGNS = re.compile(r"[?.\-‐-―−_…]+|\((empty|blank|null|none|missing|na)\)|[<\[](na|nan|null|none|missing)[>\]]")
 """Marks without letters, and those in brackets."""
-ERRORS = re.compile(r"#(n/?a( n/a)?|null!|div/0!|value!|ref!|name\?|num!|error!)|\\n|[+-]?1\.#(qnan|ind)|[+-]?nan|nat")
+ERRORS = re.compile(
+    r"#(n/?a( n/a)?|null!|div/0!|value!|ref!|name\?|num!|error!)|\\n|[+-]?1\.#(qnan|ind)|[+-]?nan|nat"
+    r"|0000-00-00( 00:00:00)?"
+)
 """What spreadsheets, databases and programs write."""
 EMPTY = {
     "na",
@@ -67,7 +70,10 @@ def marks(texts: "pd.Series", given: Sequence[str] | None) -> "pd.Series":
 
     ``given`` are the texts that do, as the user says; None leaves it to the rules above.
     """
-    return texts.isin([*given]) if given is not None else texts.map(is_mark).astype(bool)
+    import pandas as pd
+
+    found = [text in given for text in texts] if given is not None else [is_mark(text) for text in texts]
+    return pd.Series(found, texts.index, dtype=bool)
 
 
 def empty(texts: "pd.Series", given: Sequence[str] | None) -> "pd.Series":

@@ -1,5 +1,6 @@
 """Numbers as people write them, in one way throughout a column: 1,234.50 or 1.234,50, $5, 12 %, (3), 80 kg."""
 
+import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -98,6 +99,8 @@ SAME = str.maketrans(
 NO_CENTS = re.compile(r"(?<=\d)[.,][-—–]{1,2}(?!\S)")
 MOST_ROWS = 100_000
 """Of a column of more rows, that many are looked at for what the file has before decimals."""
+HEAD = 1000
+"""Rows of which one has a digit in a column of numbers."""
 SAMPLE = 1000
 """Of more different texts, that many are looked at first."""
 
@@ -155,7 +158,7 @@ def _numeral(text: str) -> _Written | None:
     if not text.isascii():
         if any(unicodedata.category(mark) == "No" for mark in text[:-1]):  # 10² is not 102
             return None
-        text = "".join(mark if mark in "²³" else unicodedata.normalize("NFKC", mark) for mark in text).translate(SAME)
+        text = "".join(mark if mark in "²³" else _plain(mark) for mark in text).translate(SAME)
     text = NO_CENTS.sub("", " ".join(text.split()))
     found = NUMERAL.fullmatch(text)
     if not found:
@@ -169,6 +172,11 @@ def _numeral(text: str) -> _Written | None:
         return None
     negative = opened or "-" in signs
     return _Written(-1.0 if negative else 1.0, body.strip(), unit, bool(opened or last))
+
+
+def _plain(mark: str) -> str:
+    digit = unicodedata.decimal(mark, None)
+    return unicodedata.normalize("NFKC", mark) if digit is None else str(digit)
 
 
 def _of_one_unit(
@@ -253,7 +261,7 @@ def decimal_of(columns: "Iterable[pa.ChunkedArray]", delimiter: str = "") -> Dec
 
     found: set[Decimal] = set()
     doubtful = False
-    for whole in columns:
+    for whole in _with_digits(columns):
         column = whole[:MOST_ROWS]
         if pa.types.is_floating(column.type) and delimiter and _has_decimals(column):
             found.add(".")
@@ -271,6 +279,26 @@ def decimal_of(columns: "Iterable[pa.ChunkedArray]", delimiter: str = "") -> Dec
     if len(found) == 1:
         return found.pop()
     return "," if doubtful and not found and delimiter == ";" else None
+
+
+def _with_digits(columns: "Iterable[pa.ChunkedArray]") -> "list[pa.ChunkedArray]":
+    """The columns without those of texts whose first ones hold no digit: all are looked at in one call."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = [*columns]
+    texts = [one for one in found if pa.types.is_string(one.type) or pa.types.is_large_string(one.type)]
+    heads = [one[:HEAD].cast(pa.large_string()).combine_chunks() for one in texts]
+    if not heads:
+        return found
+    digits = pc.match_substring_regex(pa.concat_arrays(heads), r"\d")
+    ends = itertools.accumulate(map(len, heads))
+    without = {
+        id(one)
+        for one, head, end in zip(texts, heads, ends, strict=True)
+        if not pc.any(digits[end - len(head) : end]).as_py()
+    }
+    return [one for one in found if id(one) not in without]
 
 
 def _has_decimals(column: "pa.ChunkedArray") -> bool:

@@ -253,7 +253,7 @@ def _check_flags(source: Data) -> None:
         other = "--group" if source.group else "--test"
         raise InputError(f"--time: expected neither --group nor --test beside it; got {other}")
     folder = is_folder(source.location) and source.location not in BUILTIN
-    named_columns = {"target", "drop", "categorical", "group", "time", "no_header"}
+    named_columns = {"target", "drop", "categorical", "group", "time", "no_header", "missing", "decimal"}
     columns = [name for name, value in source if value and name in named_columns]
     if folder and (columns or source.task == "regression"):
         flag = (columns or ["task"])[0].replace("_", "-")

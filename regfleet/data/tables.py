@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regfleet.data.columns import Column, Reading, arrow, codes_of, infer_texts, is_text, is_useless, settled
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
@@ -88,10 +88,15 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
 
 
 def _left_out(rows: int, target: str, marked: tuple[str, ...]) -> str:
+    what, left = _rows(rows, "has", "have"), "is" if rows == 1 else "are"
     if not marked:
-        return f"{rows:,} rows have no {target} and are left out."
-    what = f"{rows:,} rows have no {target} ({', '.join(marked)}) and are left out"
+        return f"{what} no {target} and {left} left out."
+    what = f"{what} no {target} ({', '.join(marked)}) and {left} left out"
     return f"{what}; --missing TEXT says which texts are none, and --missing '' that every text is a class."
+
+
+def _rows(many: int, one: str, several: str) -> str:
+    return f"1 row {one}" if many == 1 else f"{many:,} rows {several}"
 
 
 def _filtered(table: "pa.Table", kept: "np.ndarray") -> "pa.Table":
@@ -139,14 +144,7 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         notes = (*notes, _left_out(int(missing.sum()), "target", marked))
         x, values = x[~missing], values.filter(pa.array(~missing))
         held_out = None if held_out is None else held_out[~missing]
-    codes = codes_of(reading.missing)
-    if codes and x.dtype != object and (found := np.isin(x, codes)).any():
-        if x.ndim > 2:
-            got = f"them in an array {x.shape}"
-            raise InputError(
-                f"--missing: expected texts of a table, or numbers that no image or sequence has; got {got}"
-            )
-        x = np.where(found, np.nan, x.astype("float64"))
+    x = _unmarked(x, reading.missing)
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")
     said: tuple[str, ...] = ()
@@ -168,6 +166,20 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
         return dataset
     what = f"{len(classes)} classes: {_some(classes)}" if classes else "a number"
     return replace(dataset, columns=(("target", "target", what), (column.name, column.kind, column.detail)))
+
+
+def _unmarked(x: "np.ndarray", missing: Sequence[str] | None) -> "np.ndarray":
+    """The features with those values missing that ``missing`` names."""
+    import numpy as np
+
+    marked = np.isin(x, [*(missing or ())] if x.dtype == object else codes_of(missing))
+    if not marked.any():
+        return x
+    if x.ndim > 2:
+        shape = " × ".join(map(str, x.shape[1:]))
+        raise InputError(f"--missing: expected a table or texts; got one of its values in features of {shape} a row")
+    nothing: Any = None if x.dtype == object else np.nan
+    return np.where(marked, nothing, x)
 
 
 def _class_names(classes: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
@@ -252,13 +264,16 @@ def _suspicions(
     repeated = int((rows[1:] == rows[:-1]).sum())
     if repeated:
         notes.append(
-            f"{repeated:,} rows repeat another row, target included; a draw may train on one and test the other."
+            f"{_rows(repeated, 'repeats', 'repeat')} another row, target included; a draw may train on one and test "
+            "the other."
         )
     if held_out is not None:
         inputs = identical_rows(columns)
         both = int(np.isin(inputs[held_out], inputs[~held_out]).sum())
         if both:
-            notes.append(f"{both:,} rows of the test file have the same input as a row of --data.")
+            notes.append(
+                f"{_rows(both, 'of the test file has', 'of the test file have')} the same input as a row of --data."
+            )
     return notes
 
 

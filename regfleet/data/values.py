@@ -228,6 +228,16 @@ def _texts(array: "np.ndarray", what: str, notes: list[str]) -> "np.ndarray":
     return texts
 
 
+def _as_text(array: "np.ndarray") -> "np.ndarray":
+    """An array of bytes as one of texts, which TensorFlow and NumPy write so; any other as it is."""
+    import numpy as np
+
+    if not (array.dtype.kind == "S" or (array.dtype.kind == "O" and any(isinstance(one, bytes) for one in array.flat))):
+        return array
+    texts = [_decoded(one) if isinstance(one, bytes) else one for one in array.flat]
+    return np.array(texts, dtype=object).reshape(array.shape)
+
+
 def _decoded(text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
@@ -265,7 +275,7 @@ def _of_columns(values: Mapping[Any, Any], what: str) -> Any:
 
     if len(values) == 1 and np.ndim(next(iter(values.values()))) > 1:
         return array_of(next(iter(values.values())), what)
-    arrays = {str(name): array_of(column, f"the column {name}") for name, column in values.items()}
+    arrays = {str(name): _as_text(array_of(column, f"the column {name}")) for name, column in values.items()}
     arrays = {name: array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array for name, array in arrays.items()}
     wide = [name for name, array in arrays.items() if array.ndim != 1]
     if wide:

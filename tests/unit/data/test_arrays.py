@@ -255,7 +255,7 @@ def test_a_class_that_is_missing_is_no_class(missing):
     }[missing]
     dataset = from_arrays("t", X, words)
     assert (dataset.classes, len(dataset.target)) == (("ape", "bee", "cat"), 59)
-    assert "1 rows have no target and are left out." in dataset.notes
+    assert "1 row has no target and is left out." in dataset.notes
     assert any("'nan', which NumPy makes of NaN" in note for note in dataset.notes) == (missing == "text")
 
 
@@ -541,3 +541,58 @@ def test_an_npz_file_may_have_keras_names(tmp_path):
     np.savez(tmp_path / "plain.npz", X, Y)
     assert int(load_dataset(Data(location=str(tmp_path / "keras.npz"))).held_out.sum()) == 20
     assert load_dataset(Data(location=str(tmp_path / "plain.npz"))).fingerprint == PLAIN.fingerprint
+
+
+ONE_HOT = pd.get_dummies(pd.Series(WORDS)).astype(int)
+
+
+@pytest.mark.parametrize("frames", [False, True])
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        (ONE_HOT, ONE_HOT[["cat", "bee", "ape"]]),
+        (ONE_HOT, ONE_HOT.assign(dog=0)),
+        (ONE_HOT, WORDS),
+        (WORDS, ONE_HOT[["cat", "bee", "ape"]]),
+    ],
+    ids=["another order", "more classes", "one-hot, then texts", "texts, then one-hot"],
+)
+def test_classes_of_the_test_set_go_by_their_names(frames, train, test):
+    """The columns of two one-hot targets need not stand in one order."""
+    x = pd.DataFrame(X) if frames else X
+    dataset = from_arrays("t", (x, train), test=(x[:20], test[:20]))
+    assert [dataset.classes[number] for number in dataset.target[dataset.held_out]] == [*WORDS[:20]]
+    with pytest.raises(InputError, match="--test: expected the classes of --data, ape, bee and cat; got dog"):
+        from_arrays("t", (x, ONE_HOT), test=(x[:20], ONE_HOT[:20].rename(columns={"cat": "dog"})))
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "int64"])
+def test_what_means_missing_is_missing_in_arrays(kind):
+    """NaN, whatever the numbers are; and what has no place for missing values says so."""
+    x = np.where(X > 1.5, -999, 10 * X).astype(kind)
+    source = Data(location="t", missing=("-999", "none"))
+    features = from_arrays("t", x, Y, source=source).features
+    assert (np.isnan(features) == (X > 1.5)).all()
+    with pytest.raises(InputError, match="--missing: expected a table or texts"):
+        from_arrays("t", x[:, :2, None], Y, source=source)
+    texts = from_arrays("t", np.array(["none", "a b", "c d"] * 20), Y, source=source).features
+    assert int(texts["text"].isna().sum()) == 20
+
+
+@pytest.mark.parametrize("flag", [{"encoding": "cp1252"}, {"no_header": True}, {"image_size": "8x8"}, {"color": "rgb"}])
+def test_flags_of_files_are_refused_beside_data_in_memory(flag):
+    """None is ignored without a word."""
+    with pytest.raises(InputError, match=r"--[a-z-]+: expected a file or a folder; got it with data in memory"):
+        from_arrays("t", X, Y, source=Data(location="t", **flag))
+
+
+@pytest.mark.parametrize("kind", ["tensorflow", "structured"])
+def test_bytes_in_columns_by_name_are_texts(kind):
+    """TensorFlow's strings, and those of NumPy's records, are no binary data."""
+    records = np.array(
+        [*zip(X[:, 0], WORDS.astype("S"), Y, strict=True)], dtype=[("a", "f8"), ("b", "S3"), ("y", "i4")]
+    )
+    columns = {"a": X[:, 0], "b": WORDS}
+    data = records if kind == "structured" else tf.data.Dataset.from_tensor_slices((columns, Y)).batch(7)
+    dataset = from_arrays("t", data, "y" if kind == "structured" else None)
+    assert [*dataset.features["b"]] == [*WORDS]

@@ -359,3 +359,48 @@ def test_codes_of_states_are_categories(tmp_path):
 def test_missing_takes_numbers_as_they_are_written():
     """A study file may say -999 without quotes."""
     assert Data(location="t", missing=[-999, 1.5, "?"]).missing == ("-999", "1.5", "?")
+
+
+def test_missing_names_dates_and_truth_values_too(tmp_path):
+    """A CSV reader makes them of texts before anybody sees these."""
+    rows = [
+        f"{'9999-12-31' if at < 3 else f'2020-01-{at:02d}'},{('true', 'false')[at % 2]},{at % 3}" for at in range(30)
+    ]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(["day,known,y", *rows]))
+    dataset = load_dataset(Data(location=str(file), target="y", missing=("9999-12-31", "false")))
+    assert dataset.features.isna().sum().tolist() == [3, 15]
+
+
+def test_digits_of_every_script_are_digits():
+    """With the marks that stand between them there."""
+    texts = pd.Series(["۱۳۰٬۰۳۶٫۲۲", "１２.５", "٣"])
+    assert read_numbers(texts, np.ones(3, int))[0].tolist() == [130036.22, 12.5, 3]
+
+
+@pytest.mark.parametrize(
+    ("other", "first", "doubt"),
+    [
+        ("x{at}", 100, "100.000 is read as 100, where 100000 might be meant; --decimal ',' reads it so."),
+        ("1,{at}", 100_000, "100.000 is read as 100000, where 100 might be meant; --decimal '.' reads it so."),
+        ("1.{at}", 100, ""),
+    ],
+    ids=["nothing tells", "a comma elsewhere", "a point elsewhere"],
+)
+def test_points_before_three_digits_are_doubtful_in_a_file_of_semicolons(tmp_path, other, first, doubt):
+    """100.000 is a hundred or a hundred thousand; other columns tell, or a note does."""
+    rows = [f"{100 + at // 10}.{at % 10}00;{other.format(at=at)};{'AB'[at % 2]}" for at in range(10, 50)]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(["a;b;y", *(row.replace("101.000", "100.000") for row in rows)]))
+    dataset = load_dataset(Data(location=str(file), target="y", drop=("b",)))
+    assert dataset.features[0, 0] == first
+    assert [note for note in dataset.notes if "might be meant" in note] == [f"Column a: {doubt}"] * bool(doubt)
+
+
+def test_years_of_two_digits_stand_where_they_span_least():
+    """A column that begins with 19 to 22 and ends with anything up to 31 has its years first."""
+    days = [dt.date(2019, 3, 1) + dt.timedelta(days=37 * at) for at in range(40)]
+    for written in ("%y-%m-%d", "%d-%m-%y", "%d.%m.%y"):
+        dates, notes = read_dates(pd.Series([day.strftime(written) for day in days]), np.ones(40, int))
+        assert [*dates.dt.date] == days
+        assert any("no value tells which part is the day" in note for note in notes)
