@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import math
 import re
@@ -16,6 +15,7 @@ from regfleet.errors import InputError
 from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.given import given_in_file, given_to_built, sha256
 from regfleet.models.graph import functional, hidden_layers, is_model, single, still_layers, unfit_layers
+from regfleet.models.held import text_of
 from regfleet.models.hooks import Hooks
 from regfleet.models.objective import LossError, check_loss, compiled_of, output_of
 from regfleet.models.scaling import adapted
@@ -254,11 +254,12 @@ def _fingerprint(base: Base, model: keras.Model, spec: ModelSpec, compiled: Comp
     if isinstance(base, Builder | Function):
         code.insert(0, base.function())
     if compiled is not None:
-        digest.update(json.dumps(without_code(compiled.facts()), sort_keys=True, default=repr).encode())
+        facts = [*without_code(compiled.facts()), spec.found.labels]
+        digest.update(json.dumps(facts, sort_keys=True, default=repr).encode())
         code += compiled.code
     for part in code:
         if not str(part.__module__).startswith("keras."):
-            digest.update(_text(part).encode())
+            digest.update(text_of(part).encode())
     digest.update(spec.found.kept_sha256.encode())
     if spec.keep_weights:
         for weight in model.weights:
@@ -284,10 +285,3 @@ def _said(layer: keras.layers.Layer) -> Any:
         return layer.get_config()
     except Exception:  # noqa: BLE001 - the same
         return [(variable.path, tuple(variable.shape), variable.dtype) for variable in layer.variables]
-
-
-def _text(part: Callable[..., Any]) -> str:
-    try:
-        return inspect.getsource(part)
-    except (OSError, TypeError):
-        return ""

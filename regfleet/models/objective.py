@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from regfleet.borrowed.keras import given_to_compile, loss_of, optimizer_config
 from regfleet.errors import InputError
+from regfleet.models.held import facts_of, name_of
 from regfleet.text import raised
 
 if TYPE_CHECKING:
@@ -61,14 +62,14 @@ class Compiled:
         if isinstance(rate, int | float):
             step = f" (learning rate {rate:.6g})"
         else:
-            step = "" if rate is None else f" (learning rate {_class_of(rate)})"
+            step = "" if rate is None else f" (learning rate {name_of(rate)})"
         loss = "" if self.loss is None else f" and the loss {loss_name(self.loss)}"
         return f"{self.optimizer.__name__}{step}{loss}"
 
     def facts(self) -> list[Any]:
         """What of it decides a result, for a fingerprint."""
-        config = {name: _facts(value) for name, value in self.config.items() if name != "name"}
-        return [self.optimizer.__name__, config, _facts(self.loss), self.weight]
+        config = {name: facts_of(value) for name, value in self.config.items() if name != "name"}
+        return [facts_of(self.optimizer), config, facts_of(self.loss), self.weight]
 
     @property
     def code(self) -> list[Any]:
@@ -90,7 +91,7 @@ def compiled_of(model: keras.Model) -> Compiled | None:
     config = optimizer_config(model.optimizer)
     given = given_to_compile(model)
     metrics = [*_flat(given.get("metrics")), *_flat(given.get("weighted_metrics"))]
-    sparse = any("sparse" in str(one if isinstance(one, str) else _class_of(one)).lower() for one in metrics)
+    sparse = any("sparse" in str(one if isinstance(one, str) else name_of(one)).lower() for one in metrics)
     weights = [one for one in _flat(given.get("loss_weights")) if one is not None]
     losses = _flat(model.loss)
     return Compiled(
@@ -122,20 +123,6 @@ def _flat(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
-def _class_of(value: Any) -> str:
-    return str(getattr(value, "__name__", None) or type(value).__name__)
-
-
-def _facts(part: Any) -> Any:
-    """The name and configuration of an object, the name of a function; other values as they are."""
-    if not hasattr(part, "get_config"):
-        return _class_of(part) if callable(part) else part
-    try:
-        return [type(part).__name__, part.get_config()]
-    except NotImplementedError:
-        return [type(part).__name__, {name: repr(value) for name, value in sorted(vars(part).items())}]
-
-
 def of_keras(part: Any) -> bool:
     """Whether a class, a function or an object is Keras' own, or a text or number."""
     module = getattr(part, "__module__", None) or type(part).__module__
@@ -144,7 +131,7 @@ def of_keras(part: Any) -> bool:
 
 def loss_name(loss: Any) -> str:
     """What a loss is called, e.g. ``SparseCategoricalCrossentropy`` or ``my_loss``."""
-    return loss if isinstance(loss, str) else _class_of(loss)
+    return loss if isinstance(loss, str) else name_of(loss)
 
 
 def resolved(loss: Any, output: Output) -> Any:

@@ -1,5 +1,7 @@
 """What a model was compiled with trains it, as `model.fit` does; its outputs are read as what they are."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -227,6 +229,59 @@ def test_a_train_step_of_ones_own_trains_with_a_technique_too():
     assert str(fits[0].execution) == "keras (not traceable: Half has a train_step of its own)"
     for column in ("train_loss", "val_loss", "val_accuracy"):
         np.testing.assert_allclose(fits[0].history[column], fits[1].history[column], rtol=1e-5)
+
+
+class Weighed(keras.losses.Loss):
+    """A loss of the user's own that does not write its setting down."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = weight
+
+    def call(self, y_true, y_pred):
+        """Squares."""
+        return self.weight * keras.ops.sum((y_true - y_pred) ** 2, axis=-1)
+
+
+def weighed(y_true, y_pred, weight=1.0):
+    """The same as a function."""
+    return Weighed(weight)(y_true, y_pred)
+
+
+def around(weight):
+    """The same, closed over."""
+    return lambda y_true, y_pred: weighed(y_true, y_pred, weight)
+
+
+def either_form(y_true, y_pred):
+    """A loss that takes rows and numbers of classes."""
+    truth = y_true if len(y_true.shape) == 2 else keras.ops.one_hot(y_true, 3)
+    return keras.losses.categorical_crossentropy(truth, y_pred)
+
+
+@pytest.mark.parametrize("made", [Weighed, around, lambda weight: functools.partial(weighed, weight=weight)])
+def test_what_a_loss_holds_makes_another_model(made):
+    """Attributes, closures and arguments of a loss are in the fingerprint, which is else the same each time."""
+    first, again, other = (
+        described(net("softmax", 3, adam, made(weight)), "iris")[1].fingerprint for weight in (0.25, 0.25, 2.0)
+    )
+    assert first == again != other
+
+
+def test_the_form_of_the_target_makes_another_model():
+    """A sparse metric says that a loss takes numbers of classes."""
+
+    def build(metric):
+        def build(input_shape, _outputs):
+            model = net("softmax", 3)(input_shape, 3)
+            model.compile(adam(), either_form, metrics=[metric])
+            return model
+
+        return build
+
+    rows, numbers = (described(build(metric), "iris")[1] for metric in ("accuracy", "sparse_categorical_accuracy"))
+    assert (rows.found.labels, numbers.found.labels) == (False, True)
+    assert rows.fingerprint != numbers.fingerprint
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
