@@ -73,7 +73,7 @@ def _of_parts(name: str, parts: Parts, source: Data) -> RawTable | RawArrays:
 def _beside(raw: RawTable | RawArrays, parts: Parts, source: Data, flag: str) -> Any:
     """More rows of what ``raw`` holds."""
     column = raw.target if isinstance(raw, RawTable) else None
-    more: Any = _raw(raw.name, parts, source, column, "the test " if flag == "--test" else "the ", raw.classes)
+    more: Any = _raw(raw.name, parts, source, column, "the test " if flag == "--test" else "the ")
     if isinstance(more, RawTable) != isinstance(raw, RawTable):
         raise InputError(f"{flag}: expected rows of the same kind; got an array beside a frame")
     if isinstance(raw, RawArrays):
@@ -148,18 +148,8 @@ def _joined(raw: Any, more: Any, *, held_out: bool = False) -> Any:
     return replace(raw, features=features, target=target, held_out=last, notes=tuple(dict.fromkeys(notes)))
 
 
-def _raw(
-    name: str,
-    parts: Parts,
-    source: Data,
-    column: str | None = None,
-    what: str = "",
-    known: tuple[str, ...] = (),
-) -> RawTable | RawArrays:
-    """Features and target of one part; ``column`` is the target's name where the part has none of its own.
-
-    ``known`` are the classes that the part before has, by whose places those of this one are numbered.
-    """
+def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what: str = "") -> RawTable | RawArrays:
+    """Features and target of one part; ``column`` is the target's name where the part has none of its own."""
     notes = list(parts.notes)
     x = features_of(parts.features, f"{what}features", notes)
     target = column if parts.target is None else parts.target
@@ -176,10 +166,6 @@ def _raw(
         classes = classes or found
         if found and source.task == "regression":
             raise InputError("--task regression: expected numbers; got one-hot classes")
-        if known and classes != known:
-            values, classes = _renumbered(values, classes, known), known
-        elif what and found and not known and not _are_places(found):
-            values, classes = _names_of(values, found), ()
         column = column or _name(target, found)
     if is_frame(x):
         table, column, renamed = _table(x, values, place, column)
@@ -207,34 +193,6 @@ def _located(x: Any, target: Any) -> tuple[Any, Any, int | None]:
     if isinstance(target, str | numbers.Integral):
         raise InputError(f"--target: expected values, one for each row of an array; got {target!r}")
     return x, target, None
-
-
-def _renumbered(values: "np.ndarray", classes: tuple[str, ...], known: tuple[str, ...]) -> "np.ndarray":
-    """``values``, the places of ``classes``, or their names, as places among those that are ``known``.
-
-    Classes without names are called by their places already.
-    """
-    import numpy as np
-
-    place = {name: number for number, name in enumerate(known)}
-    if _are_places(classes) if classes else values.dtype.kind != "O":
-        return values
-    names = _names_of(values, classes) if classes else values
-    new = sorted({str(one) for one in names if one is not None and one not in place})
-    if new:
-        raise InputError(f"--test: expected the classes of --data, {listed([*known])}; got {listed(new)}")
-    found = [np.nan if one is None else place[one] for one in names]
-    return np.array(found, "float64" if None in names else "int64")
-
-
-def _are_places(classes: tuple[str, ...]) -> bool:
-    return classes == tuple(map(str, range(len(classes))))
-
-
-def _names_of(values: "np.ndarray", classes: tuple[str, ...]) -> "np.ndarray":
-    import numpy as np
-
-    return np.array([None if np.isnan(one) else classes[int(one)] for one in values], object)
 
 
 def _is_out_of_order(features: Any, target: Any) -> bool:
