@@ -127,7 +127,8 @@ def _given(
 
 def _compiled_words(base: Base, compiled: Compiled | None) -> list[str]:
     if compiled is not None:
-        return [f"it was compiled with {compiled.words}"]
+        metrics = "; its metrics are not used: --metric chooses one" if compiled.measured else ""
+        return [f"it was compiled with {compiled.words}{metrics}"]
     if isinstance(base, SavedModel) and saved_compile(base.content):
         return ["it was compiled with code that is not in the file, and not used: a builder could compile it"]
     return []

@@ -27,8 +27,9 @@ class LossError(InputError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """What a model was compiled with: its optimizer's class and configuration, its loss as it was given, its metrics.
+    """What a model was compiled with: its optimizer's class and configuration, its loss as it was given.
 
+    Of its metrics, whether some are ``sparse``, and whether it is ``measured`` by any.
     Everything is as it was given, so that functions and classes of a notebook travel too.
     """
 
@@ -37,6 +38,7 @@ class Compiled:
     loss: Any
     weight: float | None
     sparse: bool
+    measured: bool = False
 
     def new_optimizer(self, learning_rate: float | None) -> keras.optimizers.Optimizer:
         """The same optimizer at its beginning, with another ``learning_rate`` if one is given."""
@@ -95,7 +97,12 @@ def compiled_of(model: keras.Model) -> Compiled | None:
     weights = [one for one in _flat(given.get("loss_weights")) if one is not None]
     losses = _flat(model.loss)
     return Compiled(
-        type(model.optimizer), config, losses[0] if losses else None, float(weights[0]) if weights else None, sparse
+        type(model.optimizer),
+        config,
+        losses[0] if losses else None,
+        float(weights[0]) if weights else None,
+        sparse,
+        bool(metrics),
     )
 
 

@@ -293,11 +293,9 @@ def test_a_model_in_memory_and_a_file_bring_what_they_were_compiled_with(tmp_pat
     model.save("net.keras")
     found = [described(source, "iris")[1].found for source in (builder, model, "net.keras")]
     assert [one.compiled for one in found] == [True, True, False]
-    assert (
-        found[0].notes
-        == found[1].notes
-        == ("it was compiled with SGD (learning rate ExponentialDecay) and the loss of_numbers",)
-    )
+    metrics = "its metrics are not used: --metric chooses one"
+    said = f"it was compiled with SGD (learning rate ExponentialDecay) and the loss of_numbers; {metrics}"
+    assert found[0].notes == found[1].notes == (said,)
     assert "code that is not in the file" in found[2].notes[-1]
 
 
