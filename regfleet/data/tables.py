@@ -142,10 +142,7 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     codes = codes_of(reading.missing)
     if codes and x.dtype != object and (found := np.isin(x, codes)).any():
         if x.ndim > 2:
-            got = f"them in an array {x.shape}"
-            raise InputError(
-                f"--missing: expected texts of a table, or numbers that no image or sequence has; got {got}"
-            )
+            raise InputError(f"--missing: expected a table, which can have gaps; got such numbers in {x.shape}")
         x = np.where(found, np.nan, x.astype("float64"))
     if len(x) < FEWEST_ROWS:
         raise InputError(f"--data: expected at least {FEWEST_ROWS} rows with a target; got {len(x)} in {raw.name}")

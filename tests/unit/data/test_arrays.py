@@ -424,7 +424,7 @@ def test_codes_for_missing_values_are_found_in_whole_numbers():
     for kind in ("int64", "int16", "float32"):
         assert from_arrays("t", x.astype(kind), Y, source=coded).fingerprint == expected
     assert from_arrays("t", np.arange(240).reshape(60, 4), Y, source=coded).features.dtype == "int64"
-    with pytest.raises(InputError, match=r"^--missing: .* got them in an array \(60, 2, 2\)$"):
+    with pytest.raises(InputError, match=r"^--missing: .* got such numbers in \(60, 2, 2\)$"):
         from_arrays("t", x.reshape(60, 2, 2), Y, source=coded)
 
 
