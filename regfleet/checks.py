@@ -62,7 +62,7 @@ CHECKS = {
         Kind(
             "R105",
             "one class nearly alone",
-            "The share of the largest class, where the study is judged by accuracy: from 90 % on.",
+            "The share of the largest class: from 90 % on.",
             "Judge by `--metric balanced_accuracy`, `macro_f1` or `auc`; the same command with another metric trains "
             "nothing again. `--class-weight balanced` makes rows of rare classes weigh more in training.",
         ),

@@ -337,13 +337,15 @@ def rare_class(seen: Seen) -> Found | None:
 def one_class(seen: Seen) -> Found | None:
     """R105."""
     share = max(seen.shares or (0.0,))
-    if seen.metric.name != "accuracy" or not NEARLY_ALL <= share < 1:
+    if not NEARLY_ALL <= share < 1:
         return None
+    has = f"One class has {percent(round(share, 3))} of the rows"
+    if seen.metric.name != "accuracy":
+        return Found((), f"{has}, so what is said of the others rests on few rows.", {"share": share})
     return Found(
         (),
-        f"One class has {percent(round(share, 3))} of the rows, so always answering with it is right that often, and "
-        "accuracy hardly says how well the others are told. Judge by --metric balanced_accuracy; the same command with "
-        "it trains nothing again.",
+        f"{has}, so always answering with it is right that often, and accuracy hardly says how well the others are "
+        "told. Judge by --metric balanced_accuracy; the same command with it trains nothing again.",
         {"share": share},
         "--metric balanced_accuracy",
     )

@@ -110,9 +110,9 @@ def _numbered_alike(raw: Any, more: Any, flag: str) -> Any:
         numbers = {name: int(name) for name in names if name.isdigit()}
     new = sorted({*names} - {*numbers})
     if new:
-        expected = (
-            f"the classes of --data, {listed([*map(named, raw.classes)])}" if raw.classes else "numbers of classes"
-        )
+        expected = "numbers of classes"
+        if raw.classes:
+            expected = f"the classes of --data, {listed([*map(named, raw.classes)])}"
         raise InputError(f"{flag}: expected {expected}; got {listed([*map(named, new)])}")
     target = np.full(len(y), None, dtype=object)
     target[known] = [numbers[name] for name in names]

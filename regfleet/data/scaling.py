@@ -69,10 +69,10 @@ def decided(dataset: Dataset, use: InputUse | None) -> Dataset:
     found = replace(found, columns=before.columns)
     if use and found.how == "none":
         found = replace(found, whole=_checked(dataset, use))
-    scaled = [name for name, how in found.columns if how == "standard"]
-    if found.whole and scaled:
-        expected = f"none for the columns of whole numbers that {use.ids[0][0]} looks up"
-        raise InputError(f"--scale: expected {expected}; got standard for {named(scaled[0])}")
+        scaled = [name for name, how in found.columns if how == "standard"]
+        if found.whole and scaled:
+            expected = f"none for the columns of whole numbers that {use.ids[0][0]} looks up"
+            raise InputError(f"--scale: expected {expected}; got standard for {named(scaled[0])}")
     found = replace(found, flat=_is_flat(dataset, use), why=found.why or ", as --scale says")
     return replace(dataset, scaling=found)
 
