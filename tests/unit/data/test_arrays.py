@@ -424,9 +424,7 @@ def test_codes_for_missing_values_are_found_in_whole_numbers():
     for kind in ("int64", "int16", "float32"):
         assert from_arrays("t", x.astype(kind), Y, source=coded).fingerprint == expected
     assert from_arrays("t", np.arange(240).reshape(60, 4), Y, source=coded).features.dtype == "int64"
-    with pytest.raises(
-        InputError, match="^--missing: expected a table or texts; got one of its values in features of "
-    ):
+    with pytest.raises(InputError, match=r"^--missing: expected a table or texts; got one of its values"):
         from_arrays("t", x.reshape(60, 2, 2), Y, source=coded)
 
 
