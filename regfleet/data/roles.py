@@ -64,7 +64,10 @@ class Roles:
 
 def reading_of(table: "pa.Table", source: Data) -> Reading:
     """How the texts of ``table`` are read, as ``source`` says it, the file's delimiter, and all its columns."""
-    texts = [column for column in table.columns if is_text(column.type)]
+    import pyarrow as pa
+
+    views = pa.types.is_string_view  # which few of Arrow's functions take
+    texts = [one.cast(pa.string()) if views(one.type) else one for one in table.columns if is_text(one.type)]
     known = (table.schema.metadata or {}).get(b"decimal", b"").decode()
     decimal = source.decimal or known or decimal_of(texts)
     found = {day_first_of(column[:SAMPLE].drop_null().to_pylist()) for column in texts} - {None}

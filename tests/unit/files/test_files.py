@@ -147,6 +147,17 @@ def test_a_column_of_no_use_is_passed_over_and_refused_in_a_role(tmp_path, kind)
             load_dataset(Data(location=str(file), **role))
 
 
+def test_views_of_texts_are_texts(tmp_path):
+    """Arrow's string view, with gaps, as input and as the target."""
+    texts = pa.array(["1,5", None, "2,25"] * (N // 3), pa.string_view())
+    feather.write_feather(
+        pa.table({"x": texts, "y": pa.array(["a", "b"] * (N // 2), pa.string_view())}), tmp_path / "t.feather"
+    )
+    found = load_dataset(Data(location=str(tmp_path / "t.feather"), target="y"))
+    assert found.classes == ("a", "b")
+    assert np.nanmax(found.features) == 2.25
+
+
 def test_runs_of_one_value_are_its_rows(tmp_path):
     """Arrow's run-end encoding, written out."""
     runs = pa.RunEndEncodedArray.from_arrays([N // 2, N], [1, 2])
