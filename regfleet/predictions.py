@@ -1,0 +1,58 @@
+"""What a model said of each test row, and what of that is a mean over rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FEW_CLASSES = 32
+"""Up to so many classes every probability is kept; above, those of the true class and of the `TOP` likeliest."""
+TOP = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """Predictions of test rows by one or more trials of a variant on a data set, with one kind of weights.
+
+    Every array is (cells,): one cell for each seed and test row, in ascending order of seed, then of row.
+
+    ``seeds`` int64; ``rows`` int32, numbers from 0 in the data set. ``target`` and ``predicted`` float64: the number of
+    a class, or a value in units of the target. ``probabilities`` float32 (cells, classes), None for regression;
+    ``classes`` int32 of the same shape says whose they are, None where they are those of all classes in order.
+    ``brier`` float32: the sum over all classes of (probability − truth)², where ``classes`` leaves some out.
+    """
+
+    seeds: np.ndarray
+    rows: np.ndarray
+    target: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray | None = None
+    classes: np.ndarray | None = None
+    brier: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def is_class(self) -> bool:
+        """Whether classes were predicted."""
+        return self.probabilities is not None
+
+    def correct(self) -> np.ndarray:
+        """1 where the predicted class is the true one, else 0; float64 (cells,)."""
+        return (self.predicted == self.target).astype(np.float64)
+
+    def squared_error(self) -> np.ndarray:
+        """Of a value its squared error; of probabilities Brier's score, the sum over classes; float64 (cells,)."""
+        if self.probabilities is None:
+            return (self.predicted - self.target) ** 2
+        if self.brier is not None:
+            return self.brier.astype(np.float64)
+        truth = np.arange(self.probabilities.shape[1]) == self.target[:, None]
+        squares: np.ndarray = ((self.probabilities.astype(np.float64) - truth) ** 2).sum(axis=1)
+        return squares
+
+    def absolute_error(self) -> np.ndarray:
+        """Of a value its absolute error; float64 (cells,)."""
+        return np.abs(self.predicted - self.target)
