@@ -15,6 +15,8 @@ MINUS = "\u2212"
 PERCENT = "\u202f%"
 NOISE = 1e-12
 """What a sum that should be zero may differ from it."""
+HUGE = 1e12
+"""From here on three digits and a power of ten are read sooner than thirteen digits, and leave a figure its room."""
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -39,11 +41,14 @@ def exact(value: float) -> str:
 
 
 def number(value: float, decimals: int = 1, *, signed: bool = False) -> str:
-    """``value`` with ``decimals``, or one digit where they would all be zero; a dash where there is no number."""
+    """``value`` with ``decimals``, or one digit where they would all be zero; a dash where there is no number.
+
+    From `HUGE` up it has three digits and a power of ten.
+    """
     if not math.isfinite(value):
         return DASH
     size = abs(value) if abs(value) > NOISE else 0.0
-    text = f"{size:,.{decimals}f}"
+    text = f"{size:,.{decimals}f}" if size < HUGE else f"{size:.3g}"
     if not size:
         return text
     if not text.strip("0.,"):

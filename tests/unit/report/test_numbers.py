@@ -19,6 +19,7 @@ from regfleet.text import elide, head_and_detail, listed, slug
         (-1e-17, 1, True, "0.0"),
         (-0.0, 0, True, "0"),
         (12345.6, 0, False, "12,346"),
+        (-9.223e18, 1, True, "\u22129.22e+18"),
         (math.nan, 1, False, "–"),
         (math.inf, 1, True, "–"),
     ],
