@@ -128,6 +128,7 @@ REGRESSIONS = (
     Case("regression, least squares, 600 rows", rows=600, classes=()),
     Case("regression, least squares, heavy tails", classes=(), noise="heavy"),
     Case("regression, nearest neighbour", "nearest neighbour", classes=()),
+    Case("regression, nearest neighbour, 60 rows", "nearest neighbour", rows=60, classes=()),
     Case("regression, nearest neighbour, heavy tails", "nearest neighbour", classes=(), noise="heavy"),
     Case("regression, nearest neighbour, random splits", "nearest neighbour", classes=(), split="drawn"),
     Case("regression, nearest neighbour, 75/25", "nearest neighbour", classes=(), split="75/25"),
@@ -148,11 +149,11 @@ LIMITS = (
     Case("half of all runs collapse, least squares", collapse=0.5),
 )
 POWER = (
-    Case("least squares", shift=0.3, lead=0.27),
-    Case("least squares, 600 rows", rows=600, shift=0.3, lead=0.2),
-    Case("nearest neighbour", "nearest neighbour", lead=0.32),
-    Case("least squares, four classes, 600 rows", rows=600, classes=FOUR, shift=0.8, lead=0.2),
-    Case("regression, least squares, 600 rows", rows=600, classes=(), lead=0.15),
+    Case("least squares", shift=0.3, lead=0.13),
+    Case("least squares, 600 rows", rows=600, shift=0.3, lead=0.11),
+    Case("nearest neighbour", "nearest neighbour", lead=0.19),
+    Case("least squares, four classes, 600 rows", rows=600, classes=FOUR, shift=0.8, lead=0.165),
+    Case("regression, least squares, 600 rows", rows=600, classes=(), lead=0.4),
 )
 
 
@@ -585,11 +586,14 @@ def simulate(
     parts = [min(CHUNK, studies - done) for done in range(0, studies, CHUNK)]
     tasks: list[Task] = [(chunk, case, part, seed, number) for case in cases for number, part in enumerate(parts)]
     found: list[Row] = []
-    started = time.perf_counter()
+    started, shown = time.perf_counter(), 0.0
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         for done, (name, rows) in enumerate(pool.map(work, tasks), 1):
             found += rows
             took = time.perf_counter() - started
+            if done < len(tasks) and took < shown + 2:
+                continue
+            shown = took
             print(f"\r{done} of {len(tasks)} parts, {took:.0f} s: {name:<50}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return found
