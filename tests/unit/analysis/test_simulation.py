@@ -140,3 +140,9 @@ def test_the_table_is_markdown(benchmark):
     rows = [{"a": 1, "b": 0.12345}, {"a": 2}]
     assert benchmark.table(rows) == "| a | b |\n| --- | --- |\n| 1 | 0.123 |\n| 2 |  |"
     assert json.loads(json.dumps(rows)) == rows
+    of = {"case": "c", "score": "s"}
+    found = [
+        of | {"seeds": "5", "any false claim": 0.01, "corrected t": 0.002, "width": 0.5},
+        of | {"seeds": "looks", "any false claim": 0.0, "corrected t": 1.0},
+    ]
+    assert benchmark.side_by_side(found) == [of | {"5": "0.010 (0.002)", "looks": "0.000 (1.000)", "width": "0.50"}]
