@@ -73,7 +73,7 @@ def _rows(data: str, target: str | None) -> tuple[Dataset, tuple[int, ...], int]
     from regfleet.settings import Data
 
     dataset = load_dataset(Data(location=data, target=target))
-    train = cut(dataset, SPLITS["60/20/20"], 0).train
+    train = cut(dataset, SPLITS["balanced"], 0).train
     return dataset, train.x.shape[1:], train.y.shape[1]
 
 

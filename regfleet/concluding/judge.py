@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ARTICLE_SPLIT_NOTE = (
     "This is the article's own protocol: one held-out quarter serves as validation set and as test set, it is not "
     "stratified, and there is no third set. Scores at the best epoch are therefore chosen on the rows that judge "
-    "them, and are optimistic; read the last epoch, and prefer the split 60/20/20."
+    "them, and are optimistic; read the last epoch, and prefer --split balanced."
 )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 SPLITS = {
+    "balanced": SplitSpec("balanced", 0.6, 0.2, 0.2, folds=5),
     "60/20/20": SplitSpec("60/20/20", 0.6, 0.2, 0.2),
     "article": SplitSpec("article", 0.75, 0.25, 0.25, stratified=False, test_is_validation=True),
 }
@@ -26,9 +27,11 @@ FOLD_VALIDATION = 0.2
 def parse_split(text: str) -> SplitSpec:
     """``60/20/20`` percent that train, validate and test, ``5x2`` for 5 repeats of 2-fold cross-validation, or a name.
 
-    Raises InputError for anything else.
+    ``random`` is ``60/20/20``. Raises InputError for anything else.
     """
     text = text.strip()
+    if text == "random":
+        return SPLITS["60/20/20"]
     if text in SPLITS:
         return SPLITS[text]
     folds = re.fullmatch(r"([0-9]{1,3})x([0-9]{1,3})", text)
@@ -39,7 +42,7 @@ def parse_split(text: str) -> SplitSpec:
     shares = re.fullmatch("/".join([r"([0-9]{1,3}(?:\.[0-9]{1,15})?)"] * 3), text)
     percent = [float(share) for share in shares.groups()] if shares else []
     if not percent or min(percent) <= 0 or not math.isclose(sum(percent), 100):
-        said = "three shares that add up to 100 such as 60/20/20, repeated folds such as 5x2, or article"
+        said = "balanced, random, three shares that add up to 100 such as 60/20/20, folds such as 5x2, or article"
         raise InputError(f"--split: expected {said}; got {given(text)}")
     name = "/".join(f"{share:g}" for share in percent)
     train, validation, test = (share / 100 for share in percent)
@@ -51,19 +54,24 @@ def split_rows(dataset: Dataset, split: SplitSpec, seed: int) -> "Parts":
 
     The test set is the latest rows of a data set ordered in time, the rows that it holds out, or drawn. A fixed test
     set keeps the other two sets fixed as well, so that seeds differ in the weights alone. With folds, seed s is fold
-    s mod k of repeat s div k. Raises InputError when the data set is too small to be split that way.
+    s mod k of repeat s div k. Folds without end (`deals`) are dealt in rounds, from the streams of their repeat, and
+    whole groups and fixed test sets are drawn instead. Raises InputError when the data set is too small to be split
+    that way.
     """
     import numpy as np
 
     rows = np.arange(len(dataset.target))
     n_train, n_validation, n_test = _checked_counts(dataset, split)
+    if deals(dataset, split):
+        rest, test = _deal(dataset, split, seed)
+        return *_spread(dataset, rest, n_validation, seed), test
     if dataset.order is not None:
         rows = np.argsort(dataset.order, kind="stable")
         rest, test = rows[:-n_test], rows[-n_test:]
         return (rest, test, test) if split.test_is_validation else (rest[:n_train], rest[n_train:], test)
     if dataset.held_out is not None:
         rest, test, seed = rows[~dataset.held_out], rows[dataset.held_out], 0
-    elif split.folds:
+    elif split.repeats:
         rest, test = _fold(dataset, split, seed)
     else:
         rest, test = _draw(dataset, split, rows, n_test, (seed, "split", "test"))
@@ -84,11 +92,16 @@ def row_counts(dataset: Dataset, split: SplitSpec) -> tuple[int, int, int]:
     rest = rows - n_test
     if split.test_is_validation:
         return rest, n_test, n_test
-    if dataset.held_out is None and not split.folds:
+    if dataset.held_out is None and not split.repeats:
         n_validation = _ceil(split.validation * rows)
     else:
         n_validation = _ceil(split.validation / (split.train + split.validation) * rest)
     return rest - n_validation, n_validation, n_test
+
+
+def deals(dataset: Dataset, split: SplitSpec) -> bool:
+    """Whether the rows are dealt to the test sets of every k seeds in turn, each to one, for any number of seeds."""
+    return split.folds > 0 and not split.repeats and dataset.groups is None and not dataset.fixed_test
 
 
 def stratifies(dataset: Dataset, split: SplitSpec) -> bool:
@@ -100,9 +113,11 @@ def stratifies(dataset: Dataset, split: SplitSpec) -> bool:
     drawn = dataset.target if dataset.held_out is None else dataset.target[~dataset.held_out]
     counts = np.bincount(drawn, minlength=len(dataset.classes))
     counts = counts[counts > 0]
+    if deals(dataset, split):
+        return bool(counts.min() >= split.folds)
     sizes = row_counts(dataset, split)[: 2 if dataset.held_out is not None else 3]
     left = counts if dataset.held_out is not None else np.floor(counts * (1 - split.test))
-    return min(sizes) >= len(counts) and left.min() >= 2 and counts.min() >= max(split.folds, 2)
+    return min(sizes) >= len(counts) and left.min() >= 2 and counts.min() >= max(split.folds if split.repeats else 0, 2)
 
 
 def split_meaning(split: SplitSpec, dataset: Dataset) -> str:
@@ -116,7 +131,9 @@ def split_meaning(split: SplitSpec, dataset: Dataset) -> str:
         said = f"One fixed test set, {which}: {counts}, the same for every seed. Seeds vary the weights only (r = 0): "
         return said + "the interval is about training again on these rows, not about other rows."
     ratio = f"r = n_test / n_train = {n_test / n_train:.2f}"
-    if split.folds:
+    if deals(dataset, split):
+        said = f"Rows are dealt to test sets, so that every {split.folds} seeds test each row once: {counts}. "
+    elif split.repeats:
         said = (
             f"{split.repeats} × {split.folds}-fold cross-validation: {counts}; seeds 0 to "
             f"{split.repeats * split.folds - 1} are the folds, and every {split.folds} of them test each row once. "
@@ -127,11 +144,12 @@ def split_meaning(split: SplitSpec, dataset: Dataset) -> str:
         said += "Rows of one group stay together, so the interval is about new groups. "
     elif dataset.task == "classification" and split.stratified:
         fair = "Every set has the classes in their shares. "
-        said += (
-            fair
-            if stratifies(dataset, split)
-            else "A class is too rare to be in every set: the draw is not stratified. "
-        )
+        if stratifies(dataset, split):
+            said += fair
+        elif deals(dataset, split):
+            said += f"A class has fewer than {split.folds} rows, so that some sets lack it. "
+        else:
+            said += "A class is too rare to be in every set: the draw is not stratified. "
     return f"{said}The interval is about new data of this kind; sets that share rows widen it by {ratio}."
 
 
@@ -140,9 +158,45 @@ def _checked_counts(dataset: Dataset, split: SplitSpec) -> tuple[int, int, int]:
     if min(counts) < 1 or split.folds > len(dataset.target):
         got = f"{len(dataset.target)} rows in {dataset.name}"
         raise InputError(f"--split {split.name}: expected a row or more in each set; got {got}")
-    if split.folds and dataset.fixed_test:
+    if split.repeats and dataset.fixed_test:
         raise InputError(f"--split {split.name}: expected shares such as 60/20/20 with a fixed test set; got folds")
     return counts
+
+
+def _deal(dataset: Dataset, split: SplitSpec, seed: int) -> "tuple[np.ndarray, np.ndarray]":
+    """The rows outside and inside of the test set of a seed: every k-th of the repeat's order of rows.
+
+    Test sets of one repeat differ by at most a row, in all and of each class, however rare a class is.
+    """
+    import numpy as np
+
+    repeat, fold = divmod(seed, split.folds)
+    order = _by_class(dataset, np.arange(len(dataset.target)), stream(repeat, "split", "folds"))
+    tests = np.zeros(len(order), dtype=bool)
+    tests[order[fold :: split.folds]] = True
+    return np.flatnonzero(~tests), np.flatnonzero(tests)
+
+
+def _spread(dataset: Dataset, rest: "np.ndarray", size: int, seed: int) -> "tuple[np.ndarray, np.ndarray]":
+    """The rows of ``rest`` that train, and ``size`` that validate: systematic sampling, so classes keep their shares.
+
+    Every class has in the sample the rows of its share, rounded up or down.
+    """
+    import numpy as np
+
+    generator = stream(seed, "split", "validation")
+    order = _by_class(dataset, rest, generator)
+    places = ((np.arange(size) + generator.random()) * (len(rest) / size)).astype(np.int64)
+    validates = np.isin(rest, order[places])
+    return rest[~validates], rest[validates]
+
+
+def _by_class(dataset: Dataset, rows: "np.ndarray", generator: "np.random.Generator") -> "np.ndarray":
+    """``rows`` in a random order, of a classification class by class."""
+    import numpy as np
+
+    order = generator.permutation(rows)
+    return order if dataset.task == "regression" else order[np.argsort(dataset.target[order], kind="stable")]
 
 
 def _fold(dataset: Dataset, split: SplitSpec, seed: int) -> "tuple[np.ndarray, np.ndarray]":

@@ -123,7 +123,7 @@ def _looks(facts: DataFacts, question: Question) -> tuple[int, ...]:
 
 
 def _meaning(split: SplitSpec, dataset: Dataset) -> str:
-    """What the split means for the interval, empty for sets drawn at random, which the report explains."""
-    special = dataset.fixed_test or split.folds or dataset.groups is not None
+    """What the split means for the interval, empty for sets dealt or drawn, which the report explains."""
+    special = dataset.fixed_test or split.repeats or dataset.groups is not None
     plain = not special and (not split.stratified or dataset.task == "regression" or stratifies(dataset, split))
     return "" if plain else split_meaning(split, dataset)

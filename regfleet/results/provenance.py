@@ -28,7 +28,7 @@ class DataFacts(_Facts):
     """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification.
 
     ``test_rows_by_class`` are those of the test set where every seed has the same; ``model`` has sentences on the model
-    of the user's own. ``split`` says in words what the split means for the interval, empty for sets drawn at random;
+    of the user's own. ``split`` says in words what the split means for the interval, empty for sets dealt or drawn;
     ``scaling`` how its numbers went into the model, and why; ``scaling_key`` what the keys of its trials hold of that.
     """
 

@@ -36,9 +36,10 @@ class Study(Part):
         Setting("SEEDS", default="10", panel="Data"),
     ] = tuple(range(10))
     """a number (10: seeds 0 to 9), a range 5-9, a list 1,4,7, or auto: until the answer is clear"""
-    split: Annotated[str, Setting("SPLIT", panel="Data")] = "60/20/20"
-    """percent of the rows that train, validate and test; 5x2, repeated cross-validation; or article: 75/25, the test
-    set validates too"""
+    split: Annotated[str, Setting("SPLIT", panel="Data")] = "balanced"
+    """balanced: 60 % of the rows train, 20 % validate, 20 % test, and every five seeds test each row once; random: the
+    same shares, drawn by each seed; other shares, as 70/15/15; 5x2, repeated cross-validation; or article: 75/25, the
+    test set validates too"""
     engine: Annotated[Literal["fused", "keras"], Setting("NAME", panel="Training")] = "fused"
     """fused: the whole fit in one graph; keras: model.fit, slow"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)

@@ -125,7 +125,8 @@ class ModelSpec:
 class SplitSpec:
     """How rows become three sets. With ``test_is_validation``, the article's protocol, one held-out set plays two.
 
-    ``folds``, of cross-validation ``repeats`` times over: each seed tests one fold; 0: every seed draws its own sets.
+    ``folds``, of cross-validation ``repeats`` times over: each seed tests one fold; ``repeats`` 0: folds are dealt
+    again without end. ``folds`` 0: every seed draws its own sets.
     """
 
     name: str

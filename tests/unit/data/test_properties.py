@@ -29,7 +29,7 @@ CELLS = (
     st.lists(st.integers(0, 1), max_size=2),
 )
 NAMES = st.sampled_from(["x", "y", "", "id", "</script>", "=1+1", "x 2"]) | st.text(max_size=4)
-SPLITS = st.sampled_from(["60/20/20", "article", "2x2", "5x10", "98/1/1"])
+SPLITS = st.sampled_from(["balanced", "60/20/20", "article", "2x2", "5x10", "98/1/1"])
 slow = settings(deadline=None, max_examples=50, derandomize=True, suppress_health_check=list(HealthCheck))
 
 

@@ -1,8 +1,12 @@
 """Splits: three sets, redrawn per seed, and nothing leaks from one to another."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
 
 from regfleet.data import (
@@ -20,10 +24,11 @@ from regfleet.data import (
 )
 from regfleet.errors import InputError
 from regfleet.settings import Data
+from regfleet.settings.values import SplitSpec
 from regfleet.streams import stream_int
 
 IRIS = load_builtin("iris")
-THREE_SETS, ARTICLE = SPLITS["60/20/20"], SPLITS["article"]
+THREE_SETS, ARTICLE, BALANCED = SPLITS["60/20/20"], SPLITS["article"], SPLITS["balanced"]
 
 
 def dataset(rows=60, target=None, **source):
@@ -111,7 +116,9 @@ def test_shares_are_read(text, shares):
 )
 def test_what_is_no_split_is_refused(text):
     """Shares that do not add up, one fold, and anything else."""
-    with pytest.raises(InputError, match=r"^--split: expected three shares that add up to 100 such as 60/20/20"):
+    with pytest.raises(
+        InputError, match=r"^--split: expected balanced, random, three shares that add up to 100 such as 60/20/20"
+    ):
         parse_split(text)
 
 
@@ -135,6 +142,62 @@ def test_folds_test_every_row_once_per_repeat_as_scikit_learn_defines_them(k, re
         InputError, match=rf"^--seeds: expected 0 to {repeats * k - 1}, the folds of --split {repeats}x{k}"
     ):
         split_rows(IRIS, split, repeats * k)
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(
+    st.lists(st.integers(1, 23), min_size=1, max_size=6).filter(lambda counts: sum(counts) >= 10),
+    st.integers(0, 2**61) | st.integers(0, 3),
+    st.sampled_from(["classification", "regression"]),
+)
+def test_five_seeds_test_every_row_once_whatever_the_classes(counts, repeat, task):
+    """By hand: sets are disjoint, folds and the classes in them as even as can be, a fifth of all rows validates."""
+    rows = sum(counts)
+    target = np.random.default_rng(rows).permutation(np.repeat(np.arange(len(counts)), counts))
+    table = pd.DataFrame({"x": np.arange(rows) / 7.0, "y": target if task == "classification" else target * 0.5})
+    source = Data(location="t", target="y", task=task)
+    try:
+        data = from_arrays("t", table, source=source)
+    except InputError:  # one class, and too few rows of any
+        assume(False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parts = [split_rows(data, BALANCED, 5 * repeat + fold) for fold in range(5)]
+    assert sorted(np.concatenate([test for _, _, test in parts])) == list(range(rows))
+    for train, validation, test in parts:
+        assert sorted([*train, *validation, *test]) == list(range(rows))
+        assert len(validation) == -(-rows // 5)
+        assert len(test) in (rows // 5, -(-rows // 5))
+        if task == "classification":
+            for label, count in enumerate(np.bincount(data.target)):
+                tested, validated = (np.count_nonzero(data.target[part] == label) for part in (test, validation))
+                assert count // 5 <= tested <= -(-count // 5)
+                share = (count - tested) * len(validation) / (rows - len(test))
+                assert np.floor(share) <= validated <= np.ceil(share)
+
+
+def test_other_rounds_are_dealt_anew_and_each_seed_alone():
+    """Seeds 3 and 8 are the same fold of two rounds and test other rows; of equal classes each set has a third each."""
+    one, other = (split_rows(IRIS, BALANCED, seed) for seed in (3, 8))
+    assert not np.array_equal(one[2], other[2])
+    assert [np.bincount(IRIS.target[part]).tolist() for part in one] == [[30, 30, 30], [10, 10, 10], [10, 10, 10]]
+    assert row_counts(IRIS, BALANCED) == (90, 30, 30)
+    assert row_counts(dataset(151), BALANCED) == (89, 31, 31)
+
+
+@pytest.mark.parametrize("source", [{"group": "group"}, {"time": "day"}])
+def test_whole_groups_and_time_are_no_folds(source):
+    """They are drawn as ever, by any seed."""
+    data = dataset(**source)
+    assert row_counts(data, BALANCED) == row_counts(data, THREE_SETS)
+    for seed in (0, 10**9):
+        for ours, theirs in zip(split_rows(data, BALANCED, seed), split_rows(data, THREE_SETS, seed), strict=True):
+            assert np.array_equal(ours, theirs)
+
+
+def test_random_is_sixty_twenty_twenty():
+    """The same name, and so the same trials."""
+    assert parse_split("random") == parse_split("60/20/20") == SplitSpec("60/20/20", 0.6, 0.2, 0.2)
 
 
 def test_folds_of_a_quantity_are_not_stratified():
@@ -265,6 +328,9 @@ def test_a_data_set_too_small_for_three_sets_is_refused_in_a_line():
     ("text", "source", "words"),
     [
         ("60/20/20", {}, ("36 rows train, 12 validate and 12 test", "in their shares", "r = n_test / n_train = 0.33")),
+        ("balanced", {}, ("every 5 seeds test each row once: 36 rows train, 12 validate and 12 test", "shares")),
+        ("balanced", {"group": "group"}, ("Every seed draws its own sets", "about new groups")),
+        ("balanced", {"target": [0] * 57 + [1] * 3}, ("A class has fewer than 5 rows, so that some sets lack it",)),
         ("article", {}, ("45 rows train, and the same 15 validate and test", "r = n_test / n_train = 0.33")),
         ("5x2", {}, ("5 × 2-fold", "seeds 0 to 9", "r = n_test / n_train = 1.25")),
         ("60/20/20", {"group": "group"}, ("about new groups",)),

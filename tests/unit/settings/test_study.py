@@ -200,7 +200,7 @@ def test_any_study_reads_back_from_both_of_its_files(fields, own, label):
     assert read_study(tomllib.loads(commented(study)), source="study.toml") == study
 
 
-SPLIT = "three shares that add up to 100 such as 60/20/20, repeated folds such as 5x2, or article"
+SPLIT = "balanced, random, three shares that add up to 100 such as 60/20/20, folds such as 5x2, or article"
 FILE = """\
 data = ["iris", "irs"]
 split = "70/20/20"
