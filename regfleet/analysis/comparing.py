@@ -10,6 +10,7 @@ import numpy as np
 from regfleet.analysis.cells import Cells, Pair, ignorant, joined
 from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, decide, estimate, interval, sd_floor
 from regfleet.analysis.judging import (
+    BRIER,
     Judged,
     Tested,
     by_rows,
@@ -127,10 +128,9 @@ def _companion(pair: Pair | None, terms: Terms) -> Companion | None:
         return None
     tested = terms.tested
     of = row_estimate(pair.seeds, pair.rows, -pair.brier, tested.rows, tested.training, counts=False)
-    better = of.interval(terms.question.alpha_now, terms.comparisons)
-    difference = Interval(-better.mean, -better.high, -better.low)
-    word = "better" if better.low > 0 else "worse" if better.high < 0 else ""
-    return Companion(difference, word if len(np.unique(pair.seeds)) >= MINIMUM_PAIRS else "")
+    gain = of.interval(terms.question.alpha_now, terms.comparisons)
+    verdict, _ = decide(gain, BRIER.rope, len(np.unique(pair.seeds)))
+    return Companion(Interval(-gain.mean, -gain.high, -gain.low), verdict)
 
 
 def score_interval(scores: Array, terms: Terms) -> Interval:

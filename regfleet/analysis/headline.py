@@ -39,12 +39,13 @@ def _companions(compared: Sequence[VariantSummary], metric: Metric) -> list[str]
     told: dict[str, list[str]] = {"better": [], "worse": []}
     for row in compared:
         one = row.comparison
-        if one is not None and one.companion and one.companion.word and one.verdict in ("undecided", "equivalent"):
-            told[one.companion.word].append(row.label)
-    parts = [f"{listed(labels)} {word} probabilities" for word, labels in told.items() if labels]
+        if one is not None and one.companion and one.verdict in ("undecided", "equivalent"):
+            told.get(one.companion.verdict, []).append(row.label)
+    parts = [f"of {listed(labels)} are {word}" for word, labels in told.items() if labels]
     if not parts:
         return []
-    return [f"Where {metric.title} tells no difference, Brier scores do: {'; '.join(parts)}. They do not decide."]
+    said = f"the probabilities {', those '.join(parts)} than their control's"
+    return [f"Where {metric.title} does not tell, {said} (Brier score); that decides nothing here."]
 
 
 def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from regfleet.analysis.row_rule import RowEstimate, row_estimate
 from regfleet.analysis.summary import Interval, Outlook, Rule
 from regfleet.metrics import Metric
 
+BRIER = Metric("brier", "Brier score", higher_is_better=False, rope=0.01)
+"""What a companion is measured in."""
 RULED = frozenset({"accuracy", "mse", "mae"})
 """Metrics whose verdicts by rows err in no more than 5 % of studies: benchmarks/false_verdicts.py."""
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, TOO_FEW, TOO_FEW_DATASETS
+from regfleet.analysis.judging import BRIER
 from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.question import Question
 from regfleet.analysis.sequential import decidable
@@ -14,8 +15,6 @@ from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted, number_word
 from regfleet.settings.values import Task
 from regfleet.text import listed
-
-BRIER = Metric("brier", "Brier score", False, 0.0)
 
 
 def about(scope: str, *, fixed_test: bool) -> str:
@@ -78,12 +77,15 @@ def _same(label: str, control: str, comparison: Comparison, unit: Scale, least: 
 def companion_sentence(label: str, control: str, companion: Companion) -> str:
     """Whose probabilities are better, in plain words."""
     unit, difference = Scale(BRIER), companion.difference
+    pair = f"the probabilities of {label} and {control}"
     if math.isnan(difference.low):
-        return f"Too few seeds to compare the probabilities of {label} and {control}."
-    size = f"{unit.difference(difference.mean)} ({unit.from_to(difference.low, difference.high)})"
-    if not companion.word:
-        return f"No clear difference between the probabilities of {label} and {control}: Brier score {size}."
-    return f"The probabilities of {label} are {companion.word} than those of {control}: Brier score {size}."
+        return f"Too few seeds to compare {pair}."
+    size = f"Brier score {unit.difference(difference.mean)} ({unit.from_to(difference.low, difference.high)})"
+    if companion.verdict == "undecided":
+        return f"No clear difference between {pair}: {size}."
+    if companion.verdict == "equivalent":
+        return f"No difference that matters between {pair}: {size}."
+    return f"The probabilities of {label} are {companion.verdict} than those of {control}: {size}."
 
 
 def judged_sentence(compared: Sequence[VariantSummary], task: Task) -> str:

@@ -41,11 +41,11 @@ class Companion:
     """The Brier scores of a variant's probabilities beside its control's: they see more than accuracy and never decide.
 
     ``difference`` is variant minus control, below zero is better, by the rule of rows and as simultaneous as the
-    verdicts; ``word`` is empty where it does not exclude zero. ``sentence`` says it in plain words.
+    verdicts; ``verdict`` is made as theirs, with a ROPE of `BRIER`. ``sentence`` says it in plain words.
     """
 
     difference: Interval
-    word: Literal["better", "worse", ""]
+    verdict: Word
     sentence: str = ""
 
 

@@ -111,7 +111,7 @@ def caption(data: DatasetSummary, analysis: Conclusion) -> str:
     at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""
     return (
         f"{level(question.alpha)} intervals about {data.about} (scope {question.scope}){at_once}. "
-        f"Too small to matter: {Scale(summary.metric).rope}.{weights}"
+        f"Too small to matter: {Scale(summary.metric).rope}.{weights} {data.judged}".rstrip()
     )
 
 
