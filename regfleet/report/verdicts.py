@@ -53,7 +53,10 @@ def verdict_chip(comparison: Comparison | AcrossComparison) -> Chip:
 
 def note(comparison: Comparison) -> str:
     """What qualifies a verdict, in a few words."""
-    return f"same on all {comparison.same:,} rows" if comparison.same else comparison.note
+    if not comparison.same:
+        return comparison.note
+    what = "" if verdict_chip(comparison) is SAME else "same predictions "
+    return f"{what}on all {comparison.same:,} rows"
 
 
 def gap_sentence(dataset: DatasetSummary, best: VariantSummary | None) -> str:
