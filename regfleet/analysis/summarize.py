@@ -164,10 +164,9 @@ def _dependent(scope: Scope, *, fixed: bool, grouped: bool) -> str:
 
 
 def _counted(tested: Tested, cells: Mapping[str, Cells], *, kept: bool) -> Tested:
-    """``tested`` with the number of rows that were, where that of those that can be is not known."""
-    rows = tested.rows
-    if not rows and cells:
-        rows = len(np.unique(np.concatenate([np.unique(one.rows) for one in cells.values()])))
+    """``tested`` with the number of rows, which is not known of scores from elsewhere, and why some may be missing."""
+    seen = np.unique(np.concatenate([[], *{id(one.rows): np.unique(one.rows) for one in cells.values()}.values()]))
+    rows = max(tested.rows, len(seen))
     not_kept = "no predictions of test rows were kept, as in results of earlier versions or with --keep-predictions no"
     return replace(tested, rows=rows, absent=not_kept if kept else "there are only scores, no predictions of test rows")
 
