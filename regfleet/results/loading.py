@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from regfleet.errors import ResultsError
+from regfleet.predictions import Predictions
 from regfleet.results.address import place_of
 from regfleet.results.parts import (
     REPEATED,
@@ -81,6 +82,10 @@ class Stored:
             rows += int(count)
         if wanted:
             yield self._read(_CURVE_COLUMNS, dataset, wanted)
+
+    def predicted(self, dataset: str, at: str) -> Iterator[tuple[str, Predictions]]:  # noqa: ARG002, PLR6301 - placeholder
+        """Nothing yet."""
+        return iter(())
 
     def _read(self, columns: list[str], dataset: str | None = None, variants: Collection[str] = ()) -> pd.DataFrame:
         import pyarrow as pa
