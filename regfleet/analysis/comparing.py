@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regfleet.analysis.cells import Cells, Pair, ignorant, joined
+from regfleet.analysis.cells import Cells, Pair, Seeds, ignorant, joined
 from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, decide, estimate, interval, sd_floor
 from regfleet.analysis.judging import (
     BRIER,
@@ -21,7 +21,7 @@ from regfleet.analysis.judging import (
 )
 from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import row_estimate
-from regfleet.analysis.runs import Runs, Seeds, differences, ignorant_score, scored, shared
+from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
 from regfleet.analysis.summary import Companion, Comparison, Interval, Lead, Rule
 from regfleet.metrics import METRICS, Metric, default_metric
 from regfleet.settings.values import Task

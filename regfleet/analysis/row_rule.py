@@ -72,7 +72,7 @@ class RowEstimate:
             low, high = self._ends(0.5 * math.exp(exponent))
             return low > 0 or high < 0
 
-        low, high = -700.0, 0.0
+        low, high = -200.0, 0.0
         if not excluded(high):
             return 1.0
         if excluded(low):

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from regfleet.analysis.cells import picked
+from regfleet.analysis.cells import Seeds, picked
 from regfleet.analysis.comparing import Terms, compare, score_interval
 from regfleet.analysis.intervals import Array, estimate, interval, sd_floor
-from regfleet.analysis.runs import PER_SEED, Runs, Seeds, shared
+from regfleet.analysis.runs import PER_SEED, Runs, shared
 from regfleet.analysis.sentences import companion_sentence, sentence
 from regfleet.analysis.summary import Comparison, Curve, FamilySummary, Interval, VariantSummary
 from regfleet.metrics import Metric
