@@ -83,7 +83,7 @@ class Stored:
         if wanted:
             yield self._read(_CURVE_COLUMNS, dataset, wanted)
 
-    def predicted(self, dataset: str, at: str) -> Iterator[tuple[str, Predictions]]:  # noqa: ARG002, PLR6301 - placeholder
+    def predicted(self, dataset: str, at: str) -> Iterator[tuple[str, Predictions]]:  # noqa: ARG002 - placeholder
         """Nothing yet."""
         return iter(())
 
