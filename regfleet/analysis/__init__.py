@@ -1,5 +1,6 @@
 """The analysis: frames in, Summary out. Pure functions on arrays, one idea per file."""
 
+from regfleet.analysis.cells import PredictionsOf
 from regfleet.analysis.power import detection, detections
 from regfleet.analysis.question import Question, ask
 from regfleet.analysis.sequential import planned_looks, take_look
@@ -7,6 +8,7 @@ from regfleet.analysis.summarize import Histories, summarize
 
 __all__ = [
     "Histories",
+    "PredictionsOf",
     "Question",
     "ask",
     "detection",

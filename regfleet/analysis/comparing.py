@@ -7,11 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, decide, estimate, interval, p_value, sd_floor
-from regfleet.analysis.power import resolution_floor
+from regfleet.analysis.cells import Cells, Pair, Seeds, ignorant, joined
+from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, decide, estimate, interval, sd_floor
+from regfleet.analysis.judging import (
+    BRIER,
+    Judged,
+    Tested,
+    by_rows,
+    judged_by_rows,
+    judged_by_seeds,
+    pair_of,
+    score_of_rows,
+)
 from regfleet.analysis.question import Question
+from regfleet.analysis.row_rule import row_estimate
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
-from regfleet.analysis.summary import Comparison, Interval, Lead
+from regfleet.analysis.summary import Companion, Comparison, Interval, Lead, Rule
 from regfleet.metrics import METRICS, Metric, default_metric
 from regfleet.settings.values import Task
 
@@ -22,7 +33,7 @@ class Terms:
 
     ``ratio`` n_test/n_train and ``gap_ratio`` n_val/n_train as they enter the intervals, ``comparisons`` the number of
     simultaneous intervals, ``shares`` of the classes where they are known, ``where`` the words for what the intervals
-    are about, ``labels`` of the variants by name.
+    are about, ``labels`` of the variants by name. ``tested`` are the rows that can be judged one by one.
     """
 
     question: Question
@@ -35,6 +46,7 @@ class Terms:
     where: str
     labels: Mapping[str, str]
     task: Task
+    tested: Tested
 
     @property
     def metric(self) -> Metric:
@@ -55,32 +67,37 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
     """A variant against its control, over the seeds that both finished."""
     seeds, here, there = shared(variant, control)
     d = differences(variant.scores[here], control.scores[there], terms.metric)
-    of = estimate(d, terms.ratio, terms.floor(len(d)))
-    simultaneous = interval(of, terms.question.alpha_now, terms.comparisons)
+    pair, why = pair_of(variant.cells, control.cells, seeds, terms.tested)
+    judged = _judged(d, pair, why, terms, terms.comparisons)
     rope = terms.metric.rope_at(float(np.mean(control.scores[there])) if len(d) else 0.0)
-    verdict, note = decide(simultaneous, rope, len(d))
+    verdict, note = decide(judged.interval, rope, len(d))
     dropped = _dropped(variant, control)
     withdrawn = None
-    if dropped and verdict != "undecided" and _with_failures(variant, control, terms, rope) != verdict:
+    if dropped and verdict != "undecided" and _with_failures(variant, control, judged.rule, terms, rope) != verdict:
         verdict, note, withdrawn = "undecided", "withdrawn because of failed runs", verdict
     return Comparison(
         control=control_name,
         seeds=tuple(seeds.tolist()),
         differences=tuple(d.tolist()),
-        difference=simultaneous,
-        sd=of.sd,
-        p=p_value(of, terms.comparisons),
+        difference=judged.interval,
+        sd=estimate(d, terms.ratio, terms.floor(len(d))).sd,
+        p=judged.p,
         wins=int(np.sum(d > 0)),
         ties=int(np.sum(d == 0)),
         losses=int(np.sum(d < 0)),
         rope=rope,
-        floor=resolution_floor(of.sd, terms.ratio, terms.question.alpha_now, terms.comparisons),
+        floor=judged.floor,
         verdict=verdict,
         note=note,
         dropped=dropped,
         withdrawn=withdrawn,
         identical=not d.any() and _identical(variant.train_error[here], control.train_error[there]),
         this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.question.alpha_now, terms.comparisons),
+        rule=judged.rule,
+        rule_why=judged.why,
+        same=judged.same,
+        companion=_companion(pair, terms),
+        outlook=judged.outlook,
     )
 
 
@@ -91,9 +108,29 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
     (best, first), (runner_up, second) = ranked[:2]
     seeds, here, there = shared(first, second)
     d = differences(first.scores[here], second.scores[there], terms.metric)
-    between = interval(estimate(d, terms.ratio, terms.floor(len(d))), terms.question.alpha_now, len(ranked) - 1)
-    clear = len(d) >= MINIMUM_PAIRS and between.low > 0
-    return Lead(best, runner_up, between, clear, tuple(seeds.tolist()))
+    pair, why = pair_of(first.cells, second.cells, seeds, terms.tested)
+    judged = _judged(d, pair, why, terms, len(ranked) - 1)
+    clear = len(d) >= MINIMUM_PAIRS and judged.interval.low > 0
+    return Lead(best, runner_up, judged.interval, clear, tuple(seeds.tolist()), rule=judged.rule)
+
+
+def _judged(d: Array, pair: Pair | None, why: str, terms: Terms, comparisons: int) -> Judged:
+    """The interval of a difference: of single rows where they can judge, else of ``d`` (seeds,)."""
+    of, why = by_rows(pair, why, terms.metric, terms.tested)
+    if of is not None and pair is not None:
+        return judged_by_rows(of, pair, terms.question.alpha_now, comparisons)
+    return judged_by_seeds(d, terms.ratio, terms.floor(len(d)), terms.question, comparisons, why)
+
+
+def _companion(pair: Pair | None, terms: Terms) -> Companion | None:
+    """The Brier scores beside each other; None where there are none, or the verdict is by them already."""
+    if pair is None or pair.brier is None or terms.metric.name == "mse":
+        return None
+    tested = terms.tested
+    of = row_estimate(pair.seeds, pair.rows, -pair.brier, tested.rows, tested.training, counts=False)
+    gain = of.interval(terms.question.alpha_now, terms.comparisons)
+    verdict, _ = decide(gain, BRIER.rope, len(np.unique(pair.seeds)))
+    return Companion(Interval(-gain.mean, -gain.high, -gain.low), verdict)
 
 
 def score_interval(scores: Array, terms: Terms) -> Interval:
@@ -109,14 +146,42 @@ def _dropped(variant: Runs, control: Runs) -> int:
     return int(np.sum(np.isin(attempted, variant.lost) | np.isin(attempted, control.lost)))
 
 
-def _with_failures(variant: Runs, control: Runs, terms: Terms, rope: float) -> str:
-    """The verdict with every lost run scored as a model that has learned nothing."""
+def _with_failures(variant: Runs, control: Runs, rule: Rule, terms: Terms, rope: float) -> str:
+    """The verdict with every lost run scored as a model that has learned nothing.
+
+    Single rows take from the other side which rows a lost run would have tested; a seed that both lost says nothing.
+    """
+    if rule == "rows":
+        return _with_failed_cells(variant, control, terms, rope)
     score = ignorant_score(terms.metric, terms.shares, np.concatenate([variant.scores, control.scores]))
     (seeds, scores), (control_seeds, control_scores) = scored(variant, score), scored(control, score)
     _, here, there = np.intersect1d(seeds, control_seeds, return_indices=True)
     d = differences(scores[here], control_scores[there], terms.metric)
     of = estimate(d, terms.ratio, terms.floor(len(d)))
     return decide(interval(of, terms.question.alpha_now, terms.comparisons), rope, len(d))[0]
+
+
+def _with_failed_cells(variant: Runs, control: Runs, terms: Terms, rope: float) -> str:
+    seeds = np.union1d(
+        np.intersect1d(variant.seeds, np.concatenate([control.seeds, control.lost])),
+        np.intersect1d(control.seeds, variant.lost),
+    )
+    first, second = (_filled(one, other, seeds, terms) for one, other in ((variant, control), (control, variant)))
+    pair, why = pair_of(first, second, seeds, terms.tested)
+    of, _ = by_rows(pair, why, terms.metric, terms.tested)
+    if of is None:
+        return "undecided"
+    return decide(of.interval(terms.question.alpha_now, terms.comparisons), rope, len(seeds))[0]
+
+
+def _filled(runs: Runs, other: Runs, seeds: Seeds, terms: Terms) -> Cells | None:
+    """The cells of ``runs`` on ``seeds``, those of a model that learned nothing where it was lost; None: not there."""
+    lost = np.intersect1d(seeds, runs.lost)
+    own = None if runs.cells is None else runs.cells.at(np.intersect1d(seeds, runs.seeds))
+    beside = None if other.cells is None else other.cells.at(lost)
+    if own is None or beside is None:
+        return None
+    return joined([own, ignorant(beside, score_of_rows(terms.metric), terms.shares)])
 
 
 def _identical(loss: Array, control_loss: Array) -> bool:

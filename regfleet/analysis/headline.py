@@ -21,6 +21,33 @@ def verdict_counts(variants: Sequence[VariantSummary]) -> str:
     return ", ".join(f"{words.count(word)} {word}" for word in order if words.count(word))
 
 
+def _same(dataset: DatasetSummary, compared: Sequence[VariantSummary]) -> list[str]:
+    """Which variants predicted exactly what their control did."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for row in compared:
+        one = row.comparison
+        if one is not None and one.same and not one.identical:
+            found.setdefault((one.control, one.same), []).append(row.label)
+    return [
+        f"{listed(labels)} gave the same predictions as {dataset.labels[control]} on all {rows:,} rows tested."
+        for (control, rows), labels in found.items()
+    ]
+
+
+def _companions(compared: Sequence[VariantSummary], metric: Metric) -> list[str]:
+    """What the probabilities say of variants that the metric does not tell from their control."""
+    told: dict[str, list[str]] = {"better": [], "worse": []}
+    for row in compared:
+        one = row.comparison
+        if one is not None and one.companion and one.verdict in ("undecided", "equivalent"):
+            told.get(one.companion.verdict, []).append(row.label)
+    parts = [f"of {listed(labels)} are {word}" for word, labels in told.items() if labels]
+    if not parts:
+        return []
+    said = f"the probabilities {', those '.join(parts)} than their control's"
+    return [f"Where {metric.title} does not tell, {said} (Brier score); that decides nothing here."]
+
+
 def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     """The study's result on one data set, most important sentence first."""
     compared = [variant for variant in dataset.shown if variant.comparison is not None]
@@ -41,8 +68,10 @@ def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     lines = [*(nothing or (_result(dataset, compared, seeds, metric),))]
     if len(compared) > 1:
         lines.append(f"Against their controls: {verdict_counts(compared)}.")
+    lines += _same(dataset, compared)
     if dataset.lead is not None:
         lines.append(dataset.lead.sentence)
+    lines += _companions(compared, metric)
     lines.append(_resolution(dataset, metric))
     return tuple(lines)
 
@@ -115,9 +144,12 @@ def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
     floors = [row.comparison.floor for row in dataset.shown if row.comparison and row.comparison.floor > 0]
     least, most = unit.amount(dataset.floor), unit.amount(max(floors))
     about = least if least == most else f"{unit.size(dataset.floor)} to {most}, depending on the variant,"
+    needed = dataset.equivalence_rows
+    rows = f" with {dataset.rows:,} rows" if needed else ""
+    alike = f" To show that two are alike within {unit.amount(metric.rope)} takes {needed:,} rows at least."
     return (
-        f"Differences under about {about} cannot be seen for new data, however many seeds are run; more rows or more "
-        "data sets would show them."
+        f"Differences under about {about} cannot be seen for new data{rows}, however many seeds are run; more rows or "
+        f"more data sets would show them.{alike if dataset.rows < needed else ''}"
     )
 
 

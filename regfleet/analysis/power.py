@@ -22,6 +22,15 @@ def resolution_floor(sd: float, ratio: float, alpha: float, comparisons: int = 1
     return float(norm.ppf(1 - alpha / (2 * comparisons))) * sd * math.sqrt(ratio)
 
 
+def rows_for_equivalence(rope: float, alpha: float, comparisons: int = 1) -> int:
+    """The least number of rows with which single rows can show that two variants are alike within ``rope``.
+
+    It is enough where no row at all tells them apart: without one disagreement in n rows the half-width is
+    −ln(alpha/comparisons)/n. ``rope``, above 0, is a share of the rows.
+    """
+    return math.ceil(math.log(comparisons / alpha) / rope)
+
+
 def useful_seeds(ratio: float) -> int | None:
     """The number of seeds after which more add next to nothing for ``ratio``; None: each seed helps."""
     return math.ceil(USEFUL / ratio - 1e-9) if ratio > 0 else None

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from regfleet.analysis.cells import Seeds, picked
 from regfleet.analysis.comparing import Terms, compare, score_interval
 from regfleet.analysis.intervals import Array, estimate, interval, sd_floor
-from regfleet.analysis.runs import PER_SEED, Runs, Seeds, shared
-from regfleet.analysis.sentences import sentence
+from regfleet.analysis.runs import PER_SEED, Runs, shared
+from regfleet.analysis.sentences import companion_sentence, sentence
 from regfleet.analysis.summary import Comparison, Curve, FamilySummary, Interval, VariantSummary
 from regfleet.metrics import Metric
 from regfleet.settings.values import Family, Variant
@@ -100,7 +101,14 @@ def tuned(members: Sequence[Runs], metric: Metric) -> tuple[Runs, tuple[int, ...
     finished = there.any(axis=0)
     taken = {name: table(name)[pick, np.arange(len(seeds))][finished] for name in PER_SEED}
     taken["seconds"] = np.nansum(table("seconds"), axis=0)[finished]
-    combined = Runs(**taken, seeds=seeds[finished], lost=seeds[~finished], failed=int(np.sum(~finished)), diverged=0)
+    combined = Runs(
+        **taken,
+        seeds=seeds[finished],
+        lost=seeds[~finished],
+        failed=int(np.sum(~finished)),
+        diverged=0,
+        cells=picked([runs.cells for runs in members], seeds[finished], pick[finished]),
+    )
     return combined, tuple(int(np.sum(pick[finished] == member)) for member in range(len(members)))
 
 
@@ -138,7 +146,10 @@ def _against(variant: Variant, mine: Runs, control: Runs, terms: Terms) -> Compa
     text = sentence(
         variant.label, terms.labels[name], comparison, terms.question, terms.where, terms.ratio, terms.comparisons
     )
-    return replace(comparison, sentence=text)
+    companion = comparison.companion
+    if companion is not None:
+        companion = replace(companion, sentence=companion_sentence(variant.label, terms.labels[name], companion))
+    return replace(comparison, sentence=text, companion=companion)
 
 
 def _mean(values: Array) -> float:

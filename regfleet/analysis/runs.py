@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from regfleet.analysis.cells import Cells, Seeds
 from regfleet.analysis.intervals import Array
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric, error_of
@@ -17,8 +18,6 @@ from regfleet.settings.values import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-
-Seeds = NDArray[np.int64]
 PER_SEED = (
     "scores",
     "train_scores",
@@ -40,6 +39,7 @@ class Runs:
     ``scores``, ``train_scores`` and ``val_scores`` are the metric as it is measured. Of the same weights are
     ``gaps_train`` and ``gaps_val``, accuracy or R² (`metrics.default_metric`), and ``train_error`` and ``val_error``,
     cross-entropy or MSE (`metrics.error_of`). ``lost`` (lost seeds,) holds the seeds that failed or diverged.
+    ``cells`` are the predictions of its test rows, those of other seeds perhaps among them; None without any.
     """
 
     seeds: Seeds
@@ -55,6 +55,7 @@ class Runs:
     lost: Seeds
     failed: int
     diverged: int
+    cells: Cells | None = None
 
     @property
     def gaps(self) -> Array:

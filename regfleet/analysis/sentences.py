@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, TOO_FEW, TOO_FEW_DATASETS
+from regfleet.analysis.judging import BRIER
+from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.question import Question
 from regfleet.analysis.sequential import decidable
-from regfleet.analysis.summary import AcrossComparison, Comparison, Interval, Lead
+from regfleet.analysis.summary import AcrossComparison, Companion, Comparison, Interval, Lead, VariantSummary
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted, number_word
+from regfleet.settings.values import Task
+from regfleet.text import listed
 
 
 def about(scope: str, *, fixed_test: bool) -> str:
@@ -45,16 +50,57 @@ def sentence(
             f"{counted(comparison.dropped, 'seed')} did not finish, and counting them as a model that learned nothing "
             "changes the answer. Find out why they failed."
         )
-    if comparison.verdict == "undecided":
+    if comparison.verdict == "undecided" and not comparison.same:
         more = "more seeds may settle it"
         if question.looks > 1 and question.look == question.looks:
             more = "the last look left it open" + (", and more rows may settle it" if ratio else "")
         if not decidable(comparison, ratio, question.alpha_last, count):
             more = "more seeds alone will hardly settle it, more rows would"
         return f"Undecided: on {where}, {label} may be {_range(comparison.difference, control, unit)}; {more}."
+    if comparison.same:
+        least = rows_for_equivalence(comparison.rope, question.alpha_now, count) if comparison.rope else 0
+        return _same(label, control, comparison, unit, least)
+    say = _equivalent if comparison.verdict == "equivalent" else _clear
+    return say(label, control, comparison, unit, where)
+
+
+def _same(label: str, control: str, comparison: Comparison, unit: Scale, least: int) -> str:
+    """That both predict alike; ``least`` is the number of rows from which that makes them equivalent."""
+    rope = unit.amount(comparison.rope)
+    alike = f"{label} and {control} gave the same predictions on all {comparison.same:,} rows that were tested"
     if comparison.verdict == "equivalent":
-        return _equivalent(label, control, comparison, unit, where)
-    return _clear(label, control, comparison, unit, where)
+        return f"{alike}: they are within {rope} of each other in {unit.metric.title}. Take the simpler one."
+    enough = f": {least:,} rows without a disagreement would show that they are alike within {rope}" if least else ""
+    return f"{alike}. At most {unit.full(comparison.difference.high)} of fresh rows can differ{enough}."
+
+
+def companion_sentence(label: str, control: str, companion: Companion) -> str:
+    """Whose probabilities are better, in plain words."""
+    unit, difference = Scale(BRIER), companion.difference
+    pair = f"the probabilities of {label} and {control}"
+    if math.isnan(difference.low):
+        return f"Too few seeds to compare {pair}."
+    size = f"Brier score {unit.difference(difference.mean)} ({unit.from_to(difference.low, difference.high)})"
+    if companion.verdict == "undecided":
+        return f"No clear difference between {pair}: {size}."
+    if companion.verdict == "equivalent":
+        return f"No difference that matters between {pair}: {size}."
+    return f"The probabilities of {label} are {companion.verdict} than those of {control}: {size}."
+
+
+def judged_sentence(compared: Sequence[VariantSummary], task: Task) -> str:
+    """By which rule the verdicts of a data set were made, and why where it is not that of single rows."""
+    by_why: dict[str, list[str]] = {}
+    for row in compared:
+        if row.comparison is not None and row.comparison.seeds:
+            by_why.setdefault(row.comparison.rule_why, []).append(row.label)
+    what = "whether each row was predicted rightly" if task == "classification" else "how far each row was missed"
+    parts = [f"by single rows: {what} by a variant and by its control"] if "" in by_why else []
+    for why, labels in sorted(by_why.items()):
+        if why:
+            who = f"{listed(labels)} " if len(by_why) > 1 else ""
+            parts.append(f"{who}by one score per seed, because {why}")
+    return f"Judged {'; '.join(parts)}." if parts else ""
 
 
 def _too_few(label: str, control: str, comparison: Comparison) -> str:
@@ -107,7 +153,7 @@ def _equivalent(label: str, control: str, comparison: Comparison, unit: Scale, w
 
 def idle_sentence(label: str, control: str, verdict: str) -> str:
     """What a verdict means of two variants that both learned nothing."""
-    if verdict == "equivalent":
+    if verdict not in ("better", "worse"):
         return f"{label} and {control} are alike because neither learned anything: that says nothing of the technique."
     return f"{label} is {verdict} than {control}, but neither learned anything: that says nothing of the technique."
 

@@ -28,7 +28,10 @@ def decidable(comparison: Comparison, ratio: float, alpha: float, comparisons: i
     reach = comparison.this_dataset
     if ratio == 0 or reach is None or reach.low != reach.low:
         return True
-    floor = resolution_floor(comparison.sd, ratio, alpha, comparisons)
+    if comparison.outlook is not None:
+        floor = comparison.outlook.limit(alpha, comparisons)
+    else:
+        floor = resolution_floor(comparison.sd, ratio, alpha, comparisons)
     nearest = max(0.0, reach.low, -reach.high)
     farthest = max(-reach.low, reach.high)
     return farthest > floor or nearest + floor < comparison.rope

@@ -7,20 +7,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from regfleet.analysis.across import over_datasets
+from regfleet.analysis.cells import Cells, PredictionsOf, cells_of
 from regfleet.analysis.checks import Seen, checks
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
 from regfleet.analysis.headline import headline, warnings
-from regfleet.analysis.power import useful_seeds
+from regfleet.analysis.judging import Tested, score_of_rows, unfit
+from regfleet.analysis.power import rows_for_equivalence, useful_seeds
 from regfleet.analysis.question import Question
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
-from regfleet.analysis.sentences import about, idle_sentence, lead_sentence
+from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
-from regfleet.settings.values import Task, Variant
+from regfleet.settings.values import Scope, Task, Variant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,13 +39,15 @@ def summarize(
     question: Question,
     class_shares: Mapping[str, Sequence[float]] | None = None,
     test_shares: Mapping[str, Sequence[float]] | None = None,
+    predictions: PredictionsOf | None = None,
 ) -> Summary:
     """The whole analysis of a study.
 
     Args:
         trials: one row per trial: dataset, variant, seed, status, n_train, n_val, n_test, best_epoch, seconds, the
-            metrics of `Outcome.metrics` (R² tells a regression), and ``fixed_test`` where the test rows are the same
-            for every seed.
+            metrics of `Outcome.metrics` (R² tells a regression), and perhaps ``fixed_test``, whether the test rows are
+            the same for every seed, ``grouped``, whether rows of one group stay together, and ``n_rows``, how many can
+            be tested, by default those that were.
         histories: one row per trial and epoch: dataset, variant, seed, epoch (from 1), HISTORY_COLUMNS; a frame, or a
             function that yields those of a data set, some whole variants at a time; None without any.
         variants: of the study, in its order; one without a finished seed is still a row.
@@ -57,7 +63,15 @@ def summarize(
     """
     shares, tested = class_shares or {}, test_shares or {}
     datasets = tuple(
-        _dataset(str(name), rows, histories, variants, question, shares.get(str(name)), tested.get(str(name)))
+        _dataset(
+            str(name),
+            rows,
+            (histories, predictions),
+            variants,
+            question,
+            shares.get(str(name)),
+            tested.get(str(name)),
+        )
         for name, rows in trials.groupby("dataset", sort=True)
     )
     order = [*(variant.name for variant in variants), *(family.name for family in sweeps(variants))]
@@ -67,16 +81,24 @@ def summarize(
 def _dataset(
     name: str,
     trials: pd.DataFrame,
-    histories: Histories,
+    kept: tuple[Histories, PredictionsOf | None],
     variants: Sequence[Variant],
     question: Question,
     shares: Sequence[float] | None,
     test_shares: Sequence[float] | None,
 ) -> DatasetSummary:
+    histories, predictions = kept
     terms, n_train, fixed = _terms(name, trials, variants, question, shares)
+    cells: dict[str, Cells] = {}
+    if predictions is not None and not terms.tested.dependent:
+        cells = cells_of(predictions(name), score_of_rows(terms.metric))
+    terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
     groups = {str(key): rows for key, rows in trials.groupby("variant")}
     runs = {
-        one.name: runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, question.at, terms.task)
+        one.name: replace(
+            runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, question.at, terms.task),
+            cells=cells.get(one.name),
+        )
         for one in variants
     }
     curves = _curves(name, histories, runs)
@@ -94,6 +116,7 @@ def _dataset(
         about=terms.where,
         useful_seeds=useful_seeds(terms.ratio),
         task=terms.task,
+        rows=terms.tested.rows,
     )
     dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares)))
     return _worded(_without_advice(dataset), runs, terms, variants)
@@ -121,8 +144,31 @@ def _terms(
         where=about(question.scope, fixed_test=fixed),
         labels={variant.name: variant.label for variant in variants},
         task=_task(trials, question.metric, question.at),
+        tested=Tested(
+            _rows(trials, "n_rows"),
+            n_train,
+            _dependent(question.scope, fixed=fixed, grouped="grouped" in trials and bool(trials["grouped"].any())),
+            unfit(question.metric),
+        ),
     )
     return terms, n_train, fixed
+
+
+def _dependent(scope: Scope, *, fixed: bool, grouped: bool) -> str:
+    """Why the rows of a data set are not judged one by one; empty where they are."""
+    if scope == "this_dataset":
+        return "the question is about these rows, not about new ones"
+    if fixed:
+        return "every seed is tested on the same rows"
+    return "its rows come in groups, so they are not independent" if grouped else ""
+
+
+def _counted(tested: Tested, cells: Mapping[str, Cells], *, kept: bool) -> Tested:
+    """``tested`` with the number of rows, which is not known of scores from elsewhere, and why some may be missing."""
+    seen = np.unique(np.concatenate([[], *{id(one.rows): np.unique(one.rows) for one in cells.values()}.values()]))
+    rows = max(tested.rows, len(seen))
+    not_kept = "no predictions of test rows were kept, as in results of earlier versions or with --keep-predictions no"
+    return replace(tested, rows=rows, absent=not_kept if kept else "there are only scores, no predictions of test rows")
 
 
 def _without_advice(dataset: DatasetSummary) -> DatasetSummary:
@@ -131,10 +177,12 @@ def _without_advice(dataset: DatasetSummary) -> DatasetSummary:
 
     def reworded(row: VariantSummary) -> VariantSummary:
         one = row.comparison
-        if one is None or one.identical or one.verdict == "undecided" or not nothing >= {row.name, one.control}:
+        if one is None or one.identical or not nothing >= {row.name, one.control}:
+            return row
+        if one.verdict == "undecided" and not one.same:
             return row
         text = idle_sentence(row.label, dataset.labels[one.control], one.verdict)
-        return replace(row, comparison=replace(one, sentence=text))
+        return replace(row, comparison=replace(one, sentence=text, same=0))
 
     return replace(
         dataset,
@@ -154,7 +202,12 @@ def _worded(
         score = next(row.score.mean for row in dataset.variants if row.name == first.best)
         first = replace(first, sentence=lead_sentence(*labels, first, terms.metric, terms.where, score))
     least = min((floor for floor in floors if floor > 0), default=0.0 if floors else math.nan)
-    dataset = replace(dataset, lead=first, floor=least)
+    by_rows = any(row.comparison and row.comparison.rule == "rows" for row in dataset.shown)
+    needed = 0
+    if by_rows and terms.metric.counts and terms.metric.rope > 0:
+        needed = rows_for_equivalence(terms.metric.rope, terms.question.alpha_now, terms.comparisons)
+    judged = judged_sentence(dataset.shown, dataset.task)
+    dataset = replace(dataset, lead=first, floor=least, equivalence_rows=needed, judged=judged)
     return replace(
         dataset,
         headline=headline(dataset, terms.metric),

@@ -6,13 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from regfleet.analysis.question import Question
 from regfleet.metrics import Metric
 from regfleet.settings.values import Task
 
 Word = Literal["better", "worse", "equivalent", "undecided"]
+Rule = Literal["rows", "seeds"]
+"""What an interval is made of: the predictions of single test rows, or one score per seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,29 @@ class Interval:
     high: float
 
 
+class Outlook(Protocol):
+    """What an interval of single rows comes to with other numbers of seeds, as half-widths in units of the metric."""
+
+    def limit(self, alpha: float, comparisons: int) -> float:
+        """With unlimited seeds."""
+
+    def expected(self, seeds: int, n_test: int, alpha: float, comparisons: int) -> float:
+        """To be expected with ``seeds`` seeds that test ``n_test`` rows each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """The Brier scores of a variant's probabilities beside its control's: they see more than accuracy and never decide.
+
+    ``difference`` is variant minus control, below zero is better, by the rule of rows and as simultaneous as the
+    verdicts; ``verdict`` is made as theirs, with a ROPE of `BRIER`. ``sentence`` says it in plain words.
+    """
+
+    difference: Interval
+    verdict: Word
+    sentence: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A variant against its control over the seeds that both finished; differences are oriented: larger is better.
@@ -33,6 +58,9 @@ class Comparison:
     ``sentence`` says it all in plain words. ``dropped`` counts seeds lost to a failure of either side.
     ``withdrawn`` is the verdict that did not survive scoring failures as the majority class. ``identical`` warns that
     the variant trained exactly as its control. ``this_dataset`` is the same interval for random splits of these rows.
+    ``rule`` says what the interval is made of, and ``rule_why`` why it is not single rows. ``same`` counts the test
+    rows where both always predicted the same; 0 where there is a row on which they did not. ``companion`` is None and
+    ``outlook`` is None where single rows cannot be judged.
     """
 
     control: str
@@ -53,6 +81,11 @@ class Comparison:
     withdrawn: Word | None = None
     identical: bool = False
     this_dataset: Interval | None = None
+    rule: Rule = "seeds"
+    rule_why: str = ""
+    same: int = 0
+    companion: Companion | None = None
+    outlook: Outlook | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +140,8 @@ class VariantSummary:
 class Lead:
     """The best mean against the runner-up's, paired by seed; ``clear`` when the interval excludes zero.
 
-    The interval is simultaneous over all rivals of the best, because the data chose which of them is shown.
+    The interval is simultaneous over all rivals of the best, because the data chose which of them is shown. ``rule`` is
+    that of a `Comparison`.
     """
 
     best: str
@@ -116,6 +150,7 @@ class Lead:
     clear: bool
     seeds: tuple[int, ...] = ()
     sentence: str = ""
+    rule: Rule = "seeds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +196,9 @@ class DatasetSummary:
     ``comparisons`` is the number of simultaneous intervals; ``ratio`` n_test/n_train as it entered them (0 for scope
     this_dataset and for a fixed test set). ``about`` says in words what the intervals are about; ``floor`` is the
     least resolution floor of a comparison (0: none) and ``useful_seeds`` the number beyond which seeds add next to
-    nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report.
+    nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report. ``rows`` is
+    the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows`` of them show no
+    equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule.
     """
 
     dataset: str
@@ -181,6 +218,9 @@ class DatasetSummary:
     warnings: tuple[str, ...] = ()
     task: Task = "classification"
     checks: tuple[Check, ...] = ()
+    rows: int = 0
+    equivalence_rows: int = 0
+    judged: str = ""
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:

@@ -62,7 +62,9 @@ def _explain(screen: Console, summary: Summary) -> None:
 def verdicts(data: DatasetSummary) -> list[str]:
     """What each verdict that was reached, or withdrawn, means: the sentences of the analysis, in order of the table."""
     compared = [row.comparison for row in data.shown if row.comparison]
-    reached = [one for one in compared if (one.verdict != "undecided" or one.withdrawn) and not one.identical]
+    reached = [
+        one for one in compared if (one.verdict != "undecided" or one.withdrawn or one.same) and not one.identical
+    ]
     return [one.sentence for one in reached]
 
 
@@ -109,7 +111,7 @@ def caption(data: DatasetSummary, analysis: Conclusion) -> str:
     at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""
     return (
         f"{level(question.alpha)} intervals about {data.about} (scope {question.scope}){at_once}. "
-        f"Too small to matter: {Scale(summary.metric).rope}.{weights}"
+        f"Too small to matter: {Scale(summary.metric).rope}.{weights} {data.judged}".rstrip()
     )
 
 

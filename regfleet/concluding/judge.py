@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regfleet.analysis import summarize
-from regfleet.concluding.looks import asked_of, standings, summarize_standings, within_each
+from regfleet.concluding.looks import analysed, asked_of, standings, summarize_standings, within_each
 from regfleet.errors import InputError, ResultsError
 from regfleet.metrics import METRICS
 from regfleet.planning.resolved import Resolved, resolve
@@ -71,22 +71,16 @@ def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
     """
     trials = asked_rows(resolved, results)
     _refuse_doubles(trials, results)
+    predictions = partial(results.predicted, at=resolved.question.at)
     if resolved.study.adds_seeds:
-        reached = standings(resolved, trials)
+        reached = standings(resolved, trials, predictions)
         finished = _done(within_each(trials, asked_of(reached)))
         planned = sum(sum(seeds.values()) for seeds in asked_of(reached).values())
         trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
-        summary = summarize_standings(resolved, reached, trials, results.curves)
+        summary = summarize_standings(resolved, reached, trials, results.curves, predictions)
     else:
         finished, planned = _done(trials), len(resolved.study.names) * len(resolved.names) * len(resolved.study.seeds)
-        summary = summarize(
-            trials,
-            results.curves,
-            resolved.variants,
-            resolved.question,
-            resolved.class_shares,
-            resolved.test_shares,
-        )
+        summary = analysed(resolved, trials, results.curves, predictions)
     return StudyConclusion(
         summary=summary,
         facts=_facts(resolved, results, trials, planned, finished),

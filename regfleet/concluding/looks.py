@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regfleet.analysis import Histories, Question, summarize, take_look
+from regfleet.analysis import Histories, PredictionsOf, Question, summarize, take_look
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.rows import sweeps
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
+from regfleet.results import DataFacts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,24 +40,54 @@ class Standing:
     analysed: Seeds
 
 
-def standings(resolved: Resolved, trials: pd.DataFrame) -> dict[str, Standing]:
-    """How far each data set of a study that adds seeds has come with its ``trials``.
+def analysed(
+    resolved: Resolved,
+    trials: pd.DataFrame,
+    histories: Histories,
+    predictions: PredictionsOf | None,
+    question: Question | None = None,
+) -> Summary:
+    """The Summary of a study's ``trials``, which answers ``question``, by default the study's own."""
+    facts = {name: resolved.data.get(name, DataFacts()) for name in trials["dataset"].unique()}
+    marks = {"fixed_test": "fixed_test", "grouped": "grouped", "n_rows": "rows"}
+    marked = {
+        column: trials["dataset"].map({name: getattr(one, field) for name, one in facts.items()})
+        for column, field in marks.items()
+    }
+    return summarize(
+        trials.assign(**marked),
+        histories,
+        resolved.variants,
+        question or resolved.question,
+        resolved.class_shares,
+        resolved.test_shares,
+        predictions,
+    )
+
+
+def standings(
+    resolved: Resolved, trials: pd.DataFrame, predictions: PredictionsOf | None = None
+) -> dict[str, Standing]:
+    """How far each data set of a study that adds seeds has come with its ``trials`` and the ``predictions`` of them.
 
     Raises ResultsError when the rows of a data set, which say when to look, are not known.
     """
     return {
-        name: take_looks(resolved, trials[trials["dataset"] == name], resolved.looks_at(name))
+        name: take_looks(resolved, trials[trials["dataset"] == name], resolved.looks_at(name), predictions)
         for name in resolved.study.names
     }
 
 
-def take_looks(resolved: Resolved, trials: pd.DataFrame, planned: tuple[int, ...]) -> Standing:
+def take_looks(
+    resolved: Resolved, trials: pd.DataFrame, planned: tuple[int, ...], predictions: PredictionsOf | None = None
+) -> Standing:
     """The looks that the trials of one data set allow.
 
     Args:
         resolved: the study.
         trials: the data set's rows of the trials frame; a trial that is missing here is one that has to run.
         planned: seeds at each look.
+        predictions: of test rows, as `summarize` takes them.
     """
     asked = dict.fromkeys(resolved.names, planned[0])
     standing = Standing(replace(resolved.question, look=1, looks=len(planned)), (), asked, asked)
@@ -65,7 +96,7 @@ def take_looks(resolved: Resolved, trials: pd.DataFrame, planned: tuple[int, ...
         if len(rows) < sum(asked.values()):
             break
         now = replace(resolved.question, look=number, looks=len(planned))
-        (dataset,) = summarize(rows, None, resolved.variants, now, resolved.class_shares).datasets
+        (dataset,) = analysed(resolved, rows, None, predictions, now).datasets
         look = take_look(dataset, now, planned)
         following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
         standing = Standing(now, (*standing.looks, look), following, asked)
@@ -94,7 +125,11 @@ def within_each(trials: pd.DataFrame, seeds: Mapping[str, Seeds]) -> pd.DataFram
 
 
 def summarize_standings(
-    resolved: Resolved, reached: Mapping[str, Standing], trials: pd.DataFrame, histories: Histories
+    resolved: Resolved,
+    reached: Mapping[str, Standing],
+    trials: pd.DataFrame,
+    histories: Histories,
+    predictions: PredictionsOf | None = None,
 ) -> Summary:
     """The Summary of a study that adds seeds: each data set as its last look saw it.
 
@@ -105,9 +140,7 @@ def summarize_standings(
     datasets: list[DatasetSummary] = []
     for name, standing in sorted(reached.items()):
         rows = within(trials[trials["dataset"] == name], standing.analysed)
-        datasets += summarize(
-            rows, histories, variants, standing.question, resolved.class_shares, resolved.test_shares
-        ).datasets
+        datasets += analysed(resolved, rows, histories, predictions, standing.question).datasets
     order = [*resolved.names, *(family.name for family in sweeps(variants))]
     looks = tuple(look for _, standing in sorted(reached.items()) for look in standing.looks)
     across = over_datasets(tuple(datasets), order, question)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.sequential import LOOKS
@@ -105,7 +106,7 @@ def _planned(resolved: Resolved, results: Stored) -> Mapping[str, int]:
     if not study.adds_seeds:
         return dict.fromkeys(resolved.names, len(study.data) * len(study.seeds))
     try:
-        reached = standings(resolved, results.trials).values()
+        reached = standings(resolved, results.trials, partial(results.predicted, at=resolved.question.at)).values()
     except ResultsError:  # a run that has only begun has not written its provenance yet
         return dict.fromkeys(resolved.names, len(study.data) * LOOKS[0])
     return {name: sum(standing.asked[name] for standing in reached) for name in resolved.names}

@@ -105,6 +105,7 @@ def data_facts(dataset: Dataset, split: SplitSpec, model: tuple[str, ...] = ()) 
         validation_rows=n_validation,
         test_rows=n_test,
         fixed_test=dataset.fixed_test,
+        grouped=dataset.groups is not None,
         split=_meaning(split, dataset),
         notes=dataset.notes,
         model=model,

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.summary import Check, DatasetSummary, Look, Summary, VariantSummary
+from regfleet.analysis.judging import BRIER
+from regfleet.analysis.summary import Check, Companion, DatasetSummary, Look, Rule, Summary, VariantSummary
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of
@@ -17,7 +18,7 @@ from regfleet.numbers import Scale, gap_scale
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.templates import environment, sentence
-from regfleet.report.verdicts import Chip, chip, gap_sentence
+from regfleet.report.verdicts import VERDICTS, Chip, chip, gap_sentence
 from regfleet.text import capital
 
 if TYPE_CHECKING:
@@ -68,11 +69,23 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Probabilities:
+    """How good a variant's probabilities are beside its control's, by Brier score."""
+
+    label: str
+    difference: str
+    interval: str
+    chip: Chip
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
 
     ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
+    ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
+    ``companions_said`` counts what they say.
     """
 
     name: str
@@ -89,6 +102,10 @@ class Section:
     main_control: str
     several_controls: bool
     comparisons: int
+    judged: str
+    rules: frozenset[Rule]
+    companions: tuple[Probabilities, ...]
+    companions_said: str
     looks: int
     plain: tuple[Markup, ...]
     figures: Mapping[str, tuple[Figure, ...]]
@@ -143,6 +160,10 @@ def section(
         for row in order
         if card_id(prefix, anchor, row)
     )
+    companions = tuple(
+        _probabilities(row, row.comparison.companion) for row in order if row.comparison and row.comparison.companion
+    )
+    words = [one.chip.word.lower() for one in companions]
     return Section(
         name=dataset.dataset,
         prefix=prefix,
@@ -158,6 +179,12 @@ def section(
         main_control=dataset.labels.get(next(iter(dataset.controls), ""), ""),
         several_controls=len(dataset.controls) > 1,
         comparisons=dataset.comparisons,
+        judged=dataset.judged,
+        rules=frozenset(row.comparison.rule for row in order if row.comparison and row.comparison.seeds),
+        companions=companions,
+        companions_said=", ".join(
+            f"{words.count(word)} {word}" for word in ("better", "equivalent", "undecided", "worse") if word in words
+        ),
         looks=summary.looks_at(dataset.dataset),
         plain=tuple(
             sentence(row.comparison.sentence, row.label) for row in order if row.comparison and row.comparison.sentence
@@ -169,6 +196,12 @@ def section(
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
     )
+
+
+def _probabilities(row: VariantSummary, companion: Companion) -> Probabilities:
+    unit, of = Scale(BRIER), companion.difference
+    chip = VERDICTS[companion.verdict]
+    return Probabilities(row.label, unit.difference(of.mean), unit.from_to(of.low, of.high), chip)
 
 
 def _notice(check: Check) -> Notice:

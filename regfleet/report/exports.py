@@ -51,7 +51,7 @@ def _row(row: VariantSummary) -> dict[str, Cell]:
         "label": row.label,
         "family": row.family,
         "control": row.control,
-        "verdict": chip(row).word.lower(),
+        "verdict": row.comparison.verdict if row.comparison and row.finished else chip(row).word.lower(),
         "mean": row.score.mean,
         "mean_low": row.score.low,
         "mean_high": row.score.high,
@@ -74,7 +74,7 @@ def _row(row: VariantSummary) -> dict[str, Cell]:
 
 _COMPARED = (
     "difference", "difference_low", "difference_high", "p", "rope", "floor", "pairs", "dropped", "wins", "ties",
-    "losses", "note",
+    "losses", "note", "rule", "rule_why", "same_rows", "brier", "brier_low", "brier_high", "probabilities",
 )  # fmt: skip
 
 
@@ -82,7 +82,10 @@ def _comparison(one: Comparison | None) -> dict[str, Cell]:
     if one is None:
         return dict.fromkeys(_COMPARED)
     values: list[Cell] = [one.difference.mean, one.difference.low, one.difference.high, one.p, one.rope, one.floor]
-    values += [len(one.seeds), one.dropped, one.wins, one.ties, one.losses, one.note]
+    values += [len(one.seeds), one.dropped, one.wins, one.ties, one.losses, one.note, one.rule, one.rule_why, one.same]
+    brier = one.companion.difference if one.companion else None
+    values += [brier.mean, brier.low, brier.high] if brier else [None] * 3
+    values.append(one.companion.verdict if one.companion else None)
     return dict(zip(_COMPARED, values, strict=True))
 
 

@@ -10,10 +10,10 @@ from regfleet.analysis.summary import DatasetSummary, Interval, VariantSummary
 from regfleet.metrics import Metric
 from regfleet.numbers import DASH, Scale, gap_scale, number
 from regfleet.report.figures.cards import TITLES
-from regfleet.report.verdicts import Chip, chip
+from regfleet.report.verdicts import Chip, chip, note
 from regfleet.text import printable, slug
 
-_VERDICT_ORDER = ("Better", "Equivalent", "Undecided", "Control", "Worse", "Failed", "No trial yet")
+_VERDICT_ORDER = ("Better", "Equivalent", "Same predictions", "Undecided", "Control", "Worse", "Failed", "No trial yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _row(
         difference_interval=unit.from_to(difference.low, difference.high) if difference else "",
         against=controls.get(row.control or "", ""),
         chip=chip(row),
-        note=comparison.note if comparison and row.finished else "",
+        note=note(comparison) if comparison and row.finished else "",
         won=f"{comparison.wins}/{len(comparison.seeds)}" if comparison else DASH,
         ties=f"{comparison.ties} tied" if comparison and comparison.ties else "",
         gap=gap.score(row.gap.mean),

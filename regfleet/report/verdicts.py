@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from regfleet.analysis.summary import DatasetSummary, VariantSummary
+from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSummary, VariantSummary
 from regfleet.numbers import gap_scale
 
 
@@ -30,6 +30,7 @@ VERDICTS = MappingProxyType(
         "undecided": Chip("●", "Undecided", "neutral"),
     }
 )
+SAME = Chip("=", "Same predictions", "neutral")
 CONTROL = Chip("◆", "Control", "neutral")
 FAILED = Chip("!", "Failed", "warn")
 WAITING = Chip("○", "No trial yet", "neutral")
@@ -39,13 +40,23 @@ def chip(row: VariantSummary) -> Chip:
     """The verdict on a variant; one without a finished trial has failed, or waits for its first."""
     if not row.finished:
         return FAILED if row.failed or row.diverged else WAITING
-    return (
-        VERDICTS[row.comparison.verdict]
-        if row.comparison
-        else CONTROL
-        if row.control is None
-        else VERDICTS["undecided"]
-    )
+    if row.comparison:
+        return verdict_chip(row.comparison)
+    return CONTROL if row.control is None else VERDICTS["undecided"]
+
+
+def verdict_chip(comparison: Comparison | AcrossComparison) -> Chip:
+    """The chip of a verdict; that nothing was predicted differently is more than undecided."""
+    same = isinstance(comparison, Comparison) and comparison.same and comparison.verdict == "undecided"
+    return SAME if same else VERDICTS[comparison.verdict]
+
+
+def note(comparison: Comparison) -> str:
+    """What qualifies a verdict, in a few words."""
+    if not comparison.same:
+        return comparison.note
+    what = "" if verdict_chip(comparison) is SAME else "same predictions "
+    return f"{what}on all {comparison.same:,} rows"
 
 
 def gap_sentence(dataset: DatasetSummary, best: VariantSummary | None) -> str:

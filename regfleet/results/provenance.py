@@ -28,8 +28,9 @@ class DataFacts(_Facts):
     """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification.
 
     ``test_rows_by_class`` are those of the test set where every seed has the same; ``model`` has sentences on the model
-    of the user's own. ``split`` says in words what the split means for the interval, empty for sets dealt or drawn;
-    ``scaling`` how its numbers went into the model, and why; ``scaling_key`` what the keys of its trials hold of that.
+    of the user's own. ``grouped``: rows of one group stay together. ``split`` says in words what the split means for
+    the interval, empty for sets dealt or drawn; ``scaling`` how its numbers went into the model, and why;
+    ``scaling_key`` what the keys of its trials hold of that.
     """
 
     sha256: str = ""
@@ -39,6 +40,7 @@ class DataFacts(_Facts):
     validation_rows: Count = 0
     test_rows: Count = 0
     fixed_test: bool = False
+    grouped: bool = False
     split: str = ""
     notes: tuple[str, ...] = ()
     scaling: str = ""

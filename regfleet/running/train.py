@@ -100,8 +100,9 @@ class Session:
         resolved = self.ready.resolved
         if not resolved.study.adds_seeds:
             return plan, ()
-        trials = results.trials
-        reached = standings(resolved, trials[(trials["status"] != "failed") | trials["key"].isin(self.tried)])
+        trials, predictions = results.trials, partial(results.predicted, at=resolved.question.at)
+        known = trials[(trials["status"] != "failed") | trials["key"].isin(self.tried)]
+        reached = standings(resolved, known, predictions)
         return plan.limited(asked_of(reached)), tuple(look for one in reached.values() for look in one.looks)
 
 

@@ -11,7 +11,7 @@ from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSumma
 from regfleet.numbers import Scale
 from regfleet.report.figures.style import NARROW, WIDE, Plate, rows, styled, thin
 from regfleet.report.tokens import LIGHT
-from regfleet.report.verdicts import VERDICTS
+from regfleet.report.verdicts import verdict_chip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def draw(lines: Sequence[Line], unit: Scale, width: int, name: str) -> Plate:
     what = f"test {unit.metric.title} minus control, percentage points" if unit.unit else f"test {unit.metric.title}"
     plot.describe_axis(f"← worse  ·  {what if plot.wide else unit.points or unit.metric.title}  ·  better →")
     spoken = (
-        f"{line.label}: {text}, {VERDICTS[line.comparison.verdict].word.lower()}"
+        f"{line.label}: {text}, {verdict_chip(line.comparison).word.lower()}"
         for line, text in zip(lines, numbers, strict=True)
     )
     title = f"Difference in test {unit.metric.title} from the control, per variant"
@@ -94,7 +94,7 @@ def _limits(lines: Sequence[Line], factor: float) -> tuple[float, float]:
 
 def _numbers(line: Line, unit: Scale) -> str:
     interval = line.comparison.difference
-    text = f"{VERDICTS[line.comparison.verdict].symbol} {unit.difference(interval.mean)}"
+    text = f"{verdict_chip(line.comparison).symbol} {unit.difference(interval.mean)}"
     if math.isfinite(interval.low) and math.isfinite(interval.high):
         text += f" [{unit.difference(interval.low)}, {unit.difference(interval.high)}]"
     return text

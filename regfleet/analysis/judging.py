@@ -1,0 +1,111 @@
+"""Which rule judges a difference: single test rows where their predictions are there, or one score per seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from regfleet.analysis.cells import ROW_SCORES, Cells, Pair, PerRow, Seeds, paired
+from regfleet.analysis.intervals import Array, estimate, interval, p_value
+from regfleet.analysis.power import resolution_floor
+from regfleet.analysis.question import Question
+from regfleet.analysis.row_rule import RowEstimate, row_estimate
+from regfleet.analysis.summary import Interval, Outlook, Rule
+from regfleet.metrics import Metric
+
+BRIER = Metric("brier", "Brier score", higher_is_better=False, rope=0.01)
+"""What a companion is measured in."""
+RULED = frozenset({"accuracy", "mse", "mae"})
+"""Metrics whose verdicts by rows err in no more than 5 % of studies: benchmarks/false_verdicts.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The rows of a data set that can be tested: how many, and how many train a seed.
+
+    ``dependent`` says why rows are no independent ones, whose predictions cannot be counted; ``unfit`` why they
+    cannot judge by the metric. Both are empty where nothing is in the way. ``absent`` says why a variant may have no
+    predictions.
+    """
+
+    rows: int
+    training: int
+    dependent: str = ""
+    unfit: str = ""
+    absent: str = ""
+
+
+def score_of_rows(metric: Metric) -> PerRow | None:
+    """The score of a single row by ``metric``; None where it is no mean over rows."""
+    return ROW_SCORES.get(metric.name)
+
+
+def unfit(metric: Metric) -> str:
+    """Why ``metric`` cannot be judged by single rows; empty where it can."""
+    if score_of_rows(metric) is None:
+        return f"{metric.title} is no mean over rows"
+    return "" if metric.name in RULED else f"single rows were not shown to judge {metric.title} rightly"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An interval and what goes with it; the fields are those of `Comparison`."""
+
+    interval: Interval
+    p: float
+    floor: float
+    rule: Rule
+    why: str
+    same: int = 0
+    outlook: Outlook | None = None
+
+
+def pair_of(first: Cells | None, second: Cells | None, seeds: Seeds, tested: Tested) -> tuple[Pair | None, str]:
+    """The cells of two variants on the ``seeds`` that both finished; None, and why, where they cannot be judged."""
+    if tested.dependent:
+        return None, tested.dependent
+    if first is None or second is None:
+        return None, tested.absent
+    here, there = first.at(seeds), second.at(seeds)
+    if here is None or there is None:
+        return None, "the predictions of some seeds are not there"
+    pair = paired(here, there)
+    return pair, "" if pair is not None else "the two were tested on different rows"
+
+
+def by_rows(pair: Pair | None, why: str, metric: Metric, tested: Tested) -> tuple[RowEstimate | None, str]:
+    """What single rows say of the difference by ``metric``; None, and why, where they cannot."""
+    if pair is None or tested.unfit:
+        return None, tested.unfit or why
+    if pair.values is None:
+        return None, "the score of some rows is not known or no number"
+    of = row_estimate(
+        pair.seeds, pair.rows, metric.sign * pair.values, tested.rows, tested.training, counts=metric.counts
+    )
+    return of, ""
+
+
+def judged_by_rows(of: RowEstimate, pair: Pair, alpha: float, comparisons: int) -> Judged:
+    """The interval of single rows."""
+    return Judged(
+        interval=of.interval(alpha, comparisons),
+        p=of.p_value(comparisons),
+        floor=of.limit(alpha, comparisons),
+        rule="rows",
+        why="",
+        same=pair.tested if pair.same else 0,
+        outlook=of,
+    )
+
+
+def judged_by_seeds(
+    differences: Array, ratio: float, least_sd: float, question: Question, comparisons: int, why: str
+) -> Judged:
+    """The interval of one difference per seed, (seeds,), that knows how far random splits overlap."""
+    of = estimate(differences, ratio, least_sd)
+    return Judged(
+        interval=interval(of, question.alpha_now, comparisons),
+        p=p_value(of, comparisons),
+        floor=resolution_floor(of.sd, ratio, question.alpha_now, comparisons),
+        rule="seeds",
+        why=why,
+    )

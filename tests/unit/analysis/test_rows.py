@@ -1,0 +1,235 @@
+"""Verdicts from the predictions of single test rows: the same pairs of predictions through the whole analysis."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.studies import TRAINING, asked, make_variants
+
+from regfleet.analysis import summarize
+from regfleet.analysis.row_rule import row_estimate
+from regfleet.predictions import Predictions
+from regfleet.settings.values import Family, Variant
+
+A = """
+8 9 14 15 : 0111 : 1101
+3 11 17 18 : 0101 : 0001
+2 4 13 16 : 1111 : 1111
+0 5 7 12 : 0110 : 1011
+1 6 10 19 : 1000 : 1001
+12 14 15 19 : 0110 : 1111
+3 6 11 17 : 1010 : 0110
+0 2 9 18 : 0111 : 0111
+1 4 10 13 : 1110 : 1001
+5 7 8 16 : 1100 : 1101
+"""
+"""A line for each seed: rows of 20 that it tested, which of them the control had right, which the variant."""
+
+
+ROWS, CONTROL, VARIANT = (
+    np.array([[int(cell) for cell in (part.split() if place == 0 else part.strip())] for part in parts])
+    for place, parts in enumerate(zip(*(line.split(":") for line in A.strip().splitlines()), strict=True))
+)
+
+
+def predictions(right, rows, sure=0.9):
+    """Two classes, of which every row is of the second; ``right`` (seeds, rows of a seed) says where that was said."""
+    seeds = np.repeat(np.arange(len(right)), right.shape[1])
+    said = np.ravel(right).astype(np.float64)
+    likely = np.where(said == 1, sure, 1 - sure)
+    return Predictions(
+        seeds=seeds,
+        rows=np.ravel(rows).astype(np.int32),
+        target=np.ones_like(said),
+        predicted=said,
+        probabilities=np.stack([1 - likely, likely], axis=1).astype(np.float32),
+    )
+
+
+def trials_of(right, rows=20, n_train=12, **columns):
+    """The trials of a study on ``rows`` rows, of which ``right`` says by variant where it was right."""
+    frames = [
+        pd.DataFrame(
+            {
+                "dataset": "toy",
+                "variant": name,
+                "seed": np.arange(len(one)),
+                "status": "done",
+                "n_train": n_train,
+                "n_val": rows - n_train - one.shape[1],
+                "n_test": one.shape[1],
+                "n_rows": rows,
+                "last_test_correct": one.sum(axis=1),
+                "last_test_accuracy": one.mean(axis=1),
+                "last_test_macro_f1": one.mean(axis=1),
+                **columns,
+            }
+        )
+        for name, one in right.items()
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def judge(trials, kept, variants=None, shares=None, **settings):
+    """The summary of the data set, and its comparisons by name."""
+    variants = variants or make_variants(dict.fromkeys(trials["variant"]))
+    source = None if kept is None else lambda _dataset: iter(sorted(kept.items()))
+    question = asked(**settings)
+    found = summarize(trials, None, variants, question, shares and {"toy": shares}, predictions=source).datasets[0]
+    return found, {row.name: row.comparison for row in found.shown if row.comparison}
+
+
+def both(right, **settings):
+    """`judge` of what ``right`` says by variant, with the predictions."""
+    return judge(trials_of(right), {name: predictions(one, ROWS) for name, one in right.items()}, **settings)
+
+
+def test_the_interval_is_that_of_single_rows():
+    """Of three comparisons the one of a known pair has its known interval, and every one says which rule judged."""
+    found, of = both({"none": CONTROL, "l2": VARIANT, "l1": CONTROL, "dropout": VARIANT})
+    l2, alike = of["l2"], of["l1"]
+    assert [l2.difference.mean, l2.difference.low, l2.difference.high] == pytest.approx(
+        [0.075, -0.360211, 0.532076], abs=1e-6
+    )
+    assert {(one.rule, one.rule_why) for one in of.values()} == {("rows", "")}
+    assert l2.p == pytest.approx(1)
+    assert found.judged.startswith("Judged by single rows")
+    assert [alike.difference.low, alike.difference.high] == pytest.approx([-0.204717, 0.204717], abs=1e-6)
+    # ln(3 / .05) / 20: however many seeds, as long as no row tells them apart
+    assert alike.floor == pytest.approx(math.log(3 / 0.05) / 20)
+    assert (alike.same, alike.verdict, l2.same) == (20, "undecided", 0)
+    assert "the same predictions on all 20 rows" in alike.sentence
+    assert "20.5\u202f%" in alike.sentence
+    assert any("L1 gave the same predictions" in line for line in found.headline)
+    assert any("takes 410 rows" in line for line in found.headline)  # ln(60) / .01
+
+
+@pytest.mark.parametrize(
+    ("columns", "lost", "settings", "why"),
+    [
+        ({"grouped": True}, None, {}, "groups"),
+        ({"fixed_test": True}, None, {}, "the same rows"),
+        ({}, None, {"scope": "this_dataset"}, "these rows"),
+        ({}, None, {"metric": "macro_f1"}, "macro-F1 is no mean over rows"),
+        ({}, "all", {}, "only scores"),
+        ({}, "variant", {}, "--keep-predictions no"),
+        ({}, "seed", {}, "some seeds"),
+        ({}, "rows", {}, "different rows"),
+    ],
+)
+def test_where_single_rows_cannot_judge_scores_of_seeds_do_and_say_why(columns, lost, settings, why):
+    """Groups, fixed tests, other questions and metrics, and lost predictions leave the interval of the scores."""
+    right = {"none": CONTROL, "l2": VARIANT}
+    kept = {name: predictions(one, ROWS) for name, one in right.items()}
+    if lost == "variant":
+        del kept["l2"]
+    elif lost == "seed":
+        kept["l2"] = predictions(VARIANT[:-1], ROWS[:-1])
+    elif lost == "rows":
+        kept["l2"] = predictions(VARIANT, (ROWS + 1) % 20)
+    trials = trials_of(right, **columns)
+    found, of = judge(trials, None if lost == "all" else kept, **settings)
+    _, former = judge(trials, None, **settings)
+    assert (of["l2"].rule, of["l2"].same) == ("seeds", 0)
+    assert why in of["l2"].rule_why
+    assert of["l2"].rule_why in found.judged
+    assert of["l2"].difference == former["l2"].difference
+    assert (of["l2"].p, of["l2"].floor) == (former["l2"].p, former["l2"].floor)
+
+
+def test_lost_runs_count_as_models_that_say_the_largest_class():
+    """A lead that would not survive three lost runs is withdrawn, and kept where the largest class is as good."""
+    rows = np.stack([np.arange(seed % 5, 400, 5) for seed in range(10)])
+    control = (rows % 3 > 0).astype(int)
+    right = {"none": control, "l2": np.maximum(control, rows % 2)}
+    trials = trials_of(right, rows=400, n_train=240)
+    kept = {name: predictions(one, rows) for name, one in right.items()}
+    whole = judge(trials, kept)[1]["l2"]
+    assert (whole.verdict, whole.withdrawn) == ("better", None)
+    fallen = trials.copy()
+    fallen.loc[(fallen["variant"] == "l2") & (fallen["seed"] < 3), "status"] = "failed"
+    kept["l2"] = predictions(right["l2"][3:], rows[3:])
+    kept["l2"].seeds[:] += 3
+    lost = judge(fallen, kept, shares=(0.9, 0.1))[1]["l2"]
+    assert (lost.rule, lost.verdict, lost.withdrawn, lost.dropped) == ("rows", "undecided", "better", 3)
+    kept_up = judge(fallen, kept, shares=(0.1, 0.9))[1]["l2"]
+    assert (kept_up.verdict, kept_up.withdrawn) == ("better", None)
+
+
+def test_a_tuned_sweep_is_judged_by_the_rows_of_the_member_that_validation_picked():
+    """Of two members, one picked on even and one on odd seeds, the sweep has the interval of those cells together."""
+    family = Family("l2", "L2", "L2, tuned")
+    variants = (
+        Variant("none", "None", (), TRAINING),
+        *(Variant(name, name, (), TRAINING, "none", family, value) for name, value in (("a", 1.0), ("b", 2.0))),
+    )
+    even = (np.arange(10) % 2 == 0)[:, None]
+    right = {"none": CONTROL, "a": np.where(even, VARIANT, 0), "b": np.where(even, 0, VARIANT)}
+    trials = trials_of(right)
+    trials["last_val_accuracy"] = np.concatenate([np.zeros(10), even[:, 0], ~even[:, 0]]).astype(float)
+    kept = {name: predictions(one, ROWS) for name, one in right.items()}
+    of = judge(trials, kept, variants)[1]["l2"].difference
+    assert [of.mean, of.low, of.high] == pytest.approx([0.075, -0.360211, 0.532076], abs=1e-6)
+
+
+def test_errors_of_a_regression_are_judged_by_rows_and_less_is_better():
+    """The mean is the control's MSE less the variant's, and the interval that of the squared errors of the rows."""
+    draw = np.random.default_rng(0)
+    rows = np.stack([np.arange(seed % 5, 100, 5) for seed in range(10)])
+    target = draw.normal(size=100)[rows]
+    said = {"none": target + draw.normal(size=target.shape), "l2": target + 0.5 * draw.normal(size=target.shape)}
+    seeds = np.repeat(np.arange(10), 20)
+    kept = {
+        name: Predictions(seeds, rows.ravel().astype(np.int32), target.ravel(), one.ravel())
+        for name, one in said.items()
+    }
+    errors = {name: ((one - target) ** 2).mean(axis=1) for name, one in said.items()}
+    trials = trials_of(dict.fromkeys(said, rows), rows=100, n_train=60)
+    trials["last_test_mse"] = np.concatenate(list(errors.values()))
+    trials["last_val_r2"] = 0.5
+    one = judge(trials, kept, metric="mse")[1]["l2"]
+    e = ((said["none"] - target) ** 2 - (said["l2"] - target) ** 2).ravel()
+    of = row_estimate(seeds, rows.ravel(), e, 100, 60, counts=False)
+    assert one.difference == of.interval(0.05, 1)
+    assert one.difference.mean == pytest.approx((errors["none"] - errors["l2"]).mean())
+    assert (one.rule, one.verdict, one.companion) == ("rows", "better", None)
+
+
+def test_probabilities_are_compared_beside_a_verdict_and_never_decide_it():
+    """Equal classes, surer probabilities: nothing is decided, and the companion says whose Brier score is better."""
+    rows = np.stack([np.arange(seed % 5, 200, 5) for seed in range(10)])
+    right = (rows // 5 % 10 > 0).astype(int)
+    kept = {"none": predictions(right, rows, sure=0.7), "l2": predictions(right, rows, sure=0.8)}
+    found, of = judge(trials_of({"none": right, "l2": right}, rows=200, n_train=120), kept)
+    companion = of["l2"].companion
+    # 90 % of rows are right: 2·(.3² − .2²) less there, 2·(.8² − .7²) more elsewhere
+    assert companion.difference.mean == pytest.approx(-0.9 * 0.1 + 0.1 * 0.3)
+    assert companion.difference.low < companion.difference.mean < companion.difference.high < 0
+    assert (of["l2"].verdict, companion.verdict) == ("undecided", "better")
+    assert any("probabilities of L2 are better" in line and "decides nothing" in line for line in found.headline)
+
+
+def test_a_true_lead_on_600_rows_is_seen_in_the_rows_and_not_in_the_scores_of_seeds():
+    """Least squares with a feature that matters lead by 4.3 points (of 200 fresh tables of 200,000 rows, ± 0.02)."""
+    draw = np.random.default_rng(4)
+    weights = np.array([1, 0.62, *[0.12] * 8])
+    x = draw.normal(size=(600, 10))
+    y = (x @ weights + 1.2 * draw.normal(size=600) > 0).astype(float)
+    features = {"none": np.delete(np.arange(10), 1), "l2": np.arange(10)}
+    right, rows = {name: [] for name in features}, []
+    orders = [draw.permutation(600), draw.permutation(600)]
+    for seed in range(10):
+        order = orders[seed // 5]
+        test = np.sort(order[seed % 5 :: 5])
+        train = draw.permutation(np.setdiff1d(order, test))[:360]
+        rows.append(test)
+        for name, columns in features.items():
+            fit, *_ = np.linalg.lstsq(np.c_[x[train][:, columns], np.ones(360)], 2 * y[train] - 1, rcond=None)
+            right[name].append((np.c_[x[test][:, columns], np.ones(120)] @ fit > 0) == y[test])
+    rows, right = np.array(rows), {name: np.array(one) for name, one in right.items()}
+    trials = trials_of(right, rows=600, n_train=360)
+    kept = {name: predictions(one, rows) for name, one in right.items()}
+    by_seeds, by_rows = (judge(trials, source)[1]["l2"] for source in (None, kept))
+    assert (by_seeds.verdict, by_rows.verdict) == ("undecided", "better")
+    assert by_rows.difference.low < 0.043 < by_rows.difference.high
