@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from regfleet.analysis.predicted import Predicted
 from regfleet.analysis.question import Question
 from regfleet.metrics import Metric
 from regfleet.settings.values import Task
@@ -162,6 +163,7 @@ class DatasetSummary:
     this_dataset and for a fixed test set). ``about`` says in words what the intervals are about; ``floor`` is the
     least resolution floor of a comparison (0: none) and ``useful_seeds`` the number beyond which seeds add next to
     nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report.
+    ``predicted``: what was said of the test rows, where that was kept.
     """
 
     dataset: str
@@ -181,6 +183,7 @@ class DatasetSummary:
     warnings: tuple[str, ...] = ()
     task: Task = "classification"
     checks: tuple[Check, ...] = ()
+    predicted: Predicted | None = field(default=None, repr=False, compare=False)
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:
