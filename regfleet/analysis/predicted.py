@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,3 +207,26 @@ class Predicted:
     targets: Array = field(repr=False)
     tested: Array = field(repr=False)
     wrong: Array = field(repr=False)
+
+    def table(self) -> dict[str, Any]:
+        """What JSON says of it: no curves, and of the rows only those that are hard or change most."""
+        names = ("seeds", "cells", "ece", "seed_ece", "matrix", "change")
+        nested = ("classes", "confused", "changes", "together")
+        return {
+            "kind": self.kind,
+            "rows": self.rows,
+            "judged": self.judged,
+            "hopeless": self.hopeless,
+            "hard": [asdict(row) for row in self.hard],
+            "variants": {
+                name: {field: getattr(one, field) for field in names}
+                | {field: _plain(getattr(one, field)) for field in nested}
+                for name, one in self.variants.items()
+            },
+        }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [asdict(one) for one in value]
+    return None if value is None else asdict(value)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from regfleet.analysis.predicted import Predicted
+from regfleet.analysis.predicted import Predicted, Together
 from regfleet.analysis.question import Question
 from regfleet.metrics import Metric
 from regfleet.settings.values import Task
@@ -219,6 +219,11 @@ class DatasetSummary:
     def variant(self, name: str | None) -> VariantSummary | None:
         """The variant called ``name``."""
         return next((row for row in self.variants if row.name == name), None)
+
+    def networks(self, name: str) -> Together | None:
+        """The networks of the variant called ``name`` taken as one, where that is known."""
+        one = self.predicted.variants.get(name) if self.predicted else None
+        return one.together if one else None
 
     def ordered(self, metric: Metric) -> list[VariantSummary]:
         """`shown`, best mean first; those without a score last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +79,12 @@ class Conclusion:
     def json(self) -> str:
         """The summary for machines; NaN becomes null, and curves are left to the histories."""
         summary: dict[str, Any] = {"settings": _settings(self.summary.question), "rope": self.summary.metric.rope}
-        summary |= {name: value for name, value in asdict(self.summary).items() if name != "question"}
+        # Without what was predicted: there may be a million rows of it.
+        plain = replace(self.summary, datasets=tuple(replace(one, predicted=None) for one in self.summary.datasets))
+        summary |= {name: value for name, value in asdict(plain).items() if name != "question"}
         checks = [check for data in summary["datasets"] for check in data.pop("checks")]
-        for data in summary["datasets"]:
+        for data, one in zip(summary["datasets"], self.summary.datasets, strict=True):
+            data["predicted"] = one.predicted.table() if one.predicted else None
             for row in [*data["variants"], *(family["tuned"] for family in data["families"])]:
                 del row["curves"]
                 row["spread"] = {"sd": row.pop("sd")}

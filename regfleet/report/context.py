@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
+from regfleet.report.predicted import Mistakes, mistakes
 from regfleet.report.templates import environment, sentence
 from regfleet.report.verdicts import Chip, chip, gap_sentence
 from regfleet.text import capital
@@ -72,6 +73,7 @@ class Section:
     """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
 
     ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
+    ``mistakes``: what the networks get wrong, where that was kept; ``together``: whether they were taken as one.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     """
 
@@ -95,6 +97,8 @@ class Section:
     cards: tuple[Card, ...]
     metrics: Mapping[str, str]
     tuned: tuple[str, ...]
+    mistakes: Mistakes | None
+    together: bool
     filter: bool
     overlay: Mapping[str, object]
 
@@ -124,6 +128,7 @@ def section(
     prefix: str,
     drawn: Mapping[str, Mapping[str, Markup]],
     overlay: Mapping[str, object],
+    classes: Sequence[str] = (),
 ) -> Section:
     """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name."""
     unit, gap, metrics = Scale(summary.metric), gap_scale(dataset.task), METRICS[dataset.task]
@@ -143,6 +148,8 @@ def section(
         for row in order
         if card_id(prefix, anchor, row)
     )
+    wrong = mistakes(dataset, summary.metric, drawn.get("mistakes", {}), classes)
+    points = [*points, *([memory] if memory else []), *([wrong.verdict] if wrong and wrong.telling else [])]
     return Section(
         name=dataset.dataset,
         prefix=prefix,
@@ -150,7 +157,7 @@ def section(
         gap=gap,
         error=KNOWN[error_of(dataset.task)].title,
         verdict=sentence(verdict, *sorted((row.label for row in order), key=len, reverse=True)),
-        points=tuple([*points, memory] if memory else points),
+        points=tuple(points),
         warnings=dataset.warnings,
         checks=tuple(map(_notice, dataset.checks)),
         facts=facts(dataset, summary.metric),
@@ -162,10 +169,12 @@ def section(
         plain=tuple(
             sentence(row.comparison.sentence, row.label) for row in order if row.comparison and row.comparison.sentence
         ),
-        figures={name: pairs(plates) for name, plates in drawn.items() if name != "curves"},
+        figures={name: pairs(plates) for name, plates in drawn.items() if name not in {"curves", "mistakes"}},
         cards=cards,
         metrics={m: TITLES[m] for m in metrics if any(m in card.figures for card in cards)},
         tuned=tuple(_tuned(family.tuned, unit) for family in dataset.families if family.tuned.finished),
+        mistakes=wrong,
+        together=any(one.together for one in dataset.predicted.variants.values()) if dataset.predicted else False,
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
     )

@@ -121,7 +121,7 @@ def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | N
         speed=None if facts.foreign else background.speed(conclusion.trials, facts.provenance.runs, summary),
         finished=background.day(facts.provenance.finished),
         sections=tuple(
-            _section(dataset, summary, f"d{place}-" if several else "")
+            _section(dataset, conclusion, f"d{place}-" if several else "")
             for place, dataset in enumerate(summary.datasets, 1)
         ),
         several=several,
@@ -172,12 +172,14 @@ def _entry(conclusion: Conclusion) -> dict[str, Any]:
     }
 
 
-def _section(dataset: DatasetSummary, summary: Summary, prefix: str) -> context.Section:
+def _section(dataset: DatasetSummary, conclusion: Conclusion, prefix: str) -> context.Section:
+    summary, facts = conclusion.summary, conclusion.facts.provenance.data.get(dataset.dataset)
     drawn: dict[str, dict[str, Markup]] = {}
     for drawing in FIGURES:
         for plate in drawing.draw(dataset, summary):
             drawn.setdefault(drawing.section, {})[plate.name] = inline(plate, prefix)
-    return context.section(dataset, summary, prefix, drawn, overlay.data(dataset, summary.metric, resolution(summary)))
+    over = overlay.data(dataset, summary.metric, resolution(summary))
+    return context.section(dataset, summary, prefix, drawn, over, facts.classes if facts else ())
 
 
 def _download(name: str, text: str) -> dict[str, Any]:
