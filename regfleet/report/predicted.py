@@ -120,8 +120,8 @@ def verdict(found: Predicted) -> str:
     tests = [row.tested for row in always]
     span = f"{min(tests):,}" if min(tests) == max(tests) else f"{min(tests):,} to {max(tests):,}"
     named = _rows([row.row for row in always], found.hopeless)
-    are, it = ("is", "it") if found.hopeless == 1 else ("are", "each of them")
-    said = f"{named} {are} wrong in every network that was tested on {it} ({span})"
+    are, it = ("is", "it") if found.hopeless == 1 else ("are", "each")
+    said = f"{named} {are} wrong in every one of the {span} networks that were tested on {it}"
     if found.hopeless > MANY * found.judged:
         share = percent(round(found.hopeless / found.judged, 2))
         return f"{said}, {share} of all: too many for wrong labels alone, so the model or its inputs lack something."
@@ -303,12 +303,12 @@ def _caption(one: VariantPredicted, found: Predicted, names: Sequence[str]) -> s
     return f"{'. '.join(parts)}." if parts else ""
 
 
-def together(one: Together | None, unit: Scale) -> tuple[str, str]:
+def together(one: Together | None, unit: Scale) -> tuple[str, tuple[str, ...]]:
     """The networks of a variant as one: their score, and what it is to be read with; a dash where there is none."""
     if one is None or not math.isfinite(one.score):
-        return DASH, ""
+        return DASH, ()
     least, usual, most = one.networks
     many = str(usual) if least == most else f"{least}{DASH}{most}"
-    alone = unit.metric.sign * (one.others - one.alone)
+    alone = one.others - one.alone
     gain = f"{unit.difference(alone)} to one" if math.isfinite(alone) else ""
-    return unit.score(one.score), ", ".join(part for part in (f"{many} a row", gain) if part)
+    return unit.score(one.score), tuple(part for part in (f"{many} a row", gain) if part)

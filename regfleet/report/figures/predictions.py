@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from regfleet.analysis.predicted import Band, Bin, Residuals, Threshold, VariantPredicted
 from regfleet.analysis.summary import DatasetSummary, Summary
@@ -88,14 +88,8 @@ def _reliability(axes: Axes, bins: Sequence[Bin], control: Sequence[Bin]) -> Non
     axes.plot(x, y, color=LIGHT["validation"], linewidth=LINE, clip_on=False)
     most = max(b.share for b in bins)
     # How many predictions there are is drawn below, where it hides nothing.
-    for b in bins:
-        axes.plot(
-            [b.confidence] * 2,
-            [0, 0.25 * b.share / most],
-            color=LIGHT["neutral-mark"],
-            linewidth=3,
-            solid_capstyle="butt",
-        )
+    bars = [(at, height) for at, b in zip(x, bins, strict=True) for height in (0.0, 0.25 * b.share / most)]
+    _strokes(axes, bars, LIGHT["neutral-mark"], 3, "butt")
     _dots(axes, list(zip(x, y, strict=True)), LIGHT["validation"], 4.5)
     axes.set_xlabel("confidence", fontsize=SMALL, color=LIGHT["muted"], labelpad=1)
 
@@ -106,7 +100,7 @@ def _against(roc: Axes, pr: Axes, curves: Sequence[Threshold], before: dict[int,
     for axes, band in ((roc, "roc"), (pr, "pr")):
         for curve in curves:
             if curve is not hardest:
-                _line(axes, getattr(curve, band), LIGHT["line-strong"], 0.8, start=axes is roc)
+                _line(axes, _thinned(getattr(curve, band)), LIGHT["line-strong"], 0.8, start=axes is roc)
         if hardest.number in before:
             _line(
                 axes,
@@ -123,6 +117,11 @@ def _against(roc: Axes, pr: Axes, curves: Sequence[Threshold], before: dict[int,
     pr.set_xlabel("recall", fontsize=SMALL, color=LIGHT["muted"], labelpad=1)
 
 
+def _thinned(band: Band) -> Band:
+    """Every second point: those that stand behind need no more."""
+    return Band(band.mean[::2], band.low[::2], band.high[::2])
+
+
 def _grid(band: Band) -> list[float]:
     return [place / (len(band.mean) - 1) for place in range(len(band.mean))]
 
@@ -135,14 +134,21 @@ def _line(
 
 
 def _dots(axes: Axes, points: Sequence[tuple[float, float]], colour: str, size: float) -> None:
+    # A dot is a line of no length with round ends, as in the forest.
+    _strokes(axes, [point for point in points for _ in (0, 1)], colour, size, "round")
+
+
+def _strokes(
+    axes: Axes, ends: Sequence[tuple[float, float]], colour: str, width: float, cap: Literal["butt", "round"]
+) -> None:
+    """Lines from each even one of ``ends`` to the next, as a single path."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    # A dot is a line of no length with round ends, as in the forest.
-    path = Path([point for point in points for _ in (0, 1)], [Path.MOVETO, Path.LINETO] * len(points))
-    dots = PathPatch(path, fill=False, edgecolor=colour, linewidth=size, capstyle="round")
-    dots.set(zorder=3, clip_on=False)
-    axes.add_patch(dots)
+    path = Path(list(ends), [Path.MOVETO, Path.LINETO] * (len(ends) // 2))
+    strokes = PathPatch(path, fill=False, edgecolor=colour, linewidth=width, capstyle=cap)
+    strokes.set(zorder=3, clip_on=False)
+    axes.add_patch(strokes)
 
 
 @styled
