@@ -14,6 +14,7 @@ from regfleet.metrics import METRICS
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
+from regfleet.report.exports import table_cells
 from regfleet.results import Place, Provenance, Stored, load, study_text
 from regfleet.settings import Study, read_study
 from regfleet.trials import Execution
@@ -39,12 +40,17 @@ class StudyConclusion(Conclusion):
     interrupted: bool = False
 
 
-def conclude(out: str | Path | Place, templates: Path | None = None) -> StudyConclusion:
+def conclude(
+    out: str | Path | Place, templates: Path | None = None, tables: Mapping[str, pd.DataFrame] | None = None
+) -> StudyConclusion:
     """Analyse a results directory and write its report and tables again; trains nothing.
 
-    ``templates`` is a folder whose files replace the report's own. Raises ResultsError when ``out`` holds no results.
+    ``templates`` is a folder whose files replace the report's own, ``tables`` what the rows of the data sets hold,
+    where that is in memory. Raises ResultsError when ``out`` holds no results.
     """
     conclusion = judge(*read_results(out))
+    if tables and any(dataset.predicted for dataset in conclusion.summary.datasets):
+        conclusion = replace(conclusion, contents={name: table_cells(table) for name, table in tables.items()})
     return replace(conclusion, report=write(conclusion.results.place, conclusion, templates))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class StudyFacts:
 class Conclusion:
     """What the analysis says of a study, or of anyone's scores, with the ``trials`` it rests on, a row each.
 
+    ``contents``: data set → what its rows hold, as `exports.table_cells` writes it, where the data is at hand.
     ``report`` is where the report is, None where none was written.
     """
 
@@ -68,6 +70,7 @@ class Conclusion:
     facts: StudyFacts
     failures: tuple[Failure, ...]
     trials: pd.DataFrame
+    contents: Mapping[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     report: Path | str | None = None
 
     def _repr_html_(self) -> str:

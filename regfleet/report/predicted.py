@@ -309,6 +309,6 @@ def together(one: Together | None, unit: Scale) -> tuple[str, tuple[str, ...]]:
         return DASH, ()
     least, usual, most = one.networks
     many = str(usual) if least == most else f"{least}{DASH}{most}"
-    alone = one.others - one.alone
+    alone = unit.metric.sign * (one.others - one.alone)
     gain = f"{unit.difference(alone)} to one" if math.isfinite(alone) else ""
     return unit.score(one.score), tuple(part for part in (f"{many} a row", gain) if part)
