@@ -8,19 +8,30 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from regfleet.api import Results, compare, load
     from regfleet.concluding.analyze import analyze
-    from regfleet.results import HISTORY_FIELDS, TRIAL_FIELDS
+    from regfleet.results import HISTORY_FIELDS, PREDICTION_FIELDS, TRIAL_FIELDS
     from regfleet.settings import Study
 
 _HOME = {
     "analyze": "concluding.analyze",
     "compare": "api",
     "HISTORY_FIELDS": "results",
+    "PREDICTION_FIELDS": "results",
     "Results": "api",
     "TRIAL_FIELDS": "results",
     "load": "api",
     "Study": "settings",
 }
-__all__ = ["HISTORY_FIELDS", "TRIAL_FIELDS", "Results", "Study", "__version__", "analyze", "compare", "load"]
+__all__ = [
+    "HISTORY_FIELDS",
+    "PREDICTION_FIELDS",
+    "TRIAL_FIELDS",
+    "Results",
+    "Study",
+    "__version__",
+    "analyze",
+    "compare",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

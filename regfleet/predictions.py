@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 FEW_CLASSES = 32
 """Up to so many classes every probability is kept; above, those of the true class and of the `TOP` likeliest."""
 TOP = 5
+
+
+Weights = Literal["last", "best"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +23,8 @@ class Predictions:
 
     ``seeds`` int64; ``rows`` int32, numbers from 0 in the data set. ``target`` and ``predicted`` float64: the number of
     a class, or a value in units of the target. ``probabilities`` float32 (cells, classes), None for regression;
-    ``classes`` int32 of the same shape says whose they are, None where they are those of all classes in order.
+    ``classes`` int32 of the same shape says whose they are, None where they are those of all classes in order; then
+    the true class is the first, and the `TOP` likeliest of the others follow, the likeliest first.
     ``brier`` float32: the sum over all classes of (probability − truth)², where ``classes`` leaves some out.
     """
 
@@ -56,3 +61,52 @@ class Predictions:
     def absolute_error(self) -> np.ndarray:
         """Of a value its absolute error; float64 (cells,)."""
         return np.abs(self.predicted - self.target)
+
+
+def of_classes(seed: int, rows: np.ndarray, target: np.ndarray, probabilities: np.ndarray) -> Predictions:
+    """Predictions of classes by one trial.
+
+    Args:
+        seed: the trial's.
+        rows: numbers of the test rows, (rows,), in any order.
+        target: the true classes' numbers, (rows,).
+        probabilities: float32 (rows, classes).
+    """
+    order = np.argsort(rows, kind="stable")
+    numbers, truth, given = rows[order], target[order].astype(np.int64), probabilities[order].astype(np.float32)
+    classes = brier = None
+    predicted = given.argmax(axis=1)
+    if given.shape[1] > FEW_CLASSES:
+        brier = _brier(given, truth)
+        rest = np.nan_to_num(given, nan=-1.0)
+        rest[np.arange(len(rest)), truth] = -2.0  # below all others, so that it comes last
+        likeliest = np.argsort(-rest, axis=1, kind="stable")[:, :TOP]
+        classes = np.column_stack([truth, likeliest]).astype(np.int32)
+        given = np.take_along_axis(given, classes, axis=1)
+    return _of(seed, numbers, truth, predicted, given, classes, brier)
+
+
+def of_numbers(seed: int, rows: np.ndarray, target: np.ndarray, predicted: np.ndarray) -> Predictions:
+    """Predictions of numbers by one trial: all (rows,), in any order, the last two in units of the target."""
+    order = np.argsort(rows, kind="stable")
+    return _of(seed, rows[order], target[order], predicted[order])
+
+
+def _of(
+    seed: int, rows: np.ndarray, target: np.ndarray, predicted: np.ndarray, *of_classes: np.ndarray | None
+) -> Predictions:
+    return Predictions(
+        np.full(len(rows), seed, np.int64),
+        rows.astype(np.int32),
+        target.astype(np.float64),
+        predicted.astype(np.float64),
+        *of_classes,
+    )
+
+
+def _brier(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Brier's score of each row, the sum over classes of (probability − truth)²; float32 (rows,)."""
+    errors = probabilities.astype(np.float64)
+    errors[np.arange(len(errors)), truth] -= 1
+    scores: np.ndarray = (errors**2).sum(axis=1).astype(np.float32)
+    return scores

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from regfleet.predictions import Predictions, Weights
 from regfleet.settings.values import ModelSpec, SplitSpec, Task, Variant
 from regfleet.text import bounded
 
@@ -79,7 +80,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Trials of one variant on one data set that run as one task; a GPU trains ``stack`` of them side by side."""
+    """Trials of one variant on one data set that run as one task; a GPU trains ``stack`` of them side by side.
+
+    ``keep_predictions``: whether what they say of the test rows comes back with them.
+    """
 
     dataset: str
     variant: Variant
@@ -88,6 +92,7 @@ class Chunk:
     engine: str
     trials: tuple[Trial, ...]
     stack: int = 1
+    keep_predictions: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +125,9 @@ class Outcome:
 
     ``metrics`` has ``{last,best}_{train,val,test}_{…}`` as floats, the loss and `metrics.metrics_of` the task (of
     regression in units of the target, but for the loss), and for classes ``{last,best}_test_correct`` as counts of
-    rows; it is empty for a failed trial. ``error`` and ``traceback`` are `bounded`.
+    rows; it is empty for a failed trial. ``predictions`` of the test rows are by the weights that made them, one object
+    where these predict alike; empty unless the trial is done and they are to be kept. ``error`` and ``traceback`` are
+    `bounded`.
     """
 
     trial: Trial
@@ -129,6 +136,7 @@ class Outcome:
     execution: Execution | None = None
     history: Mapping[str, np.ndarray] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    predictions: Mapping[Weights, Predictions] = field(default_factory=dict)
     best_epoch: int | None = None
     diverged_at: int | None = None
     n_train: int = 0

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from regfleet.settings.values import Scale, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -121,7 +123,8 @@ class Rows:
 class Sets:
     """Training, validation and test rows of one seed, encoded and scaled on the training rows.
 
-    For regression the target is ``target_mean + target_scale · y``, both from the training rows.
+    For regression the target is ``target_mean + target_scale · y``, both from the training rows. ``test_rows``: the
+    numbers of the test rows in the data set, (rows,), in the order of ``test``; empty where they come from none.
     """
 
     train: Rows
@@ -130,6 +133,7 @@ class Sets:
     task: Task = "classification"
     target_mean: float = 0.0
     target_scale: float = 1.0
+    test_rows: Sequence[int] | np.ndarray = ()
 
 
 def table_of(dataset: Dataset) -> pd.DataFrame | None:

@@ -215,7 +215,7 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
         train, validation, test = (
             Rows(x, one_hot[dataset.target[rows]]) for x, rows in zip(inputs, parts, strict=True)
         )
-        return Sets(train, validation, test)
+        return Sets(train, validation, test, test_rows=parts[2])
     known = dataset.target[parts[0]]
     mean, scale = float(known.mean()), float(known.std()) or 1.0
 
@@ -224,4 +224,4 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
         return scaled[:, None]
 
     train, validation, test = (Rows(x, column(rows)) for x, rows in zip(inputs, parts, strict=True))
-    return Sets(train, validation, test, "regression", mean, scale)
+    return Sets(train, validation, test, "regression", mean, scale, parts[2])

@@ -30,7 +30,7 @@ _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, Ru
 """What zipfile raises for archives that are damaged, encrypted, or packed in a way that it does not know."""
 _NAME = re.compile(
     "|".join(map(re.escape, (*WRITTEN_FIRST, *REPORT, SUMS)))
-    + r"|(?:trials|histories)/part-[0-9A-Za-z_-]{1,80}\.(?:parquet|torn)"
+    + r"|(?:trials|histories|predictions)/part-[0-9A-Za-z_-]{1,80}\.(?:parquet|torn)"
 )
 
 
@@ -95,7 +95,7 @@ class Carried:
 def unpack(archive: bytes, out: Path) -> int:
     """Write the files of an archive into ``out``, each whole or not at all, and return how many they are.
 
-    Trials come after the histories that they commit. Raises ResultsError, before anything is written, for what is no
+    Trials come after the histories and predictions that they commit. Raises ResultsError, before anything is written, for what is no
     archive of a results directory.
     """
     try:

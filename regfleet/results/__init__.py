@@ -3,17 +3,25 @@
     study.toml  provenance.json  progress.json  regfleet.log  report.html  leaderboard.csv  trials.csv  regfleet.sha256
     trials/part-*.parquet       one row per trial; columns: see TRIAL_FIELDS
     histories/part-*.parquet    one row per trial and epoch; columns: see HISTORY_FIELDS
+    predictions/part-*.parquet  one row per trial, weights and test row; columns: see PREDICTION_FIELDS
 
 Only the driver writes. A file appears whole or not at all: in a directory it is written beside its place, flushed to
-disk and renamed; in an object store it is one object. A part of histories lands before its part of trials, and that one
-is the commit. The names of both begin with a hash of the keys they hold and end with one of their content, by which
+disk and renamed; in an object store it is one object. Parts of predictions and histories land before their part of
+trials, and that one is the commit. The names of both begin with a hash of the keys they hold and end with one of their content, by which
 they are checked when they are read. ``study.toml``, ``provenance.json`` and ``progress.json`` hold a checksum of their
 own, ``regfleet.sha256`` those of the report and its tables. Small parts are merged into larger ones.
 """
 
 from regfleet.results.address import claim, place_of
 from regfleet.results.loading import Stored, load
-from regfleet.results.parts import CORRECT_COLUMNS, HISTORY_FIELDS, METRIC_COLUMNS, TRIAL_FIELDS, Problem
+from regfleet.results.parts import (
+    CORRECT_COLUMNS,
+    HISTORY_FIELDS,
+    METRIC_COLUMNS,
+    PREDICTION_FIELDS,
+    TRIAL_FIELDS,
+    Problem,
+)
 from regfleet.results.place import Place
 from regfleet.results.progress import Reporter, read_progress, reporting
 from regfleet.results.provenance import DataFacts, Provenance, RunFacts, read_provenance
@@ -24,6 +32,7 @@ __all__ = [
     "CORRECT_COLUMNS",
     "HISTORY_FIELDS",
     "METRIC_COLUMNS",
+    "PREDICTION_FIELDS",
     "TRIAL_FIELDS",
     "DataFacts",
     "Place",

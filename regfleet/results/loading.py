@@ -1,4 +1,4 @@
-"""Reads results: the trials at once, the histories when they are asked for."""
+"""Reads results: the trials at once, the histories and predictions when they are asked for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from regfleet.errors import ResultsError
+from regfleet.predictions import Predictions, Weights
 from regfleet.results.address import place_of
 from regfleet.results.parts import (
+    PREDICTION_FIELDS,
     REPEATED,
     Problem,
     dictionaries,
@@ -18,16 +20,18 @@ from regfleet.results.parts import (
     history_schema,
     open_part,
     read_groups,
+    schema_of,
     trial_schema,
 )
-from regfleet.results.place import Place, unreadable
+from regfleet.results.place import FOLDERS, Place, unreadable
 from regfleet.results.provenance import Provenance, read_provenance
 from regfleet.results.seals import study_seal
 from regfleet.trials import HISTORY_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -37,6 +41,8 @@ RANK = {"done": 0, "diverged": 1, "failed": 2}
 _CURVE_COLUMNS = ["dataset", "variant", "seed", "epoch", *HISTORY_COLUMNS]
 BATCH_ROWS = 1_000_000
 """Rows of histories that the analysis holds at once, unless one variant has more."""
+BATCH_PREDICTIONS = 300_000
+"""Of predictions, each with up to 32 probabilities."""
 READINGS = 10
 
 
@@ -62,7 +68,7 @@ class Stored:
         """A row per trial and epoch, sorted as the trials are; read on first use, all into memory."""
         import pandas as pd
 
-        frame = pd.DataFrame(self._read(history_schema().names))
+        frame = pd.DataFrame(self._read("histories", history_schema().names).to_pandas(self_destruct=True))
         frame = frame[frame["key"].isin(self.trials["key"])].drop_duplicates(["key", "epoch"])
         for name in REPEATED:
             frame[name] = frame[name].cat.set_categories(sorted(frame[name].unique()))
@@ -71,42 +77,65 @@ class Stored:
     def curves(self, dataset: str) -> Iterator[pd.DataFrame]:
         """The histories of a data set without keys, some whole variants at a time, so that memory stays bounded."""
         own = self.trials[self.trials["dataset"] == dataset]
-        wanted: set[str] = set()
-        rows = 0
-        for variant, count in own.groupby("variant")["epochs_run"].sum().items():
-            if wanted and rows + count > BATCH_ROWS:
-                yield self._read(_CURVE_COLUMNS, dataset, wanted)
-                wanted, rows = set(), 0
-            wanted.add(str(variant))
-            rows += int(count)
-        if wanted:
-            yield self._read(_CURVE_COLUMNS, dataset, wanted)
+        for variants in _batches(own.groupby("variant")["epochs_run"].sum(), BATCH_ROWS):
+            table = self._read("histories", _CURVE_COLUMNS, dataset, variants)
+            yield table.to_pandas(self_destruct=True, split_blocks=True)
 
-    def _read(self, columns: list[str], dataset: str | None = None, variants: Collection[str] = ()) -> pd.DataFrame:
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """A row per trial, weights and test row (columns: `PREDICTION_FIELDS`), sorted as the trials are, then by row.
+
+        Read on first use, all into memory; empty where no predictions were kept.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(self._read("predictions", [*PREDICTION_FIELDS]).to_pandas(self_destruct=True))
+        frame = frame[frame["key"].isin(self._predicted["key"])].drop_duplicates(["key", "weights", "row"])
+        for name in (*REPEATED, "weights"):
+            frame[name] = frame[name].cat.set_categories(sorted(frame[name].unique()))
+        return frame.sort_values(["dataset", "variant", "seed", "weights", "row"], ignore_index=True)
+
+    def predicted(self, dataset: str, at: Weights) -> Iterator[tuple[str, Predictions]]:
+        """The name of each variant in order, and what its trials on the data set said of their test rows.
+
+        Trials whose predictions were not kept are left out, and variants without any. Some whole variants are read at a
+        time, so that memory stays bounded. Raises ResultsError for a part that was damaged since the trials were read.
+        """
+        own = self._predicted[self._predicted["dataset"] == dataset]
+        for variants in _batches(own.groupby("variant")["n_predicted"].sum(), BATCH_PREDICTIONS):
+            yield from _by_variant(self._read("predictions", [*PREDICTION_FIELDS], dataset, variants), own["key"], at)
+
+    @property
+    def _predicted(self) -> pd.DataFrame:
+        """The trials whose predictions were kept."""
+        return self.trials[self.trials["n_predicted"].fillna(0) > 0]
+
+    def _read(
+        self, folder: str, columns: list[str], dataset: str | None = None, variants: Collection[str] = ()
+    ) -> pa.Table:
         import pyarrow as pa
 
-        schema = dictionaries(pa.schema([history_schema().field(name) for name in columns]))
+        whole_schema = schema_of(folder)
+        schema = dictionaries(pa.schema([whole_schema.field(name) for name in columns]))
         known = {problem.part for problem in self.problems}
 
         def read(name: str) -> pa.Table:
             if name in known:
                 return schema.empty_table()
-            with open_part(self.place, name, history_schema(), whole=dataset is None) as part:
+            with open_part(self.place, name, whole_schema, whole=dataset is None) as part:
                 if dataset is None:
                     return read_groups(part, schema)
                 return _of(read_groups(part, schema, _groups(part, dataset, variants)), dataset, variants)
 
         problems: list[Problem] = []
         try:
-            tables = _settled(lambda: each_part(self.place, "histories", read, problems))
+            tables = _settled(lambda: each_part(self.place, folder, read, problems))
         except OSError as problem:
             raise unreadable(self.place, problem) from None
         new = next((problem for problem in problems if problem.part not in known), None)
         if new:
             raise ResultsError(f"{self.place}: {new}. Run: regfleet doctor {self.place}")
-        whole = pa.concat_tables([schema.empty_table(), *tables.values()])
-        frame: pd.DataFrame = whole.unify_dictionaries().to_pandas(self_destruct=True, split_blocks=True)
-        return frame
+        return pa.concat_tables([schema.empty_table(), *tables.values()]).unify_dictionaries()
 
     @cached_property
     def provenance(self) -> Provenance:
@@ -129,7 +158,7 @@ class Stored:
 def load(path: str | Path | Place) -> Stored:
     """Read results from a directory, or from a URL with s3://, gs:// or file://.
 
-    TRIAL_FIELDS and HISTORY_FIELDS say what each column of the two frames holds. A torn or foreign part is named in
+    TRIAL_FIELDS, HISTORY_FIELDS and PREDICTION_FIELDS say what each column of the three frames holds. A torn or foreign part is named in
     ``problems`` and left out. Raises ResultsError when there are no results, StorageError when they cannot be read now.
     """
     place = place_of(path)
@@ -172,19 +201,23 @@ def _load(place: Place) -> Stored:
 
     def keys(name: str) -> pa.Array:
         # A bucket sends one column; `doctor` reads all of it.
-        with open_part(place, name, history_schema(), whole=place.local is not None) as part:
+        schema = schema_of(name.partition("/")[0])
+        with open_part(place, name, schema, whole=place.local is not None) as part:
             return part.read(["key"])["key"].unique()
 
-    # Trials first: the histories of what they hold were written before them.
+    # Trials first: the others of what they hold were written before them.
     tables = each_part(place, "trials", rows, problems)
-    kept = each_part(place, "histories", keys, problems)
+    known = {
+        folder: {key for part in each_part(place, folder, keys, problems).values() for key in part.to_pylist()}
+        for folder in FOLDERS[1:]
+    }
     table = pa.concat_tables([schema.empty_table(), *tables.values()])
     # Rows are chosen by a few columns, so that all the others are held once.
-    trials = table.select(["key", "status", "dataset", "variant", "seed"]).to_pandas()
+    trials = table.select(["key", "status", "dataset", "variant", "seed", "n_predicted"]).to_pandas()
     trials = trials.sort_values("status", key=lambda status: status.map(RANK), kind="stable")
-    # A finished trial counts only with its history; a failed one has none.
-    known = {key for found in kept.values() for key in found.to_pylist()}
-    whole = trials["key"].isin(known) | (trials["status"] == "failed")
+    # A finished trial counts only with its history, and the predictions that it says were kept; a failed one has none.
+    whole = trials["key"].isin(known["histories"]) | (trials["status"] == "failed")
+    whole &= trials["key"].isin(known["predictions"]) | ~(trials["n_predicted"].fillna(0) > 0)
     chosen = trials[whole].drop_duplicates("key").sort_values(["dataset", "variant", "seed"]).index
     tables.clear()
     table = table.take(pa.array(chosen))
@@ -192,6 +225,59 @@ def _load(place: Place) -> Stored:
         words = f"{expected - len(table)} of the {expected} trials that were kept are not there, or not in a whole part"
         problems.append(Problem("trials", "missing", words))
     return Stored(place, pd.DataFrame(table.to_pandas(self_destruct=True)), tuple(problems))
+
+
+def _batches(counts: pd.Series[int], most: int) -> Iterator[set[str]]:
+    """Variants whose ``counts`` add up to at most ``most``, or single ones with more, in their order."""
+    wanted: set[str] = set()
+    rows = 0
+    for variant, count in counts.items():
+        if wanted and rows + count > most:
+            yield wanted
+            wanted, rows = set(), 0
+        wanted.add(str(variant))
+        rows += int(count)
+    if wanted:
+        yield wanted
+
+
+def _by_variant(table: pa.Table, keys: Iterable[str], at: Weights) -> Iterator[tuple[str, Predictions]]:
+    """The predictions of the trials with these ``keys`` by weights ``at``, those of each variant in order of names."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    own = pc.is_in(table["key"].cast(pa.string()), pa.array(keys, pa.string()))
+    table = table.filter(pc.and_(own, pc.is_in(table["weights"].cast(pa.string()), pa.array([at, "both"]))))
+    names, variant = np.unique(table["variant"].cast(pa.string()).to_numpy(), return_inverse=True)
+    place = np.stack([table["row"].to_numpy(), table["seed"].to_numpy(), variant])
+    order = np.lexsort(place)
+    # After a merger that was cut short a row is there twice.
+    first = np.append(True, np.diff(place[:, order]).any(axis=0))[: len(order)]
+    table, variant = table.take(order[first]), variant[order[first]]
+    for number, name in enumerate(names):
+        begin, end = np.searchsorted(variant, [number, number + 1])
+        yield str(name), _predictions(table.slice(begin, end - begin))
+
+
+def _predictions(table: pa.Table) -> Predictions:
+    import numpy as np
+    import pyarrow as pa
+
+    def numbers(name: str) -> np.ndarray | None:
+        column = table[name].combine_chunks()
+        if column.null_count:
+            return None
+        return (
+            np.asarray(column.flatten()).reshape(len(table), -1)
+            if pa.types.is_list(column.type)
+            else np.asarray(column)
+        )
+
+    return Predictions(
+        *(table[name].to_numpy() for name in ("seed", "row", "target", "predicted")),
+        *(numbers(name) for name in ("probabilities", "classes", "brier")),
+    )
 
 
 def _groups(part: pq.ParquetFile, dataset: str, variants: Collection[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The two tables of a results directory: their columns, and Parquet parts of them, written whole and checked."""
+"""The three tables of a results directory: their columns, and Parquet parts of them, written whole and checked."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ TRIAL_FIELDS = (
         "n_train": "rows that fitted weights",
         "n_val": "validation rows",
         "n_test": "test rows",
+        "n_predicted": "test rows whose predictions were kept, 0 without any; missing from before they were",
         "weights": "numbers in the model's weights",
         "seconds": "from cutting the data to the last score; a share of what seeds stacked took together",
         "trace_seconds": "of these, what the worker's first trial of its kind paid to be traced",
@@ -75,6 +76,20 @@ HISTORY_FIELDS = {
     + "; of regression on the scale of the standardised target; missing where the task has no such score"
     for name in HISTORY_COLUMNS
 }
+PREDICTION_FIELDS = {
+    "key": "the trial's hash",
+    "dataset": "the data set's name",
+    "variant": "the variant's canonical name",
+    "seed": "the seed",
+    "weights": "whose prediction it is: weights of the last or the best epoch, both where these predict alike",
+    "row": "the test row's number in the data set as regfleet uses it, from 0",
+    "target": "what is true: the number of a class, in the order of provenance.json, or a value in its units",
+    "predicted": "the number of the likeliest class, or a value in units of the target",
+    "probabilities": "of each class in order, or of those in classes; missing for regression",
+    "classes": "with more than 32 classes those whose probabilities are kept: the true one, then the five likeliest of "
+    "the others; missing where all are",
+    "brier": "the sum over all classes of (probability - truth) squared, where classes leaves some out; missing else",
+}
 
 
 def trial_schema() -> pa.Schema:
@@ -82,7 +97,8 @@ def trial_schema() -> pa.Schema:
     import pyarrow as pa
 
     special = {"seed": pa.int64(), "seconds": pa.float64(), "trace_seconds": pa.float64()}
-    special |= dict.fromkeys(("best_epoch", "diverged_at", "epochs_run", "n_train", "n_val", "n_test"), pa.int32())
+    special |= dict.fromkeys(("best_epoch", "diverged_at", "epochs_run"), pa.int32())
+    special |= dict.fromkeys(("n_train", "n_val", "n_test", "n_predicted"), pa.int32())
     special |= {"weights": pa.int64()} | dict.fromkeys(METRIC_COLUMNS, pa.float64())
     special |= dict.fromkeys(CORRECT_COLUMNS, pa.int32())
     return pa.schema([(name, special.get(name, pa.string())) for name in TRIAL_FIELDS])
@@ -97,6 +113,21 @@ def history_schema() -> pa.Schema:
     return pa.schema([(name, special.get(name, pa.string())) for name in HISTORY_FIELDS])
 
 
+def prediction_schema() -> pa.Schema:
+    """The Parquet schema of a part of predictions."""
+    import pyarrow as pa
+
+    special = {"seed": pa.int64(), "row": pa.int32(), "target": pa.float64(), "predicted": pa.float64()}
+    special |= {"probabilities": pa.list_(pa.float32()), "classes": pa.list_(pa.int32()), "brier": pa.float32()}
+    return pa.schema([(name, special.get(name, pa.string())) for name in PREDICTION_FIELDS])
+
+
+def schema_of(folder: str) -> pa.Schema:
+    """The Parquet schema of a part in that folder."""
+    schemas = {"trials": trial_schema, "histories": history_schema, "predictions": prediction_schema}
+    return schemas[folder]()
+
+
 def trial_row(outcome: Outcome, variant: Variant) -> dict[str, object]:
     """The outcome's row of the trials; columns: TRIAL_FIELDS."""
     own = {name: getattr(outcome, name) for name in TRIAL_FIELDS if hasattr(outcome, name)}
@@ -105,6 +136,7 @@ def trial_row(outcome: Outcome, variant: Variant) -> dict[str, object]:
     row |= {"key": trial.key, "dataset": trial.dataset, "variant": trial.variant, "seed": trial.seed}
     row |= {"label": variant.label, "control": variant.control}
     row |= {"epochs_run": len(next(iter(outcome.history.values()), ()))}
+    row |= {"n_predicted": len(next(iter(outcome.predictions.values()), ()))}
     row |= {"execution": bounded(str(outcome.execution or ""))}
     return row | dict(outcome.metrics)
 
@@ -114,10 +146,11 @@ REPEATED = ("key", *GROUPED)
 """Columns with few values: read as dictionaries, so that a value is held once."""
 THREADS = 8
 SKIPPED = (".tmp", ".torn", ".foreign")
-STATUSES = ("done", "diverged", "failed")
-_LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS}
+WORDS = {"status": ("done", "diverged", "failed"), "weights": ("last", "best", "both")}
+"""Columns of texts, and what they may say."""
+_LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS, "n_predicted"}
 """Columns that an older part may lack."""
-_NEVER_EMPTY = {*REPEATED, "seed", "status", "epoch"}
+_NEVER_EMPTY = {*REPEATED, "seed", "status", "epoch", "row", "target", "predicted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +188,7 @@ def write_part(place: Place, folder: str, keys: str, tables: Sequence[pa.Table])
 
     sink = pa.BufferOutputStream()
     schema = tables[0].schema
-    texts = [field.name for field in schema if not pa.types.is_primitive(field.type)]
+    texts = [field.name for field in schema if not (pa.types.is_primitive(field.type) or pa.types.is_list(field.type))]
     settings = {"compression": "zstd", "use_dictionary": texts, "write_statistics": list(GROUPED)}
     # Without Arrow's own schema, dictionaries of ours are plain strings to whoever reads the file.
     with pq.ParquetWriter(sink, schema, store_schema=False, write_page_checksum=True, **settings) as writer:
@@ -194,7 +227,7 @@ def open_part(place: Place, name: str, schema: pa.Schema, *, whole: bool = True)
     source = pa.BufferReader(content) if whole else place.filesystem.open_input_file(place.path(name))
     with source:
         try:
-            with pq.ParquetFile(source, read_dictionary=list(REPEATED), page_checksum_verification=True) as part:
+            with pq.ParquetFile(source, read_dictionary=_coded(schema), page_checksum_verification=True) as part:
                 own = (name for name in schema.names if name not in _LATER)
                 missing = next((name for name in own if name not in part.schema_arrow.names), None)
                 if missing:
@@ -225,17 +258,27 @@ def read_groups(part: pq.ParquetFile, schema: pa.Schema, groups: Sequence[int] |
     empty = next((name for name in schema.names if name in _NEVER_EMPTY and table[name].null_count), None)
     if empty:
         raise ValueError(f"it has rows without {empty}")
-    if "status" in schema.names and not pc.all(pc.is_in(table["status"], pa.array(STATUSES))).as_py():
-        raise ValueError(f"it has a status that is none of {', '.join(STATUSES)}")
+    for name, words in WORDS.items():
+        if name in schema.names and not pa.types.is_integer(schema.field(name).type):
+            said = table[name].unique().cast(pa.string())
+            if not pc.all(pc.is_in(said, pa.array(words))).as_py():
+                raise ValueError(f"it has a {name} that is none of {', '.join(words)}")
     return table
+
+
+def _coded(schema: pa.Schema) -> list[str]:
+    """The columns of texts that have few values; ``weights`` of trials are a number."""
+    import pyarrow as pa
+
+    return [field.name for field in schema if field.name in (*REPEATED, "weights") and field.type == pa.string()]
 
 
 def dictionaries(schema: pa.Schema) -> pa.Schema:
     """The schema with the repeated columns as dictionaries."""
     import pyarrow as pa
 
-    coded = pa.dictionary(pa.int32(), pa.string())
-    return pa.schema([field.with_type(coded) if field.name in REPEATED else field for field in schema])
+    coded, names = pa.dictionary(pa.int32(), pa.string()), _coded(schema)
+    return pa.schema([field.with_type(coded) if field.name in names else field for field in schema])
 
 
 def each_part(

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-FOLDERS = ("trials", "histories")
+FOLDERS = ("trials", "histories", "predictions")
+"""Of parts; those of trials, which commit the others, land last and are deleted first."""
 LOCK = ".lock"
 FILES = (*WRITTEN_FIRST, *REPORT, SUMS, LOCK)
 PART = re.compile(r"part-([0-9a-f]{16})(?:-([0-9a-f]{16}))?\.parquet")

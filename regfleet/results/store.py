@@ -1,17 +1,17 @@
 """The one writer of results. It merges small parts into larger ones: no number of trials makes too many files.
 
-The merged part is written first, histories before trials, and only then are the parts that it replaces deleted, trials
-before histories. Between any two steps every row is there once or twice, and what is read twice counts once.
+The merged part is written first, trials last, and only then are the parts that it replaces deleted, trials first. Between any two steps every row is there once or twice, and what is read twice counts once.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from regfleet import patience
 from regfleet.errors import ResultsError
+from regfleet.predictions import Weights
 from regfleet.results.address import place_of
 from regfleet.results.loading import RANK
 from regfleet.results.parts import (
@@ -22,19 +22,22 @@ from regfleet.results.parts import (
     history_schema,
     keys_hash,
     open_part,
+    prediction_schema,
     read_groups,
+    schema_of,
     trial_row,
     trial_schema,
     write_part,
 )
-from regfleet.results.place import PART, Place
+from regfleet.results.place import FOLDERS, PART, Place
 from regfleet.settings.values import Variant
 from regfleet.trials import HISTORY_COLUMNS, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     import pyarrow as pa
 
 
@@ -53,12 +56,15 @@ class Store:
         self._new = 0
 
     def append(self, outcomes: Sequence[Outcome]) -> None:
-        """Write the outcomes as one part of histories and one of trials, the second being the commit."""
+        """Write the outcomes as a part of predictions, one of histories and one of trials, the last being the commit."""
         import pyarrow as pa
 
         keys = keys_hash(outcome.trial.key for outcome in outcomes)
         rows = [trial_row(outcome, self.variants[outcome.trial.variant]) for outcome in outcomes]
         trained = [outcome for outcome in outcomes if outcome.status != "failed"]
+        predicted = [outcome for outcome in outcomes if outcome.predictions]
+        if predicted:
+            self._put("predictions", keys, _predictions(predicted))
         if trained:
             self._put("histories", keys, _histories(trained))
         name = self._put("trials", keys, pa.Table.from_pylist(rows, schema=trial_schema()))
@@ -124,6 +130,47 @@ def _histories(outcomes: Sequence[Outcome]) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
+def _predictions(outcomes: Sequence[Outcome]) -> pa.Table:
+    """The outcomes' rows of the predictions, one per weights and test row; columns: PREDICTION_FIELDS."""
+    import numpy as np
+    import pyarrow as pa
+
+    found = []
+    for outcome in outcomes:
+        last, best = (outcome.predictions[when] for when in get_args(Weights))
+        kinds = [("both", last)] if last is best else [("last", last), ("best", best)]
+        found += [(outcome.trial, weights, part) for weights, part in kinds]
+    counts = [len(part) for *_, part in found]
+    columns: dict[str, Any] = {
+        name: np.repeat(np.array([getattr(trial, name) for trial, *_ in found], object), counts)
+        for name in (*REPEATED, "seed")
+    }
+    columns["weights"] = np.repeat(np.array([weights for _, weights, _ in found], object), counts)
+    columns |= {
+        column: np.concatenate([getattr(part, name) for *_, part in found])
+        for column, name in {"row": "rows", "target": "target", "predicted": "predicted"}.items()
+    }
+    columns["probabilities"] = _lists([part.probabilities for *_, part in found], counts, pa.float32())
+    columns["classes"] = _lists([part.classes for *_, part in found], counts, pa.int32())
+    briers = [pa.nulls(len(part), pa.float32()) if part.brier is None else pa.array(part.brier) for *_, part in found]
+    columns["brier"] = pa.chunked_array(briers)
+    return pa.table(columns, schema=dictionaries(prediction_schema()))
+
+
+def _lists(parts: Sequence[np.ndarray | None], counts: Sequence[int], kind: pa.DataType) -> pa.ChunkedArray:
+    """A list for each row of each part (rows, width); missing ones for each row of None, of which ``counts`` tells."""
+    import numpy as np
+    import pyarrow as pa
+
+    def lists(part: np.ndarray | None, count: int) -> pa.Array:
+        if part is None:
+            return pa.nulls(count, pa.list_(kind))
+        ends = np.arange(count + 1, dtype=np.int32) * part.shape[1]
+        return pa.ListArray.from_arrays(ends, pa.array(part.ravel(), kind))
+
+    return pa.chunked_array([lists(part, count) for part, count in zip(parts, counts, strict=True)])
+
+
 SMALL_BYTES = 4 << 20
 MERGED_BYTES = 16 << 20
 """Of Parquet: a part below the first is merged until it reaches the second, which the driver's memory bears."""
@@ -134,12 +181,14 @@ def merge(place: Place) -> None:
 
     A part that cannot be read is left where it is.
     """
-    trials, histories = _ours(place, "trials"), _ours(place, "histories")
-    sizes = {keys: _bytes(trials, keys) + _bytes(histories, keys) for keys in sorted({*trials, *histories})}
-    # Histories without trials are what a driver left that was killed on its way through here.
-    small = {keys: size for keys, size in sizes.items() if size < SMALL_BYTES or keys not in trials}
+    parts = {folder: _ours(place, folder) for folder in FOLDERS}
+    hashes = sorted(set().union(*parts.values()))
+    sizes = {keys: sum(sum(of_folder.get(keys, {}).values()) for of_folder in parts.values()) for keys in hashes}
+    # Others without trials are what a driver left that was killed on its way through here.
+    small = {keys: size for keys, size in sizes.items() if size < SMALL_BYTES or keys not in parts["trials"]}
     for group in _groups(small):
-        _merge(place, *([name for keys in group for name in parts.get(keys, ())] for parts in (trials, histories)))
+        names = {folder: [one for keys in group for one in own.get(keys, ())] for folder, own in parts.items()}
+        _merge(place, names)
 
 
 def _ours(place: Place, folder: str) -> dict[str, dict[str, int]]:
@@ -149,10 +198,6 @@ def _ours(place: Place, folder: str) -> dict[str, dict[str, int]]:
         if size is not None and (known := PART.fullmatch(name)):
             found.setdefault(known[1], {})[name] = size
     return found
-
-
-def _bytes(parts: Mapping[str, Mapping[str, int]], keys: str) -> int:
-    return sum(parts.get(keys, {}).values())
 
 
 def _groups(sizes: Mapping[str, int]) -> Iterator[list[str]]:
@@ -169,43 +214,53 @@ def _groups(sizes: Mapping[str, int]) -> Iterator[list[str]]:
         yield group
 
 
-def _merge(place: Place, trials: Sequence[str], histories: Sequence[str]) -> None:
+def _merge(place: Place, names: Mapping[str, Sequence[str]]) -> None:
+    """Make one of the parts of each folder that have these names."""
     import pyarrow as pa
 
-    if max(len(trials), len(histories)) < 2:
+    if max(map(len, names.values())) < 2:
         return
 
-    def rows(name: str) -> pa.Table:
-        with open_part(place, name, trial_schema()) as part:
-            return read_groups(part, trial_schema())
+    def tables(name: str) -> list[pa.Table]:
+        schema = schema_of(name.partition("/")[0])
+        with open_part(place, name, schema) as part:
+            return [read_groups(part, dictionaries(schema), [number]) for number in range(part.num_row_groups)]
 
-    def epochs(name: str) -> list[pa.Table]:
-        with open_part(place, name, history_schema()) as part:
-            schema = dictionaries(history_schema())
-            return [read_groups(part, schema, [number]) for number in range(part.num_row_groups)]
-
-    old_trials = each_part(place, "trials", rows, [], trials)
-    old_histories = each_part(place, "histories", epochs, [], histories)
-    if not old_trials or max(len(old_trials), len(old_histories)) < 2:
+    old = {folder: each_part(place, folder, tables, [], names[folder]) for folder in FOLDERS}
+    if not old["trials"] or max(map(len, old.values())) < 2:
         return
-    best = _best(pa.concat_tables(old_trials.values()))
+    predicted = {key for part in old["predictions"].values() for table in part for key in _keys(table)}
+    best = _best(pa.concat_tables(table for part in old["trials"].values() for table in part), predicted)
     keys = keys_hash(best["key"].to_pylist())
-    new = {}
-    if old_histories:
-        new["histories"] = write_part(place, "histories", keys, _by_variant(_once(old_histories.values())))
-    new["trials"] = write_part(place, "trials", keys, [best])
-    for folder, old in (("trials", old_trials), ("histories", old_histories)):
-        for part in old.keys() - {new.get(folder)}:
+    new = {
+        folder: write_part(place, folder, keys, _by_variant(_once(old[folder].values()), schema_of(folder)))
+        for folder in reversed(FOLDERS[1:])
+        if old[folder]
+    }
+    new["trials"] = write_part(place, "trials", keys, [best.cast(trial_schema())])
+    for folder in FOLDERS:
+        for part in old[folder].keys() - {new.get(folder)}:
             place.remove(f"{folder}/{part}")
-    log.info("merged %d parts into %s, %d trials", len(old_trials), new["trials"], len(best))
+    log.info("merged %d parts into %s, %d trials", len(old["trials"]), new["trials"], len(best))
 
 
-def _best(trials: pa.Table) -> pa.Table:
-    """One row for each key: a finished trial before a failed one, the first of equals."""
-    chosen: dict[str, tuple[int, int]] = {}
-    for row, (key, status) in enumerate(zip(trials["key"].to_pylist(), trials["status"].to_pylist(), strict=True)):
-        chosen[key] = min(chosen.get(key, (9, 0)), (RANK.get(status, 3), row))
-    return trials.take(sorted(row for _, row in chosen.values()))
+def _keys(table: pa.Table) -> list[str]:
+    keys: list[str] = table["key"].unique().to_pylist()
+    return keys
+
+
+def _best(trials: pa.Table, predicted: Collection[str]) -> pa.Table:
+    """One row for each key: a finished trial before a failed one, the first of equals.
+
+    Whose predictions are said to be kept and are not in ``predicted``, the keys of those that are, comes after.
+    """
+    chosen: dict[str, tuple[int, bool, int]] = {}
+    columns = (trials[name].to_pylist() for name in ("key", "status", "n_predicted"))
+    for row, (key, status, said) in enumerate(zip(*columns, strict=True)):
+        chosen[key] = min(
+            chosen.get(key, (9, False, 0)), (RANK.get(status, 3), bool(said) and key not in predicted, row)
+        )
+    return trials.take(sorted(row for *_, row in chosen.values()))
 
 
 def _once(parts: Iterable[list[pa.Table]]) -> Iterator[pa.Table]:
@@ -215,14 +270,14 @@ def _once(parts: Iterable[list[pa.Table]]) -> Iterator[pa.Table]:
 
     seen: set[str] = set()
     for tables in parts:
-        keys = {key for table in tables for key in table["key"].unique().to_pylist()}
+        keys = {key for table in tables for key in _keys(table)}
         known = pa.array(sorted(keys & seen), pa.string())
         seen |= keys
         for table in tables:
             yield table.filter(pc.invert(pc.is_in(table["key"].cast(pa.string()), known))) if len(known) else table
 
 
-def _by_variant(tables: Iterable[pa.Table]) -> list[pa.Table]:
+def _by_variant(tables: Iterable[pa.Table], schema: pa.Schema) -> list[pa.Table]:
     """The rows with a table for each data set and variant, so that a reader can take one without the others."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -234,4 +289,4 @@ def _by_variant(tables: Iterable[pa.Table]) -> list[pa.Table]:
                 own = pc.and_(pc.equal(table["dataset"], dataset), pc.equal(table["variant"], variant))
                 found.setdefault((dataset, variant), []).append(table if pc.all(own).as_py() else table.filter(own))
     whole = {pair: pa.concat_tables(of_pair).unify_dictionaries() for pair, of_pair in sorted(found.items())}
-    return [table for table in whole.values() if len(table)] or [dictionaries(history_schema()).empty_table()]
+    return [table for table in whole.values() if len(table)] or [dictionaries(schema).empty_table()]

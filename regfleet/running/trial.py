@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet import data as datasets
 from regfleet import techniques, training
 from regfleet.metrics import error_of
+from regfleet.predictions import of_classes, of_numbers
 from regfleet.text import reason, said
 from regfleet.training import runtime
 from regfleet.training.scoring import class_scores, number_scores
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from regfleet.data.dataset import Dataset, Sets
+    from regfleet.predictions import Predictions, Weights
     from regfleet.techniques.recipe import Recipe
     from regfleet.trials import Chunk, Fit, Trial
 
@@ -105,6 +107,7 @@ def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: 
         sets, fit, seconds = trained or _alone(trial, chunk, recipe, dataset, why)
         judging = time.perf_counter()
         metrics = _metrics(fit, sets)
+        keeps = chunk.keep_predictions and fit.diverged_at is None
         return Outcome(
             trial=trial,
             status="done" if fit.diverged_at is None else "diverged",
@@ -112,6 +115,7 @@ def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: 
             execution=fit.execution,
             history=fit.history,
             metrics=metrics,
+            predictions=_predictions(trial.seed, fit, sets, dataset.target) if keeps else {},
             best_epoch=fit.best_epoch,
             diverged_at=fit.diverged_at,
             n_train=len(sets.train.y),
@@ -135,6 +139,24 @@ def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: 
             error=f"{type(problem).__name__}: {said(problem)}",
             traceback=traceback.format_exc(),
         )
+
+
+def _predictions(seed: int, fit: Fit, sets: Sets, target: np.ndarray) -> dict[Weights, Predictions]:
+    """What the fit says of the test rows with its last and its best weights; ``target`` is the whole data set's."""
+    import numpy as np
+
+    rows = np.asarray(sets.test_rows)
+
+    def kept(given: np.ndarray) -> Predictions:
+        if sets.task == "classification":
+            return of_classes(seed, rows, target[rows], given)
+        return of_numbers(
+            seed, rows, target[rows], sets.target_mean + sets.target_scale * given[:, 0].astype("float64")
+        )
+
+    last, best = (fit.predictions[when]["test"] for when in ("last", "best"))
+    of_last = kept(last)
+    return {"last": of_last, "best": of_last if np.array_equal(last, best, equal_nan=True) else kept(best)}
 
 
 def _metrics(fit: Fit, sets: Sets) -> Mapping[str, float]:
