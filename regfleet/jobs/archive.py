@@ -95,8 +95,8 @@ class Carried:
 def unpack(archive: bytes, out: Path) -> int:
     """Write the files of an archive into ``out``, each whole or not at all, and return how many they are.
 
-    Trials come after the histories and predictions that they commit. Raises ResultsError, before anything is written, for what is no
-    archive of a results directory.
+    Trials come after the histories and predictions that they commit. Raises ResultsError, before anything is written,
+    for what is no archive of a results directory.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as packed:

@@ -6,10 +6,10 @@
     predictions/part-*.parquet  one row per trial, weights and test row; columns: see PREDICTION_FIELDS
 
 Only the driver writes. A file appears whole or not at all: in a directory it is written beside its place, flushed to
-disk and renamed; in an object store it is one object. Parts of predictions and histories land before their part of
-trials, and that one is the commit. The names of both begin with a hash of the keys they hold and end with one of their content, by which
-they are checked when they are read. ``study.toml``, ``provenance.json`` and ``progress.json`` hold a checksum of their
-own, ``regfleet.sha256`` those of the report and its tables. Small parts are merged into larger ones.
+disk and renamed; in an object store it is one object. Parts of predictions and of histories land before their part of
+trials, and that one is the commit. The names of all begin with a hash of the keys they hold and end with one of their
+content, by which they are checked when they are read. ``study.toml``, ``provenance.json`` and ``progress.json`` hold a
+checksum of their own, ``regfleet.sha256`` those of the report and its tables. Small parts are merged into larger ones.
 """
 
 from regfleet.results.address import claim, place_of

@@ -158,8 +158,9 @@ class Stored:
 def load(path: str | Path | Place) -> Stored:
     """Read results from a directory, or from a URL with s3://, gs:// or file://.
 
-    TRIAL_FIELDS, HISTORY_FIELDS and PREDICTION_FIELDS say what each column of the three frames holds. A torn or foreign part is named in
-    ``problems`` and left out. Raises ResultsError when there are no results, StorageError when they cannot be read now.
+    TRIAL_FIELDS, HISTORY_FIELDS and PREDICTION_FIELDS say what each column of the three frames holds. A torn or foreign
+    part is named in ``problems`` and left out. Raises ResultsError when there are no results, StorageError when they
+    cannot be read now.
     """
     place = place_of(path)
     try:

@@ -1,6 +1,7 @@
 """The one writer of results. It merges small parts into larger ones: no number of trials makes too many files.
 
-The merged part is written first, trials last, and only then are the parts that it replaces deleted, trials first. Between any two steps every row is there once or twice, and what is read twice counts once.
+The merged parts are written first, trials last, and only then are the parts that they replace deleted, trials first.
+Between any two steps every row is there once or twice, and what is read twice counts once.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Store:
         self._new = 0
 
     def append(self, outcomes: Sequence[Outcome]) -> None:
-        """Write the outcomes as a part of predictions, one of histories and one of trials, the last being the commit."""
+        """Write the outcomes as parts of predictions, of histories and of trials, the last being the commit."""
         import pyarrow as pa
 
         keys = keys_hash(outcome.trial.key for outcome in outcomes)
