@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.analysis import summarize
 from regfleet.concluding.looks import asked_of, standings, summarize_standings, within_each
+from regfleet.concluding.predictions import with_predictions
 from regfleet.errors import InputError, ResultsError
 from regfleet.metrics import METRICS
 from regfleet.planning.resolved import Resolved, resolve
@@ -77,6 +79,7 @@ def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
     """
     trials = asked_rows(resolved, results)
     _refuse_doubles(trials, results)
+    predictions = partial(results.predicted, at=resolved.question.at)
     if resolved.study.adds_seeds:
         reached = standings(resolved, trials)
         finished = _done(within_each(trials, asked_of(reached)))
@@ -94,7 +97,7 @@ def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
             resolved.test_shares,
         )
     return StudyConclusion(
-        summary=summary,
+        summary=with_predictions(summary, predictions),
         facts=_facts(resolved, results, trials, planned, finished),
         failures=failures_of(trials),
         trials=trials,
