@@ -16,7 +16,7 @@ from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
-from regfleet.report.predicted import Mistakes, mistakes
+from regfleet.report.predicted import Mistakes, mistakes, networks
 from regfleet.report.templates import environment, sentence
 from regfleet.report.verdicts import Chip, chip, gap_sentence
 from regfleet.text import capital
@@ -73,7 +73,7 @@ class Section:
     """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
 
     ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
-    ``mistakes``: what the networks get wrong, where that was kept; ``together``: whether they were taken as one.
+    ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     """
 
@@ -98,7 +98,7 @@ class Section:
     metrics: Mapping[str, str]
     tuned: tuple[str, ...]
     mistakes: Mistakes | None
-    together: bool
+    together: str
     filter: bool
     overlay: Mapping[str, object]
 
@@ -174,7 +174,7 @@ def section(
         metrics={m: TITLES[m] for m in metrics if any(m in card.figures for card in cards)},
         tuned=tuple(_tuned(family.tuned, unit) for family in dataset.families if family.tuned.finished),
         mistakes=wrong,
-        together=any(one.together for one in dataset.predicted.variants.values()) if dataset.predicted else False,
+        together=networks(dataset.predicted),
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
     )

@@ -53,7 +53,7 @@ class Row:
     seconds: str
     lost: str
     together: str
-    together_notes: tuple[str, ...]
+    together_note: str
     sort: Mapping[str, str]
     bar: Bar | None
 
@@ -75,10 +75,10 @@ def rows(dataset: DatasetSummary, metric: Metric, prefix: str) -> tuple[Row, ...
 
 def _with_networks(row: Row, networks: Together | None, unit: Scale) -> Row:
     """``row`` with its networks taken as one."""
-    score, notes = together(networks, unit)
+    score, note = together(networks, unit)
     known = networks is not None and math.isfinite(networks.score)
     sort = {**row.sort, "together": f"{networks.score:.6g}" if networks and known else ""}
-    return replace(row, together=score, together_notes=notes, sort=sort)
+    return replace(row, together=score, together_note=note, sort=sort)
 
 
 def anchors(dataset: DatasetSummary) -> dict[str, str]:
@@ -126,7 +126,7 @@ def _row(
         best_epoch=number(row.best_epoch, 0),
         seconds=number(row.seconds, 0 if row.seconds >= 10 else 1),
         together=DASH,
-        together_notes=(),
+        together_note="",
         lost=f"{lost} of {lost + row.finished}" if lost else "",
         sort=_sort_values(row, lost),
         bar=_bar(difference, comparison.rope, domain) if comparison and difference else None,

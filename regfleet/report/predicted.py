@@ -18,6 +18,8 @@ from regfleet.text import elide, listed
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+LEAST = 0.05
+"""Rows a seed from which a cell of a matrix has a number."""
 NAMED = 5
 """Rows that a sentence names."""
 MANY = 0.1
@@ -246,8 +248,8 @@ def _cells(rows: Sequence[float], changes: Sequence[float]) -> tuple[Cell, ...]:
     whole = sum(rows) or 1.0
     return tuple(
         Cell(
-            _few(value) if value else "",
-            _few(change, signed=True) if (change := changes[place] if changes else 0.0) else "",
+            _few(value) if value >= LEAST else "",
+            _few(change, signed=True) if abs(change := changes[place] if changes else 0.0) >= LEAST else "",
             round(50 * value / whole),
         )
         for place, value in enumerate(rows)
@@ -288,7 +290,10 @@ def _spread(one: Spread, decimals: int = 2) -> str:
 def _caption(one: VariantPredicted, found: Predicted, names: Sequence[str]) -> str:
     """What the figure shows, in numbers."""
     if one.residuals is not None:
-        return f"Predictions are {short(one.residuals.bias, 3)} too high on average (below zero: too low)."
+        bias = one.residuals.bias
+        if not math.isfinite(bias):
+            return "No prediction is a number."
+        return f"Predictions are {short(abs(bias), 3)} too {'high' if bias > 0 else 'low'} on average."
     parts = []
     if math.isfinite(one.ece):
         unit = Scale(METRICS["calibration_error"])
@@ -303,12 +308,19 @@ def _caption(one: VariantPredicted, found: Predicted, names: Sequence[str]) -> s
     return f"{'. '.join(parts)}." if parts else ""
 
 
-def together(one: Together | None, unit: Scale) -> tuple[str, tuple[str, ...]]:
-    """The networks of a variant as one: their score, and what it is to be read with; a dash where there is none."""
+def together(one: Together | None, unit: Scale) -> tuple[str, str]:
+    """The networks of a variant as one: their score, a dash where there is none, and what they gain over one."""
     if one is None or not math.isfinite(one.score):
-        return DASH, ()
-    least, usual, most = one.networks
-    many = str(usual) if least == most else f"{least}{DASH}{most}"
+        return DASH, ""
     alone = unit.metric.sign * (one.others - one.alone)
     gain = f"{unit.difference(alone)} to one" if math.isfinite(alone) else ""
-    return unit.score(one.score), tuple(part for part in (f"{many} a row", gain) if part)
+    return unit.score(one.score), gain
+
+
+def networks(found: Predicted | None) -> str:
+    """How many networks of a variant are taken as one on a row; empty where there are none."""
+    known = [one.together.networks for one in found.variants.values() if one.together] if found else []
+    if not known:
+        return ""
+    least, most = min(few for few, _, _ in known), max(many for _, _, many in known)
+    return count(most, "network") if least == most else f"{least:,} to {most:,} networks"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 350, 158
-LEFT, RIGHT, BETWEEN, TOP, BOTTOM = 34, 8, 24, 18, 30
+LEFT, RIGHT, TOP, BOTTOM = 34, 8, 18, 30
 
 
 def plate_name(place: int) -> str:
@@ -41,7 +41,7 @@ def predictions(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:  
 def sure(name: str, label: str, one: VariantPredicted, control: VariantPredicted | None) -> Plate:
     """Reliability, and beside it the ROC and precision-recall curves where there are few classes."""
     titles = ["Reliability", *(["ROC", "Precision–recall"] if one.thresholds else [])]
-    figure, panels = _panels(titles, 3)
+    figure, panels = _panels(titles, 3, 24)
     for axes in panels:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
@@ -60,15 +60,15 @@ def sure(name: str, label: str, one: VariantPredicted, control: VariantPredicted
     return Plate(name, title, "; ".join(told), figure)
 
 
-def _panels(titles: Sequence[str], room: int) -> tuple[Figure, list[Axes]]:
-    """Square panels side by side, with room for ``room`` of them."""
+def _panels(titles: Sequence[str], room: int, between: float) -> tuple[Figure, list[Axes]]:
+    """Panels side by side, ``between`` pixels apart, with room for ``room`` of them."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
-    side = (WIDTH - LEFT - RIGHT - (room - 1) * BETWEEN) / room
+    side = (WIDTH - LEFT - RIGHT - (room - 1) * between) / room
     panels = []
     for place, title in enumerate(titles):
-        x = LEFT + place * (side + BETWEEN)
+        x = LEFT + place * (side + between)
         box = (x / WIDTH, BOTTOM / HEIGHT, side / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT)
         axes = figure.add_axes(box)
         for edge in ("top", "right", "left"):
@@ -154,7 +154,7 @@ def _strokes(
 @styled
 def missed(name: str, label: str, one: Residuals) -> Plate:
     """Prediction against truth, and what the predictions miss by along the prediction."""
-    figure, (left, right) = _panels(["Predicted against true", "Error by prediction"], 2)
+    figure, (left, right) = _panels(["Predicted against true", "Error by prediction"], 2, 44)
     ends = [value for point in one.points for value in point]
     low, high = min(ends), max(ends)
     margin = 0.04 * (high - low) or 1.0
