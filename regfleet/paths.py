@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
 SUMS = "regfleet.sha256"
-REPORT = ("report.html", "leaderboard.csv", "trials.csv")
-"""Of a results directory: what is made of its trials, and listed in `SUMS`."""
+ROWS = "rows.csv"
+REPORT = ("report.html", "leaderboard.csv", "trials.csv", ROWS)
+"""Of a results directory: what is made of its trials, and listed in `SUMS`; rows.csv where predictions were kept."""
 PROGRESS = ("progress.json", "regfleet.log")
 WRITTEN_FIRST = (*PROGRESS, "study.toml", "provenance.json")
 """Of a results directory: what is there before its first trial."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from regfleet.analysis.predicted import Predicted, Together
 from regfleet.analysis.question import Question
 from regfleet.metrics import Metric
 from regfleet.settings.values import Task
@@ -198,7 +199,8 @@ class DatasetSummary:
     least resolution floor of a comparison (0: none) and ``useful_seeds`` the number beyond which seeds add next to
     nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report. ``rows`` is
     the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows`` of them show no
-    equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule.
+    equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule. ``predicted``: what was said of
+    the test rows, where that was kept.
     """
 
     dataset: str
@@ -221,6 +223,7 @@ class DatasetSummary:
     rows: int = 0
     equivalence_rows: int = 0
     judged: str = ""
+    predicted: Predicted | None = field(default=None, repr=False, compare=False)
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:
@@ -256,6 +259,11 @@ class DatasetSummary:
     def variant(self, name: str | None) -> VariantSummary | None:
         """The variant called ``name``."""
         return next((row for row in self.variants if row.name == name), None)
+
+    def networks(self, name: str) -> Together | None:
+        """The networks of the variant called ``name`` taken as one, where that is known."""
+        one = self.predicted.variants.get(name) if self.predicted else None
+        return one.together if one else None
 
     def ordered(self, metric: Metric) -> list[VariantSummary]:
         """`shown`, best mean first; those without a score last."""

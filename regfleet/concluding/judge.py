@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.concluding.looks import analysed, asked_of, standings, summarize_standings, within_each
+from regfleet.concluding.predictions import with_predictions
 from regfleet.errors import InputError, ResultsError
 from regfleet.metrics import METRICS
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
+from regfleet.report.exports import table_cells
 from regfleet.results import Place, Provenance, Stored, load, study_text
 from regfleet.settings import Study, read_study
 from regfleet.trials import Execution
@@ -39,12 +41,17 @@ class StudyConclusion(Conclusion):
     interrupted: bool = False
 
 
-def conclude(out: str | Path | Place, templates: Path | None = None) -> StudyConclusion:
+def conclude(
+    out: str | Path | Place, templates: Path | None = None, tables: Mapping[str, pd.DataFrame] | None = None
+) -> StudyConclusion:
     """Analyse a results directory and write its report and tables again; trains nothing.
 
-    ``templates`` is a folder whose files replace the report's own. Raises ResultsError when ``out`` holds no results.
+    ``templates`` is a folder whose files replace the report's own, ``tables`` what the rows of the data sets hold,
+    where that is in memory. Raises ResultsError when ``out`` holds no results.
     """
     conclusion = judge(*read_results(out))
+    if tables and any(dataset.predicted for dataset in conclusion.summary.datasets):
+        conclusion = replace(conclusion, contents={name: table_cells(table) for name, table in tables.items()})
     return replace(conclusion, report=write(conclusion.results.place, conclusion, templates))
 
 
@@ -82,7 +89,7 @@ def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
         finished, planned = _done(trials), len(resolved.study.names) * len(resolved.names) * len(resolved.study.seeds)
         summary = analysed(resolved, trials, results.curves, predictions)
     return StudyConclusion(
-        summary=summary,
+        summary=with_predictions(summary, predictions),
         facts=_facts(resolved, results, trials, planned, finished),
         failures=failures_of(trials),
         trials=trials,

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+TABLE_COLUMNS, TABLE_CELLS = 100, 2_000_000
+"""Columns and cells of a data set up to which what its rows hold is written beside what was predicted of them."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RawTable:
     """A table as it was read, every column of another name, with the ``target``'s; ``test`` holds held-out rows.
@@ -130,6 +134,20 @@ class Sets:
     target_mean: float = 0.0
     target_scale: float = 1.0
     test_rows: Sequence[int] | np.ndarray = ()
+
+
+def table_of(dataset: Dataset) -> pd.DataFrame | None:
+    """The features as a table of a line for each row; None where they are none, or too many to be read by people."""
+    import pandas as pd
+
+    features = dataset.features
+    if features.ndim != 2 or features.shape[1] > TABLE_COLUMNS or features.size > TABLE_CELLS:
+        return None
+    if isinstance(features, pd.DataFrame):
+        return features.reset_index(drop=True)
+    named = [name for name, _, _ in dataset.columns]
+    names = named if len(named) == features.shape[1] else [f"x{place}" for place in range(features.shape[1])]
+    return pd.DataFrame(features, columns=names)
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -111,6 +111,7 @@ def data_facts(dataset: Dataset, split: SplitSpec, model: tuple[str, ...] = ()) 
         model=model,
         scaling=scaling_meaning(dataset),
         scaling_key=scaling_key(dataset),
+        classes=dataset.classes,
         rows_by_class=by_class(dataset.target) if classes else None,
         test_rows_by_class=by_class(dataset.target[split_rows(dataset, split, 0)[2]])
         if classes and dataset.fixed_test

@@ -66,6 +66,8 @@ def details(table: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str],
     """Provenance as (name, text) pairs; what is nested becomes ``outer: inner``; of runs the last is told."""
     pairs: list[tuple[str, str]] = []
     for key, value in table.items():
+        if key == "classes":  # a table's names of its own, of which there may be a thousand
+            continue
         name = f"{above}{printable(str(key)).replace('_', ' ')}"
         if isinstance(value, list) and value and isinstance(value[-1], Mapping):
             pairs.append((name, str(len(value))))

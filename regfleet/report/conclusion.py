@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class StudyFacts:
 class Conclusion:
     """What the analysis says of a study, or of anyone's scores, with the ``trials`` it rests on, a row each.
 
+    ``contents``: data set → what its rows hold, as `exports.table_cells` writes it, where the data is at hand.
     ``report`` is where the report is, None where none was written.
     """
 
@@ -68,6 +70,7 @@ class Conclusion:
     facts: StudyFacts
     failures: tuple[Failure, ...]
     trials: pd.DataFrame
+    contents: Mapping[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     report: Path | str | None = None
 
     def _repr_html_(self) -> str:
@@ -79,9 +82,12 @@ class Conclusion:
     def json(self) -> str:
         """The summary for machines; NaN becomes null, and curves are left to the histories."""
         summary: dict[str, Any] = {"settings": _settings(self.summary.question), "rope": self.summary.metric.rope}
-        summary |= {name: value for name, value in asdict(self.summary).items() if name != "question"}
+        # Without what was predicted: there may be a million rows of it.
+        plain = replace(self.summary, datasets=tuple(replace(one, predicted=None) for one in self.summary.datasets))
+        summary |= {name: value for name, value in asdict(plain).items() if name != "question"}
         checks = [check for data in summary["datasets"] for check in data.pop("checks")]
-        for data in summary["datasets"]:
+        for data, one in zip(summary["datasets"], self.summary.datasets, strict=True):
+            data["predicted"] = one.predicted.table() if one.predicted else None
             for row in [*data["variants"], *(family["tuned"] for family in data["families"])]:
                 del row["curves"]
                 row["spread"] = {"sd": row.pop("sd")}

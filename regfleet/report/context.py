@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
+from regfleet.report.predicted import Mistakes, mistakes, networks
 from regfleet.report.templates import environment, sentence
 from regfleet.report.verdicts import VERDICTS, Chip, chip, gap_sentence
 from regfleet.text import capital
@@ -83,6 +84,7 @@ class Section:
     """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
 
     ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
+    ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
     ``companions_said`` counts what they say.
@@ -112,6 +114,8 @@ class Section:
     cards: tuple[Card, ...]
     metrics: Mapping[str, str]
     tuned: tuple[str, ...]
+    mistakes: Mistakes | None
+    together: str
     filter: bool
     overlay: Mapping[str, object]
 
@@ -141,6 +145,7 @@ def section(
     prefix: str,
     drawn: Mapping[str, Mapping[str, Markup]],
     overlay: Mapping[str, object],
+    classes: Sequence[str] = (),
 ) -> Section:
     """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name."""
     unit, gap, metrics = Scale(summary.metric), gap_scale(dataset.task), METRICS[dataset.task]
@@ -164,6 +169,8 @@ def section(
         _probabilities(row, row.comparison.companion) for row in order if row.comparison and row.comparison.companion
     )
     words = [one.chip.word.lower() for one in companions]
+    wrong = mistakes(dataset, summary.metric, drawn.get("mistakes", {}), classes)
+    points = [*points, *([memory] if memory else []), *([wrong.verdict] if wrong and wrong.telling else [])]
     return Section(
         name=dataset.dataset,
         prefix=prefix,
@@ -171,7 +178,7 @@ def section(
         gap=gap,
         error=KNOWN[error_of(dataset.task)].title,
         verdict=sentence(verdict, *sorted((row.label for row in order), key=len, reverse=True)),
-        points=tuple([*points, memory] if memory else points),
+        points=tuple(points),
         warnings=dataset.warnings,
         checks=tuple(map(_notice, dataset.checks)),
         facts=facts(dataset, summary.metric),
@@ -189,10 +196,12 @@ def section(
         plain=tuple(
             sentence(row.comparison.sentence, row.label) for row in order if row.comparison and row.comparison.sentence
         ),
-        figures={name: pairs(plates) for name, plates in drawn.items() if name != "curves"},
+        figures={name: pairs(plates) for name, plates in drawn.items() if name not in {"curves", "mistakes"}},
         cards=cards,
         metrics={m: TITLES[m] for m in metrics if any(m in card.figures for card in cards)},
         tuned=tuple(_tuned(family.tuned, unit) for family in dataset.families if family.tuned.finished),
+        mistakes=wrong,
+        together=networks(dataset.predicted),
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
     )

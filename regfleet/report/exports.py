@@ -11,6 +11,7 @@ from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from regfleet.analysis.predicted import VariantPredicted
 from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
 from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
@@ -18,12 +19,15 @@ from regfleet.report.verdicts import chip
 from regfleet.text import json_text, printable
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 Cell = str | int | float | None
 # Spreadsheets take the full-width forms too, and what separates cells is for each of them another thing.
 _FORMULA = re.compile(r"""(^|[,;|\t\r\n])(?=[\s"']*[=+\-@＝＋－＠])|^(?=[\t\r])""")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|<>~$&-])")
+_WRONG = "wrong: "
 BLOCK = 10_000
 """Trials whose text is held at once."""
 _LATEX = {
@@ -104,10 +108,100 @@ def trials_blocks(trials: pd.DataFrame) -> Iterator[str]:
         yield _csv(None, zip(*(_safe_cells(block[name]) for name in block), strict=True))
 
 
+def rows_blocks(
+    summary: Summary, classes: Mapping[str, Sequence[str]], values: Mapping[str, pd.DataFrame]
+) -> Iterator[str]:
+    """Every row that was tested, as CSV in blocks, the data sets one after the other.
+
+    ``tested`` and ``wrong`` count the networks of all variants that learned something; of a regression ``wrong`` is
+    their mean absolute error. Then, for each variant, the share of its networks that were wrong, or their mean absolute
+    error. Last what the row holds, where that is at hand.
+
+    Args:
+        summary: with what was predicted.
+        classes: data set → names of its classes.
+        values: data set → `table_cells` of it.
+    """
+    shown = [one for one in summary.datasets if one.predicted]
+    names = list(dict.fromkeys(name for one in shown for name in one.predicted.variants if one.predicted))
+    columns = list(dict.fromkeys(str(name) for one in shown for name in values.get(one.dataset, ())))
+    head = ["dataset", "row", "target", "class", "tested", "wrong"]
+    yield _csv([*head, *(f"{_WRONG}{name}" for name in names), *columns], ())
+    for one in shown:
+        found = one.predicted
+        if found is None:
+            continue
+        labels, table = classes.get(one.dataset, ()), values.get(one.dataset)
+        for start in range(0, len(found.numbers), BLOCK):
+            at = slice(start, start + BLOCK)
+            rows, tested = found.numbers[at], found.tested[at]
+            is_class = found.kind == "classes"
+            wrong = found.wrong[at] if is_class else found.wrong[at] / tested
+            cells: list[Iterable[str]] = [
+                [safe_cell(one.dataset)] * len(rows),
+                map(str, rows.tolist()),
+                map(_plain, found.targets[at].tolist()),
+                (_name(labels, target) for target in found.targets[at].tolist()),
+                map(_plain, tested.tolist()),
+                map(_plain, wrong.tolist()),
+                *(_shares(found.variants.get(name), rows) for name in names),
+                *(_values(table, column, rows) for column in columns),
+            ]
+            yield _csv(None, zip(*cells, strict=True))
+
+
+def _plain(value: float) -> str:
+    """A number as short as it can be; none for what is no number."""
+    return f"{value:.6g}" if math.isfinite(value) else ""
+
+
+def _name(labels: Sequence[str], target: float) -> str:
+    return safe_cell(labels[int(target)]) if labels and 0 <= target < len(labels) else ""
+
+
+def _shares(one: VariantPredicted | None, rows: NDArray[np.int64]) -> list[str]:
+    """How wrong a variant was on each of ``rows``; nothing where it was not tested."""
+    import numpy as np
+
+    if one is None:
+        return [""] * len(rows)
+    place = np.searchsorted(one.rows, rows).clip(max=len(one.rows) - 1)
+    share = np.where(one.rows[place] == rows, one.wrong[place] / one.tested[place], math.nan)
+    return [f"{value:.3g}" if math.isfinite(value) else "" for value in share.tolist()]
+
+
+def _values(table: pd.DataFrame | None, column: str, rows: NDArray[np.int64]) -> list[str]:
+    if table is None or column not in table:
+        return [""] * len(rows)
+    cells: list[str] = table[column].reindex(rows, fill_value="").tolist()
+    return cells
+
+
+def table_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """What the rows of a data set hold, each value as the text of its cell; by row number."""
+    import pandas as pd
+
+    return pd.DataFrame({str(name): _safe_cells(column) for name, column in table.items()})
+
+
+def kept_cells(text: bytes) -> dict[str, pd.DataFrame]:
+    """Data set → what its rows hold, from a table that `rows_blocks` wrote when the data was at hand."""
+    import pandas as pd
+
+    frame = pd.read_csv(io.BytesIO(text), dtype=str, keep_default_na=False)
+    columns = [str(name) for name in frame.columns]
+    first = 1 + max(place for place, name in enumerate(columns) if name == "wrong" or name.startswith(_WRONG))
+    if first == len(columns):
+        return {}
+    frame = frame.set_index(frame["row"].astype("int64"))
+    return {str(name): rows.iloc[:, first:] for name, rows in frame.groupby("dataset")}
+
+
 def is_ours(beginning: bytes) -> bool:
     """Whether a file that begins so is a table of regfleet of any version."""
     columns = {*beginning.partition(b"\n")[0].strip().split(b",")}
-    return columns >= {b"rank", b"variant", b"label"} or columns >= {b"variant", b"seed", b"status"}
+    ours = {b"rank", b"variant", b"label"}, {b"variant", b"seed", b"status"}, {b"row", b"target", b"tested", b"wrong"}
+    return any(columns >= names for names in ours)
 
 
 def _safe_cells(column: pd.Series) -> list[str]:

@@ -11,6 +11,7 @@ from regfleet.analysis.summary import Summary
 from regfleet.paths import expanded, write_listed
 from regfleet.report.figures import FIGURES, OVERVIEW
 from regfleet.report.figures.cards import TITLES, card_name
+from regfleet.report.figures.predictions import plate_name
 from regfleet.report.figures.style import NARROW, WIDE, Plate
 from regfleet.report.svg import save
 from regfleet.text import slug
@@ -62,7 +63,7 @@ def _all(summary: Summary) -> Iterator[tuple[str, Plate]]:
             card_name(place, metric): f"curve-{metric}-{row.name}"
             for place, row in enumerate(dataset.variants)
             for metric in TITLES
-        }
+        } | {plate_name(place): f"predicted-{row.name}" for place, row in enumerate(dataset.variants)}
         for drawing in FIGURES:
             for plate in drawing.draw(dataset, summary):
                 yield f"{dataset.dataset}-{variants.get(plate.name, plate.name)}", plate

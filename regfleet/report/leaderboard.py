@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from regfleet.analysis.predicted import Together
 from regfleet.analysis.summary import DatasetSummary, Interval, VariantSummary
 from regfleet.metrics import Metric
 from regfleet.numbers import DASH, Scale, gap_scale, number
 from regfleet.report.figures.cards import TITLES
+from regfleet.report.predicted import together
 from regfleet.report.verdicts import Chip, chip, note
 from regfleet.text import printable, slug
 
@@ -50,6 +52,8 @@ class Row:
     best_epoch: str
     seconds: str
     lost: str
+    together: str
+    together_note: str
     sort: Mapping[str, str]
     bar: Bar | None
 
@@ -60,9 +64,21 @@ def rows(dataset: DatasetSummary, metric: Metric, prefix: str) -> tuple[Row, ...
     labels = dataset.labels if len(dataset.controls) > 1 else {}
     domain, anchor = _domain(dataset), anchors(dataset)
     return tuple(
-        _row(row, unit, gap, (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)), labels, domain)
+        _with_networks(
+            _row(row, unit, gap, (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)), labels, domain),
+            dataset.networks(row.name),
+            unit,
+        )
         for row in dataset.ordered(metric)
     )
+
+
+def _with_networks(row: Row, networks: Together | None, unit: Scale) -> Row:
+    """``row`` with its networks taken as one."""
+    score, note = together(networks, unit)
+    known = networks is not None and math.isfinite(networks.score)
+    sort = {**row.sort, "together": f"{networks.score:.6g}" if networks and known else ""}
+    return replace(row, together=score, together_note=note, sort=sort)
 
 
 def anchors(dataset: DatasetSummary) -> dict[str, str]:
@@ -109,6 +125,8 @@ def _row(
         gap=gap.score(row.gap.mean),
         best_epoch=number(row.best_epoch, 0),
         seconds=number(row.seconds, 0 if row.seconds >= 10 else 1),
+        together=DASH,
+        together_note="",
         lost=f"{lost} of {lost + row.finished}" if lost else "",
         sort=_sort_values(row, lost),
         bar=_bar(difference, comparison.rope, domain) if comparison and difference else None,

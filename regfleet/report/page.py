@@ -6,6 +6,7 @@ import base64
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from regfleet import files
 from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.errors import InputError
 from regfleet.numbers import Scale, level, number
-from regfleet.paths import REPORT, SUMS, digest, is_ours, read_sums, sums_text
+from regfleet.paths import REPORT, ROWS, SUMS, digest, is_ours, read_sums, sums_text
 from regfleet.report import background, context, exports, overlay
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.figures import FIGURES, OVERVIEW
@@ -25,6 +26,7 @@ from regfleet.report.verdicts import chip
 from regfleet.text import printable
 
 if TYPE_CHECKING:
+    import pandas as pd
     from markupsafe import Markup
 
     from regfleet.results import Place
@@ -35,6 +37,8 @@ EMBED_AT_MOST, EMBED_CELLS = 150_000, 100_000
 
 def write(place: Place, conclusion: Conclusion, templates: Path | None = None) -> Path | str:
     """Write the report and its tables, and list them; returns where the report is: a path, or a URL."""
+    if not conclusion.contents:
+        conclusion = replace(conclusion, contents=_kept_contents(place))
     tables = _tables(conclusion)
     blocks: Iterable[str] = [tables["trials.csv"]] if tables["trials.csv"] else exports.trials_blocks(conclusion.trials)
     texts = {
@@ -42,6 +46,8 @@ def write(place: Place, conclusion: Conclusion, templates: Path | None = None) -
         "leaderboard.csv": [tables["leaderboard.csv"]],
         "trials.csv": blocks,
     }
+    if any(dataset.predicted for dataset in conclusion.summary.datasets):
+        texts[ROWS] = [tables[ROWS]] if tables[ROWS] else _rows(conclusion)
     refuse_foreign(place)
     # Figures may be listed too. And whoever is killed on the way finds the page to be ours, whatever its templates.
     sums = _listed(place)
@@ -96,10 +102,32 @@ def render(conclusion: Conclusion, templates: Path | None = None) -> str:
 def _tables(conclusion: Conclusion) -> dict[str, str]:
     """What can be downloaded from the page; trials are empty where there are too many to embed."""
     small = conclusion.trials.size <= EMBED_CELLS
-    return {
+    tables = {
         "leaderboard.csv": exports.leaderboard_csv(conclusion.summary),
         "trials.csv": "".join(exports.trials_blocks(conclusion.trials)) if small else "",
     }
+    predicted = [one.predicted for one in conclusion.summary.datasets if one.predicted]
+    if predicted:
+        few = sum(one.rows * (6 + len(one.variants)) for one in predicted) <= EMBED_CELLS // 10
+        tables[ROWS] = "".join(_rows(conclusion)) if few else ""
+    return tables
+
+
+def _kept_contents(place: Place) -> dict[str, pd.DataFrame]:
+    """What the rows hold, from the table that was written when the data was at hand; empty where there is none."""
+    try:
+        content = place.read(ROWS)
+    except OSError:
+        return {}
+    return exports.kept_cells(content) if digest(content) in _listed(place).get(ROWS, ()) else {}
+
+
+def _rows(conclusion: Conclusion) -> Iterator[str]:
+    """The table of the rows that were tested."""
+    data = conclusion.facts.provenance.data
+    return exports.rows_blocks(
+        conclusion.summary, {name: facts.classes for name, facts in data.items()}, conclusion.contents
+    )
 
 
 def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | None) -> str:
@@ -121,7 +149,7 @@ def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | N
         speed=None if facts.foreign else background.speed(conclusion.trials, facts.provenance.runs, summary),
         finished=background.day(facts.provenance.finished),
         sections=tuple(
-            _section(dataset, summary, f"d{place}-" if several else "")
+            _section(dataset, conclusion, f"d{place}-" if several else "")
             for place, dataset in enumerate(summary.datasets, 1)
         ),
         several=several,
@@ -172,12 +200,14 @@ def _entry(conclusion: Conclusion) -> dict[str, Any]:
     }
 
 
-def _section(dataset: DatasetSummary, summary: Summary, prefix: str) -> context.Section:
+def _section(dataset: DatasetSummary, conclusion: Conclusion, prefix: str) -> context.Section:
+    summary, facts = conclusion.summary, conclusion.facts.provenance.data.get(dataset.dataset)
     drawn: dict[str, dict[str, Markup]] = {}
     for drawing in FIGURES:
         for plate in drawing.draw(dataset, summary):
             drawn.setdefault(drawing.section, {})[plate.name] = inline(plate, prefix)
-    return context.section(dataset, summary, prefix, drawn, overlay.data(dataset, summary.metric, resolution(summary)))
+    over = overlay.data(dataset, summary.metric, resolution(summary))
+    return context.section(dataset, summary, prefix, drawn, over, facts.classes if facts else ())
 
 
 def _download(name: str, text: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class _Facts(BaseModel):
 
 
 class DataFacts(_Facts):
-    """A data set: rows as `data.row_counts` gives them, ``rows_by_class`` for a classification.
+    """A data set: rows as `data.row_counts` gives them, ``classes`` and ``rows_by_class`` for a classification.
 
     ``test_rows_by_class`` are those of the test set where every seed has the same; ``model`` has sentences on the model
     of the user's own. ``grouped``: rows of one group stay together. ``split`` says in words what the split means for
@@ -46,6 +46,7 @@ class DataFacts(_Facts):
     scaling: str = ""
     scaling_key: str = ""
     model: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     rows_by_class: tuple[Count, ...] | None = None
     test_rows_by_class: tuple[Count, ...] | None = None
 

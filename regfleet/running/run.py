@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from regfleet.analysis.sequential import LOOKS
 from regfleet.concluding.judge import StudyConclusion, batch_notes, conclude, kept_study
 from regfleet.data import BUILTIN
+from regfleet.data.dataset import table_of
 from regfleet.errors import InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.metrics import metrics_of
@@ -113,7 +114,8 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
         store.merge()
         tried = session.tried
         _record(place, facts(fleet=workers.description, trained=len(tried)), {*results.trials["key"], *tried})
-        done = conclude(place)
+        tables = {name: table_of(dataset) for name, dataset in ready.datasets.items()}
+        done = conclude(place, tables={name: table for name, table in tables.items() if table is not None})
         lost = [str(problem) for problem in done.results.problems if problem.kind == "missing"]
         for text in lost:
             log.error("%s", text)

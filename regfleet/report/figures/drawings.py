@@ -14,6 +14,7 @@ from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.report.figures.cards import curves
 from regfleet.report.figures.forest import across, forest
 from regfleet.report.figures.gap import gap
+from regfleet.report.figures.predictions import predictions
 from regfleet.report.figures.ranks import ranks
 from regfleet.report.figures.style import Plate
 from regfleet.report.figures.sweep import sweep
@@ -32,5 +33,6 @@ FIGURES = (
     Drawing("curves", curves),
     Drawing("gap", gap),
     Drawing("sweeps", sweep),
+    Drawing("mistakes", predictions),
 )
 OVERVIEW: tuple[Callable[[Summary], Iterator[Plate]], ...] = (across, ranks)
