@@ -1,5 +1,6 @@
 """Which worker gets which tests, the command line in this process, and what several areas share."""
 
+import gc
 import os
 import signal
 import sys
@@ -21,6 +22,11 @@ def pytest_collection_modifyitems(items):
     """Begin with the places that take longest, so that no worker is left with one at the end."""
     places = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}
     items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if places[item].startswith(start)), 99))
+
+
+def pytest_collection_finish():
+    """Take what the tests import, TensorFlow above all, out of the sight of the garbage collector's every run."""
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers(config):
