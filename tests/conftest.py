@@ -30,8 +30,8 @@ def pytest_collection_finish():
 
 
 def pytest_xdist_auto_num_workers(config):
-    """A worker for each processor, two for the system tests, which wait for other processes half of their time."""
-    return (os.cpu_count() or 1) * (2 if any("system" in argument for argument in config.args) else 1)
+    """A worker for each processor, three with the system tests, which wait for other processes most of their time."""
+    return (os.cpu_count() or 1) * (3 if any("system" in argument for argument in config.args) else 1)
 
 
 class ByPlace(LoadScopeScheduling):
