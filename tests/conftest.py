@@ -1,5 +1,6 @@
 """Which worker gets which tests, the command line in this process, and what several areas share."""
 
+import gc
 import os
 import signal
 import sys
@@ -23,9 +24,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if places[item].startswith(start)), 99))
 
 
+def pytest_collection_finish():
+    """Take what the tests import, TensorFlow above all, out of the sight of the garbage collector's every run."""
+    gc.freeze()
+
+
 def pytest_xdist_auto_num_workers(config):
-    """A worker for each processor, two for the system tests, which wait for other processes half of their time."""
-    return (os.cpu_count() or 1) * (2 if any("system" in argument for argument in config.args) else 1)
+    """A worker for each processor, three with the system tests, which wait for other processes most of their time."""
+    return (os.cpu_count() or 1) * (3 if any("system" in argument for argument in config.args) else 1)
 
 
 class ByPlace(LoadScopeScheduling):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -34,12 +35,24 @@ def environment(templates: Path | None = None) -> Environment:
 
     Raises InputError when ``templates`` is no folder, and later for every mistake in one of its files.
     """
+    if templates is None:
+        return _ours()
+    if not templates.is_dir():
+        raise InputError(f"--templates: expected a folder of templates; got {str(templates)!r}")
+    return _environment(templates)
+
+
+@functools.cache
+def _ours() -> Environment:
+    """The environment of our templates alone, which keeps them compiled: that takes as long as a small page."""
+    return _environment(None)
+
+
+def _environment(templates: Path | None) -> Environment:
     from jinja2 import StrictUndefined
 
     from regfleet.report.sandbox import Sandbox
 
-    if templates is not None and not templates.is_dir():
-        raise InputError(f"--templates: expected a folder of templates; got {str(templates)!r}")
     made = Sandbox(
         templates,
         default_folder(),

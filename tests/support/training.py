@@ -13,8 +13,8 @@ from regfleet.data.dataset import Rows, Sets
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
-from regfleet.training import keras_fit, runtime
-from regfleet.training.contract import row_metrics
+from regfleet.training import engines, keras_fit, runtime
+from regfleet.training.contract import assign, row_metrics
 from regfleet.training.fused import Program
 from regfleet.trials import history_columns
 
@@ -157,6 +157,18 @@ def shuffled(sets, seed):
 def side_by_side(recipe, sets, seeds, name="stack"):
     """Fits of these seeds in a stack of four, each with rows of its own."""
     return training.fit_side_by_side(recipe, [shuffled(sets, seed) for seed in seeds], seeds, 4, name)
+
+
+def by_keras(recipe, sets, seeds):
+    """Fits of these seeds by `model.fit`, each on rows of its own: by one model that starts anew, traced once."""
+    model = engines._compiled(recipe, sets)
+    model.optimizer.build(model.trainable_variables)
+    new = [variable.numpy() for variable in model.optimizer.variables]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "_compiled", lambda *_: model)
+        for seed in seeds:
+            assign(model.optimizer.variables, new)
+            yield training.fit(recipe, shuffled(sets, seed), seed, "keras", "one model")
 
 
 def assert_same_fit(found, expected, rtol=1e-5):
