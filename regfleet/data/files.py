@@ -234,6 +234,8 @@ def _read_feather(content: Any) -> "pa.Table":
 
     if content[:4].to_pybytes() == b"FEA1":
         raise pa.ArrowInvalid("Feather version 1; write it again as version 2")
+    if content[:6].to_pybytes() != b"ARROW1":  # which pyarrow does not look at, and other readers do
+        raise pa.ArrowInvalid("a file that does not begin as Feather does")
     with limited(min(2 * MAX_BYTES, room())):
         schema = pa.ipc.open_file(content).schema
         used = [place for place, kind in enumerate(schema.types) if not is_useless(kind)]

@@ -14,8 +14,8 @@ from regfleet.borrowed.keras import calls_of, operation_of, saved_compile, witho
 from regfleet.errors import InputError
 from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.given import given_in_file, given_to_built, sha256
-from regfleet.models.graph import functional, hidden_layers, is_model, single, still_layers, unfit_layers
-from regfleet.models.held import text_of
+from regfleet.models.graph import functional, hidden_layers, is_model, still_layers, unfit_layers
+from regfleet.models.held import of_keras, text_of
 from regfleet.models.hooks import Hooks
 from regfleet.models.objective import LossError, check_loss, compiled_of, output_of
 from regfleet.models.scaling import adapted
@@ -150,7 +150,7 @@ def opened(model: keras.Model, source: str, input_shape: tuple[int, ...]) -> ker
     if not is_model(model):
         return model
     _check_input(model, source, input_shape)
-    return single(model)
+    return functional(model, single=True)
 
 
 def _check_input(model: keras.Model, source: str, input_shape: tuple[int, ...]) -> None:
@@ -259,7 +259,7 @@ def _fingerprint(base: Base, model: keras.Model, spec: ModelSpec, compiled: Comp
         digest.update(json.dumps(facts, sort_keys=True, default=repr).encode())
         code += compiled.code
     for part in code:
-        if not str(part.__module__).startswith("keras."):
+        if not of_keras(part):
             digest.update(text_of(part).encode())
     digest.update(spec.found.kept_sha256.encode())
     if spec.keep_weights:

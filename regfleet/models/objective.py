@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from regfleet.borrowed.keras import given_to_compile, loss_of, optimizer_config
 from regfleet.errors import InputError
-from regfleet.models.held import facts_of, name_of
+from regfleet.models.held import facts_of, name_of, of_keras
 from regfleet.text import raised
 
 if TYPE_CHECKING:
@@ -128,12 +128,6 @@ def _flat(value: Any) -> list[Any]:
     if isinstance(value, list | tuple):
         return [one for inner in value for one in _flat(inner)]
     return [] if value is None else [value]
-
-
-def of_keras(part: Any) -> bool:
-    """Whether a class, a function or an object is Keras' own, or a text or number."""
-    module = getattr(part, "__module__", None) or type(part).__module__
-    return str(module).split(".")[0] in {"keras", "builtins"}
 
 
 def loss_name(loss: Any) -> str:
