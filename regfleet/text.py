@@ -63,9 +63,9 @@ def slug(text: str) -> str:
 
 
 def capital(text: str) -> str:
-    """``text`` made `printable`, as the beginning of a sentence."""
+    """``text`` made `printable`, as the beginning of a sentence; a name before a colon stays as it is."""
     text = printable(text)
-    return text[:1].upper() + text[1:]
+    return text if re.match(r"\S+: ", text) else text[:1].upper() + text[1:]
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

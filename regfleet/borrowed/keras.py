@@ -59,13 +59,8 @@ def operation_of(tensor: Any) -> Any:
     return tensor._keras_history.operation  # noqa: SLF001 - there is no public way back
 
 
-def is_of_keras(layer: object) -> bool:
-    """Whether the class of a layer is Keras' own."""
-    return type(layer).__module__.startswith("keras.")
-
-
 def parts_of(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """The layer and all layers inside it: what a wrapper wraps, cells, a layer's own parts."""
+    """The layer, or the model, and all layers inside it: what a wrapper wraps, cells, a layer's own parts."""
     parts: list[keras.layers.Layer] = layer._flatten_layers()  # noqa: SLF001 - they have no common public name
     return parts
 
@@ -129,11 +124,6 @@ def _takes_weights(node: Any) -> bool:
 def first_input_of(layer: Any) -> Any:
     """The symbolic tensor that a layer was first called on."""
     return layer._inbound_nodes[0].input_tensors[0]  # noqa: SLF001 - the same
-
-
-def sublayers_of(layer: Any) -> list[Any]:
-    """All layers that a layer or a model holds, those inside them too."""
-    return list(layer._flatten_layers(include_self=False))  # noqa: SLF001 - of a layer that is no model
 
 
 def without_code(config: Any) -> Any:

@@ -52,6 +52,13 @@ def _bitcast(call: Any) -> Any:
     return pfor.wrap(tf.bitcast(call.stacked_input(0), call.get_attr("type")), is_stacked=True)
 
 
+def is_shuffled_anew(dataset: Any) -> bool:
+    """Whether the elements of a `tf.data.Dataset` come in another order whenever a process makes it."""
+    if type(dataset).__name__ == "_ShuffleDataset" and not (int(dataset._seed) or int(dataset._seed2)):  # noqa: SLF001 - no public name tells
+        return True
+    return any(map(is_shuffled_anew, dataset._inputs()))  # noqa: SLF001 - the same
+
+
 @contextmanager
 def no_gradients_kept() -> Iterator[None]:
     """Forget the gradients that a trace registers for good, and with them the whole graph: they have served.

@@ -3,78 +3,75 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from regfleet.cli.options import DATA, MODEL, Text, Texts, flag
+from regfleet.cli.options import MODEL, read, with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import keras
+    from rich.console import Console
     from rich.table import Table as RichTable
 
-    from regfleet.data.dataset import Dataset
+    from regfleet.running.prepare import Prepared
+    from regfleet.settings.values import Technique
 
 
-def show_model(
-    *,
-    technique: Annotated[Texts, flag("what to put in; again for another", MODEL, "TEXT", "--technique", "-t")] = None,
-    model: Annotated[Text, flag("widths, package.module:build or a .keras file", MODEL, "MODEL")] = None,
-    activation: Annotated[Text, flag("of the hidden layers of --model WIDTHS", MODEL, "NAMES")] = None,
-    data: Annotated[Text, flag("what the model is for (default: iris)", DATA, "NAME")] = None,
-    target: Annotated[Text, flag("the column to predict", DATA, "COLUMN")] = None,
-) -> None:
-    """Print a model's layers with a technique in place."""
-    from regfleet import models
-    from regfleet.data import decided, scaling_meaning
+@with_settings(lambda one: one.name in ("technique", "data") or one.is_column or one.panel == MODEL)
+def show_model(flags: dict[str, Any]) -> None:
+    """Print a model's layers with a technique in place, and how data go into it.
+
+    Data and model are read as `regfleet compare` would, which is told about both.
+    """
+    from regfleet.data import scaling_meaning
     from regfleet.errors import InputError
+    from regfleet.models import parse_model
     from regfleet.running.display import console
-    from regfleet.settings import Training, read_study
-    from regfleet.techniques import describe_techniques, parse_techniques
-    from regfleet.techniques import recipe as recipe_of
-    from regfleet.techniques.recipe import Recipe
+    from regfleet.running.logs import log_to
+    from regfleet.running.prepare import prepare
     from regfleet.training import runtime
 
-    runtime.prepare(gpu=False)
-    dataset, shape, outputs = _rows(data or "iris", target)
-    task, notes = dataset.task, []
-    source = None if model is None else models.parse_model(model)
-    base = None
-    if isinstance(source, str):
-        if activation is not None:
-            raise InputError(f"--activation: expected widths as --model; got {model}, which has its own")
-        base = models.base_of(source)
-        spec = models.describe(base, source, shape, outputs, task, keep_weights=False)
-        scaled = decided(dataset, models.use_of(base, shape, outputs, spec))
-        notes = [*spec.found.notes, scaling_meaning(scaled)]
-    else:
-        given: dict[str, object] = {} if source is None else {"hidden": source}
-        given |= {} if activation is None else {"activation": activation.replace(" ", "").split(",")}
-        spec = read_study({"model": given} if given else {}).model.spec()
-    plain = models.build(Recipe(spec, Training(), base=base), shape, outputs, task)
-    known = {name: models.penalties_of(layer) for name, layer in models.named_parts(plain)}
+    if flags["activation"] and isinstance(flags["model"] and parse_model(flags["model"]), str):
+        raise InputError(f"--activation: expected widths as --model; got {flags['model']}, which has its own")
+    study = read(None, {**flags, "technique": flags["technique"] or ["none"]})
+    with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):  # what TensorFlow says when it is imported
+        runtime.prepare(gpu=False)
+    prepared = prepare(study)
     with console(1) as screen:
-        for sentence in notes:
-            screen.print(f"note: {sentence}", markup=False, highlight=False)
-        for sweep in (parse_techniques(text, spec) for text in technique or ["none"]):
-            for combination in sweep.combinations:
-                recipe = replace(recipe_of(spec, Training(), combination), base=base)
-                built = models.build(recipe, shape, outputs, task)
-                screen.print(describe_techniques(combination, spec), style="bold")
-                screen.print(_table(built, known))
-                screen.print(_totals(built))
-                screen.print()
+        for name, dataset in prepared.datasets.items():
+            of_model = prepared.models[name].found.notes if name in prepared.models else ()
+            for sentence in (*dataset.notes, *of_model, scaling_meaning(dataset)):
+                screen.print(f"note: {sentence}", markup=False, highlight=False)
+            _show(screen, prepared, name, flags["technique"] or ["none"])
 
 
-def _rows(data: str, target: str | None) -> tuple[Dataset, tuple[int, ...], int]:
-    """A data set, the shape of its rows, and the number of outputs for them."""
-    from regfleet.data import SPLITS, cut, load_dataset
-    from regfleet.settings import Data
+def _show(screen: Console, prepared: Prepared, name: str, techniques: list[str]) -> None:
+    """Print the layers of the model for the data set called ``name`` with each of ``techniques``."""
+    from regfleet import models
+    from regfleet.data import cut
+    from regfleet.techniques import describe_techniques, parse_techniques
+    from regfleet.techniques import recipe as recipe_of
 
-    dataset = load_dataset(Data(location=data, target=target))
-    train = cut(dataset, SPLITS["balanced"], 0).train
-    return dataset, train.x.shape[1:], train.y.shape[1]
+    resolved, dataset, base = prepared.resolved, prepared.datasets[name], prepared.base
+    spec = prepared.models.get(name, resolved.model)
+    train = cut(dataset, resolved.split, 0).train
+
+    def built(techniques: tuple[Technique, ...]) -> keras.Model:
+        recipe = replace(recipe_of(spec, resolved.study.training, techniques), base=base)
+        return models.build(recipe, train.x.shape[1:], train.y.shape[1], dataset.task)
+
+    known = {part: models.penalties_of(layer) for part, layer in models.named_parts(built(()))}
+    for sweep in (parse_techniques(text, spec) for text in techniques):
+        for combination in sweep.combinations:
+            model = built(combination)
+            screen.print(describe_techniques(combination, spec), style="bold")
+            screen.print(_table(model, known))
+            screen.print(_totals(model))
+            screen.print()
 
 
 def _table(model: keras.Model, plain: Mapping[str, str]) -> RichTable:

@@ -83,6 +83,9 @@ def _beside(raw: RawTable | RawArrays, parts: Parts, source: Data, flag: str) ->
             raise InputError(f"{flag}: {said}")
         if (x.dtype.kind in "biu") != (others.dtype.kind in "biu"):
             raise InputError(f"{flag}: expected features of {x.dtype}; got {others.dtype}")
+    if parts.classes and not raw.classes and _are_numbers_of(more.classes, _values(raw)):
+        shown = listed([f"{place} is {named(name)}" for place, name in enumerate(more.classes)])
+        return replace(more, notes=(*more.notes, f"The numbers of the target are those of the test set: {shown}."))
     return more if more.classes == raw.classes else _numbered_alike(raw, more, flag)
 
 
@@ -123,6 +126,14 @@ def _numbered_alike(raw: Any, more: Any, flag: str) -> Any:
     place = more.table.column_names.index(more.target)
     table = more.table.set_column(place, more.target, [arrow(target)])
     return replace(more, table=table, classes=raw.classes)
+
+
+def _are_numbers_of(classes: tuple[str, ...], values: "np.ndarray") -> bool:
+    """Whether all ``values`` are places among ``classes``, whose names are none themselves."""
+    import numpy as np
+
+    numbers = values.dtype.kind in "iuf" and bool(np.isin(values[~np.isnan(values)], range(len(classes))).all())
+    return numbers and not any(name.isdigit() for name in classes)
 
 
 def _values(raw: Any) -> "np.ndarray":

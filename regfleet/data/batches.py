@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from regfleet.borrowed.tensorflow import is_shuffled_anew
 from regfleet.data.files import MAX_BYTES
 from regfleet.errors import InputError
 from regfleet.files import size
@@ -51,6 +52,9 @@ def read_batches(data: Any) -> tuple[Any, Any, tuple[str, ...], list[str]]:
                 raise InputError(f"{limits}; got more after {rows:,} rows; give part of it with take()")
     if not got:
         raise InputError("--data: expected rows; got an empty data set")
+    if _is_tensorflow(data) and is_shuffled_anew(data):
+        said = "so that a study of them cannot be resumed: .shuffle(…, seed=0) keeps the order"
+        notes.append(f"The rows of the data set come in another order whenever it is made, {said}.")
     whole = {name: _joined(batches) for name, batches in got.items()}
     columns = {name[1]: values for name, values in whole.items() if isinstance(name, tuple)}
     names = getattr(data, "class_names", None) or getattr(data, "class_indices", None) or ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from regfleet.models.base import takes_techniques
 from regfleet.models.describe import opened
 from regfleet.models.given import keep
-from regfleet.models.graph import INPUT, build_subclass, is_model
+from regfleet.models.graph import INPUT, is_model
 from regfleet.models.hooks import Hooks
 from regfleet.models.objective import compiled_of, of_class, remember
 from regfleet.models.surgery import with_techniques
@@ -39,8 +39,6 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
     elif takes_techniques(recipe.base):
         hooks = Hooks(recipe.penalties, recipe.insertions)
         model = recipe.base(input_shape, outputs, techniques=hooks)  # type: ignore[call-arg]
-        if not model.built:
-            build_subclass(model, input_shape)
         hooks.check()
         keep(model, recipe.model)
         return model

@@ -14,10 +14,10 @@ from regfleet.borrowed.keras import calls_of, operation_of, saved_compile, witho
 from regfleet.errors import InputError
 from regfleet.models.base import Builder, Function, SavedModel, takes_techniques
 from regfleet.models.given import given_in_file, given_to_built, sha256
-from regfleet.models.graph import functional, hidden_layers, is_model, single, still_layers, unfit_layers
-from regfleet.models.held import text_of
+from regfleet.models.graph import functional, hidden_layers, is_model, still_layers, unfit_layers
+from regfleet.models.held import of_keras, text_of
 from regfleet.models.hooks import Hooks
-from regfleet.models.objective import LossError, check_loss, compiled_of, output_of
+from regfleet.models.objective import LossError, check_loss, compiled_of, output_of, target_words
 from regfleet.models.scaling import adapted
 from regfleet.models.texts import example
 from regfleet.models.vocabulary import check_vocabularies, vocabulary_of
@@ -150,7 +150,7 @@ def opened(model: keras.Model, source: str, input_shape: tuple[int, ...]) -> ker
     if not is_model(model):
         return model
     _check_input(model, source, input_shape)
-    return single(model)
+    return functional(model, single=True)
 
 
 def _check_input(model: keras.Model, source: str, input_shape: tuple[int, ...]) -> None:
@@ -207,12 +207,12 @@ def _check_output(
         labels = check_loss(output, compiled, given, y)
     except LossError as problem:
         raise InputError(f"--model: expected {source} to be compiled with {problem}") from None
-    return output, labels, notes
+    return output, labels, notes + target_words(output, compiled, labels=labels)
 
 
 _READ: dict[Output, str] = {
     "logits": "its outputs have no activation: they are taken for logits, whose softmax gives the probabilities",
-    "sigmoids": "its sigmoids are divided by their sum to give probabilities",
+    "sigmoids": "its sigmoids are taken for probabilities, divided by their sum",
     "sigmoid": "its one output is taken for the probability of the second class",
     "logit": "its one output has no activation: its sigmoid is taken for the probability of the second class",
 }
@@ -259,7 +259,7 @@ def _fingerprint(base: Base, model: keras.Model, spec: ModelSpec, compiled: Comp
         digest.update(json.dumps(facts, sort_keys=True, default=repr).encode())
         code += compiled.code
     for part in code:
-        if not str(part.__module__).startswith("keras."):
+        if not of_keras(part):
             digest.update(text_of(part).encode())
     digest.update(spec.found.kept_sha256.encode())
     if spec.keep_weights:

@@ -91,20 +91,13 @@ def is_model(layer: object) -> bool:
     return isinstance(layer, keras.Model) and isinstance(layer, keras.Function | keras.Sequential)
 
 
-def functional(model: keras.Model) -> keras.Model:
-    """The same layers as a plain Functional model of the same name, not compiled."""
+def functional(model: keras.Model, *, single: bool = False) -> keras.Model:
+    """The same layers as a Functional model of the same name, not compiled; ``single``: from one tensor to one."""
     import keras
 
-    one = isinstance(model, keras.Sequential)
+    one = single or isinstance(model, keras.Sequential)
     source, output = (model.inputs[0], model.outputs[0]) if one else (model.input, model.output)
     return as_trainable_as(keras.Model(source, output, name=model.name), model)
-
-
-def single(model: keras.Model) -> keras.Model:
-    """The same layers as a plain Functional model from one tensor to one, not compiled."""
-    import keras
-
-    return as_trainable_as(keras.Model(model.inputs[0], model.outputs[0], name=model.name), model)
 
 
 def hidden_layers(model: keras.Model) -> tuple[str, ...]:

@@ -121,3 +121,9 @@ def _names(code: types.CodeType) -> Iterator[str]:
 def name_of(value: Any) -> str:
     """What a function or class, or the class of another object, is called."""
     return str(getattr(value, "__name__", None) or type(value).__name__)
+
+
+def of_keras(part: Any) -> bool:
+    """Whether a class or a function, or the class of another object, is Keras' own or Python's."""
+    module = getattr(part, "__module__", None) or type(part).__module__
+    return str(module).split(".")[0] in {"keras", "builtins"}

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from regfleet.borrowed.keras import given_to_compile, loss_of, optimizer_config
 from regfleet.errors import InputError
-from regfleet.models.held import facts_of, name_of
+from regfleet.models.held import facts_of, name_of, of_keras
 from regfleet.text import raised
 
 if TYPE_CHECKING:
@@ -130,12 +130,6 @@ def _flat(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
-def of_keras(part: Any) -> bool:
-    """Whether a class, a function or an object is Keras' own, or a text or number."""
-    module = getattr(part, "__module__", None) or type(part).__module__
-    return str(module).split(".")[0] in {"keras", "builtins"}
-
-
 def loss_name(loss: Any) -> str:
     """What a loss is called, e.g. ``SparseCategoricalCrossentropy`` or ``my_loss``."""
     return loss if isinstance(loss, str) else name_of(loss)
@@ -195,7 +189,6 @@ def output_of(given: np.ndarray, activation: str | None, compiled: Compiled | No
     if activation is None:  # a function of the user's own, say
         logits = compiled is not None and getattr(compiled.loss, "from_logits", False)
         activation = "softmax" if sums else "linear" if logits else "sigmoid" if within and single else "numbers"
-    binary = compiled is not None and _kind(compiled.loss) in {"binarycrossentropy", "binaryfocalcrossentropy"}
     known: dict[tuple[str, bool], Output] = {
         ("linear", True): "logit",
         ("linear", False): "logits",
@@ -204,13 +197,15 @@ def output_of(given: np.ndarray, activation: str | None, compiled: Compiled | No
     if (activation, single) in known:
         return known[activation, single], ""
     if activation == "sigmoid":
-        return ("sigmoids", "") if binary else (None, "sigmoid, which needs a model compiled with binary_crossentropy")
+        return "sigmoids", ""
     if single and activation == "softmax":
         return None, "softmax of a single output, which is always 1"
     if sums:
         return "probabilities", ""
     odd = f"numbers that do not sum to 1, such as {np.round(given[0, :3], 3).tolist()}"
-    return None, odd if activation in {"softmax", "numbers"} else activation
+    if activation in {"softmax", "numbers"}:
+        return None, odd
+    return None, f"{activation}, whose values are no probabilities of the classes, which scores are measured on"
 
 
 def check_loss(output: Output, compiled: Compiled, predicted: np.ndarray, y: np.ndarray) -> bool:
@@ -247,11 +242,22 @@ def check_loss(output: Output, compiled: Compiled, predicted: np.ndarray, y: np.
     raise problems[0]
 
 
+def target_words(output: Output, compiled: Compiled, *, labels: bool) -> list[str]:
+    """Which form of the target a loss of the user's own gets where it takes both, and may mean the other."""
+    loss = resolved(compiled.loss, output)
+    if labels or loss is None or output not in {"probabilities", "logits", "sigmoids"} or _kind(loss):
+        return []
+    other = "compiled with metrics=['sparse_categorical_accuracy'] too it would get numbers of classes"
+    return [f"its loss {loss_name(loss)} gets one-hot rows as y_true; {other}"]
+
+
 def _misfit(output: Output, kind: str, *, logits: bool) -> str:
     """What would fit the outputs where one of Keras' losses does not; empty where it does."""
     cross = kind.endswith("crossentropy")
     if output == "number" and (cross or kind in _POSITIVE):
         return "a loss for a standardized target, which is negative for some rows, such as mse or huber"
+    if cross and "categorical" in kind and output == "sigmoids":  # Keras computes with what it keeps beside them
+        return "binary_crossentropy for its sigmoids, whose logits Keras would take for those of a softmax"
     if cross and "categorical" in kind and output in {"logit", "sigmoid"}:
         return "binary_crossentropy for its one output, or to have an output for each class"
     if cross and output in {"logit", "logits"} and not logits:

@@ -6,7 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from regfleet.borrowed.keras import is_of_keras, own_variables, parts_of
+from regfleet.borrowed.keras import own_variables, parts_of
+from regfleet.models.held import of_keras
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,7 +33,7 @@ def kernels_of(layer: keras.layers.Layer) -> list[keras.Variable]:
     for part in parts_of(layer):
         for variable in own_variables(part):
             wide = variable.trainable and sum(size > 1 for size in variable.shape) > 1
-            if variable.name in KERNELS if is_of_keras(part) else wide:
+            if variable.name in KERNELS if of_keras(part) else wide:
                 kernels[id(variable)] = variable
     return list(kernels.values())
 

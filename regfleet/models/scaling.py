@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from regfleet.borrowed.keras import first_input_of, nodes_of, sublayers_of
+from regfleet.borrowed.keras import first_input_of, nodes_of, parts_of
 from regfleet.data.scaling import InputUse
 from regfleet.models.base import takes_techniques
 from regfleet.models.graph import functional, is_model
+from regfleet.models.held import of_keras
 from regfleet.models.hooks import Hooks
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class _Walk:
             return all(through[0]), all(through[1])
         if self.found(inner, prefix + operation.name, exact=all(exact)):
             return False, False
-        if not type(inner).__module__.startswith("keras.") or kind in ("Lambda", "Pipeline"):
+        if not of_keras(inner) or kind in ("Lambda", "Pipeline"):
             return self.own(inner, prefix + operation.name), False
         self.know(inner, prefix + operation.name)
         return not inner.weights and all(raw), kind in SHAPES and all(exact)
@@ -207,7 +208,8 @@ class _Walk:
 
     def inside(self, layer: keras.layers.Layer, prefix: str) -> bool:
         """Whether one of the layers that ``layer`` holds takes numbers as they are."""
-        return any(self.found(one, prefix + one.name, exact=False) for one in sublayers_of(layer))
+        inner = (one for one in parts_of(layer) if one is not layer)
+        return any(self.found(one, prefix + one.name, exact=False) for one in inner)
 
     def know(self, layer: keras.layers.Layer, name: str) -> None:
         """Note a layer whose weights were trained on numbers as they came there."""

@@ -18,7 +18,6 @@ from regfleet.models.graph import (
     is_kind,
     is_model,
     named_parts,
-    single,
 )
 from regfleet.models.regularizers import kernels_of, own_config, penalize
 from regfleet.models.weights import inherit_weights
@@ -54,7 +53,7 @@ def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions
             names = ", ".join(known) or "there is none"
             raise InputError(f"technique: expected a hidden layer with a kernel ({names}); got {place}")
     if is_model(model):
-        changed = _Surgery(insertions).changed(single(model), "")
+        changed = _Surgery(insertions).changed(functional(model, single=True), "")
     elif insertions:
         raise InputError(
             f"technique: expected one that adds to a kernel (l1, l2), as {type(model).__name__} is a subclass of "

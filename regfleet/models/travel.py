@@ -18,13 +18,14 @@ _DEEPEST = 6
 
 def check_travels(base: Base) -> None:
     """Raise InputError, naming what cannot be pickled, for a model that cannot be sent to a worker."""
-    problem = _problem(base)
+    root: Any
+    if isinstance(base, SavedModel):
+        root, name = base.compiled, base.name  # its file is bytes, up to 2 GB of them
+    else:
+        root, name = (base.given, name_of(base.given)) if isinstance(base, Function) else (base, "the model")
+    problem = _problem(root)
     if problem is None:
         return
-    root: Any
-    root, name = (base.given, name_of(base.given)) if isinstance(base, Function) else (base, "the model")
-    if isinstance(base, SavedModel):
-        root, name = base.compiled, base.name
     where, culprit = _culprit(root, name)
     found = f"{where}, {_kind(culprit)}" if culprit is not root else raised(problem, 200)
     raise InputError(

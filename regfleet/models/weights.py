@@ -10,8 +10,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from regfleet.borrowed.keras import drawn, is_of_keras, origin_of
+from regfleet.borrowed.keras import drawn, origin_of
 from regfleet.errors import InputError
+from regfleet.models.held import of_keras
 from regfleet.streams import stream_int
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _drawn_by_configuration(layer: keras.layers.Layer, name: str, seed: int) -> 
     """Initial values of the variables of a layer that is Keras' own throughout, by id; None for another."""
     import keras
 
-    if not is_of_keras(layer) or isinstance(layer, keras.layers.Normalization):  # which was given its state
+    if not of_keras(layer) or isinstance(layer, keras.layers.Normalization):  # which was given its state
         return None
     try:
         with warnings.catch_warnings():

@@ -19,7 +19,7 @@ from regfleet.trials import Chunk, Trial
 RESULT_FORMAT = 1
 """Part of every trial's key: raised when the same trial would give another result."""
 MOST_TRIALS = 1_000_000
-"""docs/scale.md: with more of them the analysis does not fit the memory of a usual machine."""
+"""docs/large-studies.md: with more of them the analysis does not fit the memory of a usual machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,6 +338,13 @@ def test_weights_of_rows_are_said_to_be_left_out():
     assert "The sample weights that come with the rows are not used." in dataset.notes
 
 
+def test_rows_in_another_order_every_time_are_said_to_be_no_study_to_resume():
+    """Unless a seed keeps the order; wherever in the chain they are shuffled."""
+    for data, said in ((rows(X, Y).shuffle(60), True), (rows(X, Y).shuffle(60, seed=3), False), (rows(X, Y), False)):
+        notes = from_arrays("t", data.batch(8).prefetch(1)).notes
+        assert any("cannot be resumed" in note for note in notes) == said
+
+
 def test_names_of_classes_come_with_a_data_set():
     """In the order of their numbers: of scikit-learn, of a one-hot frame, of a folder's `class_names`."""
     names = ("zebra", "cow", "ant")
@@ -392,6 +399,16 @@ def test_classes_that_training_does_not_have_are_refused():
             from_arrays("t", X, HOT, test=(X, held_out))
     with pytest.raises(InputError, match=r"^--test: expected numbers of classes; got ape, bee and cat$"):
         from_arrays("t", X, Y, test=(X, HOT))
+    with pytest.raises(InputError, match=r"^--test: expected numbers of classes; got ape and bee$"):
+        from_arrays("t", X, Y, test=Bunch(data=X, target=Y % 2, target_names=["ape", "bee"]))
+
+
+def test_numbers_are_those_of_the_names_beside_them():
+    """A test set that says what its own numbers mean has those of training, which is said."""
+    dataset = from_arrays("t", X, Y, test=Bunch(data=X, target=Y, target_names=["ape", "bee", "cat"]))
+    np.testing.assert_array_equal(dataset.target, [*Y, *Y])
+    said = "The numbers of the target are those of the test set: 0 is ape, 1 is bee and 2 is cat."
+    assert said in dataset.notes
 
 
 def test_a_data_set_of_scikit_learn_may_have_its_classes_in_another_order():

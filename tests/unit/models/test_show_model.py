@@ -8,6 +8,7 @@ from support import ROOT
 
 from regfleet.cli.show_model import show_model
 from regfleet.errors import InputError
+from regfleet.settings import FLAGS
 
 EXAMPLE = ROOT / "examples" / "digits_cnn.py"
 
@@ -19,6 +20,11 @@ def _folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
 
 
+def show(**flags):
+    """The command with these flags."""
+    show_model(dict.fromkeys(FLAGS) | flags)
+
+
 def rows(text):
     """The cells of the table's rows."""
     return [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
@@ -26,7 +32,7 @@ def rows(text):
 
 def test_a_perceptrons_layers_are_shown_with_what_techniques_add(capfd):
     """Layers, shapes, numbers of weights, what was added and each penalty; then the totals."""
-    show_model(model="8", activation="tanh", technique=["l2(0.01)@1+batchnorm@1"])
+    show(model="8", activation="tanh", technique=["l2(0.01)@1+batchnorm@1"])
     shown = capfd.readouterr().out
     assert rows(shown) == [
         ["input", "InputLayer", "(None, 4)", "0", "", ""],
@@ -44,7 +50,7 @@ def test_the_example_builder_is_shown_with_layers_behind_its_activations(capfd, 
         "from sklearn.datasets import load_digits\n"
         "def images():\n    d = load_digits()\n    return d.images[..., None], d.target\n"
     )
-    show_model(model="digits_cnn_shown:build", data="eights:images", technique=["dropout(0.2)@conv_1+l1(0.1)@conv_2"])
+    show(model="digits_cnn_shown:build", data=["eights:images"], technique=["dropout(0.2)@conv_1+l1(0.1)@conv_2"])
     shown = capfd.readouterr().out
     assert "note: All numbers are standardized by one mean and one deviation" in " ".join(shown.split())
     table = rows(shown)
@@ -56,4 +62,4 @@ def test_the_example_builder_is_shown_with_layers_behind_its_activations(capfd, 
 def test_an_activation_beside_a_model_of_ones_own_is_refused():
     """A builder sets its own activations."""
     with pytest.raises(InputError, match="--activation: expected widths as --model; got a:b"):
-        show_model(model="a:b", activation="tanh")
+        show(model="a:b", activation="tanh")

@@ -19,8 +19,10 @@ HOSTILE = {
     "exits": ("import sys; sys.exit(3)", "SystemExit: 3 at .*hostile.py:5"),
     "none": ("return None", "to return a Keras model; got NoneType"),
     "wide": ("return net(input_shape, outputs + 1)", r"3 softmax outputs for each row; got the shape \(4,\)"),
-    "tanh": ("return net(input_shape, outputs, 'tanh')", "3 softmax outputs for each row; got tanh"),
-    "sigmoid": ("return net(input_shape, outputs, 'sigmoid')", "3 softmax outputs for each row; got sigmoid"),
+    "tanh": (
+        "return net(input_shape, outputs, 'tanh')",
+        "3 softmax outputs for each row; got tanh, whose values",
+    ),
     "sums": (
         "m = net(input_shape, outputs); return keras.Model(m.inputs[0], 2 * m.outputs[0])",
         "do not sum to 1, such as",

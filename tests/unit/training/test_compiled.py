@@ -152,11 +152,14 @@ def test_a_compiled_model_trains_as_it_does_in_keras(case):
             assert fit.history["val_cross_entropy"][-1] == pytest.approx(entropy, rel=1e-4)
 
 
-@pytest.mark.parametrize(("name", "units", "activation"), [("iris", 3, None), ("two", 1, "sigmoid"), ("two", 1, None)])
+@pytest.mark.parametrize(
+    ("name", "units", "activation"),
+    [("iris", 3, None), ("iris", 3, "sigmoid"), ("two", 1, "sigmoid"), ("two", 1, None)],
+)
 def test_outputs_without_a_loss_get_the_one_that_fits(name, units, activation):
-    """Logits and a single sigmoid, not compiled, train as Keras' cross-entropy for them does."""
+    """Logits and sigmoids, not compiled, train as Keras' cross-entropy for them does."""
     base, spec, sets = described(net(activation, units), name)
-    loss = LOSSES.BinaryCrossentropy if units == 1 else LOSSES.CategoricalCrossentropy
+    loss = LOSSES.BinaryCrossentropy if units == 1 or activation else LOSSES.CategoricalCrossentropy
     compiled = net(activation, units, adam, loss(from_logits=activation is None))
     recipe = Recipe(spec, Training(epochs=EPOCHS, batch_size=ROWS, optimizer="adam", learning_rate=0.02), base=base)
     assert not spec.found.compiled
@@ -176,7 +179,8 @@ MISFITS = {
     "logits without from_logits": (net(None, 3, adam, "categorical_crossentropy"), "iris", "from_logits=True"),
     "a softmax of one": (net("softmax", 1), "two", "softmax of a single output, which is always 1"),
     "one for classes": (net("sigmoid", 1, adam, "sparse_categorical_crossentropy"), "two", "binary_crossentropy"),
-    "sigmoids": (net("sigmoid", 3), "iris", "sigmoid, which needs a model compiled with binary_crossentropy"),
+    "sigmoids as a softmax": (net("sigmoid", 3, adam, "categorical_crossentropy"), "iris", "binary_crossentropy for"),
+    "a hinge": (net("tanh", 1, adam, "hinge"), "two", "tanh, whose values are no probabilities of the classes"),
     "an unknown loss": (net("softmax", 3, adam, "categorial"), "iris", "that Keras knows by name; got categorial"),
     "a loss that raises": (net("softmax", 3, adam, lambda y, p: y @ p @ y), "iris", "which raises"),
     "no loss for the target": (net(None, 1, adam, "poisson"), "number", "a loss for a standardized target"),
@@ -282,6 +286,10 @@ def test_the_form_of_the_target_makes_another_model():
     rows, numbers = (described(build(metric), "iris")[1] for metric in ("accuracy", "sparse_categorical_accuracy"))
     assert (rows.found.labels, numbers.found.labels) == (False, True)
     assert rows.fingerprint != numbers.fingerprint
+    assert [any("one-hot rows as y_true" in note for note in one.found.notes) for one in (rows, numbers)] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
