@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from regfleet.analysis.row_rule import envelope, row_estimate
 
@@ -146,6 +147,20 @@ def test_a_run_that_collapsed_widens_the_interval_by_the_scatter_of_seeds():
     within = of.within * of.total
     assert of.scatter == pytest.approx(np.var(means, ddof=1) - (of.total - within) * spread - within / 20)
     assert of.interval(0.05).low < -0.25
+
+
+def test_networks_that_differ_as_a_whole_are_seeds_not_rows():
+    """The interval is never narrower than SciPy's t of one mean per seed, here where seeds alone differ."""
+    seeds, rows, _ = study()
+    means = np.random.default_rng(4).normal(size=10)
+    of = row_estimate(seeds, rows, means[seeds] + 0.01 * study()[2], 100, 60, counts=False)
+    d = np.array([(means[seeds] + 0.01 * study()[2])[seeds == seed].mean() for seed in range(10)])
+    plain = stats.ttest_1samp(d, 0).confidence_interval(1 - 0.05 / 8)
+    found = of.interval(0.05, 8)
+    assert found.low <= plain.low + 1e-12
+    assert found.high >= plain.high - 1e-12
+    shared = row_estimate(seeds, rows, -np.abs(means)[seeds], 100, 60, counts=True)
+    assert shared.interval(0.05).high - shared.mean >= stats.t.isf(0.025, 9) * np.abs(means).std(ddof=1) / np.sqrt(10)
 
 
 def test_no_row_on_which_two_differ_proves_little_however_many_seeds():

@@ -54,8 +54,8 @@ def test_groups_are_never_torn(benchmark):
 
 
 def test_the_closed_forms_are_scikit_learns_learners(benchmark):
-    """Least squares, the nearest neighbour and the stump predict as scikit-learn's on each seed's training rows."""
-    from sklearn.linear_model import Lasso, LinearRegression
+    """Least squares, ridge, the nearest neighbour and the stump predict as scikit-learn's on each seed's rows."""
+    from sklearn.linear_model import Lasso, LinearRegression, Ridge
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.tree import DecisionTreeRegressor
 
@@ -70,6 +70,8 @@ def test_the_closed_forms_are_scikit_learns_learners(benchmark):
     for seed, rows in enumerate(train):
         fitted = LinearRegression().fit(x[rows], y[rows]).predict(x)
         assert found["least squares"][seed] == pytest.approx(fitted, abs=1e-6)
+        halved = Ridge(alpha=rows.sum()).fit(x[rows], y[rows]).predict(x)
+        assert found["shrunken"][seed] == pytest.approx(halved, abs=1e-6)
         oracle = KNeighborsClassifier(1).fit(x[rows], labels[rows]).predict(x)
         assert np.array_equal(np.where(found["nearest neighbour"][seed, :, 1] > 0.5, 1, -1), oracle)
         tree = DecisionTreeRegressor(max_depth=1).fit(x[rows], value[rows])
@@ -101,7 +103,7 @@ def test_our_rules_rarely_err_where_the_usual_tests_mostly_do(benchmark):
     lines = {(row["score"], row["seeds"]): row for row in benchmark.shares(benchmark.null_chunk(case, 40, 3, 0))}
     assert lines["accuracy", "30"]["paired t"] > 0.7
     assert lines["accuracy", "30"]["Wilcoxon"] > 0.7
-    assert max(row["any false claim"] for row in lines.values()) <= 0.05
+    assert max(row["any false claim"] for (score, _), row in lines.items() if score == "accuracy") <= 0.05
     assert max(row["corrected t"] for row in lines.values()) <= 0.075
     assert lines["accuracy", "looks 10, 20, 30"]["any false claim"] <= 0.05
     assert 0.5 < lines["accuracy", "10"]["width"] < 0.8
