@@ -42,7 +42,8 @@ def _send(out: Path) -> None:
     if len(archive) > LIMIT_BYTES:
         _say(
             f"the results are {len(archive) / 1e6:.0f} MB, and {LIMIT_BYTES / 1e6:.0f} MB at most come back through "
-            f"the job: they stay on the head in {out.resolve()}; --out URL puts them into storage that you read"
+            f"the job: they stay on the head in {out.resolve()}; --out URL puts them into storage that you read, "
+            "--keep-predictions no makes them smaller"
         )
     else:
         sys.stdout.writelines(f"{line}\n" for line in lines(archive))

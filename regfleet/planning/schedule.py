@@ -29,6 +29,7 @@ class Schedule:
         self._workers = workers
         self._seconds = {(*name, False): deque([value], RECENT) for name, value in seconds.items()}
         self._is_stacked: dict[tuple[str, str], bool] = {}
+        self._predicted_bytes: dict[str, int] = {}
 
     @property
     def measured(self) -> bool:
@@ -50,6 +51,7 @@ class Schedule:
         for outcome in outcomes:
             # A failed trial stops early and says nothing about the others.
             if outcome.status == "done":
+                self._predicted_bytes[outcome.trial.dataset] = sum(part.nbytes for part in outcome.predictions.values())
                 seconds = outcome.seconds - outcome.trace_seconds
                 group, on_gpu = (outcome.trial.dataset, outcome.trial.variant), outcome.device != "cpu"
                 self._seconds.setdefault((*group, on_gpu), deque(maxlen=RECENT)).append(seconds)
@@ -85,8 +87,8 @@ class Schedule:
         left = (self.seconds_left() or 0.0) + per_trial * (len(group.trials) - given)
         low, high = CHUNK_SECONDS
         target = min(high, max(low, left / (CHUNKS_PER_WORKER * self._workers)))
-        history_bytes = 4 * 12 * group.variant.training.epochs + 2_000
-        size = max(1, min(round(target / max(per_trial, 1e-6)), CHUNK_BYTES // history_bytes))
+        of_each = 4 * 12 * group.variant.training.epochs + 2_000 + self._predicted_bytes.get(group.dataset, 0)
+        size = max(1, min(round(target / max(per_trial, 1e-6)), CHUNK_BYTES // of_each))
         # A stack takes as long with one trial in it as with all, so that only whole ones are worth their time.
         return max(1, round(size / stack)) * stack
 

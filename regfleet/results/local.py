@@ -189,7 +189,7 @@ class LocalPlace(Place):
             return False
         if content == _MARK or not _MARK.startswith(content):
             return content == _MARK
-        both = all(self._path(folder).is_dir() for folder in FOLDERS)
+        both = all(self._path(folder).is_dir() for folder in FOLDERS[:2])  # the third came later
         return both and self.exists(STUDY) and is_study_of_ours(self.read(STUDY).decode(errors="replace"))
 
     def in_use(self) -> bool:

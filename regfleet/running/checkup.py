@@ -13,7 +13,7 @@ from regfleet.numbers import count
 from regfleet.paths import REPORT, ROWS, SUMS, digest, read_sums
 from regfleet.planning.plan import planned_keys
 from regfleet.results import load, place_of, read_provenance
-from regfleet.results.parts import checked_by, each_part, history_schema, open_part, read_groups, trial_schema
+from regfleet.results.parts import checked_by, each_part, open_part, read_groups, schema_of
 from regfleet.results.place import FILES, FOLDERS, PART, unreadable
 from regfleet.results.seals import STUDY, has_comment, is_sealed, read_json
 from regfleet.results.store import set_aside
@@ -120,11 +120,11 @@ def _may_be_ours(place: Place, name: str) -> bool:
 
 
 def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
-    schemas = {"trials": trial_schema(), "histories": history_schema()}
     problems: list[Problem] = []
     kept: dict[str, set[str]] = {}
     parts: dict[str, set[str]] = {}
-    for folder, schema in schemas.items():
+    for folder in FOLDERS:
+        schema = schema_of(folder)
         for name in place.sizes(folder):
             if name.endswith(".foreign"):
                 yield Finding(f"{folder}/{name}", "note", f"was set aside: {OTHER}", "delete it when nobody misses it")
@@ -136,6 +136,7 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
         old = sum(1 for name in found if not checked_by(name))
         words = f"{count(len(found), 'whole part')} with {count(len(keys), 'trial')}"
         words += f"; {old} from before parts had checksums" if old else ""
+        words = "none were kept" if folder == "predictions" and not found else words
         yield Finding(folder.capitalize(), "good", words)
     for problem in problems:
         if problem.kind == "torn" and PART.fullmatch(problem.part.rpartition("/")[2]):
@@ -145,11 +146,12 @@ def _parts(place: Place, *, repair: bool) -> Iterator[Finding]:
             yield Finding(problem.part, "note", f"{problem}; left where it is")
     moved: set[str] = set()
     yield from _doubles(place, parts, moved, repair=repair)
-    alone = len(kept["histories"] - kept["trials"] - moved)
-    if alone:
-        words = f"those of {count(alone, 'trial')} are there without their trials, and count for nothing"
-        yield Finding("Histories", "note", words, AGAIN)
-    yield from _missing(place, kept["trials"] - moved, repair=repair)
+    for folder in FOLDERS[1:]:
+        alone = len(kept[folder] - kept["trials"] - moved)
+        if alone:
+            words = f"those of {count(alone, 'trial')} are there without their trials, and count for nothing"
+            yield Finding(folder.capitalize(), "note", words, AGAIN)
+    yield from _missing(place, kept["trials"] - moved, kept["histories"], repair=repair)
 
 
 def _keys(place: Place, schema: pa.Schema, name: str) -> list[str]:
@@ -205,14 +207,15 @@ def _doubles(place: Place, parts: dict[str, set[str]], moved: set[str], *, repai
             yield Finding(name, "bad", OTHER)
 
 
-def _missing(place: Place, trials: set[str], *, repair: bool) -> Iterator[Finding]:
-    """Trials that were kept and are not there, or not with their histories."""
+def _missing(place: Place, trials: set[str], histories: set[str], *, repair: bool) -> Iterator[Finding]:
+    """Trials that were kept and are not there, or not with their histories and predictions."""
     if not place.exists("study.toml"):
         return
     results = load(place)
-    lost = len(trials - {*results.trials["key"]})
-    if lost:
-        yield Finding("Histories", "note", f"those of {count(lost, 'trial')} are not there", AGAIN)
+    lost = trials - {*results.trials["key"]}
+    for folder, keys in (("Histories", lost - histories), ("Predictions", lost & histories)):
+        if keys:
+            yield Finding(folder, "note", f"those of {count(len(keys), 'trial')} are not there", AGAIN)
     for problem in results.problems:
         if problem.kind == "study":
             yield Finding("Study", "bad", str(problem), "put their own back, or give their compare command again")

@@ -18,6 +18,13 @@ MAX_LISTED = 1000
 """Data sets, variants: no report of more of them could be read."""
 
 
+def _yes_or_no(value: Any) -> bool:
+    known = {"yes": True, "no": False, True: True, False: False}
+    if not isinstance(value, str | bool) or value not in known:
+        raise ValueError("expected yes or no")
+    return known[value]
+
+
 class Study(Part):
     """What is to be compared. Field for field what ``study.toml`` holds."""
 
@@ -42,6 +49,12 @@ class Study(Part):
     test set validates too"""
     engine: Annotated[Literal["fused", "keras"], Setting("NAME", panel="Training")] = "fused"
     """fused: the whole fit in one graph; keras: model.fit, slow"""
+    keep_predictions: Annotated[
+        bool,
+        BeforeValidator(_yes_or_no, json_schema_input_type=bool | Literal["yes", "no"]),
+        Setting("yes|no", default="yes", panel="Training"),
+    ] = True
+    """yes: keep what each trial says of each test row, which sharpens verdicts; no: scores alone, in less room"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)
     training: Training = Training()
     analysis: Analysis = Analysis()
@@ -113,10 +126,10 @@ class Study(Part):
     def differences(self, other: "Study") -> list[str]:
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
-        Analysis never counts, nor do more seeds or variants that ``other`` adds. Looks are planned before the first
+        Analysis and what is kept never count, nor do more seeds or variants that ``other`` adds. Looks are planned before the first
         seed, so a study that adds seeds by itself and one that does not are different.
         """
-        mine, theirs = (_flat(study.model_dump(exclude={"seeds", "analysis", "variant"})) for study in (self, other))
+        mine, theirs = (_flat(study.model_dump(exclude={"seeds", "analysis", "variant", "keep_predictions"})) for study in (self, other))
         found = [
             f"{name} is {_words(mine[name])} there and {_words(theirs[name])} here"
             for name in mine

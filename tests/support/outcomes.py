@@ -1,9 +1,11 @@
 """Outcomes as workers return them, without training."""
 
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
 
+from regfleet.predictions import of_classes
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS
 from regfleet.settings import Training
 from regfleet.settings.values import Variant
@@ -15,6 +17,14 @@ VARIANTS = {
     "l2(0.01)@all": Variant("l2(0.01)@all", "L2", (), _TRAINING, "none"),
 }
 """Two variants of Iris, to be written without a study."""
+
+
+def said(seed, rows=range(0, 120, 4)):
+    """Predictions of so many rows of Iris: the class of each row's number, likeliest but for every seventh row."""
+    rows = np.array(rows)
+    target = rows % 3
+    likeliest = np.where(rows % 7 == seed % 7, (target + 1) % 3, target)
+    return of_classes(seed, rows, target, np.eye(3, dtype="float32")[likeliest] * 0.4 + 0.2)
 
 
 def pretended(trial, correct=15, *, epochs=1, seconds=0.5):
@@ -53,4 +63,7 @@ def made_up(variant, seed, status="done"):
     history = {name: np.full(3, seed, dtype="float32") for name in HISTORY_COLUMNS}
     metrics = dict.fromkeys(METRIC_COLUMNS, 0.5) | dict.fromkeys(CORRECT_COLUMNS, 15)
     sizes = {"n_train": 90, "n_val": 30, "n_test": 30}
-    return Outcome(trial, status, "fused", Execution("graph"), history, metrics, best_epoch=2, **sizes)
+    last, other = said(seed), said(seed + 1)
+    # Of every second seed both weights predict alike.
+    kept = {"last": last, "best": replace(other, seeds=last.seeds) if seed % 2 else last} if status == "done" else {}
+    return Outcome(trial, status, "fused", Execution("graph"), history, metrics, kept, best_epoch=2, **sizes)

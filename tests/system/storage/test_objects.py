@@ -133,7 +133,7 @@ class Denied:
         return self._true.open_input_file(path)
 
 
-@pytest.mark.parametrize("folder", ["trials", "histories"])
+@pytest.mark.parametrize("folder", ["trials", "histories", "predictions"])
 def test_an_object_that_may_not_be_read_now_is_not_torn(write, url, folder, monkeypatch):
     """A store that denies a part for now ends the command with exit code 3, and nothing is renamed."""
     monkeypatch.setattr(patience, "SECONDS", Patience(settle=0.0))

@@ -74,7 +74,7 @@ def test_a_flipped_bit_is_noticed_or_harmless(whole, tmp_path, name):
 
 
 @pytest.mark.parametrize("how", ["cut", "empty", "swapped", "longer"])
-@pytest.mark.parametrize("folder", ["trials", "histories"])
+@pytest.mark.parametrize("folder", ["trials", "histories", "predictions"])
 def test_a_part_that_is_not_what_its_name_says_is_torn(store, outcome, how, folder):
     """Half a part, an empty one, another's content, a byte more: its own trials are missing, and run again."""
     for seed in range(3):
@@ -106,7 +106,7 @@ def test_a_history_that_is_known_to_be_torn_is_left_out(store, outcome, how):
     assert len(found.trials) == 2
 
 
-@pytest.mark.parametrize("folder", ["trials", "histories"])
+@pytest.mark.parametrize("folder", ["trials", "histories", "predictions"])
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE])
 def test_a_part_that_cannot_be_read_now_is_not_torn(store, outcome, monkeypatch, folder, code):
     """The command stops with exit code 3 and the reason; nothing is renamed, merged or taken for missing."""

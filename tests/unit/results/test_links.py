@@ -31,7 +31,7 @@ def test_a_part_that_is_a_link_is_a_problem(store, outcome, outside):
     assert part.is_symlink()
 
 
-@pytest.mark.parametrize("folder", ["trials", "histories"])
+@pytest.mark.parametrize("folder", ["trials", "histories", "predictions"])
 def test_a_folder_that_is_a_link_is_refused(store, outside, folder):
     """Neither reading nor writing follows a link in the place of a folder of parts."""
     path = store.place.local
@@ -44,12 +44,12 @@ def test_a_folder_that_is_a_link_is_refused(store, outside, folder):
     assert [entry.name for entry in outside.parent.iterdir()] == ["secret.txt"]
 
 
-@pytest.mark.parametrize("name", ["trials", "histories", ".lock", "study.toml", "regfleet.log", "report.html"])
+@pytest.mark.parametrize("name", ["trials", "histories", "predictions", ".lock", "study.toml", "regfleet.log", "report.html"])
 def test_a_directory_with_links_is_not_claimed(tmp_path, outside, name):
     """A driver refuses a directory whose folders or files point elsewhere, and says which."""
     path = tmp_path / "linked"
     path.mkdir()
-    (path / name).symlink_to(outside.parent if name in {"trials", "histories"} else outside)
+    (path / name).symlink_to(outside.parent if name in {"trials", "histories", "predictions"} else outside)
     with pytest.raises(InputError, match=rf"no symbolic link in a results directory; got .*{name}$"), claim(path):
         pass
     assert outside.read_text() == "theirs"

@@ -33,7 +33,7 @@ def test_a_url_of_another_form_is_refused(out, words):
 @pytest.fixture
 def bucket(tmp_path, monkeypatch):
     """A prefix of a bucket that is a folder."""
-    for folder in ("trials", "histories"):
+    for folder in ("trials", "histories", "predictions"):
         (tmp_path / "bucket/x" / folder).mkdir(parents=True)
     monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, settle=0.0))
     return ObjectPlace(SubTreeFileSystem(str(tmp_path), LocalFileSystem()), "bucket/x", "s3://bucket/x")

@@ -57,7 +57,7 @@ def test_a_failed_trial_is_a_row_and_runs_again(store, outcome):
     assert load(store.place.local).trials["status"].tolist() == ["done", "diverged"]
 
 
-@pytest.mark.parametrize("folder", ["trials", "histories"])
+@pytest.mark.parametrize("folder", ["trials", "histories", "predictions"])
 def test_a_torn_part_is_named_and_its_trials_are_missing(store, outcome, folder):
     """Half a file costs its own trials, nobody else's, and is set aside under its name."""
     store.append([outcome("none", 0)])

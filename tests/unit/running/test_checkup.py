@@ -67,7 +67,7 @@ def test_a_whole_directory_is_said_to_be(out):
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("folder", ["trials", "histories"])
+@pytest.mark.parametrize("folder", ["trials", "histories", "predictions"])
 def test_a_damaged_part_is_set_aside_and_its_reason_stays_known(out, folder):
     """Its trials are said to be missing; the next time the directory is whole but for what was set aside, and why."""
     part = min((out / folder).iterdir())
@@ -196,7 +196,7 @@ def test_what_a_killed_driver_left_is_removed_and_the_rest_stays(out):
 
 def put_into(out, other, study):
     """Copy the parts of another directory into ``out``, whose data is known."""
-    for folder in ("trials", "histories"):
+    for folder in ("trials", "histories", "predictions"):
         shutil.copytree(other / folder, out / folder, dirs_exist_ok=True)
     facts = resolved(study, {"iris": load_builtin("iris")}).data
     place_of(out).write("provenance.json", Provenance(data=facts, kept=6).json_text().encode())
@@ -222,7 +222,7 @@ def test_a_part_of_another_study_is_set_aside(out, filled, tmp_path):
 def test_results_of_an_earlier_version_stay(out, filled, tmp_path):
     """Their keys are not those that this version would give them; nothing is in their place."""
     study = filled(tmp_path / "other", {"seeds": [0, 1], "training": {"epochs": 9}}, {"none": (3, 4)})
-    for folder in ("trials", "histories"):
+    for folder in ("trials", "histories", "predictions"):
         shutil.rmtree(out / folder)
     put_into(out, tmp_path / "other", study)
     found(out)

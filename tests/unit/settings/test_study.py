@@ -308,7 +308,8 @@ def test_repeated_folds_have_a_seed_each():
 def test_the_schema_knows_every_field():
     """What an editor completes: the fields of each table with their meaning, and nothing else allowed."""
     found = json.loads(schema())
-    assert set(found["properties"]) == {"data", "seeds", "split", "engine", "model", "training", "analysis", "variant"}
+    sections = {"data", "model", "training", "analysis", "variant"}
+    assert set(found["properties"]) == {"seeds", "split", "engine", "keep_predictions"} | sections
     assert found["additionalProperties"] is False
     variant = found["$defs"]["VariantEntry"]["properties"]
     assert set(variant) >= {"technique", "label", "epochs", "class_weight"}
