@@ -178,10 +178,10 @@ def _filled(runs: Runs, other: Runs, seeds: Seeds, terms: Terms) -> Cells | None
     """The cells of ``runs`` on ``seeds``, those of a model that learned nothing where it was lost; None: not there."""
     lost = np.intersect1d(seeds, runs.lost)
     own = None if runs.cells is None else runs.cells.at(np.intersect1d(seeds, runs.seeds))
+    if own is None or not len(lost):
+        return own
     beside = None if other.cells is None else other.cells.at(lost)
-    if own is None or beside is None:
-        return None
-    return joined([own, ignorant(beside, score_of_rows(terms.metric), terms.shares)])
+    return None if beside is None else joined([own, ignorant(beside, score_of_rows(terms.metric), terms.shares)])
 
 
 def _identical(loss: Array, control_loss: Array) -> bool:
