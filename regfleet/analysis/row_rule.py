@@ -34,9 +34,9 @@ ORDERS = 60
 class RowEstimate:
     """A mean difference with the parts of its variance, in units of the score; larger is better.
 
-    ``rows`` of the data set that can be tested and ``seeds``, both counted; ``common`` the variance of the mean through
-    the rows (V1), ``scatter`` the variance between seeds beyond what rows explain, from runs that failed as a whole
-    (g), ``skew`` of the row sums, Σu³/(M·Σu²). ``total`` is the variance of a cell, ``within`` the share of it that
+    ``rows`` of the data set that can be tested and ``seeds``, both counted. ``common`` is the variance of the mean
+    through the rows (V1), ``scatter`` the variance between seeds beyond what rows explain (g), ``between`` all of it,
+    ``skew`` that of the row sums, Σu³/(M·Σu²). ``total`` is the variance of a cell, ``within`` the share of it that
     scatters within a row, None where too few rows were tested twice. ``overlap`` f, ``tests`` per row R and
     ``evenness`` ρ are the envelope's. ``counts`` says that cells are right or wrong.
     """
@@ -46,6 +46,7 @@ class RowEstimate:
     seeds: int
     common: float
     scatter: float
+    between: float
     skew: float
     total: float
     within: float | None
@@ -86,7 +87,7 @@ class RowEstimate:
         """The half-width that unlimited seeds would leave: below it these rows can show no difference."""
         if not self._known:
             return math.nan
-        return self._half(alpha / (2 * comparisons), self._common(math.inf, 1.0), 0.0, self.seeds)
+        return self._half(alpha / (2 * comparisons), self._common(math.inf, 1.0), None)
 
     def expected(self, seeds: int, n_test: int, alpha: float, comparisons: int = 1) -> float:
         """The half-width to expect of ``seeds`` seeds that test ``n_test`` rows each, dealt as evenly as here.
@@ -97,7 +98,7 @@ class RowEstimate:
             return math.nan
         tests = seeds * n_test / self.rows
         evenness = _even(tests) + self._chance * max(_drawn(seeds, n_test / self.rows) - _even(tests), 0.0)
-        return self._half(alpha / (2 * comparisons), self._common(tests, evenness), self.scatter / seeds, seeds)
+        return self._half(alpha / (2 * comparisons), self._common(tests, evenness), seeds)
 
     @property
     def _known(self) -> bool:
@@ -118,16 +119,22 @@ class RowEstimate:
     def _ends(self, tail: float) -> tuple[float, float]:
         if not self._known:
             return math.nan, math.nan
-        half = self._half(tail, self.common, self.scatter / self.seeds, self.seeds)
+        half = self._half(tail, self.common, self.seeds)
         skew = (2 * _quantile(tail, self.rows - 1) ** 2 + 1) / 6 * self.skew
         return self.mean - half + min(skew, 0.0), self.mean + half + max(skew, 0.0)
 
-    def _half(self, tail: float, common: float, scatter: float, seeds: int) -> float:
-        """The half-width at ``tail`` on either side, from the variances of the mean through rows and through seeds.
+    def _half(self, tail: float, common: float, seeds: int | None) -> float:
+        """The half-width at ``tail`` on either side, from the variance ``common`` and so many seeds, None for no end.
 
-        Without one disagreement in n rows, rates up to −ln(2·tail)/n cannot be excluded, however many seeds saw them.
+        Never narrower than Student's t of one mean per seed: networks that differ as a whole, by their initial weights,
+        make means of seeds scatter more than rows explain, and of few seeds ``scatter`` may miss it. Without one
+        disagreement in n rows, rates up to −ln(2·tail)/n cannot be excluded, however many seeds saw them.
         """
-        half = math.sqrt(_quantile(tail, self.rows - 1) ** 2 * common + _quantile(tail, seeds - 1) ** 2 * scatter)
+        variance, least = _quantile(tail, self.rows - 1) ** 2 * common, 0.0
+        if seeds is not None:
+            per_seed = _quantile(tail, seeds - 1) ** 2 / seeds
+            variance, least = variance + per_seed * self.scatter, per_seed * self.between
+        half = math.sqrt(max(variance, least))
         return max(half, -math.log(2 * tail) / self.rows) if self.counts else half
 
 
@@ -157,7 +164,9 @@ def row_estimate(
     if not cells or drawn < 2 or n < 2:
         mean = float(np.mean(values)) if cells else math.nan
         nothing = math.nan
-        return RowEstimate(mean, n, drawn, nothing, nothing, 0.0, nothing, None, nothing, cells / n, nothing, counts)
+        return RowEstimate(
+            mean, n, drawn, nothing, nothing, nothing, 0.0, nothing, None, nothing, cells / n, nothing, counts
+        )
     unit = float(np.abs(values).max()) or 1.0
     e = values / unit
     mean = float(e.mean())
@@ -181,7 +190,8 @@ def row_estimate(
     )
     means = np.bincount(seed, e, drawn) / per_seed
     explained = (total - scattered) * _spread(seed, row, per_seed, per_row) + scattered / float(np.mean(per_seed))
-    scatter = max(float(np.var(means, ddof=1)) - explained, 0.0)
+    between = float(np.var(means, ddof=1)) if total else 0.0
+    scatter = max(between - explained, 0.0)
     skew = float(np.sum(u**3)) / (cells * squares) if squares else 0.0
     return RowEstimate(
         mean * unit,
@@ -189,6 +199,7 @@ def row_estimate(
         drawn,
         common * unit * unit,
         scatter * unit * unit,
+        between * unit * unit,
         skew * unit,
         total * unit * unit,
         within,

@@ -56,6 +56,7 @@ def trials_of(right, rows=20, n_train=12, **columns):
                 "last_test_correct": one.sum(axis=1),
                 "last_test_accuracy": one.mean(axis=1),
                 "last_test_macro_f1": one.mean(axis=1),
+                "last_test_mse": 1 - one.mean(axis=1),
                 **columns,
             }
         )
