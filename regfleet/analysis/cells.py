@@ -1,4 +1,4 @@
-"""Predictions of test rows as cells, one for each seed and row that it tested, and those of two variants in pairs."""
+"""Predicted classes of test rows as cells, one for each seed and row that it tested, and two variants' in pairs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from regfleet.predictions import Predictions
 
 PredictionsOf: TypeAlias = Callable[[str], Iterator[tuple[str, Predictions]]]
 """Data set → (variant, its predictions), some whole variants at a time."""
-PerRow: TypeAlias = Callable[[Predictions], Array | None]
-"""The score of each row, (cells,), whose mean over the rows of a seed is the score of that seed; None: not known."""
 Seeds: TypeAlias = NDArray[np.int64]
 
 
@@ -23,19 +21,19 @@ Seeds: TypeAlias = NDArray[np.int64]
 class Cells:
     """The test rows of one variant on one data set, in ascending order of seed, then of row.
 
-    ``seeds`` and ``counts``, (seeds,): which seeds, and how many rows each tested. ``rows`` int32, ``targets`` and
-    ``values`` float, (cells,): the number of the row, what was to be predicted, and its score; None without a score of
-    single rows. ``brier`` (cells,): the Brier score of its probabilities; None of a regression. ``said`` (seeds,): a
-    hash of all that was predicted on a seed.
+    ``seeds`` and ``counts``, (seeds,): which seeds, and how many rows each tested. ``rows`` int32, ``targets`` float,
+    ``right`` bool, (cells,): the number of the row, its class, and whether that was predicted. ``said`` (seeds,): a
+    hash of all that was predicted on a seed. ``brier`` (seeds,): the mean Brier score of its probabilities, NaN without
+    any.
     """
 
     seeds: Seeds
     counts: NDArray[np.intp]
     rows: NDArray[np.int32]
     targets: Array
-    values: Array | None
-    brier: NDArray[np.floating] | None
+    right: NDArray[np.bool_]
     said: Seeds
+    brier: Array
 
     def at(self, seeds: Seeds) -> Cells | None:
         """The cells of ``seeds``; None where one of them has none."""
@@ -50,60 +48,55 @@ class Cells:
             self.counts[wanted],
             self.rows[cells],
             self.targets[cells],
-            None if self.values is None else self.values[cells],
-            None if self.brier is None else self.brier[cells],
+            self.right[cells],
             self.said[wanted],
+            self.brier[wanted],
         )
 
 
-def cells_of(predicted: Iterable[tuple[str, Predictions]], score: PerRow | None) -> dict[str, Cells]:
+def cells_of(predicted: Iterable[tuple[str, Predictions]]) -> dict[str, Cells]:
     """The cells of each variant; those that tested the same rows share the arrays that say so."""
     found: dict[str, Cells] = {}
     last: Cells | None = None
     for name, one in predicted:
-        last = found[name] = _cells(one, score, last)
+        last = found[name] = _cells(one, last)
     return found
 
 
-def _cells(predictions: Predictions, score: PerRow | None, last: Cells | None) -> Cells:
+def _cells(predictions: Predictions, last: Cells | None) -> Cells:
     seeds, counts = np.unique(predictions.seeds, return_counts=True)
     rows, targets = predictions.rows, predictions.target
     if last is not None and np.array_equal(rows, last.rows) and np.array_equal(targets, last.targets):
         rows, targets = last.rows, last.targets
-    parts = np.split(predictions.predicted, np.cumsum(counts)[:-1]) if len(counts) else []
+    starts = np.cumsum(counts) - counts
+    parts = np.split(predictions.predicted, starts[1:]) if len(counts) else []
+    brier = np.full(len(seeds), np.nan)
+    if predictions.is_class and len(seeds):
+        brier = np.add.reduceat(predictions.squared_error(), starts) / counts
     return Cells(
         seeds=seeds,
         counts=counts,
         rows=rows,
         targets=targets,
-        values=None if score is None else score(predictions),
-        brier=predictions.squared_error().astype(np.float32) if predictions.is_class else None,
+        right=predictions.predicted == targets,
         said=np.array([hash(part.tobytes()) for part in parts], dtype=np.int64),
+        brier=brier,
     )
 
 
 def joined(parts: Sequence[Cells]) -> Cells | None:
-    """The cells of ``parts``, which have no seed in common, as one; None without any, or where they do not fit."""
+    """The cells of ``parts``, which have no seed in common, as one; None without any."""
     parts = [part for part in parts if len(part.seeds)]
     if len(parts) < 2:
         return parts[0] if parts else None
-    seeds, counts = (np.concatenate([getattr(part, name) for part in parts]) for name in ("seeds", "counts"))
-    cells = np.argsort(np.repeat(seeds, counts), kind="stable")
-    order = np.argsort(seeds)
+    order = np.argsort(np.concatenate([part.seeds for part in parts]))
+    cells = np.argsort(np.concatenate([np.repeat(part.seeds, part.counts) for part in parts]), kind="stable")
 
-    def all_of(name: str) -> Array | None:
-        arrays = [getattr(part, name) for part in parts]
-        return None if any(array is None for array in arrays) else np.concatenate(arrays)[cells]
+    def all_of(name: str, places: NDArray[np.intp]) -> NDArray[np.generic]:
+        return np.concatenate([getattr(part, name) for part in parts])[places]
 
-    return Cells(
-        seeds=seeds[order],
-        counts=counts[order],
-        rows=np.concatenate([part.rows for part in parts])[cells],
-        targets=np.concatenate([part.targets for part in parts])[cells],
-        values=all_of("values"),
-        brier=all_of("brier"),
-        said=np.concatenate([part.said for part in parts])[order],
-    )
+    by_seed = {name: all_of(name, order) for name in ("seeds", "counts", "said", "brier")}
+    return Cells(**by_seed, **{name: all_of(name, cells) for name in ("rows", "targets", "right")})  # type: ignore[arg-type]
 
 
 def picked(members: Sequence[Cells | None], seeds: Seeds, pick: NDArray[np.intp]) -> Cells | None:
@@ -121,38 +114,29 @@ def picked(members: Sequence[Cells | None], seeds: Seeds, pick: NDArray[np.intp]
     return joined(parts)
 
 
-def ignorant(beside: Cells, score: PerRow | None, shares: Sequence[float] | None) -> Cells:
-    """The cells of a model that learned nothing, on the rows of ``beside``.
+def ignorant(beside: Cells, shares: Sequence[float] | None) -> Cells:
+    """The cells of a model that learned nothing and says the largest class, on the rows of ``beside``.
 
-    It always says the shares of the classes, and so the largest class; of a regression the mean of the targets.
-
-    Args:
-        beside: cells of any variant.
-        score: of a row.
-        shares: of the classes; None where they are not known or there are none: those of the targets.
+    ``shares`` are those of the classes; None where they are not known: those of the targets.
     """
-    targets = beside.targets
-    if beside.brier is None:
-        said = np.full(len(targets), targets.mean() if len(targets) else np.nan)
-        probabilities = None
-    else:
-        counts = np.bincount(targets.astype(np.int64))
-        p = np.asarray(counts / counts.sum() if shares is None or len(shares) < len(counts) else shares)
-        said = np.full(len(targets), float(p.argmax()))
-        probabilities = np.tile(p.astype(np.float32), (len(targets), 1))
+    classes, counts = np.unique(beside.targets, return_counts=True)
+    largest = classes[counts.argmax()] if shares is None or not len(shares) else np.argmax(shares)
     seeds = np.repeat(beside.seeds, beside.counts)
-    model = Predictions(seeds, beside.rows, targets, said, probabilities)
-    return _cells(model, score, beside)
+    return _cells(Predictions(seeds, beside.rows, beside.targets, np.full(len(seeds), float(largest))), beside)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """Two variants on the same rows of the same seeds, (cells,) each; differences are first minus second."""
+    """Two variants on the same rows of the same seeds; differences are first minus second.
+
+    ``seeds``, ``rows`` and ``difference`` (cells,): of right (1) and wrong (0). ``brier`` (seeds,): of their mean Brier
+    scores, NaN where they have no probabilities. ``same``: whether both always predicted the same class.
+    """
 
     seeds: Seeds
     rows: NDArray[np.int32]
-    values: Array | None
-    brier: Array | None
+    difference: Array
+    brier: Array
     same: bool
 
     @property
@@ -163,40 +147,14 @@ class Pair:
 
 def paired(first: Cells, second: Cells) -> Pair | None:
     """The cells of two variants side by side; None where they tested other rows."""
-    if not (
-        np.array_equal(first.seeds, second.seeds)
-        and np.array_equal(first.counts, second.counts)
-        and np.array_equal(first.rows, second.rows)
-        and np.array_equal(first.targets, second.targets)
+    if not all(
+        np.array_equal(getattr(first, name), getattr(second, name)) for name in ("seeds", "counts", "rows", "targets")
     ):
         return None
     return Pair(
         seeds=np.repeat(first.seeds, first.counts),
         rows=first.rows,
-        values=_less(first.values, second.values),
-        brier=_less(first.brier, second.brier),
+        difference=first.right.astype(np.float64) - second.right,
+        brier=first.brier - second.brier,
         same=np.array_equal(first.said, second.said),
     )
-
-
-def _less(first: NDArray[np.floating] | None, second: NDArray[np.floating] | None) -> Array | None:
-    """First minus second; None where one of them is not known or is no number."""
-    if first is None or second is None:
-        return None
-    difference = first.astype(np.float64) - second
-    return difference if np.isfinite(difference).all() else None
-
-
-def mean_squared_error(predictions: Predictions) -> Array | None:
-    """The squared error of each row; of probabilities its mean over the classes, None where some were not kept."""
-    if predictions.probabilities is None:
-        return predictions.squared_error()
-    return None if predictions.classes is not None else predictions.squared_error() / predictions.probabilities.shape[1]
-
-
-ROW_SCORES: dict[str, PerRow] = {
-    "accuracy": Predictions.correct,
-    "mse": mean_squared_error,
-    "mae": Predictions.absolute_error,
-}
-"""The score of a row by the metric that is its mean."""

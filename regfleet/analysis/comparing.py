@@ -17,10 +17,8 @@ from regfleet.analysis.judging import (
     judged_by_rows,
     judged_by_seeds,
     pair_of,
-    score_of_rows,
 )
 from regfleet.analysis.question import Question
-from regfleet.analysis.row_rule import row_estimate
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
 from regfleet.analysis.summary import Companion, Comparison, Interval, Lead, Rule
 from regfleet.metrics import METRICS, Metric, default_metric
@@ -95,7 +93,7 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
         this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.question.alpha_now, terms.comparisons),
         rule=judged.rule,
         rule_why=judged.why,
-        same=judged.same,
+        same=pair.tested if pair is not None and pair.same else 0,
         companion=_companion(pair, terms),
         outlook=judged.outlook,
     )
@@ -116,20 +114,21 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
 
 def _judged(d: Array, pair: Pair | None, why: str, terms: Terms, comparisons: int) -> Judged:
     """The interval of a difference: of single rows where they can judge, else of ``d`` (seeds,)."""
-    of, why = by_rows(pair, why, terms.metric, terms.tested)
-    if of is not None and pair is not None:
-        return judged_by_rows(of, pair, terms.question.alpha_now, comparisons)
+    of = by_rows(pair, terms.tested)
+    if of is not None:
+        return judged_by_rows(of, terms.question.alpha_now, comparisons)
+    why = terms.tested.unfit or why
     return judged_by_seeds(d, terms.ratio, terms.floor(len(d)), terms.question, comparisons, why)
 
 
 def _companion(pair: Pair | None, terms: Terms) -> Companion | None:
-    """The Brier scores beside each other; None where there are none, or the verdict is by them already."""
-    if pair is None or pair.brier is None or terms.metric.name == "mse":
+    """The Brier scores beside each other, by seed; None where there are none, or the verdict is by them already."""
+    if pair is None or not len(pair.brier) or not np.isfinite(pair.brier).all():
         return None
-    tested = terms.tested
-    of = row_estimate(pair.seeds, pair.rows, -pair.brier, tested.rows, tested.training, counts=False)
-    gain = of.interval(terms.question.alpha_now, terms.comparisons)
-    verdict, _ = decide(gain, BRIER.rope, len(np.unique(pair.seeds)))
+    if terms.metric.name in ("mse", "brier"):
+        return None
+    gain = interval(estimate(-pair.brier, terms.ratio), terms.question.alpha_now, terms.comparisons)
+    verdict, _ = decide(gain, BRIER.rope, len(pair.brier))
     return Companion(Interval(-gain.mean, -gain.high, -gain.low), verdict)
 
 
@@ -167,8 +166,7 @@ def _with_failed_cells(variant: Runs, control: Runs, terms: Terms, rope: float) 
         np.intersect1d(control.seeds, variant.lost),
     )
     first, second = (_filled(one, other, seeds, terms) for one, other in ((variant, control), (control, variant)))
-    pair, why = pair_of(first, second, seeds, terms.tested)
-    of, _ = by_rows(pair, why, terms.metric, terms.tested)
+    of = by_rows(pair_of(first, second, seeds, terms.tested)[0], terms.tested)
     if of is None:
         return "undecided"
     return decide(of.interval(terms.question.alpha_now, terms.comparisons), rope, len(seeds))[0]
@@ -178,10 +176,10 @@ def _filled(runs: Runs, other: Runs, seeds: Seeds, terms: Terms) -> Cells | None
     """The cells of ``runs`` on ``seeds``, those of a model that learned nothing where it was lost; None: not there."""
     lost = np.intersect1d(seeds, runs.lost)
     own = None if runs.cells is None else runs.cells.at(np.intersect1d(seeds, runs.seeds))
+    if own is None or not len(lost):
+        return own
     beside = None if other.cells is None else other.cells.at(lost)
-    if own is None or beside is None:
-        return None
-    return joined([own, ignorant(beside, score_of_rows(terms.metric), terms.shares)])
+    return None if beside is None else joined([own, ignorant(beside, terms.shares)])
 
 
 def _identical(loss: Array, control_loss: Array) -> bool:

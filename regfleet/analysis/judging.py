@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regfleet.analysis.cells import ROW_SCORES, Cells, Pair, PerRow, Seeds, paired
+from regfleet.analysis.cells import Cells, Pair, Seeds, paired
 from regfleet.analysis.intervals import Array, estimate, interval, p_value
 from regfleet.analysis.power import resolution_floor
 from regfleet.analysis.question import Question
@@ -14,36 +14,33 @@ from regfleet.metrics import Metric
 
 BRIER = Metric("brier", "Brier score", higher_is_better=False, rope=0.01)
 """What a companion is measured in."""
-RULED = frozenset({"accuracy", "mse", "mae"})
-"""Metrics whose verdicts by rows err in no more than 5 % of studies: benchmarks/false_verdicts.py."""
+RULED = frozenset({"accuracy"})
+"""Metrics by which single rows make false claims in no more than 5 % of studies: benchmarks/false_verdicts.py."""
+MEANS = frozenset({"mse", "mae", "brier", "cross_entropy", "log_loss"})
+"""Metrics that are means over rows too, but by which they make more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tested:
     """The rows of a data set that can be tested: how many, and how many train a seed.
 
-    ``dependent`` says why rows are no independent ones, whose predictions cannot be counted; ``unfit`` why they
-    cannot judge by the metric. Both are empty where nothing is in the way. ``absent`` says why a variant may have no
+    ``unfit`` says why single rows cannot judge; empty where they can. ``absent`` says why a variant may have no
     predictions.
     """
 
     rows: int
     training: int
-    dependent: str = ""
     unfit: str = ""
     absent: str = ""
 
 
-def score_of_rows(metric: Metric) -> PerRow | None:
-    """The score of a single row by ``metric``; None where it is no mean over rows."""
-    return ROW_SCORES.get(metric.name)
-
-
 def unfit(metric: Metric) -> str:
     """Why ``metric`` cannot be judged by single rows; empty where it can."""
-    if score_of_rows(metric) is None:
-        return f"{metric.title} is no mean over rows"
-    return "" if metric.name in RULED else f"single rows were not shown to judge {metric.title} rightly"
+    if metric.name in RULED:
+        return ""
+    if metric.name in MEANS:
+        return f"single rows were found to claim too much by {metric.title}"
+    return f"{metric.title} is no mean over rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +51,12 @@ class Judged:
     p: float
     floor: float
     rule: Rule
-    why: str
-    same: int = 0
+    why: str = ""
     outlook: Outlook | None = None
 
 
 def pair_of(first: Cells | None, second: Cells | None, seeds: Seeds, tested: Tested) -> tuple[Pair | None, str]:
-    """The cells of two variants on the ``seeds`` that both finished; None, and why, where they cannot be judged."""
-    if tested.dependent:
-        return None, tested.dependent
+    """The cells of two variants on the ``seeds`` that both finished; None, and why, where they are not there."""
     if first is None or second is None:
         return None, tested.absent
     here, there = first.at(seeds), second.at(seeds)
@@ -72,27 +66,20 @@ def pair_of(first: Cells | None, second: Cells | None, seeds: Seeds, tested: Tes
     return pair, "" if pair is not None else "the two were tested on different rows"
 
 
-def by_rows(pair: Pair | None, why: str, metric: Metric, tested: Tested) -> tuple[RowEstimate | None, str]:
-    """What single rows say of the difference by ``metric``; None, and why, where they cannot."""
+def by_rows(pair: Pair | None, tested: Tested) -> RowEstimate | None:
+    """What single rows say of the difference; None where they cannot judge."""
     if pair is None or tested.unfit:
-        return None, tested.unfit or why
-    if pair.values is None:
-        return None, "the score of some rows is not known or no number"
-    of = row_estimate(
-        pair.seeds, pair.rows, metric.sign * pair.values, tested.rows, tested.training, counts=metric.counts
-    )
-    return of, ""
+        return None
+    return row_estimate(pair.seeds, pair.rows, pair.difference, tested.rows, tested.training, counts=True)
 
 
-def judged_by_rows(of: RowEstimate, pair: Pair, alpha: float, comparisons: int) -> Judged:
+def judged_by_rows(of: RowEstimate, alpha: float, comparisons: int) -> Judged:
     """The interval of single rows."""
     return Judged(
         interval=of.interval(alpha, comparisons),
         p=of.p_value(comparisons),
         floor=of.limit(alpha, comparisons),
         rule="rows",
-        why="",
-        same=pair.tested if pair.same else 0,
         outlook=of,
     )
 

@@ -13,7 +13,6 @@ from regfleet.analysis.sequential import decidable
 from regfleet.analysis.summary import AcrossComparison, Companion, Comparison, Interval, Lead, VariantSummary
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted, number_word
-from regfleet.settings.values import Task
 from regfleet.text import listed
 
 
@@ -70,6 +69,8 @@ def _same(label: str, control: str, comparison: Comparison, unit: Scale, least: 
     alike = f"{label} and {control} gave the same predictions on all {comparison.same:,} rows that were tested"
     if comparison.verdict == "equivalent":
         return f"{alike}: they are within {rope} of each other in {unit.metric.title}. Take the simpler one."
+    if comparison.rule != "rows":
+        return f"{alike}. Fresh rows may still tell them apart."
     enough = f": {least:,} rows without a disagreement would show that they are alike within {rope}" if least else ""
     return f"{alike}. At most {unit.full(comparison.difference.high)} of fresh rows can differ{enough}."
 
@@ -88,14 +89,15 @@ def companion_sentence(label: str, control: str, companion: Companion) -> str:
     return f"The probabilities of {label} are {companion.verdict} than those of {control}: {size}."
 
 
-def judged_sentence(compared: Sequence[VariantSummary], task: Task) -> str:
+def judged_sentence(compared: Sequence[VariantSummary]) -> str:
     """By which rule the verdicts of a data set were made, and why where it is not that of single rows."""
     by_why: dict[str, list[str]] = {}
     for row in compared:
         if row.comparison is not None and row.comparison.seeds:
             by_why.setdefault(row.comparison.rule_why, []).append(row.label)
-    what = "whether each row was predicted rightly" if task == "classification" else "how far each row was missed"
-    parts = [f"by single rows: {what} by a variant and by its control"] if "" in by_why else []
+    parts = []
+    if "" in by_why:
+        parts.append("by single rows: whether each was predicted rightly by a variant and by its control")
     for why, labels in sorted(by_why.items()):
         if why:
             who = f"{listed(labels)} " if len(by_why) > 1 else ""

@@ -15,7 +15,7 @@ from regfleet.analysis.checks import Seen, checks
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
 from regfleet.analysis.headline import headline, warnings
-from regfleet.analysis.judging import Tested, score_of_rows, unfit
+from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds
 from regfleet.analysis.question import Question
 from regfleet.analysis.rows import family_row, sweeps, variant_row
@@ -90,8 +90,8 @@ def _dataset(
     histories, predictions = kept
     terms, n_train, fixed = _terms(name, trials, variants, question, shares)
     cells: dict[str, Cells] = {}
-    if predictions is not None and not terms.tested.dependent:
-        cells = cells_of(predictions(name), score_of_rows(terms.metric))
+    if predictions is not None and terms.task == "classification":
+        cells = cells_of(predictions(name))
     terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
     groups = {str(key): rows for key, rows in trials.groupby("variant")}
     runs = {
@@ -147,8 +147,8 @@ def _terms(
         tested=Tested(
             _rows(trials, "n_rows"),
             n_train,
-            _dependent(question.scope, fixed=fixed, grouped="grouped" in trials and bool(trials["grouped"].any())),
-            unfit(question.metric),
+            _dependent(question.scope, fixed=fixed, grouped="grouped" in trials and bool(trials["grouped"].any()))
+            or unfit(question.metric),
         ),
     )
     return terms, n_train, fixed
@@ -206,7 +206,7 @@ def _worded(
     needed = 0
     if by_rows and terms.metric.counts and terms.metric.rope > 0:
         needed = rows_for_equivalence(terms.metric.rope, terms.question.alpha_now, terms.comparisons)
-    judged = judged_sentence(dataset.shown, dataset.task)
+    judged = judged_sentence(dataset.shown)
     dataset = replace(dataset, lead=first, floor=least, equivalence_rows=needed, judged=judged)
     return replace(
         dataset,

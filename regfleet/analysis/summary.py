@@ -41,8 +41,8 @@ class Outlook(Protocol):
 class Companion:
     """The Brier scores of a variant's probabilities beside its control's: they see more than accuracy and never decide.
 
-    ``difference`` is variant minus control, below zero is better, by the rule of rows and as simultaneous as the
-    verdicts; ``verdict`` is made as theirs, with a ROPE of `BRIER`. ``sentence`` says it in plain words.
+    ``difference`` is variant minus control, below zero is better, of one score per seed and as simultaneous as the
+    verdicts; ``verdict`` is made as theirs, with the ROPE of `judging.BRIER`. ``sentence`` says it in plain words.
     """
 
     difference: Interval
@@ -60,8 +60,8 @@ class Comparison:
     ``withdrawn`` is the verdict that did not survive scoring failures as the majority class. ``identical`` warns that
     the variant trained exactly as its control. ``this_dataset`` is the same interval for random splits of these rows.
     ``rule`` says what the interval is made of, and ``rule_why`` why it is not single rows. ``same`` counts the test
-    rows where both always predicted the same; 0 where there is a row on which they did not. ``companion`` is None and
-    ``outlook`` is None where single rows cannot be judged.
+    rows where both always predicted the same; 0 where there is a row on which they did not. ``companion`` is None
+    without probabilities, ``outlook`` where single rows do not judge.
     """
 
     control: str

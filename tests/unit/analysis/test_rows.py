@@ -3,72 +3,13 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
+from support.rows import CONTROL, ROWS, VARIANT, predictions, trials_of
 from support.studies import TRAINING, asked, make_variants
 
 from regfleet.analysis import summarize
-from regfleet.analysis.row_rule import row_estimate
-from regfleet.predictions import Predictions
+from regfleet.analysis.intervals import estimate, interval
 from regfleet.settings.values import Family, Variant
-
-A = """
-8 9 14 15 : 0111 : 1101
-3 11 17 18 : 0101 : 0001
-2 4 13 16 : 1111 : 1111
-0 5 7 12 : 0110 : 1011
-1 6 10 19 : 1000 : 1001
-12 14 15 19 : 0110 : 1111
-3 6 11 17 : 1010 : 0110
-0 2 9 18 : 0111 : 0111
-1 4 10 13 : 1110 : 1001
-5 7 8 16 : 1100 : 1101
-"""
-"""A line for each seed: rows of 20 that it tested, which of them the control had right, which the variant."""
-
-
-ROWS, CONTROL, VARIANT = (
-    np.array([[int(cell) for cell in (part.split() if place == 0 else part.strip())] for part in parts])
-    for place, parts in enumerate(zip(*(line.split(":") for line in A.strip().splitlines()), strict=True))
-)
-
-
-def predictions(right, rows, sure=0.9):
-    """Two classes, of which every row is of the second; ``right`` (seeds, rows of a seed) says where that was said."""
-    seeds = np.repeat(np.arange(len(right)), right.shape[1])
-    said = np.ravel(right).astype(np.float64)
-    likely = np.where(said == 1, sure, 1 - sure)
-    return Predictions(
-        seeds=seeds,
-        rows=np.ravel(rows).astype(np.int32),
-        target=np.ones_like(said),
-        predicted=said,
-        probabilities=np.stack([1 - likely, likely], axis=1).astype(np.float32),
-    )
-
-
-def trials_of(right, rows=20, n_train=12, **columns):
-    """The trials of a study on ``rows`` rows, of which ``right`` says by variant where it was right."""
-    frames = [
-        pd.DataFrame(
-            {
-                "dataset": "toy",
-                "variant": name,
-                "seed": np.arange(len(one)),
-                "status": "done",
-                "n_train": n_train,
-                "n_val": rows - n_train - one.shape[1],
-                "n_test": one.shape[1],
-                "n_rows": rows,
-                "last_test_correct": one.sum(axis=1),
-                "last_test_accuracy": one.mean(axis=1),
-                "last_test_macro_f1": one.mean(axis=1),
-                **columns,
-            }
-        )
-        for name, one in right.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
 
 
 def judge(trials, kept, variants=None, shares=None, **settings):
@@ -112,6 +53,7 @@ def test_the_interval_is_that_of_single_rows():
         ({"fixed_test": True}, None, {}, "the same rows"),
         ({}, None, {"scope": "this_dataset"}, "these rows"),
         ({}, None, {"metric": "macro_f1"}, "macro-F1 is no mean over rows"),
+        ({}, None, {"metric": "mse"}, "claim too much by mean squared error"),
         ({}, "all", {}, "only scores"),
         ({}, "variant", {}, "--keep-predictions no"),
         ({}, "seed", {}, "some seeds"),
@@ -131,7 +73,8 @@ def test_where_single_rows_cannot_judge_scores_of_seeds_do_and_say_why(columns, 
     trials = trials_of(right, **columns)
     found, of = judge(trials, None if lost == "all" else kept, **settings)
     _, former = judge(trials, None, **settings)
-    assert (of["l2"].rule, of["l2"].same) == ("seeds", 0)
+    assert of["l2"].rule == "seeds"
+    assert (of["l2"].companion is None) == (lost is not None or settings.get("metric") == "mse")
     assert why in of["l2"].rule_why
     assert of["l2"].rule_why in found.judged
     assert of["l2"].difference == former["l2"].difference
@@ -153,7 +96,8 @@ def test_lost_runs_count_as_models_that_say_the_largest_class():
     kept["l2"].seeds[:] += 3
     lost = judge(fallen, kept, shares=(0.9, 0.1))[1]["l2"]
     assert (lost.rule, lost.verdict, lost.withdrawn, lost.dropped) == ("rows", "undecided", "better", 3)
-    kept_up = judge(fallen, kept, shares=(0.1, 0.9))[1]["l2"]
+    # every row is of the second class, which the targets say where nobody says the shares
+    kept_up = judge(fallen, kept)[1]["l2"]
     assert (kept_up.verdict, kept_up.withdrawn) == ("better", None)
 
 
@@ -173,29 +117,6 @@ def test_a_tuned_sweep_is_judged_by_the_rows_of_the_member_that_validation_picke
     assert [of.mean, of.low, of.high] == pytest.approx([0.075, -0.360211, 0.532076], abs=1e-6)
 
 
-def test_errors_of_a_regression_are_judged_by_rows_and_less_is_better():
-    """The mean is the control's MSE less the variant's, and the interval that of the squared errors of the rows."""
-    draw = np.random.default_rng(0)
-    rows = np.stack([np.arange(seed % 5, 100, 5) for seed in range(10)])
-    target = draw.normal(size=100)[rows]
-    said = {"none": target + draw.normal(size=target.shape), "l2": target + 0.5 * draw.normal(size=target.shape)}
-    seeds = np.repeat(np.arange(10), 20)
-    kept = {
-        name: Predictions(seeds, rows.ravel().astype(np.int32), target.ravel(), one.ravel())
-        for name, one in said.items()
-    }
-    errors = {name: ((one - target) ** 2).mean(axis=1) for name, one in said.items()}
-    trials = trials_of(dict.fromkeys(said, rows), rows=100, n_train=60)
-    trials["last_test_mse"] = np.concatenate(list(errors.values()))
-    trials["last_val_r2"] = 0.5
-    one = judge(trials, kept, metric="mse")[1]["l2"]
-    e = ((said["none"] - target) ** 2 - (said["l2"] - target) ** 2).ravel()
-    of = row_estimate(seeds, rows.ravel(), e, 100, 60, counts=False)
-    assert one.difference == of.interval(0.05, 1)
-    assert one.difference.mean == pytest.approx((errors["none"] - errors["l2"]).mean())
-    assert (one.rule, one.verdict, one.companion) == ("rows", "better", None)
-
-
 def test_probabilities_are_compared_beside_a_verdict_and_never_decide_it():
     """Equal classes, surer probabilities: nothing is decided, and the companion says whose Brier score is better."""
     rows = np.stack([np.arange(seed % 5, 200, 5) for seed in range(10)])
@@ -203,9 +124,12 @@ def test_probabilities_are_compared_beside_a_verdict_and_never_decide_it():
     kept = {"none": predictions(right, rows, sure=0.7), "l2": predictions(right, rows, sure=0.8)}
     found, of = judge(trials_of({"none": right, "l2": right}, rows=200, n_train=120), kept)
     companion = of["l2"].companion
-    # 90 % of rows are right: 2·(.3² − .2²) less there, 2·(.8² − .7²) more elsewhere
-    assert companion.difference.mean == pytest.approx(-0.9 * 0.1 + 0.1 * 0.3)
-    assert companion.difference.low < companion.difference.mean < companion.difference.high < 0
+    # of a row that is right 2·(.3² − .2²) less, of another 2·(.8² − .7²) more: a Brier score for each seed
+    briers = np.where(right, -0.1, 0.3).mean(axis=1)
+    of_seeds = interval(estimate(briers, 40 / 120), 0.05)
+    assert [companion.difference.mean, companion.difference.low, companion.difference.high] == pytest.approx(
+        [of_seeds.mean, of_seeds.low, of_seeds.high], abs=1e-6
+    )
     assert (of["l2"].verdict, companion.verdict) == ("undecided", "better")
     assert any("probabilities of L2 are better" in line and "decides nothing" in line for line in found.headline)
 
