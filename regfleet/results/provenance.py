@@ -44,6 +44,7 @@ class DataFacts(_Facts):
     scaling: str = ""
     scaling_key: str = ""
     model: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     rows_by_class: tuple[Count, ...] | None = None
     test_rows_by_class: tuple[Count, ...] | None = None
 

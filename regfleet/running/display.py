@@ -82,6 +82,23 @@ def console(descriptor: int) -> Iterator[Screen]:
         file.close()
 
 
+@contextmanager
+def counting(screen: Screen, what: str) -> Iterator[Callable[[int], None]]:
+    """A function that is told how many more there are; it says so now and then where that takes over two seconds."""
+    began = said = time.monotonic()
+    count = 0
+
+    def advance(more: int) -> None:
+        nonlocal count, said
+        count += more
+        now = time.monotonic()
+        if now - began > SLOW and now - said > SLOW:
+            said = now
+            screen.print(f"{count:,} {what}", soft_wrap=True)
+
+    yield advance
+
+
 class Progressing(Watch):
     """Watches a study and shows it on ``screen``: live on a terminal, as lines in a pipe, not at all when quiet."""
 
