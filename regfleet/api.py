@@ -104,7 +104,9 @@ class Results(results.Stored):
             if on not in ("predicted", "probabilities"):
                 raise InputError(f"on: expected predicted or probabilities; got {on!r}")
             if not isinstance(higher_is_better, bool):
-                raise InputError(f"higher_is_better: expected True or False beside a function; got {higher_is_better!r}")
+                raise InputError(
+                    f"higher_is_better: expected True or False beside a function; got {higher_is_better!r}"
+                )
             asked = partial(own_scorer, metric, higher_is_better=higher_is_better, on=on)
         # It keeps these results, and with them their temporary directory.
         found = Results(self.place, self.trials, self.problems, self.interrupted, asked, self)

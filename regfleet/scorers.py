@@ -131,7 +131,7 @@ def _over_classes(of: Callable[[int], Score]) -> Score:
     """Of two classes the score of the second; of more the mean over the classes that test rows are of."""
 
     def score(sample: Sample) -> float:
-        if sample.classes <= 2:  # noqa: PLR2004
+        if sample.classes <= 2:
             return of(1)(sample)
         return float(np.mean([of(int(number))(sample) for number in np.unique(sample.truth)]))
 
@@ -159,7 +159,7 @@ def _top(k: int) -> Score:
         from sklearn.metrics import top_k_accuracy_score
 
         p = sample.probabilities
-        two = sample.classes == 2  # noqa: PLR2004
+        two = sample.classes == 2
         return float(top_k_accuracy_score(sample.truth, p[:, 1] if two else p, k=k, labels=np.arange(sample.classes)))
 
     return score
@@ -169,7 +169,9 @@ def _log_loss(predictions: Predictions) -> np.ndarray:
     """Minus the logarithm of the true class's probability, held from 0 and 1 as `sklearn.metrics.log_loss` does it."""
     p = predictions.probabilities
     if p is None:
-        raise InputError("--metric: expected a metric of predicted classes, as no probabilities are there; got log_loss")
+        raise InputError(
+            "--metric: expected a metric of predicted classes, as no probabilities are there; got log_loss"
+        )
     own = p[:, 0] if predictions.classes is not None else p[np.arange(len(p)), predictions.target.astype(np.int64)]
     eps = float(np.finfo(np.float32).eps)
     found: np.ndarray = -np.log(np.clip(own.astype(np.float64), eps, 1 - eps))
@@ -312,7 +314,7 @@ def find_scorer(name: str, task: str, classes: Sequence[str]) -> Scorer:
 def _class(name: str, classes: Sequence[str]) -> int:
     if name in classes:
         return classes.index(name)
-    shown = ", ".join(map(named, classes[:40])) + (", …" if len(classes) > 40 else "")  # noqa: PLR2004
+    shown = ", ".join(map(named, classes[:40])) + (", …" if len(classes) > 40 else "")
     raise InputError(f"--metric: expected a class, one of {shown}; got {given(name)}{nearest(name, classes)}")
 
 
@@ -390,13 +392,13 @@ def _number(name: str, value: object) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """The score of each trial of a variant: ``seeds`` ascending and ``values``, (seeds,).
+    """The score of each trial of a variant: ``seeds`` ascending and ``scores``, (seeds,).
 
-    A value is NaN where the test rows of a seed cannot be scored, as without a row of some class; ``problem`` says why.
+    A score is NaN where the test rows of a seed cannot be scored, as without a row of some class; ``problem`` says why.
     """
 
     seeds: np.ndarray
-    values: np.ndarray
+    scores: np.ndarray
     problem: str = ""
 
 

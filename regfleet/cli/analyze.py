@@ -22,8 +22,8 @@ def analyze(
     scores: Annotated[
         Path,
         typer.Argument(
-            help="CSV or Parquet: technique, seed and a metric; seed and a column for each technique; or a line for each "
-            "test row, with technique, seed, row, n_train and correct (or y_true with y_pred or proba_CLASS columns)."
+            help="CSV or Parquet: technique, seed and a metric; seed and a column for each technique; or a line for "
+            "each test row, with technique, seed, row, n_train and correct (or y_true with y_pred or proba_CLASS)."
         ),
     ],
     control: Annotated[
@@ -42,8 +42,8 @@ def analyze(
 ) -> None:
     """Judge scores that any other tool produced, with the same rules, and write the same report.
 
-    Scores of random splits need n_train and n_test; without them only --scope this_dataset can be asked. A line for each
-    test row gives narrower intervals, from `technique,seed,row,n_train,correct` on; row is its number in the data set.
+    Scores of random splits need n_train and n_test; without them only --scope this_dataset can be asked. A line for
+    each test row, `technique,seed,row,n_train,correct`, gives narrower intervals; row is its number in the data set.
     """
     from regfleet.cli.terminal import print_conclusion
     from regfleet.concluding import analyze as foreign

@@ -36,13 +36,15 @@ def report(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where the report by another metric goes (default: reports/DIRECTORY-METRIC).", show_default=False),
+        typer.Option(
+            help="Where the report by another metric goes (default: reports/DIRECTORY-METRIC).", show_default=False
+        ),
     ] = None,
     templates: Annotated[Path | None, options.TEMPLATES] = None,
     show: Annotated[bool, typer.Option("--open", help="Show the report in the browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Analyse results and write their report again; trains nothing. With --metric the study's own report stays as it is."""
+    """Analyse results and write their report again; trains nothing. The report by another --metric is written apart."""
     from regfleet.cli.terminal import print_conclusion
     from regfleet.concluding.judge import conclude
     from regfleet.report import export_figures

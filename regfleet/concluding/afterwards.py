@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from regfleet.planning.resolved import Resolved
+    from regfleet.predictions import Predictions
     from regfleet.settings.values import Task
 
 Advance: TypeAlias = Callable[[int], None]
@@ -79,8 +80,8 @@ def conclude_by(
 
 def _looked_again(planned: Metric, metric: Metric) -> str:
     return (
-        f"Judged by {metric.title} after the study was done, which was to be judged by {planned.title}. Verdicts hold for "
-        "a metric chosen beforehand; of several, one shows a difference by luck. Take this as a lead to test with new seeds."
+        f"Judged by {metric.title} after the study was done, which was to be judged by {planned.title}. Verdicts hold "
+        "for a metric chosen beforehand; of several, one shows a difference by luck: test it again with new seeds."
     )
 
 
@@ -104,18 +105,16 @@ def _scored(
     """The metric, the trials that have its score or none at all, and what to say of the others."""
     trials, at = results.trials, resolved.question.at
     columns: dict[tuple[str, str, int], float] = {}
-    problem, metric = "", None
-    for name, task in tasks.items():
-        classes = _classes(resolved.data.get(name, DataFacts())) if task == "classification" else ()
-        scorer = find_scorer(asked, task, classes) if isinstance(asked, str) else asked(task, classes)
-        metric = metric or scorer.metric
+    classes = {name: _classes(resolved.data.get(name, DataFacts())) for name in tasks}
+    problem, scorers = "", {name: _scorer(asked, task, classes[name]) for name, task in tasks.items()}
+    metric = next(iter(scorers.values())).metric
+    for name, scorer in scorers.items():
         for variant, predictions in results.predicted(name, at):
-            scored = scores_of(scorer, predictions, len(classes) or _count(predictions, task))
+            scored = scores_of(scorer, predictions, len(classes[name]) or _count(predictions))
             problem = problem or scored.problem
             seeds = scored.seeds.tolist()
-            columns |= {(name, variant, seed): one for seed, one in zip(seeds, scored.values.tolist(), strict=True)}
+            columns |= {(name, variant, seed): one for seed, one in zip(seeds, scored.scores.tolist(), strict=True)}
             advance(len(seeds))
-    assert metric is not None
     keys = zip(trials["dataset"], trials["variant"], trials["seed"], strict=True)
     values = np.array([columns.get(key, np.inf) for key in keys], dtype=np.float64)
     done = (trials["status"] == "done").to_numpy()
@@ -139,12 +138,15 @@ def _scored(
     return metric, scores[~(absent | unscored)], notes
 
 
+def _scorer(asked: Asked, task: Task, classes: Sequence[str]) -> Scorer:
+    return find_scorer(asked, task, classes) if isinstance(asked, str) else asked(task, classes)
+
+
 def _classes(facts: DataFacts) -> tuple[str, ...]:
-    """The names of the classes, or their numbers in results that did not keep the names."""
-    return facts.classes or tuple(map(str, range(len(facts.rows_by_class or ()))))
+    """The names of the classes, or their numbers in results that did not keep the names; none of a regression."""
+    return () if facts.task == "regression" else facts.classes or tuple(map(str, range(len(facts.rows_by_class or ()))))
 
 
-def _count(predictions: object, task: Task) -> int:
-    """How many classes there are where the facts of a data set do not tell."""
-    probabilities = getattr(predictions, "probabilities", None)
-    return 0 if task == "regression" else 2 if probabilities is None else probabilities.shape[1]
+def _count(predictions: Predictions) -> int:
+    """How many classes there are where the facts of a data set do not tell; 0 of a regression."""
+    return 0 if predictions.probabilities is None else predictions.probabilities.shape[1]

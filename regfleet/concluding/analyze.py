@@ -59,8 +59,8 @@ def analyze(
     Args:
         scores: a frame, or a CSV or Parquet file. Long: columns technique, seed and a metric, with n_train and n_test
             for scope new_data, and dataset where there are several; or wide: seed and a column for each technique. Or
-            long with a line for each test row: technique, seed, row (its number or name in the data set) and n_train, with
-            correct, or y_true with y_pred or a column proba_CLASS for each class, or the score of a row.
+            long with a line for each test row: technique, seed, row (its number or name in the data set) and n_train,
+            with correct, or y_true with y_pred or a column proba_CLASS for each class, or the score of a row.
         control: the technique that the others are compared with; by default baseline, none or control.
         metric: a column of a long frame, by default accuracy or the only one; what a wide frame holds; of predictions
             of rows any metric that they can be scored by.
@@ -187,7 +187,7 @@ def _parquet(content: bytes) -> pd.DataFrame:
 
 
 def free_folder(out: Path, scores: object = None) -> Path:
-    """``out``, if nothing but an earlier report stands there that is not a study's own, and not the scores themselves."""
+    """``out``, if nothing but an earlier report without its study stands there, and not the scores themselves."""
     try:
         names = sorted(entry.name for entry in out.iterdir()) if os.path.lexists(out) else []
         sums = sums_in(out)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regfleet.errors import InputError
-
 from regfleet.predictions import Predictions
 from regfleet.scorers import ALIASES, find_scorer, known_metric, scores_of
 from regfleet.text import given
@@ -136,7 +135,9 @@ def _is_measured(frame: pd.DataFrame) -> bool:
     import pandas as pd
 
     numbers = [pd.to_numeric(frame[column], errors="coerce") for column in (TRUE, PREDICTED)]
-    texts = any((one.isna() & frame[column].notna()).any() for one, column in zip(numbers, (TRUE, PREDICTED), strict=True))
+    texts = any(
+        (one.isna() & frame[column].notna()).any() for one, column in zip(numbers, (TRUE, PREDICTED), strict=True)
+    )
     return not texts and any((one % 1 != 0).any() for one in numbers)
 
 
@@ -160,11 +161,15 @@ def _predictions(frame: pd.DataFrame, kind: str) -> tuple[Predictions, tuple[str
         raise InputError(f"{kind} of a row must be 0 or 1. Got {values[~np.isin(values, (0, 1))][0]:g}")
     zero = np.zeros(len(values))
     if plain == "accuracy":
-        return Predictions(seeds, rows, (rows % 2).astype(np.float64), np.where(values == 1, rows % 2, 1.0 - rows % 2)), ()
+        return Predictions(
+            seeds, rows, (rows % 2).astype(np.float64), np.where(values == 1, rows % 2, 1.0 - rows % 2)
+        ), ()
     if plain in ("brier", "mse"):
         metric = known_metric(plain)
         if (values < 0).any() or (metric is not None and (values > metric.highest).any()):
-            raise InputError(f"{kind} must be 0 or more{', and at most 2' if plain == 'brier' else ''}. Got {values.min():g}")
+            raise InputError(
+                f"{kind} must be 0 or more{', and at most 2' if plain == 'brier' else ''}. Got {values.min():g}"
+            )
         return Predictions(seeds, rows, zero, np.sqrt(values)), ()
     return Predictions(seeds, rows, zero, values), ()
 
@@ -184,8 +189,7 @@ def _of_classes(frame: pd.DataFrame, seeds: np.ndarray, rows: np.ndarray) -> tup
         raise InputError(f"scores must have a column {PROBA}CLASS for each class. Got {', '.join(proba)} and {got}")
     number = {name: place for place, name in enumerate(classes)}
     target = truth.map(number).to_numpy(dtype=np.float64)
-    if not proba:
-        assert said is not None
+    if not proba and said is not None:
         return Predictions(seeds, rows, target, said.map(number).to_numpy(dtype=np.float64)), classes
     p = np.column_stack([_finite(frame, column) for column in proba])
     wrong = (p < 0).any(axis=1) | (np.abs(p.sum(axis=1) - 1) > _SLACK)
@@ -232,10 +236,10 @@ def _scores(
     scorer = find_scorer(metric, task, classes)
     runs = np.repeat(np.arange(len(starts)), np.diff([*starts, len(frame)]))
     scored = scores_of(scorer, _renumbered(predictions, runs), len(classes))
-    if np.isnan(scored.values).all():
+    if np.isnan(scored.scores).all():
         why = scored.problem or "no test row is of the class"
         raise InputError(f"--metric: expected a metric that can score these rows; got {metric}: {why}")
-    return scored.values
+    return scored.scores
 
 
 def _renumbered(one: Predictions, runs: np.ndarray) -> Predictions:
@@ -262,7 +266,9 @@ def _facts(frame: pd.DataFrame) -> pd.DataFrame:
             _check_constant(lines, "n_rows", "a data set", ["dataset"])
             rows = float(lines["n_rows"].iloc[0])
             if not (rows >= distinct and rows % 1 == 0):
-                raise InputError(f"n_rows must be a whole number, at least the {distinct} rows that are there. Got {rows:g}")
+                raise InputError(
+                    f"n_rows must be a whole number, at least the {distinct} rows that are there. Got {rows:g}"
+                )
         grouped = "group" in lines and lines.groupby("group")["row"].nunique().max() > 1
         facts[name] = {
             "n_rows": int(rows),
@@ -303,9 +309,11 @@ def _check_truth(frame: pd.DataFrame) -> None:
 
 
 def _check_constant(frame: pd.DataFrame, column: str, of: str, keys: list[str]) -> None:
-    several = frame.groupby(keys, sort=False)[column].nunique(dropna=False) > 1
+    lines = frame.drop_duplicates([*keys, column])
+    several = lines.duplicated(keys)
     if several.any():
-        raise InputError(f"{column} must be the same for all rows of {of}. Got several for {several.idxmax()}")
+        where = ", ".join(f"{key} {lines[several].iloc[0][key]}" for key in keys)
+        raise InputError(f"{column} must be the same for all rows of {of}. Got several for {where}")
 
 
 def _right(column: pd.Series) -> np.ndarray:

@@ -38,8 +38,8 @@ MOST_ROWS = 10**15
 class Scores:
     """Foreign scores, ready for `summarize`: the trials frame, the variants, and the question with the metric resolved.
 
-    ``notes`` are sentences on what was ignored or is missing, by name; ``rows`` are the scores of single test rows, None
-    of scores of whole runs.
+    ``notes`` are sentences on what was ignored or is missing, by name; ``rows`` are the scores of single test rows,
+    None of scores of whole runs.
     """
 
     trials: pd.DataFrame
@@ -82,7 +82,7 @@ def read_scores(
         raise InputError(f"scores must have at most {MOST_COLUMNS:,} columns of one level. Got {got}")
     index = [column for column in frame if _is_index(frame, column)]
     if has_rows(frame):
-        return _of_rows(frame, settings, control, metric, higher_is_better)
+        return _of_rows(frame, settings, control, metric, higher_is_better=higher_is_better)
     if metric in (*IDS, *index):
         raise InputError(f"metric must be a column of scores. Got {given(metric)}, which tells runs apart")
     frame, is_named, wanted = frame.drop(columns=index), metric is not None, metric or default_metric("classification")
@@ -91,7 +91,7 @@ def read_scores(
     metric, ignored = _metric_column(long, wanted)
     if is_wide and not is_named:
         _check_is_accuracy(_values(long[metric]))
-    judged_by, why = _pointing(metric, higher_is_better)
+    judged_by, why = _pointing(metric, higher_is_better=higher_is_better)
     question = ask(settings, judged_by)
     trials = _trials(long, question.metric, question.at)
     names = list(dict.fromkeys(trials["variant"]))
@@ -114,23 +114,25 @@ def read_scores(
 
 
 def _of_rows(
-    frame: pd.DataFrame, settings: Analysis, control: str | None, metric: str | None, higher_is_better: bool | None
+    frame: pd.DataFrame, settings: Analysis, control: str | None, metric: str | None, **direction: bool | None
 ) -> Scores:
     """Scores of single test rows: those of the runs, with the predictions behind them."""
     index = [column for column in frame if column != "row" and _is_index(frame, column)]
     rows = by_run(frame.drop(columns=index), _seeds(frame), metric)
-    found = read_scores(rows.frame, settings, control, metric=rows.metric, higher_is_better=higher_is_better)
+    found = read_scores(rows.frame, settings, control, metric=rows.metric, **direction)
     marks = {column: found.trials["dataset"].map(rows.facts[column]) for column in rows.facts}
     return replace(found, trials=found.trials.assign(**marks), notes=(*found.notes, *rows.notes), rows=rows)
 
 
-def _pointing(name: str, higher_is_better: bool | None) -> tuple[Metric, str]:
+def _pointing(name: str, *, higher_is_better: bool | None) -> tuple[Metric, str]:
     """The metric called ``name``, and why it points where it does; never guessed from the words of a name."""
     known = known_metric(name)
     if higher_is_better is None:
         if known is None:
             ask_for = "say it with --higher-is-better yes or --higher-is-better no"
-            raise InputError(f"metric must be one of which it is known which way it points; {ask_for}. Got {given(name)}")
+            raise InputError(
+                f"metric must be one of which it is known which way it points; {ask_for}. Got {given(name)}"
+            )
         return known, "as its name says"
     if not isinstance(higher_is_better, bool):
         raise InputError(f"--higher-is-better: expected yes or no; got {given(higher_is_better)}")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics
+from regfleet.concluding.direction import direction_of
 from sklearn.metrics import get_scorer_names
 
-from regfleet.concluding.direction import direction_of
 from regfleet.concluding.score_table import read_scores
 from regfleet.errors import InputError
 from regfleet.settings import Analysis
