@@ -1,4 +1,4 @@
-"""Which way the scores of other tools point: names that are known, values that speak against them, and what is asked."""
+"""Which way the scores of other tools point: known names, values that speak against them, and what is asked."""
 
 import pandas as pd
 import pytest
@@ -22,8 +22,8 @@ NEGATED = (
     "neg_max_error neg_mean_poisson_deviance test_neg_mean_squared_error"
 )
 UNKNOWN = (
-    "zorp x value my_score accuracy_loss accuracy_drop loss_reduction error_rate time_to_failure risk_score neg_accuracy "
-    "neg_zorp negative_mse minus_mae -mse val_loss loss perplexity wer fid BLEU-4 reward latency success_rate "
+    "zorp x value my_score accuracy_loss accuracy_drop loss_reduction error_rate time_to_failure risk_score "
+    "neg_accuracy neg_zorp negative_mse minus_mae -mse val_loss loss perplexity wer fid BLEU-4 reward latency success_rate "
     "error_free_rate mean_test_score split0_test_neg_log_loss valF1_macro accuracy(%) MSE recall: precision_at_0"
 )
 
@@ -90,7 +90,8 @@ def test_nothing_but_scores_below_zero_speak_against_the_name(name):
     with pytest.raises(InputError, match=r"must be (between 0 and|0 or more)"):
         pointing(name, -1)
     if name not in ("accuracy", "rmse"):  # which must not be below zero, whatever is said
-        assert pointing(name, -1, higher_is_better=name == "log_loss") == (name == "log_loss")
+        turned = name in ("log_loss", "brier")
+        assert pointing(name, -1, higher_is_better=turned) == turned
 
 
 @pytest.mark.parametrize("name", ["r2_score", "mcc", "explained_variance", "r2", "cohen_kappa"])
