@@ -11,12 +11,12 @@ import textwrap
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from importlib import import_module
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 from regfleet import atomic, results
 from regfleet.errors import InputError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from regfleet.analysis.summary import Summary
+    from regfleet.concluding.afterwards import Asked
     from regfleet.concluding.judge import StudyConclusion
     from regfleet.data.dataset import Dataset
     from regfleet.models import Base
@@ -53,15 +54,64 @@ class Results(results.Stored):
     """
 
     interrupted: bool = False
+    _by: Asked | None = field(default=None, repr=False)
+    _of: Results | None = field(default=None, repr=False)
 
     @cached_property
     def _conclusion(self) -> StudyConclusion:
+        from regfleet.concluding.afterwards import judge_by
         from regfleet.concluding.judge import judge, kept_study
         from regfleet.planning.resolved import resolve
 
         # Not of this object itself: a cycle would keep its temporary directory.
         stored = results.Stored(self.place, self.trials, self.problems)
-        return judge(resolve(kept_study(self.place), stored.provenance.data), stored)
+        resolved = resolve(kept_study(self.place), stored.provenance.data)
+        return judge(resolved, stored) if self._by is None else judge_by(self._by, resolved, stored)
+
+    def score(
+        self,
+        metric: str | Callable[..., float],
+        *,
+        higher_is_better: bool | None = None,
+        on: Literal["predicted", "probabilities"] = "predicted",
+    ) -> Results:
+        """The same results judged by another metric, from the predictions that were kept; trains nothing.
+
+        >>> results.score("recall:malignant").summary()
+        >>> results.score(sklearn.metrics.cohen_kappa_score, higher_is_better=True)
+
+        Args:
+            metric: a name, such as log_loss, brier, f1_weighted, average_precision, recall:CLASS, precision_at_10 or a
+                scorer of scikit-learn; or a function of (true, predicted) test rows of a trial that returns a number.
+            higher_is_better: which way a function points.
+            on: what a function takes beside the truth: ``predicted``, classes by their names or values, (rows,); or
+                ``probabilities``, (rows, classes), beside the numbers of the true classes.
+
+        Raises:
+            InputError: nobody knows the metric, or it needs predictions that were not kept.
+        """
+        from functools import partial
+
+        from regfleet.scorers import own_scorer
+
+        if isinstance(metric, str):
+            if higher_is_better is not None or on != "predicted":
+                raise InputError(f"metric: expected a function beside higher_is_better and on; got {metric!r}")
+            asked: Asked = metric
+        else:
+            if not callable(metric):
+                raise InputError(f"metric: expected a name or a function; got {type(metric).__name__}")
+            if on not in ("predicted", "probabilities"):
+                raise InputError(f"on: expected predicted or probabilities; got {on!r}")
+            if not isinstance(higher_is_better, bool):
+                raise InputError(
+                    f"higher_is_better: expected True or False beside a function; got {higher_is_better!r}"
+                )
+            asked = partial(own_scorer, metric, higher_is_better=higher_is_better, on=on)
+        # It keeps these results, and with them their temporary directory.
+        found = Results(self.place, self.trials, self.problems, self.interrupted, asked, self)
+        found._conclusion  # noqa: B018 - what is wrong with the metric is said here
+        return found
 
     def summary(self) -> Summary:
         """The whole analysis: per data set the leaderboard, comparisons with their intervals, and headline."""

@@ -42,7 +42,7 @@ class Metric:
         return 1 if self.higher_is_better else -1
 
 
-def _share(name: str, title: str, *, higher_is_better: bool = True, counts: bool = False) -> Metric:
+def share(name: str, title: str, *, higher_is_better: bool = True, counts: bool = False) -> Metric:
     """A metric of classifiers between 0 and 1."""
     return Metric(
         name,
@@ -58,24 +58,26 @@ def _share(name: str, title: str, *, higher_is_better: bool = True, counts: bool
     )
 
 
-def _error(name: str, title: str, tasks: Tasks, decimals: int = 3) -> Metric:
-    """A metric from 0 up, in units of its own."""
-    return Metric(name, title, False, 0.01, relative_rope=True, decimals=decimals, tasks=tasks, lowest=0.0)
+def error(name: str, title: str, tasks: Tasks, decimals: int = 3, highest: float = math.inf) -> Metric:
+    """A metric from 0 up, in units of its own, of which less is better."""
+    return Metric(
+        name, title, False, 0.01, relative_rope=True, decimals=decimals, tasks=tasks, lowest=0.0, highest=highest
+    )
 
 
 METRICS = {
     metric.name: metric
     for metric in (
-        _share("accuracy", "accuracy", counts=True),
-        _share("balanced_accuracy", "balanced accuracy"),
-        _share("macro_f1", "macro-F1"),
+        share("accuracy", "accuracy", counts=True),
+        share("balanced_accuracy", "balanced accuracy"),
+        share("macro_f1", "macro-F1"),
         Metric("auc", "AUC", True, 0.01, tasks=BOTH[:1], lowest=0.0, highest=1.0),
-        _error("cross_entropy", "cross-entropy", BOTH[:1]),
-        _share("calibration_error", "calibration error", higher_is_better=False),
+        error("cross_entropy", "cross-entropy", BOTH[:1]),
+        share("calibration_error", "calibration error", higher_is_better=False),
         Metric("r2", "R²", True, 0.01, tasks=BOTH[1:], highest=1.0),
-        _error("mae", "mean absolute error", BOTH[1:]),
-        _error("rmse", "root mean squared error", BOTH[1:]),
-        _error("mse", "mean squared error", BOTH, decimals=4),
+        error("mae", "mean absolute error", BOTH[1:]),
+        error("rmse", "root mean squared error", BOTH[1:]),
+        error("mse", "mean squared error", BOTH, decimals=4),
     )
 }
 

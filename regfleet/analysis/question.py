@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from regfleet.metrics import METRICS, Metric, default_metric, resolve_metric
@@ -37,15 +37,12 @@ class Question:
         return spent(self.alpha, self.looks, self.looks)
 
 
-def ask(settings: Analysis, metric: str | None = None, *, higher_is_better: bool | None = None) -> Question:
-    """The question of a study's ``settings``, or of scores judged by the column ``metric``, which may be anybody's.
-
-    Raises:
-        InputError: nothing says which way ``metric`` points.
-    """
-    name = metric or settings.metric or default_metric("classification")
-    resolved = resolve_metric(name, higher_is_better=higher_is_better, rope=settings.rope)
-    return Question(resolved, settings.scope, settings.alpha, settings.at, silence=settings.silence)
+def ask(settings: Analysis, metric: Metric | None = None) -> Question:
+    """The question of a study's ``settings``, or of scores judged by ``metric``, which may be anybody's."""
+    metric = metric or resolve_metric(settings.metric or default_metric("classification"))
+    if settings.rope is not None:
+        metric = replace(metric, rope=settings.rope, relative_rope=False)
+    return Question(metric, settings.scope, settings.alpha, settings.at, silence=settings.silence)
 
 
 def spent(alpha: float, look: int, looks: int) -> float:

@@ -11,7 +11,9 @@ import typer
 
 from regfleet.cli import options
 from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
+from regfleet.errors import InputError
 from regfleet.running.output import tell
+from regfleet.text import given
 
 
 @options.with_settings(lambda one: one.name in {"scope", "rope", "alpha", "silence"})
@@ -19,15 +21,18 @@ def analyze(
     flags: dict[str, Any],
     scores: Annotated[
         Path,
-        typer.Argument(help="CSV or Parquet: technique, seed and a metric; or seed and a column for each technique."),
+        typer.Argument(
+            help="CSV or Parquet: technique, seed and a metric; seed and a column for each technique; or a line for "
+            "each test row, with technique, seed, row, n_train and correct (or y_true with y_pred or proba_CLASS)."
+        ),
     ],
     control: Annotated[
         Text, flag("what the others are compared with (default: baseline, none or control)", JUDGING, "TECHNIQUE")
     ] = None,
     metric: Annotated[Text, flag("the column to judge by (default: accuracy)", JUDGING, "COLUMN")] = None,
     higher: Annotated[
-        bool | None,
-        switch("which way a metric of your own points", JUDGING, "--higher-is-better/--lower-is-better"),
+        Text,
+        flag("which way a metric points that regfleet does not know", JUDGING, "yes|no", "--higher-is-better"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="where the report goes (default: reports/SCORES)", rich_help_panel=OUTPUT)
@@ -37,20 +42,23 @@ def analyze(
 ) -> None:
     """Judge scores that any other tool produced, with the same rules, and write the same report.
 
-    Scores of random splits need n_train and n_test; without them only --scope this_dataset can be asked.
+    Scores of random splits need n_train and n_test; without them only --scope this_dataset can be asked. A line for
+    each test row, `technique,seed,row,n_train,correct`, gives narrower intervals; row is its number in the data set.
     """
     from regfleet.cli.terminal import print_conclusion
     from regfleet.concluding import analyze as foreign
     from regfleet.running.display import console
 
-    given = {"metric": metric, **flags}
+    if higher not in (None, "yes", "no"):
+        raise InputError(f"--higher-is-better: expected yes or no; got {given(higher)}")
+    settings = {"metric": metric, **flags}
     result = foreign.analyze(
         scores,
         control,
-        higher_is_better=higher,
+        higher_is_better=None if higher is None else higher == "yes",
         out=out or Path("reports") / scores.stem,
         command=shlex.join(["regfleet", *sys.argv[1:]]),
-        **{name: value for name, value in given.items() if value is not None},
+        **{name: value for name, value in settings.items() if value is not None},
     )
     if as_json:
         tell(result.json())

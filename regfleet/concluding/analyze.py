@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from regfleet.concluding.score_table import Scores
 
-NAMES = ("technique", "dataset")
+NAMES = ("technique", "dataset", "y_true", "y_pred", "group")
 """Columns of text: what looks like a number or like a missing value there, such as None, is a name."""
 MISSING = ["", "NA", "N/A", "na", "n/a", "NaN", "nan", "null", "NULL", "None", "-"]
 OWN = {*REPORT, SUMS}
@@ -58,10 +58,13 @@ def analyze(
 
     Args:
         scores: a frame, or a CSV or Parquet file. Long: columns technique, seed and a metric, with n_train and n_test
-            for scope new_data, and dataset where there are several; or wide: seed and a column for each technique.
+            for scope new_data, and dataset where there are several; or wide: seed and a column for each technique. Or
+            long with a line for each test row: technique, seed, row (its number or name in the data set) and n_train,
+            with correct, or y_true with y_pred or a column proba_CLASS for each class, or the score of a row.
         control: the technique that the others are compared with; by default baseline, none or control.
-        metric: a column of a long frame, by default accuracy or the only one; what a wide frame holds.
-        higher_is_better: which way a metric points that is none of ours and whose name does not tell.
+        metric: a column of a long frame, by default accuracy or the only one; what a wide frame holds; of predictions
+            of rows any metric that they can be scored by.
+        higher_is_better: which way a metric points that is neither one of regfleet's nor a scorer of scikit-learn.
         scope, rope, alpha, silence: as of a study.
         out: a directory for the report and its tables; None writes nothing.
         command: how it was asked for, for the report.
@@ -70,20 +73,22 @@ def analyze(
         InputError: one line that names the column, the technique or the setting, and what was expected.
     """
     from regfleet import analysis
+    from regfleet.concluding.row_scores import has_rows
     from regfleet.concluding.score_table import columns_of, read_scores
 
     asked = read_part(Analysis, {"scope": scope, "rope": rope, "alpha": alpha, "silence": silence})
     name, frame, facts = _read(scores)
-    if metric is not None and "technique" in frame and metric not in frame:
+    if metric is not None and "technique" in frame and metric not in frame and not has_rows(frame):
         raise InputError(f"--metric: expected a column of {name}: {columns_of(frame)}; got {given(metric)}")
     if isinstance(scores, str | Path) and "dataset" not in frame:
         frame = frame.assign(dataset=Path(scores).stem)
-    directory = None if out is None else _free(expanded(out, "--out"), scores)
+    directory = None if out is None else free_folder(expanded(out, "--out"), scores)
     try:
         found = read_scores(frame, asked, control, metric=metric, higher_is_better=higher_is_better)
     except InputError as problem:
         raise InputError(f"{name}: {problem}") from None
-    summary = analysis.summarize(found.trials, None, found.variants, found.question)
+    predictions = found.rows.of if found.rows and found.rows.predicted else None
+    summary = analysis.summarize(found.trials, None, found.variants, found.question, predictions=predictions)
     told = _facts(found, [data.dataset for data in summary.datasets], command, facts)
     error = found.trials["status"].map({"failed": "there is no score", "diverged": "the score is not finite"})
     trials = found.trials.assign(label=found.trials["variant"], error=error, traceback="")
@@ -181,8 +186,8 @@ def _parquet(content: bytes) -> pd.DataFrame:
     return frame
 
 
-def _free(out: Path, scores: object) -> Path:
-    """``out``, if nothing but an earlier report on scores stands there, and not the scores themselves."""
+def free_folder(out: Path, scores: object = None) -> Path:
+    """``out``, if nothing but an earlier report without its study stands there, and not the scores themselves."""
     try:
         names = sorted(entry.name for entry in out.iterdir()) if os.path.lexists(out) else []
         sums = sums_in(out)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regfleet.analysis import Question, ask
-from regfleet.concluding.direction import direction_of
+from regfleet.concluding.row_scores import RowScores, by_run, has_rows
 from regfleet.data.columns import LARGEST
 from regfleet.errors import InputError
-from regfleet.metrics import METRICS, Metric, default_metric
+from regfleet.metrics import METRICS, Metric, default_metric, resolve_metric
+from regfleet.scorers import known_metric
 from regfleet.settings import Analysis, Training
 from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import Variant
@@ -37,13 +38,15 @@ MOST_ROWS = 10**15
 class Scores:
     """Foreign scores, ready for `summarize`: the trials frame, the variants, and the question with the metric resolved.
 
-    ``notes`` are sentences on what was ignored or is missing, by name.
+    ``notes`` are sentences on what was ignored or is missing, by name; ``rows`` are the scores of single test rows,
+    None of scores of whole runs.
     """
 
     trials: pd.DataFrame
     variants: tuple[Variant, ...]
     question: Question
     notes: tuple[str, ...]
+    rows: RowScores | None = None
 
 
 def read_scores(
@@ -59,11 +62,12 @@ def read_scores(
     Args:
         frame: long (columns technique, seed and at least one metric) or wide (seed and one column per technique, which
             holds ``metric``); both with dataset, n_train, n_val, n_test where they are known. A long frame may
-            also hold train_ and val_ columns of the metric, of accuracy and of r2. A missing score is a failed run.
+            also hold train_ and val_ columns of the metric, of accuracy and of r2. A missing score is a failed run. Or
+            long with a line for each test row, as `by_run` takes it.
         settings: scope, alpha, ROPE and which weights.
         control: the technique that the others are compared with; by default baseline, none or control.
         metric: a column, by default accuracy; one that is not there stands for the only metric column of a long frame.
-        higher_is_better: which way it points, where neither METRICS nor its name tells.
+        higher_is_better: which way it points, where `known_metric` does not know it.
 
     Raises:
         InputError: a column is missing or holds what it must not, a run occurs twice, or the control is unclear.
@@ -77,6 +81,8 @@ def read_scores(
         got = f"{frame.shape[1]:,} of {frame.columns.nlevels} levels"
         raise InputError(f"scores must have at most {MOST_COLUMNS:,} columns of one level. Got {got}")
     index = [column for column in frame if _is_index(frame, column)]
+    if has_rows(frame):
+        return _of_rows(frame, settings, control, metric, higher_is_better=higher_is_better)
     if metric in (*IDS, *index):
         raise InputError(f"metric must be a column of scores. Got {given(metric)}, which tells runs apart")
     frame, is_named, wanted = frame.drop(columns=index), metric is not None, metric or default_metric("classification")
@@ -85,8 +91,8 @@ def read_scores(
     metric, ignored = _metric_column(long, wanted)
     if is_wide and not is_named:
         _check_is_accuracy(_values(long[metric]))
-    direction = direction_of(metric, _values(long[metric]), asked=higher_is_better)
-    question = ask(settings, metric, higher_is_better=direction.higher_is_better)
+    judged_by, why = _pointing(metric, higher_is_better=higher_is_better)
+    question = ask(settings, judged_by)
     trials = _trials(long, question.metric, question.at)
     names = list(dict.fromkeys(trials["variant"]))
     if len(names) > MAX_LISTED:
@@ -99,12 +105,42 @@ def read_scores(
     _check_rows(trials, question.scope)
     ignored = [str(column) for column in (*index, *ignored)]
     unused = [f"Columns that were not used: {_shown(ignored)}."] if ignored else []
-    side = "higher" if direction.higher_is_better else "lower"
+    side = "higher" if question.metric.higher_is_better else "lower"
     is_plain = metric in METRICS and higher_is_better is None
-    judged = [] if is_plain else [f"Judged by {given(metric)}: {side} is better, {direction.why}."]
+    judged = [] if is_plain else [f"Judged by {given(metric)}: {side} is better, {why}."]
     if is_wide and not is_named:
         judged = [f"The columns were taken for {metric}, of which more is better; --metric names another."]
     return Scores(trials, variants, question, (*judged, *unused, *_missing(trials, names)))
+
+
+def _of_rows(
+    frame: pd.DataFrame, settings: Analysis, control: str | None, metric: str | None, **direction: bool | None
+) -> Scores:
+    """Scores of single test rows: those of the runs, with the predictions behind them."""
+    index = [column for column in frame if column != "row" and _is_index(frame, column)]
+    rows = by_run(frame.drop(columns=index), _seeds(frame), metric)
+    found = read_scores(rows.frame, settings, control, metric=rows.metric, **direction)
+    marks = {column: found.trials["dataset"].map(rows.facts[column]) for column in rows.facts}
+    return replace(found, trials=found.trials.assign(**marks), notes=(*found.notes, *rows.notes), rows=rows)
+
+
+def _pointing(name: str, *, higher_is_better: bool | None) -> tuple[Metric, str]:
+    """The metric called ``name``, and why it points where it does; never guessed from the words of a name."""
+    known = known_metric(name)
+    if higher_is_better is None:
+        if known is None:
+            ask_for = "say it with --higher-is-better yes or --higher-is-better no"
+            raise InputError(
+                f"metric must be one of which it is known which way it points; {ask_for}. Got {given(name)}"
+            )
+        return known, "as its name says"
+    if not isinstance(higher_is_better, bool):
+        raise InputError(f"--higher-is-better: expected yes or no; got {given(higher_is_better)}")
+    if known is None:
+        return resolve_metric(name, higher_is_better=higher_is_better), "as you said"
+    if name not in METRICS and higher_is_better != known.higher_is_better:  # its sign was turned: so is its range
+        known = replace(known, lowest=-np.inf, highest=np.inf)
+    return replace(known, higher_is_better=higher_is_better), "as you said"
 
 
 def _melted(frame: pd.DataFrame, metric: str) -> pd.DataFrame:

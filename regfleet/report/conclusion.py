@@ -13,6 +13,7 @@ from regfleet.analysis.summary import Summary
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS
 from regfleet.results import Provenance
+from regfleet.scorers import known_metric
 from regfleet.text import json_text
 from regfleet.trials import Status
 
@@ -106,9 +107,9 @@ class Conclusion:
 
 def _settings(question: Question) -> dict[str, Any]:
     """The question as a study file puts it: a ROPE or a direction that is the metric's own is null."""
-    metric, known = question.metric, METRICS.get(question.metric.name)
+    metric, known = question.metric, known_metric(question.metric.name)
     own_rope = metric.relative_rope or (known and metric.rope == known.rope and not known.relative_rope)
-    own_direction = known and metric.higher_is_better == known.higher_is_better
+    own_direction = metric.name in METRICS and known and metric.higher_is_better == known.higher_is_better
     return {
         "metric": metric.name,
         "scope": question.scope,

@@ -23,7 +23,7 @@ from regfleet.running.train import Watch
 from regfleet.text import bounded, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from rich.console import ConsoleOptions, RenderableType
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from regfleet.trials import Outcome
 
 PLAIN_SECONDS = 5.0
+SLOW = 2.0
+"""Seconds after which somebody wants to know that something is going on."""
 FOLLOWED = "REGFLEET_FOLLOWED"
 """In the environment of a job that another terminal follows: its lines hold the leaderboard, and say what they are."""
 PROGRESS_MARK, LEADERBOARD_MARK = "▸ ", "│ "
@@ -80,6 +82,23 @@ def console(descriptor: int) -> Iterator[Screen]:
         yield Screen(file=cast("IO[str]", file))
     finally:
         file.close()
+
+
+@contextmanager
+def counting(screen: Screen, what: str) -> Iterator[Callable[[int], None]]:
+    """A function that is told how many more there are; it says so now and then where that takes over two seconds."""
+    began = said = time.monotonic()
+    count = 0
+
+    def advance(more: int) -> None:
+        nonlocal count, said
+        count += more
+        now = time.monotonic()
+        if now - began > SLOW and now - said > SLOW:
+            said = now
+            screen.print(f"{count:,} {what}", soft_wrap=True)
+
+    yield advance
 
 
 class Progressing(Watch):

@@ -3,8 +3,10 @@
 import json
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
+from regfleet.analysis.row_rule import row_estimate
 
 import regfleet
 from regfleet.errors import InputError
@@ -136,7 +138,7 @@ def test_a_metric_of_ones_own_is_judged_and_ranked_its_way(command, tmp_path):
     assert table["variant"].tolist() == ["l2", "dropout", "None", "batchnorm"]
     frame.rename(columns={"mape": "quux"}).to_csv(tmp_path / "scores.csv", index=False)
     assert command("analyze", "scores.csv")[0] == 2
-    _, out, _ = command("analyze", "scores.csv", "--lower-is-better", "--json")
+    _, out, _ = command("analyze", "scores.csv", "--higher-is-better", "no", "--json")
     assert json.loads(out)["summary"]["datasets"][0]["variants"][0]["name"] == "l2"
 
 
@@ -200,6 +202,11 @@ BAD = {
     "an unknown control": (["--control", "nil"], long, "control must be one of the techniques .* Got 'nil'"),
     "an unknown metric": (["--metric", "acc"], long, "--metric: expected a column of .*; got 'acc'"),
     "an unknown scope": (["--scope", "all"], long, "--scope: expected one of new_data, this_dataset; got 'all'"),
+    "a direction in other words": (
+        ["--higher-is-better", "up"],
+        long,
+        "--higher-is-better: expected yes or no; got 'up'",
+    ),
     "a negative ROPE": (["--rope", "-1"], long, "--rope: expected a number from 0"),
     "an alpha of one": (["--alpha", "1"], long, "--alpha: expected a number below 1"),
     "no row counts": ([], lambda: long().drop(columns="n_train"), "column n_train must be there for scope new_data"),
@@ -248,3 +255,103 @@ def test_a_directory_of_something_else_is_not_overwritten(tmp_path):
     (tmp_path / "study.toml").write_text("")
     with pytest.raises(InputError, match=r"--out: expected an empty directory or a report on scores; .*study\.toml"):
         regfleet.analyze(long(), out=tmp_path)
+
+
+def lines(**changes):
+    """Ten seeds of repeated five folds of twenty rows, a line for each test row of two techniques."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for seed in range(10):
+        if seed % 5 == 0:
+            deal = rng.permutation(20).reshape(5, 4)
+        for row in sorted(deal[seed % 5]):
+            truth = "cat" if row % 2 else "dog"
+            for name, wrong in (("none", {0, 1, 5, 7}), ("l2", {0, 3})):
+                said = {"cat": "dog", "dog": "cat"}[truth] if row in wrong else truth
+                p = 0.8 if said == "cat" else 0.3
+                rows.append((name, seed, row, 12, truth, said, p, 1 - p, said == truth))
+    names = ["technique", "seed", "row", "n_train", "y_true", "y_pred", "proba_cat", "proba_dog", "correct"]
+    return pd.DataFrame(rows, columns=names).assign(**changes)
+
+
+def test_scores_of_single_rows_are_judged_by_the_rule_of_rows(command, tmp_path):
+    """The same interval as the rule gives of the differences, from correct, from classes, from probabilities."""
+    frame = lines()
+    wide = frame.pivot_table("correct", ["seed", "row"], "technique").astype(float).reset_index()
+    difference = (wide["l2"] - wide["none"]).to_numpy()
+    arrays = wide["seed"].to_numpy(np.int64), wide["row"].to_numpy(np.int64), difference
+    expected = row_estimate(*arrays, 20, 12, counts=True).interval(0.05, 1)
+    classes = ["y_true", "y_pred", "proba_cat", "proba_dog"]
+    shapes = [
+        frame.drop(columns=classes),
+        frame.drop(columns=["correct", "proba_cat", "proba_dog"]),
+        frame.drop(columns=["correct", "y_pred"]),
+        frame.rename(columns={"correct": "accuracy"}).drop(columns=classes).sample(frac=1, random_state=1),
+        frame.drop(columns=classes).assign(row="r" + frame["row"].astype(str).str.zfill(2)),
+    ]
+    for shape in shapes:
+        one = comparisons(regfleet.analyze(shape))["l2"]
+        assert (one.rule, one.rule_why) == ("rows", "")
+        assert one.difference == expected
+    frame.drop(columns="correct").to_csv(tmp_path / "rows.csv", index=False)
+    code, out, err = command("analyze", "rows.csv", "--metric", "recall:dog", "--json")
+    assert (code, err) == (0, "")
+    (data,) = json.loads(out)["summary"]["datasets"]
+    assert [row["comparison"]["rule"] for row in data["variants"] if row["comparison"]] == ["seeds"]
+    means = {row["name"]: row["score"]["mean"] for row in data["variants"]}
+    dogs = frame[frame["y_true"] == "dog"].groupby(["technique", "seed"])["correct"].mean().groupby("technique").mean()
+    assert means == pytest.approx(dogs.to_dict())
+    assert comparisons(regfleet.analyze(frame.assign(n_rows=60)))["l2"].difference != expected
+
+
+def test_where_rows_cannot_be_judged_the_report_says_why():
+    """Groups of rows, the same test rows of every seed, and an error that is no mean of what was simulated."""
+    assert "groups" in comparisons(regfleet.analyze(lines(group=lines()["row"] // 2)))["l2"].rule_why
+    fixed = lines()
+    fixed = fixed[fixed["seed"] == 0]
+    fixed = pd.concat([fixed.assign(seed=seed) for seed in range(6)])
+    assert "the same rows" in comparisons(regfleet.analyze(fixed))["l2"].rule_why
+    own = lines()[["technique", "seed", "row", "n_train"]].assign(cost=lambda f: f["row"] * 0.1 + f["seed"])
+    with pytest.raises(InputError, match="--higher-is-better yes"):
+        regfleet.analyze(own)
+    assert comparisons(regfleet.analyze(own, higher_is_better=False))["l2"].rule == "seeds"
+    numbers = lines()[["technique", "seed", "row", "n_train"]].assign(y_true=lambda f: f["row"] + 0.5)
+    numbers = numbers.assign(y_pred=lambda f: f["y_true"] + f["technique"].eq("none") + 0.01 * f["seed"])
+    one = comparisons(regfleet.analyze(numbers))["l2"]
+    assert (one.rule, round(one.difference.mean, 9)) == ("rows", 1.0)  # mean absolute errors of .045 and 1.045
+
+
+BAD_ROWS = {
+    "a row twice": (lambda f: pd.concat([f, f[:1]]), "row must occur once .* Got technique none, seed 0, row .* twice"),
+    "other rows": (
+        lambda f: f[1:],
+        "row must be tested in every technique of a seed. Got row .* for l2 and not for none",
+    ),
+    "no training rows": (lambda f: f.drop(columns="n_train"), "column n_train must be there for scope new_data"),
+    "rows without a number": (
+        lambda f: f.assign(row=None),
+        "row must say which row of the data set it is. Got nothing",
+    ),
+    "two truths": (
+        lambda f: f.assign(y_true=np.where(f["seed"] < 5, f["y_true"], "dog"), correct=None),
+        "row must number the rows of the data set, each with one y_true. Got 'cat' and 'dog'",
+    ),
+    "half right": (lambda f: f.drop(columns=TRUTHS).assign(correct=0.5), "correct must be 1 or 0, .* Got '0.5'"),
+    "no scores": (lambda f: f.drop(columns=[*TRUTHS, "correct"]), "must have the column correct, y_true with"),
+    "no probabilities": (lambda f: f.assign(proba_cat=0.9), "proba_ columns must be probabilities, which add up to 1"),
+    "a class without one": (lambda f: f.drop(columns="proba_dog"), "a column proba_CLASS for each class"),
+    "fewer rows than there are": (lambda f: f.assign(n_rows=10), "n_rows must be a whole number, at least the 20 rows"),
+    "changing training rows": (
+        lambda f: f.assign(n_train=f["row"] + 1),
+        "n_train must be the same for all rows of a run",
+    ),
+}
+TRUTHS = ["y_true", "y_pred", "proba_cat", "proba_dog"]
+
+
+@pytest.mark.parametrize("case", BAD_ROWS)
+def test_bad_scores_of_rows_are_one_line(case):
+    """What was expected and what was given, by the column's name."""
+    change, complaint = BAD_ROWS[case]
+    with pytest.raises(InputError, match=complaint):
+        regfleet.analyze(change(lines()))
