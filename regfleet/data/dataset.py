@@ -145,7 +145,7 @@ def table_of(dataset: Dataset) -> pd.DataFrame | None:
         return None
     if isinstance(features, pd.DataFrame):
         return features.reset_index(drop=True)
-    named = [name for name, _, _ in dataset.columns]
+    named = [name for name, kind, _ in dataset.columns if kind in {"number", "boolean"}]
     names = named if len(named) == features.shape[1] else [f"x{place}" for place in range(features.shape[1])]
     return pd.DataFrame(features, columns=names)
 

@@ -189,12 +189,15 @@ def kept_cells(text: bytes) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     frame = pd.read_csv(io.BytesIO(text), dtype=str, keep_default_na=False)
-    columns = [str(name) for name in frame.columns]
+    # A column of the data may be called as one of ours, and pandas would give it another name.
+    columns = next(csv.reader(io.StringIO(text.decode())))
+    frame.columns = pd.Index(columns)
     first = 1 + max(place for place, name in enumerate(columns) if name == "wrong" or name.startswith(_WRONG))
     if first == len(columns):
         return {}
-    frame = frame.set_index(frame["row"].astype("int64"))
-    return {str(name): rows.iloc[:, first:] for name, rows in frame.groupby("dataset")}
+    names, rows = frame.iloc[:, 0], frame.iloc[:, 1].astype("int64")
+    held = frame.iloc[:, first:].set_axis(rows, axis=0)
+    return {str(name): held[(names == name).to_numpy()] for name in names.unique()}
 
 
 def is_ours(beginning: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from regfleet.analysis.predicted import Band, Bin, Residuals, Threshold, VariantPredicted
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 350, 158
-LEFT, RIGHT, TOP, BOTTOM = 34, 8, 18, 30
+LEFT, RIGHT, BETWEEN, TOP, BOTTOM = 26, 8, 24, 18, 30
+SIDE, TALL = (WIDTH - LEFT - RIGHT - 2 * BETWEEN) / 3, HEIGHT - TOP - BOTTOM
 
 
 def plate_name(place: int) -> str:
@@ -37,21 +39,68 @@ def predictions(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:  
             yield missed(plate_name(place), row.label, one.residuals)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Panel:
+    """A unit square at ``left`` pixels on axes that are measured in pixels: three of matplotlib's own take the time."""
+
+    axes: Axes
+    left: float
+
+    def line(
+        self,
+        x: Sequence[float],
+        y: Sequence[float],
+        colour: str,
+        width: float,
+        dash: str | tuple[float, tuple[float, ...]] = "-",
+    ) -> None:
+        """A line through points in the square."""
+        self.axes.plot(self._across(x), self._up(y), color=colour, linewidth=width, linestyle=dash)
+
+    def band(self, x: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str) -> None:
+        """The space between two lines."""
+        self.axes.fill_between(self._across(x), self._up(low), self._up(high), color=colour, alpha=BAND, linewidth=0)
+
+    def strokes(
+        self, x: Sequence[float], y: Sequence[float], colour: str, width: float, cap: Literal["butt", "round"]
+    ) -> None:
+        """Lines from each even point to the next."""
+        _strokes(self.axes, list(zip(self._across(x), self._up(y), strict=True)), colour, width, cap)
+
+    def frame(self, title: str, below: str, *, numbers: bool) -> None:
+        """Its base, its title, what it shows along the base, and ``numbers`` at its left side."""
+        muted = LIGHT["muted"]
+        self.line([0, 1], [0, 0], LIGHT["line-strong"], 0.8)
+        self.axes.text(self.left, BOTTOM + TALL + 6, title, fontsize=SMALL, color=LIGHT["fg"])
+        self.axes.text(self.left + SIDE / 2, 3, below, fontsize=SMALL, color=muted, ha="center")
+        for at, text in ((0.0, "0"), (0.5, ".5"), (1.0, "1")):
+            self.axes.text(self.left + SIDE * at, BOTTOM - 12, text, fontsize=SMALL, color=muted, ha="center")
+            if numbers:
+                self.axes.text(self.left - 4, BOTTOM + TALL * at - 4, text, fontsize=SMALL, color=muted, ha="right")
+
+    def _across(self, x: Sequence[float]) -> list[float]:
+        return [self.left + SIDE * value for value in x]
+
+    def _up(self, y: Sequence[float]) -> list[float]:
+        return [BOTTOM + TALL * value for value in y]
+
+
 @styled
 def sure(name: str, label: str, one: VariantPredicted, control: VariantPredicted | None) -> Plate:
     """Reliability, and beside it the ROC and precision-recall curves where there are few classes."""
-    titles = ["Reliability", *(["ROC", "Precision–recall"] if one.thresholds else [])]
-    figure, panels = _panels(titles, 3, 24)
-    for axes in panels:
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
-        axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
-        axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"] if axes is panels[0] else [])
-    _reliability(panels[0], one.bins, control.bins if control else ())
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, WIDTH)
+    axes.set_ylim(0, HEIGHT)
+    axes.axis("off")
+    reliability, roc, pr = (_Panel(axes, LEFT + place * (SIDE + BETWEEN)) for place in range(3))
+    _reliability(reliability, one.bins, control.bins if control else ())
     told = [f"{percent(round(b.confidence, 2))} sure, {percent(round(b.right, 2))} right" for b in one.bins]
     if one.thresholds:
         before = {curve.number: curve for curve in control.thresholds} if control else {}
-        _against(panels[1], panels[2], one.thresholds, before)
+        _against(roc, pr, one.thresholds, before)
         told += [
             f"class {c.number}: AUC {c.auc.mean:.3f}, average precision {c.average_precision.mean:.3f}"
             for c in one.thresholds
@@ -60,61 +109,34 @@ def sure(name: str, label: str, one: VariantPredicted, control: VariantPredicted
     return Plate(name, title, "; ".join(told), figure)
 
 
-def _panels(titles: Sequence[str], room: int, between: float) -> tuple[Figure, list[Axes]]:
-    """Panels side by side, ``between`` pixels apart, with room for ``room`` of them."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
-    side = (WIDTH - LEFT - RIGHT - (room - 1) * between) / room
-    panels = []
-    for place, title in enumerate(titles):
-        x = LEFT + place * (side + between)
-        box = (x / WIDTH, BOTTOM / HEIGHT, side / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT)
-        axes = figure.add_axes(box)
-        for edge in ("top", "right", "left"):
-            axes.spines[edge].set_visible(False)
-        axes.spines["bottom"].set_color(LIGHT["line-strong"])
-        axes.tick_params(length=0, labelsize=SMALL, labelcolor=LIGHT["muted"], pad=3)
-        axes.set_title(title, fontsize=SMALL, color=LIGHT["fg"], loc="left", pad=5)
-        panels.append(axes)
-    return figure, panels
-
-
-def _reliability(axes: Axes, bins: Sequence[Bin], control: Sequence[Bin]) -> None:
-    axes.plot([0, 1], [0, 1], color=LIGHT["line-strong"], linewidth=1, linestyle=(0, (2, 2)))
-    if control:
-        axes.plot([b.confidence for b in control], [b.right for b in control], color=LIGHT["ghost"], linewidth=GHOST)
+def _reliability(panel: _Panel, bins: Sequence[Bin], control: Sequence[Bin]) -> None:
+    panel.frame("Reliability", "confidence", numbers=True)
+    panel.line([0, 1], [0, 1], LIGHT["line-strong"], 1, (0, (2, 2)))
+    panel.line([b.confidence for b in control], [b.right for b in control], LIGHT["ghost"], GHOST)
     x, y = [b.confidence for b in bins], [b.right for b in bins]
-    axes.plot(x, y, color=LIGHT["validation"], linewidth=LINE, clip_on=False)
+    panel.line(x, y, LIGHT["validation"], LINE)
     most = max(b.share for b in bins)
-    # How many predictions there are is drawn below, where it hides nothing.
-    bars = [(at, height) for at, b in zip(x, bins, strict=True) for height in (0.0, 0.25 * b.share / most)]
-    _strokes(axes, bars, LIGHT["neutral-mark"], 3, "butt")
-    _dots(axes, list(zip(x, y, strict=True)), LIGHT["validation"], 4.5)
-    axes.set_xlabel("confidence", fontsize=SMALL, color=LIGHT["muted"], labelpad=1)
+    # How many predictions there are is drawn at the base, where it hides nothing.
+    heights = [height for b in bins for height in (0.0, 0.25 * b.share / most)]
+    panel.strokes([at for at in x for _ in (0, 1)], heights, LIGHT["neutral-mark"], 3, "butt")
+    panel.strokes([at for at in x for _ in (0, 1)], [at for at in y for _ in (0, 1)], LIGHT["validation"], 4.5, "round")
 
 
-def _against(roc: Axes, pr: Axes, curves: Sequence[Threshold], before: dict[int, Threshold]) -> None:
+def _against(roc: _Panel, pr: _Panel, curves: Sequence[Threshold], before: dict[int, Threshold]) -> None:
     """The hardest class with its band, and its control's; the other classes behind."""
     hardest = min(curves, key=lambda curve: curve.auc.mean)
-    for axes, band in ((roc, "roc"), (pr, "pr")):
+    roc.frame("ROC", "false positives", numbers=False)
+    pr.frame("Precision–recall", "recall", numbers=False)
+    for panel, name in ((roc, "roc"), (pr, "pr")):
+        start = panel is roc
         for curve in curves:
             if curve is not hardest:
-                _line(axes, _thinned(getattr(curve, band)), LIGHT["line-strong"], 0.8, start=axes is roc)
+                _line(panel, _thinned(getattr(curve, name)), LIGHT["line-strong"], 0.8, start=start)
         if hardest.number in before:
-            _line(
-                axes,
-                getattr(before[hardest.number], band),
-                LIGHT["ghost"],
-                GHOST,
-                start=axes is roc,
-                dash=(0, (1, 1.6)),
-            )
-        one: Band = getattr(hardest, band)
-        axes.fill_between(_grid(one), one.low, one.high, color=LIGHT["validation"], alpha=BAND, linewidth=0)
-        _line(axes, one, LIGHT["validation"], LINE, start=axes is roc)
-    roc.set_xlabel("false positives", fontsize=SMALL, color=LIGHT["muted"], labelpad=1)
-    pr.set_xlabel("recall", fontsize=SMALL, color=LIGHT["muted"], labelpad=1)
+            _line(panel, getattr(before[hardest.number], name), LIGHT["ghost"], GHOST, start=start, dash=(0, (1, 1.6)))
+        one: Band = getattr(hardest, name)
+        panel.band(_grid(one), one.low, one.high, LIGHT["validation"])
+        _line(panel, one, LIGHT["validation"], LINE, start=start)
 
 
 def _thinned(band: Band) -> Band:
@@ -127,10 +149,16 @@ def _grid(band: Band) -> list[float]:
 
 
 def _line(
-    axes: Axes, band: Band, colour: str, width: float, *, start: bool, dash: str | tuple[float, tuple[float, ...]] = "-"
+    panel: _Panel,
+    band: Band,
+    colour: str,
+    width: float,
+    *,
+    start: bool,
+    dash: str | tuple[float, tuple[float, ...]] = "-",
 ) -> None:
     x, y = ([0.0, *_grid(band)], [0.0, *band.mean]) if start else (_grid(band), list(band.mean))
-    axes.plot(x, y, color=colour, linewidth=width, linestyle=dash)
+    panel.line(x, y, colour, width, dash)
 
 
 def _dots(axes: Axes, points: Sequence[tuple[float, float]], colour: str, size: float) -> None:
@@ -151,10 +179,29 @@ def _strokes(
     axes.add_patch(strokes)
 
 
+def _panels(titles: Sequence[str], between: float) -> tuple[Figure, list[Axes]]:
+    """Panels side by side, ``between`` pixels apart."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+    side = (WIDTH - LEFT - RIGHT - (len(titles) - 1) * between) / len(titles)
+    panels = []
+    for place, title in enumerate(titles):
+        x = LEFT + place * (side + between)
+        axes = figure.add_axes((x / WIDTH, BOTTOM / HEIGHT, side / WIDTH, TALL / HEIGHT))
+        for edge in ("top", "right", "left"):
+            axes.spines[edge].set_visible(False)
+        axes.spines["bottom"].set_color(LIGHT["line-strong"])
+        axes.tick_params(length=0, labelsize=SMALL, labelcolor=LIGHT["muted"], pad=3)
+        axes.set_title(title, fontsize=SMALL, color=LIGHT["fg"], loc="left", pad=5)
+        panels.append(axes)
+    return figure, panels
+
+
 @styled
 def missed(name: str, label: str, one: Residuals) -> Plate:
     """Prediction against truth, and what the predictions miss by along the prediction."""
-    figure, (left, right) = _panels(["Predicted against true", "Error by prediction"], 2, 44)
+    figure, (left, right) = _panels(["Predicted against true", "Error by prediction"], 44)
     ends = [value for point in one.points for value in point]
     low, high = min(ends), max(ends)
     margin = 0.04 * (high - low) or 1.0
