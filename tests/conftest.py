@@ -14,8 +14,10 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # or TensorFlow tells every worker of 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in a shell's background, where no child hears Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = ["support.fleet", "support.reports"]
-LONGEST = ["system/fleet/test_nodes", "system/jobs", "system/docs", "system/cli", "system/storage", "system"]
-LONGEST += ["unit/training", "unit/running", "unit/report"]
+# What waits for other processes beside what computes.
+LONGEST = ["system/fleet/test_nodes", "system/cli", "system/jobs", "unit/training/test_stacked"]
+LONGEST += ["unit/training/test_fused", "system/storage", "system/docs", "unit/training", "system", "unit/running"]
+LONGEST += ["unit/report"]
 
 
 def pytest_collection_modifyitems(items):
@@ -30,8 +32,9 @@ def pytest_collection_finish():
 
 
 def pytest_xdist_auto_num_workers(config):
-    """A worker for each processor, three with the system tests, which wait for other processes most of their time."""
-    return (os.cpu_count() or 1) * (3 if any("system" in argument for argument in config.args) else 1)
+    """A worker for each processor, five for two with the system tests, which wait for others half of their time."""
+    processors = os.cpu_count() or 1
+    return processors * 5 // 2 if any("system" in argument for argument in config.args) else processors
 
 
 class ByPlace(LoadScopeScheduling):
