@@ -33,10 +33,10 @@ class InputUse:
 
     why: str = ""
     knows: str = ""
-    seen: str = ""
     images: bool = False
     ids: tuple[tuple[str, int | None], ...] = ()
     dtype: str = "float32"
+    seen: str = ""
 
 
 def asked(dataset: Dataset, scale: Scale | Mapping[str, Scale] | None) -> Dataset:
