@@ -35,8 +35,11 @@ def with_logits(output: Any, logits: Any) -> Any:
     return output
 
 
-def calls_noted(model: keras.Model, rows: Any) -> list[keras.layers.Layer]:
-    """Call ``model`` on ``rows``, which builds it; returns the layers that it calls, in order."""
+def calls_noted(model: keras.Model, rows: Any, inputs: list[Any] | None = None) -> list[keras.layers.Layer]:
+    """Call ``model`` on ``rows``, which builds it; returns the layers that it calls, in order.
+
+    ``inputs`` grows by what each is called on.
+    """
     import keras
 
     called: list[keras.layers.Layer] = []
@@ -44,6 +47,8 @@ def calls_noted(model: keras.Model, rows: Any) -> list[keras.layers.Layer]:
 
     def noting(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
         called.append(layer)
+        if inputs is not None:
+            inputs.append(args[0] if args else None)
         return call(layer, *args, **kwargs)
 
     keras.layers.Layer.__call__ = noting  # every layer is called through it

@@ -288,6 +288,14 @@ def read_npz(content: Any) -> "dict[str, np.ndarray]":
     return arrays
 
 
+def _unfit(features: "np.ndarray", y: Any) -> str:
+    """What does not fit of features and a target."""
+    if features.ndim > 2 and y.ndim == 1 and features.shape[1] == len(y):
+        return f"{len(features)} inputs of {features.shape[1:]}, where models of one input are trained"
+    one = features.ndim == 1 and features.shape == y.shape
+    return f"{features.shape} and {y.shape}" + "; a single feature is a column, x[:, None]" * one
+
+
 def _pair(features: "np.ndarray", y: Any) -> "tuple[np.ndarray, np.ndarray]":
     """Features as float64 or whole numbers (rows, columns), images of any type or texts (rows,); target (rows,)."""
     import numpy as np
@@ -296,9 +304,7 @@ def _pair(features: "np.ndarray", y: Any) -> "tuple[np.ndarray, np.ndarray]":
     if features.dtype.kind not in "biuf" and not texts:
         raise InputError(f"--data: expected features that are numbers; got an array of {features.dtype}")
     if features.ndim < 2 - texts or y.ndim != 1 or len(features) != len(y) or not features[:1].size:
-        got = f"{features.shape} and {y.shape}"
-        if features.ndim == 1 and features.shape == y.shape:
-            got += "; a single feature is a column, x[:, None]"
+        got = _unfit(features, y)
         raise InputError(f"--data: expected features (rows, columns) and a target (rows,) of as many rows; got {got}")
     if texts:
         return features, y

@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -385,7 +386,29 @@ def _parse(
     if decimal:
         doubts.clear()
     columns = [pc.if_else(pc.equal(one, ""), None, one) if is_text(one.type) else one for one in table.columns]
-    return pa.table(columns, table.column_names, metadata={"decimal": decimal} if decimal else None), [*doubts.values()]
+    return pa.table(columns, table.column_names, metadata={"decimal": decimal} if decimal else None), [
+        *doubts.values(),
+        *_codes(table, content, read),
+    ]
+
+
+def _codes(table: "pa.Table", content: Any, read: "Callable[..., pa.Table]") -> list[str]:
+    """Notes on the columns of whole numbers of which some were written with zeros before them, as codes are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not re.search(rb"[,;\t|\r\n\"]0\d\d", memoryview(content)[:HEAD_BYTES]):
+        return []
+    names = table.column_names
+    whole = [field.name for field in table.schema if pa.types.is_integer(field.type) and names.count(field.name) == 1]
+    texts = read(include_columns=whole, column_types=dict.fromkeys(whole, pa.string())) if whole else table.select([])
+    notes = []
+    for name, column in zip(texts.column_names, texts.columns, strict=True):
+        codes = column.filter(pc.match_substring_regex(column, r"^0\d\d"))
+        if len(codes):
+            said = f"numbers that begin with 0, such as {codes[0]}, look like codes"
+            notes.append(f"Column {name}: {said}; --categorical {name} takes each as a category.")
+    return notes
 
 
 def _perhaps_thousands(table: "pa.Table") -> list[str]:

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import Column, flat, infer_column, is_useless, settled, short
+from regfleet.data.columns import (
+    Column,
+    Reading,
+    flat,
+    infer_column,
+    is_text,
+    is_useless,
+    settled,
+    short,
+    without,
+    without_codes,
+)
 from regfleet.data.dataset import RawTable
 from regfleet.data.roles import reading_of
 from regfleet.settings import Data
@@ -48,12 +59,12 @@ def previewed(raw: RawTable, source: Data) -> Preview:
         infer_column(field.name, table[field.name], reading, categorical=pa.types.is_dictionary(field.type))
         for field in table.schema
     ]
-    found = (_column(column, table[column.name]) for column in columns)
+    found = (_column(column, table[column.name], reading) for column in columns)
     notes = (*raw.notes, *(note for column in columns for note in column.notes))
     return Preview(raw.table.num_rows, tuple(found), notes)
 
 
-def _column(column: Column, array: "pa.ChunkedArray") -> ColumnPreview:
+def _column(column: Column, array: "pa.ChunkedArray", reading: Reading) -> ColumnPreview:
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -63,6 +74,8 @@ def _column(column: Column, array: "pa.ChunkedArray") -> ColumnPreview:
     if is_useless(array.type):
         return ColumnPreview(column.name, column.kind, 0, 0, column.detail)
     plain = flat(array)
+    if column.data is None and reading.missing:
+        plain = (without if is_text(plain.type) else without_codes)(plain, reading.missing)
     missing = plain.null_count if column.data is None else int(np.asarray(pd.isna(column.data)).sum())
     if column.data is not None:  # without what means that a value is missing
         plain = plain.filter(pa.array(~np.asarray(pd.isna(column.data))))

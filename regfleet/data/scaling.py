@@ -25,8 +25,9 @@ class InputUse:
     """What a model of the user's own does with its input before any layer with weights.
 
     ``why`` says which layer takes the numbers as they were given, empty where none does; ``knows`` names the first
-    layer whose weights were given and know numbers as they came there, empty where there is none. ``images``: it reads
-    rows of two axes as images without channels. ``ids`` are the layers that look numbers up with how many they know,
+    layer whose weights were given and know numbers as they came there, empty where there is none; ``seen`` is standard
+    where a normalization behind it has the statistics of standardized rows. ``images``: it reads rows of two axes as
+    images without channels. ``ids`` are the layers that look numbers up with how many they know,
     None where any will do, ``dtype`` is what the model makes of its input first.
     """
 
@@ -35,6 +36,7 @@ class InputUse:
     images: bool = False
     ids: tuple[tuple[str, int | None], ...] = ()
     dtype: str = "float32"
+    seen: str = ""
 
 
 def asked(dataset: Dataset, scale: Scale | Mapping[str, Scale] | None) -> Dataset:
@@ -86,8 +88,8 @@ def _chosen(dataset: Dataset, use: InputUse | None) -> Scaling:
     array = _array(dataset)
     is_whole = array is not None and array.dtype.kind in "iu"
     is_table = array is None or (array.ndim == 2 and not is_whole)
-    if use.knows and is_table:
-        why = f", as those are taken to be that {use.knows} was trained on; --scale none leaves them as they are"
+    if use.knows and use.seen and is_table:
+        why = f", as the normalization behind {use.knows} has seen them; --scale none leaves them as they are"
         return Scaling("standard", assumed=True, why=why)
     if use.knows:
         return Scaling("none", why=f"{use.knows} has weights that know them so; --scale standard overrules")

@@ -306,7 +306,9 @@ def _features(columns: list[Column]) -> "np.ndarray | pd.DataFrame":
 def _none_left(columns: Sequence[Column], name: str) -> str:
     if not columns:
         return f"no other column in {name}; are its columns separated by one of , ; | or tabs?"
-    return f"none of use in {name}: {_some([f'{column.name} ({column.detail})' for column in columns])}"
+    said = [note for column in columns for note in column.notes][:2]
+    left = _some([f"{column.name} ({column.detail})" for column in columns])
+    return " ".join([f"none of use in {name}: {left}{'.' * bool(said)}", *said])
 
 
 def _some(names: Sequence[str]) -> str:

@@ -145,9 +145,18 @@ def array_of(values: Any, what: str) -> "np.ndarray":
             array = np.array(values, dtype=object)  # which keeps NaN and None apart from texts
         _check_text(array)
     except Exception as problem:  # noqa: BLE001 - any library's own conversion
-        got = RAGGED if "inhomogeneous" in str(problem) else raised(problem, 200)
+        got = _uneven(values) if "inhomogeneous" in str(problem) else raised(problem, 200)
         raise InputError(f"{expected}; got {got}") from None
     return array
+
+
+def _uneven(values: Any) -> str:
+    """What lists of arrays of different shapes are: rows, or inputs of as many rows."""
+    shapes = [tuple(getattr(one, "shape", ())) for one in values]
+    rows = {shape[:1] for shape in shapes}
+    if len(rows) == 1 and all(len(shape) > 1 for shape in shapes) and len(shapes) < shapes[0][0]:
+        return f"{len(shapes)} inputs of {listed([*map(str, shapes)])}, where models of one input are trained"
+    return RAGGED
 
 
 def _written_out(values: Any, what: str) -> "np.ndarray":

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from regfleet.borrowed.keras import first_input_of, nodes_of, parts_of
+from regfleet.borrowed.keras import calls_noted, first_input_of, nodes_of, parts_of
 from regfleet.data.scaling import InputUse
 from regfleet.models.base import takes_techniques
 from regfleet.models.graph import functional, is_model
 from regfleet.models.held import of_keras
 from regfleet.models.hooks import Hooks
+from regfleet.models.weights import named_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     import keras
+    import numpy as np
 
     from regfleet.models.base import Base
-    from regfleet.settings.values import ModelSpec
+    from regfleet.settings.values import ModelSpec, Scale
 
 TAKES = {
     **dict.fromkeys(("Embedding", "IntegerLookup", "StringLookup", "TextVectorization"), "looks them up"),
@@ -50,10 +52,22 @@ MOVES = frozenset(
 """Functions of `keras.ops`, in lower case, that move numbers and do not compute with them."""
 SHAPES = frozenset({"Flatten", "Reshape", "Permute", "RepeatVector", "InputLayer", "Concatenate"})
 """Layers behind which all numbers are still there, and no others."""
+HOWS: tuple[Scale, ...] = ("none", "standard")
+MOST_ROWS = 1000
+"""That are looked at for what given weights know."""
 
 
-def use_of(base: Base, input_shape: tuple[int, ...], outputs: int, spec: ModelSpec) -> InputUse:
-    """The `input_use` of the model that ``base`` makes for rows of ``input_shape``, described by ``spec``."""
+def use_of(
+    base: Base,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    spec: ModelSpec,
+    rows: Callable[[Scale], np.ndarray] | None = None,
+) -> InputUse:
+    """The `input_use` of the model that ``base`` makes for rows of ``input_shape``, described by ``spec``.
+
+    ``rows`` gives training rows scaled in a way, for weights that show which of them they know.
+    """
     import keras
 
     hooks = {"techniques": Hooks()} if takes_techniques(base) else {}
@@ -61,7 +75,40 @@ def use_of(base: Base, input_shape: tuple[int, ...], outputs: int, spec: ModelSp
     if not is_model(model) and not model.built:
         with suppress(Exception):  # a layer may be made where the model is first called; what fails, training shows
             model(keras.ops.ones((1, *input_shape)))
-    return input_use(model, [name for name, _ in spec.found.kept], input_shape, all_kept=spec.keep_weights)
+    kept = [name for name, _ in spec.found.kept]
+    use = input_use(model, kept, input_shape, all_kept=spec.keep_weights)
+    if rows is None or not use.knows or use.why:
+        return use
+    far = {how: _far_off(model, rows(how)[:MOST_ROWS], kept, all_kept=spec.keep_weights) for how in HOWS}
+    return replace(use, seen="" if far["none"] <= far["standard"] else "standard")
+
+
+def _far_off(model: keras.Model, rows: np.ndarray, kept: Collection[str], *, all_kept: bool) -> float:
+    """How far the statistics that the first normalization with given weights has seen are from those of ``rows``.
+
+    The mean over channels of both differences, of the means in deviations and of the logarithms of the variances; 0
+    where there is no such layer, or where it cannot be told.
+    """
+    import numpy as np
+
+    inputs: list[Any] = []
+    try:
+        called = calls_noted(model, rows, inputs)
+    except Exception:  # noqa: BLE001 - a user's code may raise anything
+        return 0.0
+    names = {id(layer): name for name, layer in named_layers(model)}
+    for layer, given in zip(called, inputs, strict=True):
+        known = all_kept or not layer.trainable or names.get(id(layer)) in kept
+        if type(layer).__name__ != "BatchNormalization" or layer.axis not in (-1, len(given.shape) - 1) or not known:
+            continue
+        mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy() + layer.epsilon
+        if not np.any(mean):
+            continue  # it has seen nothing
+        values = np.asarray(given).reshape(-1, len(mean))
+        apart = np.abs(values.mean(0) - mean) / np.sqrt(variance)
+        wider = np.abs(np.log((values.var(0) + layer.epsilon) / variance))
+        return float(np.mean(apart + wider))
+    return 0.0
 
 
 def input_use(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.data import cut, decided, is_text, load_dataset, parse_split, split_rows
-from regfleet.data.dataset import Dataset
+from regfleet.data.dataset import Dataset, Scaling
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.plan import Plan, make_plan
@@ -21,8 +22,11 @@ from regfleet.settings.values import Found, ModelSpec, SplitSpec
 from regfleet.techniques import recipe
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from regfleet.data import InputUse
     from regfleet.models import Base
+    from regfleet.settings.values import Scale
 
 
 @dataclass(frozen=True)
@@ -204,12 +208,17 @@ def _described(
             train = cut(dataset, split, 0).train
             shape, outputs = train.x.shape[1:], train.y.shape[1]
             models[name] = describe(base, source, shape, outputs, dataset.task, keep)
-            uses[name] = use_of(base, shape, outputs, models[name])
+            scaled = partial(_training_rows, dataset, split)
+            uses[name] = use_of(base, shape, outputs, models[name], scaled)
     first, *others = models
     for other in others:
         if models[other].layers != models[first].layers:
             raise InputError(f"--model {source}: expected the same layers for every data set; got others for {other}")
     return base, models, uses
+
+
+def _training_rows(dataset: Dataset, split: SplitSpec, how: Scale) -> np.ndarray:
+    return cut(replace(dataset, scaling=Scaling(how)), split, 0).train.x
 
 
 def _check_techniques(resolved: Resolved, dataset: Dataset, model: ModelSpec, base: Base) -> None:

@@ -294,6 +294,8 @@ def test_targets_of_more_than_a_class_a_row_are_refused(target, got):
         ((keras.Input((3,)), Y), "expected features to be an array; got ValueError: A KerasTensor is symbolic"),
         ((X.astype(complex), Y), "expected features that are numbers; got an array of complex128"),
         (({"a": X, "b": X}, Y), "expected features to be one input; got 2: a and b$"),
+        (([X, X], Y), r"got 2 inputs of \(60, 4\), where models of one input are trained$"),
+        (([X, X[:, :2]], Y), r"got 2 inputs of \(60, 4\) and \(60, 2\), where models of one input are trained$"),
         ((X, Y, np.ones(60)), "got a third part: weights of rows are not taken$"),
         ((scipy.sparse.csr_matrix((60, 10**7)), Y), "sparse matrix of 60 rows × 10,000,000 columns, where at most"),
         ((row for row in X), "got generator, which gives its rows once: tf.data.Dataset.from_generator"),

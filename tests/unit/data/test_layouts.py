@@ -216,6 +216,15 @@ def test_a_flag_for_other_data_is_refused(flags, words):
         load_dataset(Data(**flags))
 
 
+def test_numbers_with_zeros_before_them_are_said_to_look_like_codes(tmp_path):
+    """Of three digits or more, so that days and months are none."""
+    lines = [f"0{1000 + at % 7},{at % 12:02d},{at % 9},{'pq'[at % 2]}" for at in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["zip,month,count,y", *lines]))
+    notes = load_dataset(Data(location=str(tmp_path / "t.csv"), target="y")).notes
+    said = "Column zip: numbers that begin with 0, such as 01000, look like codes; --categorical zip takes each as a"
+    assert [note for note in notes if "begin with 0" in note] == [f"{said} category."]
+
+
 def test_every_column_is_previewed_without_a_target(tmp_path):
     """Type, gaps, different values, and how often each occurs where they are few, as pandas counts them."""
     frame = pd.DataFrame(

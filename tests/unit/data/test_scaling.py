@@ -77,7 +77,8 @@ CHOICES = [
     ((4, 4, 3), "uint8", PLAIN, "none", False),
     ((3,), "float64", TAKES, "none", False),
     ((4, 4, 3), "float32", TAKES, "none", False),
-    ((3,), "float64", InputUse(knows="body"), "standard", False),
+    ((3,), "float64", InputUse(knows="body"), "none", False),
+    ((3,), "float64", InputUse(knows="body", seen="standard"), "standard", False),
     ((4, 4, 3), "float32", InputUse(knows="body"), "none", False),
 ]
 

@@ -258,6 +258,27 @@ def test_weights_that_were_given_know_their_numbers():
     assert input_use(model).knows == "inner/first"
 
 
+@pytest.mark.parametrize(("trained_on", "seen"), [("standard", "standard"), ("none", ""), ("nothing", "")])
+def test_a_normalization_tells_which_rows_its_weights_know(trained_on, seen):
+    """The statistics of a body trained on standardized rows are those of such rows, and of raw ones of these."""
+    raw = np.random.default_rng(0).normal((3, 50, 800), (1, 20, 300), (200, 3)).astype("float32")
+    rows = {"none": raw, "standard": (raw - raw.mean(0)) / raw.std(0)}
+
+    def build(shape, outputs):
+        keras.utils.set_random_seed(0)
+        body = sequence(shape, layers.Dense(6, "relu"), layers.BatchNormalization(momentum=0))
+        if trained_on in rows:
+            body(rows[trained_on], training=True)
+        body.trainable = False
+        return sequence(shape, body, layers.Dense(outputs, "softmax"))
+
+    base = models.base_of(build)
+    spec = models.describe(base, "own", (3,), 2, "classification", keep_weights=False)
+    use = models.use_of(base, (3,), 2, spec, rows.get)
+    assert (use.why, use.seen) == ("", seen)
+    assert use.knows
+
+
 def test_an_adapted_normalization_trains_as_it_was_adapted():
     """The model that is trained normalizes as the builder's does, and another adaptation is another model."""
 
