@@ -651,7 +651,7 @@ def usual(rows: list[Row]) -> list[Row]:
 KINDS = {
     "Exchangeable techniques, any interval that excludes zero": (null_chunk, NULLS, 1.0),
     "Neighbouring L1 strengths, any interval that leaves out the true difference": (lasso_chunk, LASSOS, 0.5),
-    "Networks, nine times the same one with other initial weights": (network_chunk, NETWORKS, 0.075),
+    "Networks, nine times the same one with other initial weights": (network_chunk, NETWORKS, 0.25),
     "Limits of single rows": (null_chunk, LIMITS, 0.5),
     "Power, a true lead of one of eight comparisons": (power_chunk, POWER, 0.5),
 }
