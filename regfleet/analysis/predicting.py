@@ -176,7 +176,7 @@ def _classes(part: Predictions) -> int:
     if part.probabilities is None:
         return 0
     if part.classes is None:
-        return part.probabilities.shape[1]
+        return int(part.probabilities.shape[1])
     return 1 + int(max(part.classes.max(), np.nanmax(part.target), np.nanmax(part.predicted)))
 
 
@@ -188,7 +188,7 @@ def _variant(name: str, part: Predictions, cells: _Cells, score: Score) -> Varia
         len(part),
         rows=rows,
         tested=np.bincount(place).astype(np.float64),
-        wrong=np.bincount(place, weights=cells.miss),
+        wrong=np.bincount(place, weights=cells.miss).astype(np.float64),
         together=_together(part, cells, place, score),
     )
     if not cells.is_class:
@@ -338,7 +338,7 @@ def _together(part: Predictions, cells: _Cells, place: NDArray[np.intp], score: 
     values = part.predicted[:, None] if part.probabilities is None else part.probabilities
     if not often.any() or part.classes is not None or values.shape[1] * len(tested) > DENSE:
         return None
-    sums = np.stack([np.bincount(place, weights=column) for column in values.T], axis=1)
+    sums = np.stack([np.bincount(place, weights=column).astype(np.float64) for column in values.T], axis=1)
     target = np.zeros(len(tested))
     target[place] = part.target
     rows = np.zeros(len(tested), np.int32)

@@ -55,7 +55,7 @@ def within(part: Predictions, seeds: Collection[int]) -> Predictions:
     if wanted.all():
         return part
     arrays = {field.name: getattr(part, field.name) for field in fields(part)}
-    return Predictions(**{name: None if array is None else array[wanted] for name, array in arrays.items()})
+    return replace(part, **{name: array[wanted] for name, array in arrays.items() if array is not None})
 
 
 def score_of(metric: Metric) -> Callable[[Predictions], float]:
@@ -67,6 +67,8 @@ def score_of(metric: Metric) -> Callable[[Predictions], float]:
     def score(part: Predictions) -> float:
         if part.probabilities is None:
             return number_scores(part.predicted, part.target).get(metric.name, math.nan)
+        if not np.isfinite(part.probabilities).all():
+            return math.nan
         truth = np.eye(part.probabilities.shape[1])[part.target.astype(np.int64)]
         return class_scores(part.probabilities, truth).get(metric.name, math.nan)
 

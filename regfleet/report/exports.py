@@ -123,7 +123,7 @@ def rows_blocks(
         values: data set → `table_cells` of it.
     """
     shown = [one for one in summary.datasets if one.predicted]
-    names = list(dict.fromkeys(name for one in shown for name in one.predicted.variants if one.predicted))
+    names = list(dict.fromkeys(name for one in shown if one.predicted for name in one.predicted.variants))
     columns = list(dict.fromkeys(str(name) for one in shown for name in values.get(one.dataset, ())))
     head = ["dataset", "row", "target", "class", "tested", "wrong"]
     yield _csv([*head, *(f"{_WRONG}{name}" for name in names), *columns], ())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.predicted import Changes, Confused, HardRow, Predicted, Spread, Together, VariantPredicted
-from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.summary import DatasetSummary, VariantSummary
 from regfleet.metrics import METRICS, Metric
 from regfleet.numbers import DASH, Scale, count, number, percent, short
 from regfleet.report.figures.predictions import plate_name
@@ -88,18 +88,28 @@ def mistakes(
         is_class=found.kind == "classes",
         hard=_hard(found, names),
         variants=tuple(
-            Variant(
-                label=row.label,
-                chip=chip(row),
-                sentence=_changed(found.variants[row.name].changes, found.kind),
-                figure=figures.get(plate_name(places[row.name])),
-                caption=_caption(found.variants[row.name], found, names),
-                **_classes(found.variants[row.name], names),
-                moved=_moved(found.variants[row.name].changes, found, names),
-            )
+            _variant(row, found, figures.get(plate_name(places[row.name])), names)
             for row in dataset.ordered(metric)
             if row.name in found.variants
         ),
+    )
+
+
+def _variant(row: VariantSummary, found: Predicted, figure: Markup | None, names: Sequence[str]) -> Variant:
+    one = found.variants[row.name]
+    matrix = one.matrix or ()
+    return Variant(
+        label=row.label,
+        chip=chip(row),
+        sentence=_changed(one.changes, found.kind),
+        figure=figure,
+        caption=_caption(one, found, names),
+        classes=tuple(class_name(place, names) for place in range(len(matrix))),
+        matrix=tuple(_cells(cells, one.change[place] if one.change else ()) for place, cells in enumerate(matrix)),
+        changed=one.change is not None,
+        scores=_scores(one, names),
+        confused=Table((), ()) if matrix else _confused(one.confused, names),
+        moved=_moved(one.changes, found, names),
     )
 
 
@@ -223,7 +233,7 @@ def _moved(changes: Changes | None, found: Predicted, names: Sequence[str]) -> T
     )
 
 
-def _classes(one: VariantPredicted, names: Sequence[str]) -> dict[str, object]:
+def _scores(one: VariantPredicted, names: Sequence[str]) -> Table:
     areas = {curve.number: curve for curve in one.thresholds}
     head = ["Class", "Rows a seed", "Precision", "Recall", "F1", *(["AUC", "Average precision"] if areas else [])]
     rows = []
@@ -234,14 +244,7 @@ def _classes(one: VariantPredicted, names: Sequence[str]) -> dict[str, object]:
             curve = areas.get(score.number)
             cells += [_spread(curve.auc, 3), _spread(curve.average_precision, 3)] if curve else [DASH, DASH]
         rows.append(tuple(cells))
-    matrix = one.matrix or ()
-    return {
-        "classes": tuple(class_name(place, names) for place in range(len(matrix))),
-        "matrix": tuple(_cells(row, one.change[place] if one.change else ()) for place, row in enumerate(matrix)),
-        "changed": one.change is not None,
-        "scores": Table(tuple(head), tuple(rows)),
-        "confused": Table((), ()) if one.matrix else _confused(one.confused, names),
-    }
+    return Table(tuple(head), tuple(rows))
 
 
 def _cells(rows: Sequence[float], changes: Sequence[float]) -> tuple[Cell, ...]:
