@@ -52,12 +52,14 @@ class Predictions:
 
     def correct(self) -> np.ndarray:
         """1 where the predicted class is the true one, else 0; float64 (cells,)."""
-        return (self.predicted == self.target).astype(np.float64)
+        right: np.ndarray = self.predicted == self.target
+        return right.astype(np.float64)
 
     def squared_error(self) -> np.ndarray:
         """Of a value its squared error; of probabilities Brier's score, the sum over classes; float64 (cells,)."""
         if self.probabilities is None:
-            return (self.predicted - self.target) ** 2
+            errors: np.ndarray = (self.predicted - self.target) ** 2
+            return errors
         if self.brier is not None:
             return self.brier.astype(np.float64)
         truth = np.arange(self.probabilities.shape[1]) == self.target[:, None]
@@ -66,7 +68,8 @@ class Predictions:
 
     def absolute_error(self) -> np.ndarray:
         """Of a value its absolute error; float64 (cells,)."""
-        return np.abs(self.predicted - self.target)
+        errors: np.ndarray = np.abs(self.predicted - self.target)
+        return errors
 
 
 def of_classes(seed: int, rows: np.ndarray, target: np.ndarray, probabilities: np.ndarray) -> Predictions:
