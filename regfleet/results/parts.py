@@ -82,7 +82,7 @@ PREDICTION_FIELDS = {
     "variant": "the variant's canonical name",
     "seed": "the seed",
     "weights": "whose prediction it is: weights of the last or the best epoch, both where these predict alike",
-    "row": "the test row's number in the data set, from 0: rows that were left out when it was read, as its notes say, are "
+    "row": "the test row's number in the data set, from 0: rows that were left out when it was read, as notes say, are "
     "not counted, and those of a test file come after the others",
     "target": "what is true: the number of a class, in the order of provenance.json, or a value in its units",
     "predicted": "the number of the likeliest class, or a value in units of the target",
