@@ -6,7 +6,8 @@ The study is real: small networks on Iris, trained on a cluster of three nodes o
 real, the network between them is not). Every few seconds one of these dies by SIGKILL: a worker in the middle of its
 work, a node, which another replaces, or the driver, whose command is then given again. When the minutes are over, the
 study runs to its end in peace. The same study then runs undisturbed, with as many seeds as the first had finished, and
-every column of trials and histories that does not depend on the clock or the place must agree, bit for bit.
+every column of trials, histories and predictions that does not depend on the clock or the place must agree, bit for
+bit.
 """
 
 from __future__ import annotations
@@ -108,10 +109,10 @@ def _title(process: str) -> bytes:
         return b""
 
 
-def values(out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Trials and histories without what depends on the clock and the place."""
+def values(out: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Trials, histories and predictions without what depends on the clock and the place."""
     results = regfleet.load(out)
-    return results.trials.drop(columns=PLACE_AND_TIME), results.histories
+    return results.trials.drop(columns=PLACE_AND_TIME), results.histories, results.predictions
 
 
 def main() -> None:
@@ -135,10 +136,14 @@ def main() -> None:
         chaos.finish()
         took = time.monotonic() - started
         subprocess.run(command(seeds), cwd=quiet, check=True, capture_output=True)  # noqa: S603
-        (trials, histories), (trials_quiet, histories_quiet) = values(rough / "out"), values(quiet / "out")
+        (trials, histories, said), (trials_quiet, histories_quiet, said_quiet) = (
+            values(rough / "out"),
+            values(quiet / "out"),
+        )
         log = (rough / "out" / "regfleet.log").read_text()
     pd.testing.assert_frame_equal(trials, trials_quiet, check_exact=True)
     pd.testing.assert_frame_equal(histories, histories_quiet, check_exact=True)
+    pd.testing.assert_frame_equal(said, said_quiet, check_exact=True)
     for what, count in chaos.kills.items():
         print(f"{what + 's killed':<24}{count:>8}")
     print(f"{'exit codes of drivers':<24}{dict(chaos.codes)}")

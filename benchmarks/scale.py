@@ -2,10 +2,11 @@
 
     python benchmarks/scale.py [--trials 1000,10000,100000] [--json FILE]
 
-Training is replaced by a stub: nothing is learnt, and every trial returns at once a history of 100 epochs and metrics
-of real size, saying that it took a quarter of a second, so that chunks have the size that such trials give them. All
-the rest is real: the command's own pipeline with the Ray fleet, schedule, store, log and a live terminal picture, then
-the analysis and the report. Each number of trials runs in a process of its own, and is then opened again by others.
+Training is replaced by a stub: nothing is learnt, and every trial returns at once a history of 100 epochs, metrics and
+two sets of predictions of 30 test rows of real size, saying that it took a quarter of a second, so that chunks have the
+size that such trials give them. All the rest is real: the command's own pipeline with the Ray fleet, schedule, store,
+log and a live terminal picture, then the analysis and the report. Each number of trials runs in a process of its own,
+and is then opened again by others.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from regfleet.data.dataset import Dataset
 from regfleet.fleet import FleetSettings
+from regfleet.predictions import of_classes
 from regfleet.results import load
 from regfleet.running import run as pipeline
 from regfleet.running.display import Progressing
@@ -44,7 +46,7 @@ STUB_METRICS = ("loss", "cross_entropy", "accuracy", "mse", "macro_f1", "calibra
 
 
 def pretend(chunk: Chunk, dataset: Dataset) -> tuple[Outcome, ...]:
-    """The stub: histories and metrics of random numbers in place of training."""
+    """The stub: histories, metrics and predictions of random numbers in place of training."""
     del dataset
     outcomes = []
     for trial in chunk.trials:
@@ -59,9 +61,12 @@ def pretend(chunk: Chunk, dataset: Dataset) -> tuple[Outcome, ...]:
         }
         metrics |= {f"{when}_test_accuracy": correct / 30 for when in ("last", "best")}
         metrics |= {f"{when}_test_correct": correct for when in ("last", "best")}
+        rows, target = draw.choice(150, 30, replace=False), draw.integers(0, 3, 30)
+        last, best = (of_classes(trial.seed, rows, target, draw.random((30, 3), dtype=np.float32)) for _ in range(2))
         outcomes.append(
             Outcome(
                 trial, "done", "fused", Execution("graph"), dict(zip(STUB_HISTORY, values, strict=True)), metrics,
+                {"last": last, "best": best},
                 best_epoch=50, n_train=90, n_val=30, n_test=30, weights=1000, seconds=SECONDS, host="a", device="CPU",
             )
         )  # fmt: skip

@@ -49,7 +49,8 @@ R = TypeVar("R")
 class Results(results.Stored):
     """The results of a study: trials and histories as pandas frames, and what the analysis says of them.
 
-    ``trials`` has a row per trial (columns: `TRIAL_FIELDS`), ``histories`` one per trial and epoch (`HISTORY_FIELDS`).
+    ``trials`` has a row per trial (columns: `TRIAL_FIELDS`), ``histories`` one per trial and epoch (`HISTORY_FIELDS`),
+    ``predictions`` one per trial, weights and test row (`PREDICTION_FIELDS`).
     ``interrupted`` says that trials are missing because somebody, or the loss of the cluster, ended the training.
     """
 

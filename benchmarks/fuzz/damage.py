@@ -18,7 +18,7 @@ from regfleet.errors import RegfleetError
 if TYPE_CHECKING:
     from harness import Case
 
-PARTS = ("trials", "histories")
+PARTS = ("trials", "histories", "predictions")
 
 
 def prepare(folder: Path) -> None:

@@ -81,7 +81,9 @@ def play(case: Case) -> None:
             case.found("values changed unseen", said)
     ended = case.command(*COMPARE, before=without_training)
     after = case.call(partial(_rows, case.folder / "out"))
-    same = after and all(after.get(table) == quiet[table] for table in ("trials", "histories", "rest", "count"))
+    same = after and all(
+        after.get(table) == quiet[table] for table in ("trials", "histories", "predictions", "rest", "count")
+    )
     if ended.code or not same:
         case.found("other rows after the same run", f"{said}: exit code {ended.code}, {ended.err}")
     if after and after["noticed"]:

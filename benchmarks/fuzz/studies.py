@@ -15,6 +15,7 @@ import numpy as np
 from harness import in_process
 
 from regfleet.concluding.judge import read_results
+from regfleet.predictions import of_classes
 from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS, load
 from regfleet.trials import HISTORY_COLUMNS, Execution, Outcome, Trial
 
@@ -33,8 +34,13 @@ def outcome(trial: Trial, **more: Any) -> Outcome:
     for name in CORRECT_COLUMNS:
         metrics[name] = int(draw.integers(15, 30))
         metrics[name.replace("correct", "accuracy")] = metrics[name] / 30
+    rows, target = np.sort(draw.choice(150, 30, replace=False)), draw.integers(0, 3, 30)
+    last, best = (of_classes(trial.seed, rows, target, draw.random((30, 3), dtype="float32")) for _ in range(2))
+    kept = {"predictions": {"last": last, "best": best if trial.seed % 2 else last}}
     sizes = {"n_train": 90, "n_val": 30, "n_test": 30, "weights": 100}
-    fields = {"history": history, "metrics": metrics, "best_epoch": 2, "seconds": 30.0, "host": "here"} | sizes | more
+    fields = (
+        {"history": history, "metrics": metrics, "best_epoch": 2, "seconds": 30.0, "host": "here"} | sizes | kept | more
+    )
     return Outcome(trial, "done", "fused", Execution("graph"), **fields)
 
 
@@ -89,10 +95,11 @@ def rows(out: str | Path) -> dict[str, Any]:
     """What a directory says: the study, each trial and its epochs by key, and the damage that was noticed."""
     stored, resolved = load(out), read_results(out)[0]
     trials = stored.trials.drop(columns=CHANGES)
-    histories = stored.histories
+    histories, predictions = stored.histories, stored.predictions
     return {
         "trials": {row["key"]: repr(sorted(row.items())) for row in trials.to_dict("records")},
         "histories": {key: repr(part.to_numpy().tolist()) for key, part in histories.groupby("key")},
+        "predictions": {key: repr(part.map(str).to_numpy().tolist()) for key, part in predictions.groupby("key")},
         "rest": {"study": resolved.study.toml(), "data": repr(resolved.data)},
         "count": len(trials),
         "noticed": [*map(str, stored.problems)],
@@ -103,7 +110,7 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """The values that ``after`` holds otherwise than ``before``, as ``TABLE KEY``; what is missing is none of them."""
     return [
         f"{table} {key}"
-        for table in ("trials", "histories", "rest")
+        for table in ("trials", "histories", "predictions", "rest")
         for key, value in after[table].items()
         if before[table].get(key) != value
     ]

@@ -66,7 +66,9 @@ def make_plan(
             keys = _keys(facts, variant, model, split, study.engine, seeds)
             trials = (Trial(key, name, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
             stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
-            groups.append(Chunk(name, variant, model, split, study.engine, tuple(trials), stack, study.keep_predictions))
+            groups.append(
+                Chunk(name, variant, model, split, study.engine, tuple(trials), stack, study.keep_predictions)
+            )
     return Plan(tuple(groups))
 
 

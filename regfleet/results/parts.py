@@ -82,7 +82,8 @@ PREDICTION_FIELDS = {
     "variant": "the variant's canonical name",
     "seed": "the seed",
     "weights": "whose prediction it is: weights of the last or the best epoch, both where these predict alike",
-    "row": "the test row's number in the data set as regfleet uses it, from 0",
+    "row": "the test row's number in the data set, from 0: rows that were left out when it was read, as notes say, are "
+    "not counted, and those of a test file come after the others",
     "target": "what is true: the number of a class, in the order of provenance.json, or a value in its units",
     "predicted": "the number of the likeliest class, or a value in units of the target",
     "probabilities": "of each class in order, or of those in classes; missing for regression",
@@ -261,7 +262,7 @@ def read_groups(part: pq.ParquetFile, schema: pa.Schema, groups: Sequence[int] |
     for name, words in WORDS.items():
         if name in schema.names and not pa.types.is_integer(schema.field(name).type):
             said = table[name].unique().cast(pa.string())
-            if not pc.all(pc.is_in(said, pa.array(words))).as_py():
+            if not pc.all(pc.is_in(said, pa.array(words)), min_count=0).as_py():
                 raise ValueError(f"it has a {name} that is none of {', '.join(words)}")
     return table
 

@@ -126,10 +126,13 @@ class Study(Part):
     def differences(self, other: "Study") -> list[str]:
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
-        Analysis and what is kept never count, nor do more seeds or variants that ``other`` adds. Looks are planned before the first
-        seed, so a study that adds seeds by itself and one that does not are different.
+        Analysis and what is kept never count, nor do more seeds or variants that ``other`` adds. Looks are planned
+        before the first seed, so a study that adds seeds by itself and one that does not are different.
         """
-        mine, theirs = (_flat(study.model_dump(exclude={"seeds", "analysis", "variant", "keep_predictions"})) for study in (self, other))
+        mine, theirs = (
+            _flat(study.model_dump(exclude={"seeds", "analysis", "variant", "keep_predictions"}))
+            for study in (self, other)
+        )
         found = [
             f"{name} is {_words(mine[name])} there and {_words(theirs[name])} here"
             for name in mine

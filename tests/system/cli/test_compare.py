@@ -27,11 +27,16 @@ def test_a_study_prints_its_verdict_and_writes_its_directory(study):
     files = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     assert files == {
         "study.toml", "provenance.json", "progress.json", "regfleet.log", "report.html", "leaderboard.csv",
-        "trials.csv", "regfleet.sha256", "trials", "histories",
+        "trials.csv", "regfleet.sha256", "trials", "histories", "predictions",
     }  # fmt: skip
     results = regfleet.load(out)
     assert results.trials["status"].tolist() == ["done"] * 12
     assert results.histories.groupby("key").size().tolist() == [4] * 12
+    for at in ("last", "best"):
+        said = dict(results.predicted("iris", at))
+        correct = {name: np.add.reduceat(part.correct(), np.arange(0, len(part), 30)) for name, part in said.items()}
+        expected = results.trials.groupby("variant")[f"{at}_test_correct"].apply(list).to_dict()
+        assert {name: counts.tolist() for name, counts in correct.items()} == expected
     assert results.trials[["n_train", "n_val", "n_test"]].drop_duplicates().to_numpy().tolist() == [[90, 30, 30]]
 
 
@@ -73,6 +78,7 @@ def test_a_killed_driver_resumes_to_the_same_bits(study, small, killed, command)
     mine, theirs = regfleet.load(killed / "out"), regfleet.load(study[0])
     pd.testing.assert_frame_equal(mine.trials.drop(columns=TIMES), theirs.trials.drop(columns=TIMES), check_exact=True)
     pd.testing.assert_frame_equal(mine.histories, theirs.histories, check_exact=True)
+    pd.testing.assert_frame_equal(mine.predictions, theirs.predictions, check_exact=True)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

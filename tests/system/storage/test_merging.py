@@ -9,6 +9,7 @@ from support.outcomes import VARIANTS, made_up
 from support.processes import environment
 
 from regfleet.results import Store, claim, load
+from regfleet.results.place import FOLDERS
 
 KILLED = """
 import os, signal, sys
@@ -36,8 +37,8 @@ for left, directory in enumerate(sys.argv[1:]):
 """
 
 
-STEPS = 10
-"""Of merging three parts: two writes of two steps each, then six deletions."""
+STEPS = 15
+"""Of merging three parts: three writes of two steps each, then nine deletions."""
 
 
 def merge_and_die(directories):
@@ -51,7 +52,7 @@ def read(place):
     """All rows, and that nothing is wrong with them."""
     results = load(place)
     assert results.problems == ()
-    return results.trials, results.histories
+    return results.trials, results.histories, results.predictions
 
 
 def test_killed_at_every_step_merging_loses_nothing(tmp_path):
@@ -72,4 +73,4 @@ def test_killed_at_every_step_merging_loses_nothing(tmp_path):
                 pd.testing.assert_frame_equal(mine, theirs, check_exact=True)
             with claim(copy):
                 Store(copy, VARIANTS).merge()
-        assert len(list(copy.glob("trials/part-*"))) == len(list(copy.glob("histories/part-*"))) == 1
+        assert [len(list((copy / folder).glob("part-*"))) for folder in FOLDERS] == [1, 1, 1]

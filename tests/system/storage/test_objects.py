@@ -30,6 +30,7 @@ def test_a_bucket_holds_what_a_directory_holds(write, url, tmp_path):
         assert mine.problems == theirs.problems == ()
         pd.testing.assert_frame_equal(mine.trials, theirs.trials, check_exact=True)
         pd.testing.assert_frame_equal(mine.histories, theirs.histories, check_exact=True)
+        pd.testing.assert_frame_equal(mine.predictions, theirs.predictions, check_exact=True)
         here.merge()
         there.merge()
     assert list(there.place.sizes("trials")) == list(here.place.sizes("trials"))

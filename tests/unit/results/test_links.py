@@ -44,7 +44,9 @@ def test_a_folder_that_is_a_link_is_refused(store, outside, folder):
     assert [entry.name for entry in outside.parent.iterdir()] == ["secret.txt"]
 
 
-@pytest.mark.parametrize("name", ["trials", "histories", "predictions", ".lock", "study.toml", "regfleet.log", "report.html"])
+@pytest.mark.parametrize(
+    "name", ["trials", "histories", "predictions", ".lock", "study.toml", "regfleet.log", "report.html"]
+)
 def test_a_directory_with_links_is_not_claimed(tmp_path, outside, name):
     """A driver refuses a directory whose folders or files point elsewhere, and says which."""
     path = tmp_path / "linked"

@@ -23,6 +23,7 @@ def assert_same(one, other):
     assert one.problems == other.problems == ()
     pd.testing.assert_frame_equal(one.trials, other.trials, check_exact=True)
     pd.testing.assert_frame_equal(one.histories, other.histories, check_exact=True)
+    pd.testing.assert_frame_equal(one.predictions, other.predictions, check_exact=True)
 
 
 def test_merging_keeps_every_row(store, outcome):
@@ -32,7 +33,7 @@ def test_merging_keeps_every_row(store, outcome):
     store.append([outcome("none", 2, "failed")])
     store.append([outcome("none", 3)])
     before = load(store.place)
-    before.histories  # read while the parts are there  # noqa: B018
+    before.histories, before.predictions  # read while the parts are there  # noqa: B018
     store.merge()
     assert len(parts(store)) == len(parts(store, "histories")) == 1
     assert keys_of(parts(store)) == keys_of(parts(store, "histories"))

@@ -8,12 +8,13 @@ import subprocess
 import sys
 
 import pytest
+from support.outcomes import VARIANTS, made_up
 from support.planning import resolved
 
 from regfleet.concluding.judge import conclude
 from regfleet.data import load_builtin
 from regfleet.errors import ResultsError, StorageError
-from regfleet.results import Provenance, Reporter, claim, load, place_of, study_seal, study_text, write_study
+from regfleet.results import Provenance, Reporter, Store, claim, load, place_of, study_seal, study_text, write_study
 from regfleet.results.local import LocalPlace
 from regfleet.running.checkup import OTHER, check_results
 
@@ -62,12 +63,13 @@ def test_a_whole_directory_is_said_to_be(out):
         "progress.json": ("good", "is whole"),
         "Trials": ("good", "2 whole parts with 6 trials"),
         "Histories": ("good", "2 whole parts with 6 trials"),
+        "Predictions": ("good", "none were kept"),
         "Report": ("good", "is whole, with its tables"),
     }
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("folder", ["trials", "histories", "predictions"])
+@pytest.mark.parametrize("folder", ["trials", "histories"])
 def test_a_damaged_part_is_set_aside_and_its_reason_stays_known(out, folder):
     """Its trials are said to be missing; the next time the directory is whole but for what was set aside, and why."""
     part = min((out / folder).iterdir())
@@ -166,6 +168,22 @@ def test_half_of_a_commit_is_said(out, folder, words):
     assert "Missing" not in again
 
 
+def test_predictions_are_looked_after(out):
+    """A damaged part is set aside with its trials, a whole one is put back, and one that is gone is said."""
+    with claim(out):
+        Store(out, VARIANTS).append([made_up("none", 10), made_up("none", 11)])
+    (part,) = (out / "predictions").iterdir()
+    content = part.read_bytes()
+    assert found(out)["Predictions"] == ("good", "1 whole part with 2 trials")
+    part.write_bytes(content[:-1])
+    assert found(out)[f"predictions/{part.name}"][1].endswith(f"set aside as {part.stem}.torn")
+    assert found(out)["Predictions"] == ("note", "those of 2 trials are not there")
+    part.with_suffix(".torn").write_bytes(content)
+    assert found(out)[f"predictions/{part.stem}.torn"][1].endswith(f"put back as predictions/{part.name}")
+    assert found(out)["Predictions"] == ("good", "1 whole part with 2 trials")
+    assert len(load(out).trials) == 8
+
+
 def test_a_link_to_a_directory_is_that_directory(out, tmp_path):
     """Somebody keeps results on another disk."""
     (tmp_path / "link").symlink_to(out)
@@ -196,7 +214,7 @@ def test_what_a_killed_driver_left_is_removed_and_the_rest_stays(out):
 
 def put_into(out, other, study):
     """Copy the parts of another directory into ``out``, whose data is known."""
-    for folder in ("trials", "histories", "predictions"):
+    for folder in ("trials", "histories"):
         shutil.copytree(other / folder, out / folder, dirs_exist_ok=True)
     facts = resolved(study, {"iris": load_builtin("iris")}).data
     place_of(out).write("provenance.json", Provenance(data=facts, kept=6).json_text().encode())
@@ -222,7 +240,7 @@ def test_a_part_of_another_study_is_set_aside(out, filled, tmp_path):
 def test_results_of_an_earlier_version_stay(out, filled, tmp_path):
     """Their keys are not those that this version would give them; nothing is in their place."""
     study = filled(tmp_path / "other", {"seeds": [0, 1], "training": {"epochs": 9}}, {"none": (3, 4)})
-    for folder in ("trials", "histories", "predictions"):
+    for folder in ("trials", "histories"):
         shutil.rmtree(out / folder)
     put_into(out, tmp_path / "other", study)
     found(out)
