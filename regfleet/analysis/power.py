@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 from regfleet.analysis.question import Question
+from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.summary import DatasetSummary, Detection
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric
@@ -13,6 +16,10 @@ from regfleet.numbers import Scale, percent, rough
 USEFUL = 10
 """At USEFUL / ratio seeds the standard error is within 5 % of the least it can be: √(1 + 1/USEFUL) = 1.049."""
 MOST_SEEDS = 100_000
+WANTED = 0.9
+"""The chance of seeing a difference that is planned for."""
+ROUND = 5
+"""Seeds of single rows are planned in fives: a balanced split tests each row once in so many."""
 
 
 def resolution_floor(sd: float, ratio: float, alpha: float, comparisons: int = 1) -> float:
@@ -60,31 +67,118 @@ def power(effect: float, sd: float, seeds: float, ratio: float, alpha: float, co
 
 
 def seeds_for(
-    effect: float, sd: float, ratio: float, alpha: float, comparisons: int = 1, wanted: float = 0.9
+    effect: float, sd: float, ratio: float, alpha: float, comparisons: int = 1, wanted: float = WANTED
 ) -> int | None:
     """The least number of pairs (from five) whose `power` for ``effect`` is ``wanted``; None: no number has it."""
+    if power(effect, sd, math.inf, ratio, alpha, comparisons) < wanted:
+        return None
+    return _least(lambda seeds: power(effect, sd, seeds, ratio, alpha, comparisons) >= wanted, 5)
 
-    def enough(seeds: int) -> bool:
-        return power(effect, sd, seeds, ratio, alpha, comparisons) >= wanted
 
-    high = 5
+def _least(enough: Callable[[int], bool], first: int) -> int | None:
+    """The least number from ``first`` on that is ``enough``, as all above it are; None above `MOST_SEEDS`."""
+    low, high = first - 1, first
     while not enough(high):
-        if high >= MOST_SEEDS or power(effect, sd, math.inf, ratio, alpha, comparisons) < wanted:
+        if high >= MOST_SEEDS:
             return None
-        high *= 2
-    low = 4 if high == 5 else high // 2
+        low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
 
 
-def smallest_effect(sd: float, ratio: float, alpha: float, comparisons: int = 1, wanted: float = 0.9) -> float:
+def smallest_effect(sd: float, ratio: float, alpha: float, comparisons: int = 1, wanted: float = WANTED) -> float:
     """The true difference that unlimited seeds find with a chance of ``wanted``; 0 where ``ratio`` is 0."""
     from scipy.stats import norm
 
     quantiles = float(norm.ppf(1 - alpha / (2 * comparisons)) + norm.ppf(wanted))
     return quantiles * sd * math.sqrt(ratio)
+
+
+def power_by_rows(effect: float, half: float, rows: int, alpha: float, comparisons: int = 1) -> float:
+    """The chance that an interval of single rows with the half-width ``half`` excludes zero rightly, or more.
+
+    The variance that the rule of rows takes is the largest that agrees with what was seen, so the means scatter less.
+
+    Args:
+        effect, alpha, comparisons: as `power` takes them.
+        half: as `RowEstimate.expected` or `RowEstimate.limit` say it.
+        rows: of the data set that can be tested.
+    """
+    from scipy.stats import nct, t
+
+    if half == 0:
+        return float(effect != 0)
+    quantile = t.isf(alpha / (2 * comparisons), rows - 1)
+    return float(nct.sf(quantile, rows - 1, abs(effect) * quantile / half))
+
+
+def detection_by_rows(
+    effect: float,
+    sd: float,
+    of: RowEstimate,
+    shape: tuple[int, int],
+    alpha: float,
+    comparisons: int = 1,
+    metric: Metric = METRICS["accuracy"],
+) -> Detection:
+    """`detection` where single rows judge; seeds are counted in fives.
+
+    With k times the rows at the same shares the variance falls as 1/k, and so does what rows without one disagreement
+    leave open. Where too few rows were tested twice, only the worst case is known: it may be enough to show the
+    difference, and says nothing where it is not.
+
+    Args:
+        effect, sd, alpha, comparisons, metric: as `detection` takes them.
+        of: what the rows of the pilot say.
+        shape: test rows and training rows of a seed.
+    """
+    if not effect > 0:
+        raise InputError(f"the difference to detect must be above 0. Got {effect:g}")
+    n_test, n_train = shape
+
+    def seen(half: float) -> bool:
+        return power_by_rows(effect, half, of.rows, alpha, comparisons) >= WANTED
+
+    limit, share = of.limit(alpha, comparisons), _share_seen(of.rows, alpha, comparisons)
+    smallest, seeds, times = limit / share, None, None
+    if seen(limit):
+        rounds = _least(lambda number: seen(of.expected(ROUND * number, n_test, alpha, comparisons)), 1)
+        seeds = rounds and ROUND * rounds
+    if seeds is not None:
+        unit = Scale(metric)
+        sentence = (
+            f"{seeds} seeds show a difference of {unit.amount(effect)} with a chance of {percent(WANTED)} or more."
+        )
+    elif of.within is None and of.total > 0:
+        enough = ROUND * math.ceil(2 * of.rows / n_test / ROUND - 1e-9)
+        sentence = f"Too few rows were tested twice to say what more seeds show: run {enough}, then plan again."
+    else:
+        variance = replace(of, counts=False).limit(alpha, comparisons) / share
+        times = max((variance / effect) ** 2, smallest / effect if smallest > variance else 0.0)
+        sentence = _unseen(effect, smallest, times, WANTED, metric)
+    ratio = n_test / n_train if n_train else 0.0
+    return Detection(effect, sd, ratio, WANTED, seeds, times, smallest, sentence, rule="rows")
+
+
+def _unseen(effect: float, smallest: float, times: float, wanted: float, metric: Metric) -> str:
+    unit = Scale(metric)
+    if smallest <= effect:
+        return f"A difference of {unit.amount(effect)} takes more than {MOST_SEEDS} seeds."
+    return (
+        f"No number of seeds shows a difference of {unit.amount(effect)} with a chance of {percent(wanted)}: the least "
+        f"that this many rows can show is {unit.amount(smallest)}. About {rough(times)} times the rows would."
+    )
+
+
+def _share_seen(rows: int, alpha: float, comparisons: int) -> float:
+    """The largest half-width that shows an effect with the chance `WANTED`, as a share of the effect."""
+    low, high = 0.0, 1.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (middle, high) if power_by_rows(1.0, middle, rows, alpha, comparisons) >= WANTED else (low, middle)
+    return low
 
 
 def detection(
@@ -93,7 +187,7 @@ def detection(
     ratio: float,
     alpha: float,
     comparisons: int = 1,
-    wanted: float = 0.9,
+    wanted: float = WANTED,
     metric: Metric = METRICS["accuracy"],
 ) -> Detection:
     """What it takes to see a difference of ``effect``, from the scatter ``sd`` of a pilot.
@@ -119,16 +213,11 @@ def detection(
     seeds = seeds_for(effect, sd, ratio, alpha, comparisons, wanted)
     smallest = smallest_effect(sd, ratio, alpha, comparisons, wanted)
     times = (smallest / effect) ** 2
-    unit, chance = Scale(metric), percent(wanted)
     if seeds is not None:
-        sentence = f"{seeds} seeds show a difference of {unit.amount(effect)} with a chance of {chance}."
-    elif smallest > effect:
-        sentence = (
-            f"No number of seeds shows a difference of {unit.amount(effect)} with a chance of {chance}: the least that "
-            f"this many rows can show is {unit.amount(smallest)}. About {rough(times)} times the rows would."
-        )
+        amount = Scale(metric).amount(effect)
+        sentence = f"{seeds} seeds show a difference of {amount} with a chance of {percent(wanted)}."
     else:
-        sentence = f"A difference of {unit.amount(effect)} takes more than {MOST_SEEDS} seeds."
+        sentence = _unseen(effect, smallest, times, wanted, metric)
     return Detection(effect, sd, ratio, wanted, seeds, times if seeds is None else None, smallest, sentence)
 
 
@@ -140,10 +229,17 @@ def detections(dataset: DatasetSummary, question: Question, effect: float) -> di
         question: what it answers, and the study to come.
         effect: the difference to detect, in units of the metric; above 0.
     """
-    return {
-        row.name: detection(
-            effect, row.comparison.sd, dataset.ratio, question.alpha, dataset.comparisons, metric=question.metric
-        )
-        for row in dataset.shown
-        if row.comparison is not None and not math.isnan(row.comparison.sd)
-    }
+    found: dict[str, Detection] = {}
+    for row in dataset.shown:
+        one = row.comparison
+        if one is None or math.isnan(one.sd):
+            continue
+        if isinstance(one.outlook, RowEstimate):
+            shape = dataset.n_test, dataset.n_train
+            found[row.name] = detection_by_rows(
+                effect, one.sd, one.outlook, shape, question.alpha, dataset.comparisons, metric=question.metric
+            )
+        else:
+            of = detection(effect, one.sd, dataset.ratio, question.alpha, dataset.comparisons, metric=question.metric)
+            found[row.name] = replace(of, why=one.rule_why)
+    return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from regfleet.analysis.power import resolution_floor, useful_seeds
+from regfleet.analysis.power import ROUND, resolution_floor, useful_seeds
 from regfleet.analysis.question import Question
 from regfleet.analysis.summary import Comparison, DatasetSummary, Look
 
@@ -12,9 +13,12 @@ LOOKS = (10, 20, 40, 80, 160)
 
 
 def planned_looks(ratio: float) -> tuple[int, ...]:
-    """The numbers of seeds to look at; capped where more seeds add next to nothing for ``ratio`` = n_test/n_train."""
+    """The numbers of seeds to look at, in fives; capped where more add next to nothing for ``ratio`` = n_test/n_train.
+
+    Whole rounds of a balanced split test all rows equally often.
+    """
     useful = useful_seeds(ratio)
-    cap = LOOKS[-1] if useful is None else min(LOOKS[-1], max(useful, LOOKS[0]))
+    cap = LOOKS[-1] if useful is None else min(LOOKS[-1], max(ROUND * math.ceil(useful / ROUND), LOOKS[0]))
     return (*(seeds for seeds in LOOKS if seeds < cap), cap)
 
 

@@ -353,8 +353,9 @@ class Look:
 class Detection:
     """Whether a study can see a difference of ``effect``: the seeds it takes, or how many times the rows.
 
-    ``seeds`` None: no number of seeds does, and ``rows_factor`` times the rows would. ``smallest`` is the difference
-    that unlimited seeds show with the same ``power``.
+    ``seeds`` None: no number of seeds does, and ``rows_factor`` times the rows would, or, where it is None as well, a
+    larger pilot has to say. ``smallest`` is the difference that unlimited seeds show with the same ``power``. ``rule``
+    says what the intervals are made of, and ``why`` why it is not single rows.
     """
 
     effect: float
@@ -365,6 +366,8 @@ class Detection:
     rows_factor: float | None
     smallest: float
     sentence: str
+    rule: Literal["rows", "seeds"] = "seeds"
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,11 +182,15 @@ def print_forecast(screen: Console, forecast: Forecast) -> None:
         for label, one in by_label.items():
             table.add_row(label, short(one.sd, 3), str(one.seeds or DASH), one.sentence)
         screen.print(table)
+        for why in dict.fromkeys(one.why for one in by_label.values() if one.why):
+            screen.print(f"Planned with one score per seed: {why}.", markup=False, soft_wrap=True)
+    every = [one for by_label in forecast.detections.values() for one in by_label.values()]
     screen.print(f"The scatter is that of a pilot of {forecast.pilot_seeds} seeds.")
     if forecast.seeds is None:
-        screen.print("No number of seeds shows it; more rows would.", style="bold")
+        known = all(one.rows_factor is not None for one in every)
+        said = "No number of seeds shows it; more rows would." if known else "A larger pilot has to say it."
+        screen.print(said, style="bold")
         return
-    every = [one for by_label in forecast.detections.values() for one in by_label.values()]
     seen = sum(one.seeds is not None for one in every)
     screen.print(f"{forecast.seeds} seeds show it in {seen} of {len(every)} comparisons.", style="bold")
     if not forecast.trials:

@@ -1,6 +1,7 @@
 """How many seeds, or how many more rows, a difference takes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,15 @@ from support.studies import CORRECT, asked, make_trials, make_variants
 
 from regfleet.analysis import detection, detections, summarize
 from regfleet.analysis.intervals import estimate, interval
-from regfleet.analysis.power import power, resolution_floor, seeds_for, smallest_effect
+from regfleet.analysis.power import (
+    detection_by_rows,
+    power,
+    power_by_rows,
+    resolution_floor,
+    seeds_for,
+    smallest_effect,
+)
+from regfleet.analysis.row_rule import row_estimate
 from regfleet.errors import InputError
 
 
@@ -93,3 +102,76 @@ def test_a_pilot_plans_each_of_its_comparisons():
     assert planned["l2"].sd == pytest.approx(0.021711, abs=1e-6)
     assert planned["l2"].seeds == seeds_for(0.08, planned["l2"].sd, 1 / 3, 0.05, 3)
     assert "a difference of 8.0 points" in planned["l2"].sentence
+
+
+def pilot(rows=200, seeds=10, rate=0.2, chance=1.0, effect=0.0, rng=None):
+    """Cells of five-fold rounds: rows that keep their difference, and a share ``chance`` that draws it anew."""
+    rng = rng or np.random.default_rng(0)
+    shares = [(rate - effect) / 2, 1 - rate, (rate + effect) / 2]
+    order = np.concatenate([rng.permutation(rows) for _ in range(seeds // 5)])
+    own, anew = (rng.choice([-1.0, 0.0, 1.0], size, p=shares) for size in (rows, len(order)))
+    values = np.where(rng.random(len(order)) < chance, anew, own[order])
+    seed = np.repeat(np.arange(seeds), rows // 5)
+    return row_estimate(seed, order, values, rows, rows * 3 // 5, counts=True)
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+def test_power_by_rows_is_no_more_than_how_often_the_interval_is_clear(chance):
+    """Simulated studies with a known effect: rows that differ for good, and chance alone."""
+    rng = np.random.default_rng(3)
+    studies = [pilot(rate=0.3, chance=chance, effect=0.12, rng=rng) for _ in range(400)]
+    clear = np.mean([of.interval(0.05).low > 0 for of in studies])
+    planned = np.mean([power_by_rows(0.12, of.expected(10, 40, 0.05), of.rows, 0.05) for of in studies])
+    assert 0.5 < planned < 0.95
+    assert clear > planned - 0.05
+
+
+def test_seeds_of_rows_come_in_fives_and_one_round_less_is_too_few():
+    """Of ten seeds, in which chance rules, an effect of five points takes more; the half-widths say how many."""
+    of = pilot(600)
+    found = detection_by_rows(0.05, 0.03, of, (120, 360), 0.05, 8)
+    halves = [of.expected(found.seeds - less, 120, 0.05, 8) for less in (0, 5)]
+    enough, few = (power_by_rows(0.05, half, 600, 0.05, 8) for half in halves)
+    assert found.seeds % 5 == 0
+    assert enough >= 0.9 > few
+    assert found.rule == "rows"
+    assert found.sentence == f"{found.seeds} seeds show a difference of 5.0 points with a chance of 90\u202f% or more."
+
+
+def test_more_rows_help_where_seeds_do_not():
+    """With the rows that the factor asks for, the variance being so much less, unlimited seeds just show it."""
+    of = pilot(600, chance=0.0)
+    found = detection_by_rows(0.01, 0.03, of, (120, 360), 0.05, 8)
+    assert found.seeds is None
+    times = found.rows_factor
+    more = replace(of, rows=round(600 * times), common=of.common / times, total=of.total / times)
+    assert power_by_rows(0.01, more.limit(0.05, 8), more.rows, 0.05, 8) == pytest.approx(0.9, abs=0.01)
+    # Without one disagreement ln(8/.05)/n is left open: half as much takes twice the rows.
+    nothing = pilot(600, rate=0.0)
+    assert nothing.limit(0.05, 8) == pytest.approx(math.log(160) / 600)
+    one, two = (detection_by_rows(effect, 0.0, nothing, (120, 360), 0.05, 8) for effect in (0.004, 0.002))
+    assert two.rows_factor == pytest.approx(2 * one.rows_factor)
+
+
+def test_a_pilot_that_tested_no_row_twice_asks_for_another_round():
+    """Five seeds do not tell rows from chance, so the worst is no verdict on what more seeds would show."""
+    found = detection_by_rows(0.01, 0.03, pilot(seeds=5), (40, 120), 0.05)
+    assert found.seeds is found.rows_factor is None
+    assert found.sentence.endswith("say what more seeds show: run 10, then plan again.")
+    assert detection_by_rows(0.5, 0.03, pilot(seeds=5), (40, 120), 0.05).seeds == 5
+
+
+def test_comparisons_that_single_rows_judge_are_planned_by_them_and_others_say_why():
+    """One variant with what its rows would show, one without."""
+    dataset = summarize(make_trials(CORRECT), pd.DataFrame(), make_variants(CORRECT), asked()).datasets[0]
+    rows, seeds = (
+        replace(row.comparison, outlook=outlook, rule_why=why)
+        for row, outlook, why in zip(dataset.shown, (pilot(150), None), ("", "no predictions were kept"), strict=False)
+    )
+    first, second, *_ = dataset.shown
+    both = replace(dataset, variants=(replace(first, comparison=rows), replace(second, comparison=seeds)))
+    planned = detections(both, asked(), 0.08)
+    assert planned[first.name] == detection_by_rows(
+        0.08, rows.sd, rows.outlook, (dataset.n_test, dataset.n_train), 0.05, dataset.comparisons
+    )
+    assert (planned[second.name].rule, planned[second.name].why) == ("seeds", "no predictions were kept")

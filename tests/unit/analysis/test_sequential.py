@@ -32,6 +32,7 @@ def test_the_looks_spend_alpha_exactly(looks):
         (0.125, (10, 20, 40, 80)),
         (0.01, (10, 20, 40, 80, 160)),
         (2.0, (10,)),
+        (31 / 89, (10, 20, 30)),  # 28.7 seeds, in whole rounds of five
     ],
 )
 def test_looks_stop_where_more_seeds_add_nothing(ratio, looks):

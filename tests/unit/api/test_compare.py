@@ -118,7 +118,7 @@ def test_texts_train_through_a_models_own_vectorization_as_in_keras():
     )
     assert [*fused.trials["execution"], *kept.trials["execution"]] == ["graph", "keras"]
     dataset = from_arrays("data", texts, y)
-    train = split_rows(dataset, parse_split("60/20/20"), 0)[0]
+    train = split_rows(dataset, parse_split("balanced"), 0)[0]
     for variable, value in zip(model.variables, initial_weights(model, 0), strict=True):
         variable.assign(value)
     model.compile(keras.optimizers.SGD(), "categorical_crossentropy")
