@@ -61,7 +61,7 @@ def test_a_folder_of_ones_own_replaces_templates(command, finished, tmp_path):
     assert text.endswith("<i>&lt;b&gt;</i>")
 
 
-def predicted(self, dataset, at):
+def predicted(self, *_, **__):
     """What every trial of a variant said: the control is right on all rows, the others on all but some of class 2."""
     for name, trials in self.trials.groupby("variant"):
         seeds = trials["seed"].sort_values().to_numpy()
@@ -76,8 +76,8 @@ def test_results_are_judged_by_another_metric_without_training(command, finished
     """By name and by a function, in a report of its own; that of the study stays as it was, and both are told apart."""
     monkeypatch.setattr(Stored, "predicted", predicted, raising=False)
     before = {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()}
-    code, out, _ = command("report", finished, "--metric", "recall:2", "--format", "json")
-    assert code == 0
+    code, out, err = command("report", finished, "--metric", "recall:2", "--format", "json")
+    assert (code, err) == (0, "")
     assert {row["variant"]: round(float(row["mean"]), 6) for row in json.loads(out)} == dict.fromkeys(
         ["l2@all", "dropout(0.3)@1+batchnorm@2"], 0.6
     ) | {"none": 1.0}
