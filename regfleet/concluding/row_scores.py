@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -80,7 +80,8 @@ def by_run(frame: pd.DataFrame, seeds: np.ndarray, metric: str | None) -> RowSco
     predicted: dict[str, dict[str, Predictions]] = {}
     if kind in ("correct", "accuracy", "classes", "numbers"):
         places = frame.groupby(["dataset", "technique"], sort=False).indices
-        for (dataset, technique), cells in places.items():
+        for key, cells in places.items():
+            dataset, technique = cast("tuple[str, str]", key)
             predicted.setdefault(str(dataset), {})[str(technique)] = _part(predictions, np.asarray(cells))
     return RowScores(table, name, _facts(frame), predicted, _notes(frame, name))
 
@@ -251,7 +252,7 @@ def _facts(frame: pd.DataFrame) -> pd.DataFrame:
         tested = lines.drop_duplicates(["seed", "row"])
         counts = tested.groupby("row").size()
         seeds = tested["seed"].nunique()
-        rows = distinct
+        rows = float(distinct)
         if "n_rows" in lines:
             _check_constant(lines, "n_rows", "a data set", ["dataset"])
             rows = float(lines["n_rows"].iloc[0])

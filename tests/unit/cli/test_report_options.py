@@ -76,14 +76,14 @@ def test_results_are_judged_by_another_metric_without_training(command, finished
     """By name and by a function, in a report of its own; that of the study stays as it was, and both are told apart."""
     monkeypatch.setattr(Stored, "predicted", predicted, raising=False)
     before = {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()}
-    code, out, err = command("report", finished, "--metric", "recall:2", "--format", "json")
+    code, out, err = command("report", finished, "--metric", "recall:virginica", "--format", "json")
     assert (code, err) == (0, "")
     assert {row["variant"]: round(float(row["mean"]), 6) for row in json.loads(out)} == dict.fromkeys(
         ["l2@all", "dropout(0.3)@1+batchnorm@2"], 0.6
     ) | {"none": 1.0}
     assert {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()} == before
-    page = (tmp_path / "reports/out-recall-2/report.html").read_text()
-    assert "Judged by recall of 2 after the study was done, which was to be judged by accuracy" in page
+    page = (tmp_path / "reports/out-recall-virginica/report.html").read_text()
+    assert "Judged by recall of virginica after the study was done, which was to be judged by accuracy" in page
     results = regfleet.load(finished)
     wrong = results.score(lambda truth, said: np.sum(truth != said), higher_is_better=False)
     means = {row.name: row.score.mean for row in wrong.summary().datasets[0].variants}
@@ -99,7 +99,7 @@ def test_results_are_judged_by_another_metric_without_training(command, finished
             {"higher_is_better": False},
             "metric: expected a function beside higher_is_better and on; got 'brier'",
         ),
-        ("recall:cat", {}, "--metric: expected a class, one of 0, 1, 2; got 'cat'"),
+        ("recall:cat", {}, "--metric: expected a class, one of setosa, versicolor, virginica; got 'cat'"),
         (3, {}, "metric: expected a name or a function; got int"),
     ):
         with pytest.raises(InputError, match=complaint):
