@@ -79,7 +79,7 @@ def test_results_are_judged_by_another_metric_without_training(command, finished
     code, out, err = command("report", finished, "--metric", "recall:virginica", "--format", "json")
     assert (code, err) == (0, "")
     assert {row["variant"]: round(float(row["mean"]), 6) for row in json.loads(out)} == dict.fromkeys(
-        ["l2@all", "dropout(0.3)@1+batchnorm@2"], 0.6
+        ["l2(0.01)@all", "dropout(0.3)@first+batchnorm(0.99)@2"], 0.6
     ) | {"none": 1.0}
     assert {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()} == before
     page = (tmp_path / "reports/out-recall-virginica/report.html").read_text()
@@ -87,7 +87,7 @@ def test_results_are_judged_by_another_metric_without_training(command, finished
     results = regfleet.load(finished)
     wrong = results.score(lambda truth, said: np.sum(truth != said), higher_is_better=False)
     means = {row.name: row.score.mean for row in wrong.summary().datasets[0].variants}
-    assert means == {"none": 0.0, "l2@all": 4.0, "dropout(0.3)@1+batchnorm@2": 4.0}
+    assert means == {"none": 0.0, "l2(0.01)@all": 4.0, "dropout(0.3)@first+batchnorm(0.99)@2": 4.0}
     assert wrong.summary().datasets[0].variants[0].name == "none"
     sure = results.score(lambda _, p: p.max(axis=1).mean(), higher_is_better=True, on="probabilities")
     assert sure.summary().datasets[0].variants[0].score.mean == pytest.approx(0.8)
