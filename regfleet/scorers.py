@@ -78,9 +78,10 @@ class Sample:
         if self.kept is None:
             words = f"one that needs no probability of every class, as these are kept of up to {FEW_CLASSES} classes"
             raise InputError(f"--metric: expected {words}; got another")
-        p = self.kept.astype(np.float64)
+        p: np.ndarray = self.kept.astype(np.float64)
         sums = p.sum(axis=1, keepdims=True)
-        return np.divide(p, sums, out=p, where=sums > 0)
+        np.divide(p, sums, out=p, where=sums > 0)
+        return p
 
 
 Score = Callable[[Sample], float]

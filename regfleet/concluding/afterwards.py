@@ -43,7 +43,8 @@ def judge_by(asked: Asked, resolved: Resolved, results: Stored, advance: Advance
     Raises:
         InputError: the metric is not known, is not of this task, or needs predictions that were not kept.
     """
-    trials, notes, resolved = asked_rows(resolved, results), [], _closed(resolved, results)
+    notes: list[str] = []
+    trials, resolved = asked_rows(resolved, results), _closed(resolved, results)
     tasks = {name: resolved.data.get(name, DataFacts()).task for name in resolved.study.names}
     plain = ALIASES.get(asked, asked) if isinstance(asked, str) else None
     if plain in METRICS and all(plain in metrics_of(task) for task in tasks.values()):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from regfleet.errors import InputError
 from regfleet.predictions import Predictions
-from regfleet.scorers import ALIASES, find_scorer, known_metric, scores_of
+from regfleet.scorers import find_scorer, known_metric, scores_of
 from regfleet.text import given
 
 if TYPE_CHECKING:
@@ -77,12 +77,11 @@ def by_run(frame: pd.DataFrame, seeds: np.ndarray, metric: str | None) -> RowSco
             _check_constant(frame, column, "a run", KEYS)
             table[column] = runs[column].first().to_numpy()
     table[name] = _scores(frame, predictions, kind, name, classes)
-    plain = ALIASES.get(name, name)
-    judged = plain in ("accuracy", "brier", "mae", "mse") and not (kind == "correct" and plain != "accuracy")
     predicted: dict[str, dict[str, Predictions]] = {}
-    if judged or kind in ("classes", "numbers"):
+    if kind in ("correct", "accuracy", "classes", "numbers"):
         places = frame.groupby(["dataset", "technique"], sort=False).indices
-        for (dataset, technique), cells in places.items():
+        for key, cells in places.items():
+            dataset, technique = cast("tuple[str, str]", key)
             predicted.setdefault(str(dataset), {})[str(technique)] = _part(predictions, np.asarray(cells))
     return RowScores(table, name, _facts(frame), predicted, _notes(frame, name))
 
@@ -145,10 +144,7 @@ def _predictions(frame: pd.DataFrame, kind: str) -> tuple[Predictions, tuple[str
     """All lines as predictions, and the names of the classes."""
     seeds, rows = frame["seed"].to_numpy(), frame["row"].to_numpy()
     if kind == "correct":
-        right = _right(frame[CORRECT])
-        # The class of a row is not known: of two, so that a model which learned nothing is right on half of them.
-        target = (rows % 2).astype(np.float64)
-        return Predictions(seeds, rows, target, np.where(right == 1, target, 1 - target)), ()
+        return _right_or_wrong(seeds, rows, _right(frame[CORRECT])), ()
     if kind == "numbers":
         _check_truth(frame)
         return Predictions(seeds, rows, _finite(frame, TRUE), _finite(frame, PREDICTED)), ()
@@ -156,22 +152,17 @@ def _predictions(frame: pd.DataFrame, kind: str) -> tuple[Predictions, tuple[str
         _check_truth(frame)
         return _of_classes(frame, seeds, rows)
     values = _finite(frame, kind)
-    plain = ALIASES.get(kind, kind)
-    if plain == "accuracy" and not np.isin(values, (0, 1)).all():
-        raise InputError(f"{kind} of a row must be 0 or 1. Got {values[~np.isin(values, (0, 1))][0]:g}")
-    zero = np.zeros(len(values))
-    if plain == "accuracy":
-        return Predictions(
-            seeds, rows, (rows % 2).astype(np.float64), np.where(values == 1, rows % 2, 1.0 - rows % 2)
-        ), ()
-    if plain in ("brier", "mse"):
-        metric = known_metric(plain)
-        if (values < 0).any() or (metric is not None and (values > metric.highest).any()):
-            raise InputError(
-                f"{kind} must be 0 or more{', and at most 2' if plain == 'brier' else ''}. Got {values.min():g}"
-            )
-        return Predictions(seeds, rows, zero, np.sqrt(values)), ()
-    return Predictions(seeds, rows, zero, values), ()
+    if kind == "accuracy":
+        if not np.isin(values, (0, 1)).all():
+            raise InputError(f"{kind} of a row must be 0 or 1. Got {values[~np.isin(values, (0, 1))][0]:g}")
+        return _right_or_wrong(seeds, rows, values), ()
+    return Predictions(seeds, rows, np.zeros(len(values)), values), ()
+
+
+def _right_or_wrong(seeds: np.ndarray, rows: np.ndarray, right: np.ndarray) -> Predictions:
+    """Which rows are right is all that is known: classes are made up, two, so that no single one is always right."""
+    target = (rows % 2).astype(np.float64)
+    return Predictions(seeds, rows, target, np.where(right == 1, target, 1 - target))
 
 
 def _of_classes(frame: pd.DataFrame, seeds: np.ndarray, rows: np.ndarray) -> tuple[Predictions, tuple[str, ...]]:
@@ -261,7 +252,7 @@ def _facts(frame: pd.DataFrame) -> pd.DataFrame:
         tested = lines.drop_duplicates(["seed", "row"])
         counts = tested.groupby("row").size()
         seeds = tested["seed"].nunique()
-        rows = distinct
+        rows = float(distinct)
         if "n_rows" in lines:
             _check_constant(lines, "n_rows", "a data set", ["dataset"])
             rows = float(lines["n_rows"].iloc[0])

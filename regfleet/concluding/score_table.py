@@ -120,7 +120,7 @@ def _of_rows(
     index = [column for column in frame if column != "row" and _is_index(frame, column)]
     rows = by_run(frame.drop(columns=index), _seeds(frame), metric)
     found = read_scores(rows.frame, settings, control, metric=rows.metric, **direction)
-    marks = {column: found.trials["dataset"].map(rows.facts[column]) for column in rows.facts}
+    marks = {str(column): found.trials["dataset"].map(rows.facts[column]) for column in rows.facts}
     return replace(found, trials=found.trials.assign(**marks), notes=(*found.notes, *rows.notes), rows=rows)
 
 

@@ -23,8 +23,9 @@ NEGATED = (
 )
 UNKNOWN = (
     "zorp x value my_score accuracy_loss accuracy_drop loss_reduction error_rate time_to_failure risk_score "
-    "neg_accuracy neg_zorp negative_mse minus_mae -mse val_loss loss perplexity wer fid BLEU-4 reward latency success_rate "
-    "error_free_rate mean_test_score split0_test_neg_log_loss valF1_macro accuracy(%) MSE recall: precision_at_0"
+    "neg_accuracy neg_zorp negative_mse minus_mae -mse val_loss loss perplexity wer fid BLEU-4 reward latency "
+    "success_rate error_free_rate mean_test_score split0_test_neg_log_loss valF1_macro accuracy(%) MSE "
+    "recall: precision_at_0"
 )
 
 

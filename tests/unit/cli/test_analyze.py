@@ -318,7 +318,7 @@ def test_where_rows_cannot_be_judged_the_report_says_why():
     numbers = lines()[["technique", "seed", "row", "n_train"]].assign(y_true=lambda f: f["row"] + 0.5)
     numbers = numbers.assign(y_pred=lambda f: f["y_true"] + f["technique"].eq("none") + 0.01 * f["seed"])
     one = comparisons(regfleet.analyze(numbers))["l2"]
-    assert (one.rule, round(one.difference.mean, 9)) == ("rows", 1.0)  # mean absolute errors of .045 and 1.045
+    assert (one.rule, round(one.difference.mean, 9)) == ("seeds", 1.0)  # mean absolute errors of .045 and 1.045
 
 
 BAD_ROWS = {

@@ -4,8 +4,14 @@ import csv
 import io
 import json
 
+import numpy as np
+import pytest
+
 import regfleet
 from regfleet.concluding.judge import conclude
+from regfleet.errors import InputError
+from regfleet.predictions import Predictions
+from regfleet.results import Stored
 
 
 def test_the_leaderboard_is_printed_in_other_forms(command, finished):
@@ -53,3 +59,59 @@ def test_a_folder_of_ones_own_replaces_templates(command, finished, tmp_path):
     assert text.startswith("<p>ours: ")
     assert "iris" in text
     assert text.endswith("<i>&lt;b&gt;</i>")
+
+
+def predicted(self, *_, **__):
+    """What every trial of a variant said: the control is right on all rows, the others on all but some of class 2."""
+    for name, trials in self.trials.groupby("variant"):
+        seeds = trials["seed"].sort_values().to_numpy()
+        rows = np.arange(30, dtype=np.int32)
+        truth = np.tile(rows % 3, len(seeds)).astype(float)
+        said = np.where((truth == 2) & (np.tile(rows, len(seeds)) < 12) & (name != "none"), 1.0, truth)
+        p = (0.7 * np.eye(3)[said.astype(int)] + 0.1).astype(np.float32)
+        yield name, Predictions(np.repeat(seeds, 30), np.tile(rows, len(seeds)), truth, said, p)
+
+
+def test_results_are_judged_by_another_metric_without_training(command, finished, tmp_path, monkeypatch):
+    """By name and by a function, in a report of its own; that of the study stays as it was, and both are told apart."""
+    monkeypatch.setattr(Stored, "predicted", predicted, raising=False)
+    before = {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()}
+    code, out, err = command("report", finished, "--metric", "recall:virginica", "--format", "json")
+    assert (code, err) == (0, "")
+    assert {row["variant"]: round(float(row["mean"]), 6) for row in json.loads(out)} == dict.fromkeys(
+        ["l2(0.01)@all", "dropout(0.3)@first+batchnorm(0.99)@2"], 0.6
+    ) | {"none": 1.0}
+    assert {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()} == before
+    page = (tmp_path / "reports/out-recall-virginica/report.html").read_text()
+    assert "Judged by recall of virginica after the study was done, which was to be judged by accuracy" in page
+    results = regfleet.load(finished)
+    wrong = results.score(lambda truth, said: np.sum(truth != said), higher_is_better=False)
+    means = {row.name: row.score.mean for row in wrong.summary().datasets[0].variants}
+    assert means == {"none": 0.0, "l2(0.01)@all": 4.0, "dropout(0.3)@first+batchnorm(0.99)@2": 4.0}
+    assert wrong.summary().datasets[0].variants[0].name == "none"
+    sure = results.score(lambda _, p: p.max(axis=1).mean(), higher_is_better=True, on="probabilities")
+    assert sure.summary().datasets[0].variants[0].score.mean == pytest.approx(0.8)
+    assert results.summary().metric.name == "accuracy"
+    for metric, more, complaint in (
+        (np.mean, {}, "higher_is_better: expected True or False beside a function; got None"),
+        (
+            "brier",
+            {"higher_is_better": False},
+            "metric: expected a function beside higher_is_better and on; got 'brier'",
+        ),
+        ("recall:cat", {}, "--metric: expected a class, one of setosa, versicolor, virginica; got 'cat'"),
+        (3, {}, "metric: expected a name or a function; got int"),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            results.score(metric, **more)
+
+
+def test_without_predictions_the_metrics_of_the_trials_can_still_be_asked(command, finished, monkeypatch):
+    """Of others a line says what is missing, and which those are."""
+    monkeypatch.setattr(Stored, "predicted", lambda *_, **__: iter(()), raising=False)
+    assert command("report", finished, "--metric", "f1_macro", "--out", "by", "--json")[0] == 0
+    code, out, err = command("report", finished, "--metric", "log_loss")
+    assert (code, out) == (2, "")
+    assert err.startswith("regfleet: error: --metric: expected one of accuracy, balanced_accuracy, macro_f1, auc, ")
+    assert "no predictions (made by an earlier version or with --keep-predictions no); got log_loss" in err
+    assert "--out: expected it beside --metric" in command("report", finished, "--out", "by")[2]
