@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from regfleet.analysis.row_rule import row_estimate
 
 import regfleet
+from regfleet.analysis.row_rule import row_estimate
 from regfleet.errors import InputError
 
 CORRECT = {
