@@ -23,8 +23,8 @@ class Predictions:
 
     ``seeds`` int64; ``rows`` int32, numbers from 0 in the data set. ``target`` and ``predicted`` float64: the number of
     a class, or a value in units of the target. ``probabilities`` float32 (cells, classes), None for regression;
-    ``classes`` int32 of the same shape says whose they are, None where they are those of all classes in order; then
-    the true class is the first, and the `TOP` likeliest of the others follow, the likeliest first.
+    ``classes`` int32 of the same shape says whose they are: the true class, then the `TOP` likeliest of the others, the
+    likeliest first; None where they are those of all classes in order.
     ``brier`` float32: the sum over all classes of (probability − truth)², where ``classes`` leaves some out.
     """
 
@@ -52,24 +52,24 @@ class Predictions:
 
     def correct(self) -> np.ndarray:
         """1 where the predicted class is the true one, else 0; float64 (cells,)."""
-        right: np.ndarray = self.predicted == self.target
-        return right.astype(np.float64)
+        right: np.ndarray = (self.predicted == self.target).astype(np.float64)
+        return right
 
     def squared_error(self) -> np.ndarray:
         """Of a value its squared error; of probabilities Brier's score, the sum over classes; float64 (cells,)."""
         if self.probabilities is None:
-            errors: np.ndarray = (self.predicted - self.target) ** 2
-            return errors
+            return (self.predicted - self.target) ** 2
         if self.brier is not None:
-            return self.brier.astype(np.float64)
+            of_all: np.ndarray = self.brier.astype(np.float64)
+            return of_all
         truth = np.arange(self.probabilities.shape[1]) == self.target[:, None]
         squares: np.ndarray = ((self.probabilities.astype(np.float64) - truth) ** 2).sum(axis=1)
         return squares
 
     def absolute_error(self) -> np.ndarray:
         """Of a value its absolute error; float64 (cells,)."""
-        errors: np.ndarray = np.abs(self.predicted - self.target)
-        return errors
+        error: np.ndarray = np.abs(self.predicted - self.target)
+        return error
 
 
 def of_classes(seed: int, rows: np.ndarray, target: np.ndarray, probabilities: np.ndarray) -> Predictions:
