@@ -58,7 +58,8 @@ class Predictions:
     def squared_error(self) -> np.ndarray:
         """Of a value its squared error; of probabilities Brier's score, the sum over classes; float64 (cells,)."""
         if self.probabilities is None:
-            return (self.predicted - self.target) ** 2
+            found: np.ndarray = (self.predicted - self.target) ** 2
+            return found
         if self.brier is not None:
             of_all: np.ndarray = self.brier.astype(np.float64)
             return of_all
