@@ -64,20 +64,21 @@ class Sample:
     """What a trial said of its test rows, in order of their numbers.
 
     ``truth`` and ``predicted`` (rows,): numbers of classes, int64, or values, float64. ``kept`` probabilities (rows,
-    classes) of all ``classes``; None of a regression and where only some were kept.
+    classes) of all ``classes``; None of a regression and where only some were kept. ``metric`` is what is asked.
     """
 
     truth: np.ndarray
     predicted: np.ndarray
     kept: np.ndarray | None
     classes: int
+    metric: str = ""
 
     @property
     def probabilities(self) -> np.ndarray:
         """Of every class, float64 (rows, classes), adding up to 1; raises InputError where they were not kept."""
         if self.kept is None:
-            words = f"one that needs no probability of every class, as these are kept of up to {FEW_CLASSES} classes"
-            raise InputError(f"--metric: expected {words}; got another")
+            words = f"as the probability of every class is not there (it is kept of up to {FEW_CLASSES} classes)"
+            raise InputError(f"--metric: expected a metric of predicted classes, {words}; got {self.metric}")
         p: np.ndarray = self.kept.astype(np.float64)
         sums = p.sum(axis=1, keepdims=True)
         np.divide(p, sums, out=p, where=sums > 0)
@@ -417,7 +418,7 @@ def scores_of(scorer: Scorer, predictions: Predictions, classes: int) -> Scored:
     values, problem = np.full(len(seeds), np.nan), ""
     for place, cells in enumerate(map(slice, first.tolist(), ends)):
         try:
-            values[place] = _score(scorer, _sample(predictions, cells, classes))
+            values[place] = _score(scorer, _sample(predictions, cells, classes, scorer.metric.name))
         except InputError:
             raise
         except ValueError as error:  # scikit-learn's words for rows that it cannot score
@@ -425,13 +426,13 @@ def scores_of(scorer: Scorer, predictions: Predictions, classes: int) -> Scored:
     return Scored(seeds, values, problem)
 
 
-def _sample(predictions: Predictions, cells: slice, classes: int) -> Sample:
+def _sample(predictions: Predictions, cells: slice, classes: int, metric: str) -> Sample:
     truth, said = predictions.target[cells], predictions.predicted[cells]
     if not classes:
         return Sample(truth, said, None, 0)
     whole = predictions.probabilities is not None and predictions.classes is None
     kept = predictions.probabilities[cells] if whole and predictions.probabilities is not None else None
-    return Sample(truth.astype(np.int64), said.astype(np.int64), kept, classes)
+    return Sample(truth.astype(np.int64), said.astype(np.int64), kept, classes, metric)
 
 
 def _score(scorer: Scorer, sample: Sample) -> float:

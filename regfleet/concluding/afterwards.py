@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -44,7 +45,7 @@ def judge_by(asked: Asked, resolved: Resolved, results: Stored, advance: Advance
         InputError: the metric is not known, is not of this task, or needs predictions that were not kept.
     """
     notes: list[str] = []
-    trials, resolved = asked_rows(resolved, results), _closed(resolved, results)
+    resolved, trials = _closed(resolved, results)
     tasks = {name: resolved.data.get(name, DataFacts()).task for name in resolved.study.names}
     plain = ALIASES.get(asked, asked) if isinstance(asked, str) else None
     if plain in METRICS and all(plain in metrics_of(task) for task in tasks.values()):
@@ -86,18 +87,19 @@ def _looked_again(planned: Metric, metric: Metric) -> str:
     )
 
 
-def _closed(resolved: Resolved, results: Stored) -> Resolved:
-    """A study that adds seeds until its own metric is clear, as one over the seeds that it came to.
+def _closed(resolved: Resolved, results: Stored) -> tuple[Resolved, pd.DataFrame]:
+    """The study and its trials; one that adds seeds until its own metric is clear, as one over those that it came to.
 
     It spends no more of alpha than the look that saw the fewest of them did.
     """
+    trials = asked_rows(resolved, results)
     if not resolved.study.adds_seeds:
-        return resolved
-    reached = standings(resolved, asked_rows(resolved, results))
+        return resolved, trials
+    reached = standings(resolved, trials, partial(results.predicted, at=resolved.question.at))
     first = min((standing.question for standing in reached.values()), key=lambda question: question.alpha_now)
-    trials = within_each(results.trials, {name: standing.analysed for name, standing in reached.items()})
+    trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
     closed = resolved.with_seeds(tuple(sorted({int(seed) for seed in trials["seed"]})))
-    return replace(closed, question=first)
+    return replace(closed, question=first), trials
 
 
 def _scored(

@@ -61,6 +61,9 @@ def by_run(frame: pd.DataFrame, seeds: np.ndarray, metric: str | None) -> RowSco
     Raises:
         InputError: a column is missing or holds what it must not, or techniques of a seed were tested on other rows.
     """
+    for column in ("technique", "dataset"):
+        if column in frame and frame[column].isna().any():
+            raise InputError(f"{column} must be a name. Got nothing in row {_first(frame[column].isna())}")
     frame = frame.assign(seed=seeds, row=_rows(frame), dataset=_text(frame, "dataset"), technique=_text(frame))
     frame = frame.sort_values([*KEYS, "row"], kind="stable")
     twice = frame.duplicated([*KEYS, "row"])
@@ -87,10 +90,8 @@ def by_run(frame: pd.DataFrame, seeds: np.ndarray, metric: str | None) -> RowSco
 
 
 def _text(frame: pd.DataFrame, column: str = "technique") -> pd.Series | str:
-    """The names in a column, as text; nothing where one is missing, which is said where runs are read."""
-    if column not in frame:
-        return "scores"
-    return frame[column].where(frame[column].isna(), frame[column].astype(str))
+    """The names in a column, as text."""
+    return frame[column].astype(str) if column in frame else "scores"
 
 
 def _rows(frame: pd.DataFrame) -> np.ndarray:
@@ -137,7 +138,7 @@ def _is_measured(frame: pd.DataFrame) -> bool:
     texts = any(
         (one.isna() & frame[column].notna()).any() for one, column in zip(numbers, (TRUE, PREDICTED), strict=True)
     )
-    return not texts and any((one % 1 != 0).any() for one in numbers)
+    return not texts and any((one.dropna() % 1 != 0).any() for one in numbers)
 
 
 def _predictions(frame: pd.DataFrame, kind: str) -> tuple[Predictions, tuple[str, ...]]:
