@@ -53,9 +53,9 @@ def test_rows_may_come_in_any_order_and_with_any_index():
 
 def test_the_only_metric_column_needs_no_name():
     """A frame with one score column is analysed by it, and its name says which way it points."""
-    scores = read_scores(long("test_error"), ASKED)
-    assert scores.question.metric.name == "test_error"
-    assert verdicts(analysed(long("test_error"))[0])["batchnorm"][0] == "better"  # an error: less is better
+    scores = read_scores(long("test_rmse"), ASKED)
+    assert scores.question.metric.name == "test_rmse"
+    assert verdicts(analysed(long("test_rmse"))[0])["batchnorm"][0] == "better"  # an error: less is better
 
 
 def test_several_data_sets_are_kept_apart():

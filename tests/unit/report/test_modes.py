@@ -72,7 +72,7 @@ def test_the_rope_of_a_metric_of_others_is_the_same_everywhere(parse):
     rows = [
         {"technique": name, "seed": seed, "latency_loss": x} for name in values for seed, x in enumerate(values[name])
     ]
-    found = analyze(pd.DataFrame(rows), scope="this_dataset")
+    found = analyze(pd.DataFrame(rows), scope="this_dataset", higher_is_better=False)
     (data,) = found.summary.datasets
     comparison = next(row.comparison for row in data.variants if row.comparison)
     assert comparison.rope == pytest.approx(0.01 * base.mean())

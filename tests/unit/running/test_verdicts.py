@@ -98,14 +98,15 @@ def test_terminal_json_csv_and_report_say_the_same(real, command):
         assert float(table.loc[name, "difference_low"]) == compared["difference"]["low"]
         assert float(table.loc[name, "difference_high"]) == compared["difference"]["high"]
         assert table.loc[name, "verdict"] == compared["verdict"]
-        assert compared["verdict"].capitalize() in cells
+        assert ("Same predictions" if compared["same"] else compared["verdict"].capitalize()) in cells
         reach = f"{signed(compared['difference']['low'])} to {signed(compared['difference']['high'])}"
         assert reach in cells
         assert reach in shown
     # The order of the rows and the words beside each are the same too.
     assert list(page) == list(table["label"])
-    words = re.findall(r"[▲▼≈●◆] (Better|Worse|Equivalent|Undecided|Control)", printed)
-    assert [word.lower() for word in words] == table["verdict"].tolist()
+    words = re.findall(r"[▲▼≈●◆=] (Better|Worse|Equivalent|Undecided|Control|Same)", printed)
+    told = [row["verdict"] if row["same_rows"] in ("", "0") else "same" for _, row in table.iterrows()]
+    assert [word.lower() for word in words] == told
     for sentence in data["headline"]:
         assert sentence in shown
 
