@@ -32,9 +32,8 @@ def pytest_collection_finish():
 
 
 def pytest_xdist_auto_num_workers(config):
-    """A worker for each processor, five for two with the system tests, which wait for others half of their time."""
-    processors = os.cpu_count() or 1
-    return processors * 5 // 2 if any("system" in argument for argument in config.args) else processors
+    """A worker for each processor, two for the system tests, which wait for other processes half of their time."""
+    return (os.cpu_count() or 1) * (2 if any("system" in argument for argument in config.args) else 1)
 
 
 class ByPlace(LoadScopeScheduling):

@@ -27,7 +27,7 @@ def test_a_study_prints_its_verdict_and_writes_its_directory(study):
     files = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     assert files == {
         "study.toml", "provenance.json", "progress.json", "regfleet.log", "report.html", "leaderboard.csv",
-        "trials.csv", "regfleet.sha256", "trials", "histories", "predictions",
+        "trials.csv", "rows.csv", "regfleet.sha256", "trials", "histories", "predictions",
     }  # fmt: skip
     results = regfleet.load(out)
     assert results.trials["status"].tolist() == ["done"] * 12
