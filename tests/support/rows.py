@@ -5,7 +5,7 @@ import pandas as pd
 
 from regfleet.predictions import Predictions
 
-A = """
+DEALT = """
 8 9 14 15 : 0111 : 1101
 3 11 17 18 : 0101 : 0001
 2 4 13 16 : 1111 : 1111
@@ -16,13 +16,13 @@ A = """
 0 2 9 18 : 0111 : 0111
 1 4 10 13 : 1110 : 1001
 5 7 8 16 : 1100 : 1101
-"""
+""".strip().splitlines()
 """A line for each seed: rows of 20 that it tested, which of them the control had right, which the variant."""
 
 
 ROWS, CONTROL, VARIANT = (
     np.array([[int(cell) for cell in (part.split() if place == 0 else part.strip())] for part in parts])
-    for place, parts in enumerate(zip(*(line.split(":") for line in A.strip().splitlines()), strict=True))
+    for place, parts in enumerate(zip(*(line.split(":") for line in DEALT), strict=True))
 )
 
 

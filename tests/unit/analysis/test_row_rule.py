@@ -5,19 +5,10 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from support.rows import DEALT
 
 from regfleet.analysis.row_rule import envelope, row_estimate
 
-DEALT = """8 9 14 15 : 0111 : 1101
-3 11 17 18 : 0101 : 0001
-2 4 13 16 : 1111 : 1111
-0 5 7 12 : 0110 : 1011
-1 6 10 19 : 1000 : 1001
-12 14 15 19 : 0110 : 1111
-3 6 11 17 : 1010 : 0110
-0 2 9 18 : 0111 : 0111
-1 4 10 13 : 1110 : 1001
-5 7 8 16 : 1100 : 1101""".splitlines()
 DRAWN = """0 1 5 6 7 17 : 011110 : 111110
 0 1 12 15 17 19 : 010100 : 111101
 1 6 7 15 18 19 : 111110 : 101111
