@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -45,6 +45,11 @@ class Predictions:
         arrays = (getattr(self, field.name) for field in fields(self))
         return sum(array.nbytes for array in arrays if array is not None)
 
+    def taken(self, cells: np.ndarray) -> Predictions:
+        """Some of the cells, by a mask, bool (cells,), or by their places in ascending order."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: array[cells] for name, array in arrays.items() if array is not None})
+
     @property
     def is_class(self) -> bool:
         """Whether classes were predicted."""
@@ -63,9 +68,7 @@ class Predictions:
         if self.brier is not None:
             of_all: np.ndarray = self.brier.astype(np.float64)
             return of_all
-        truth = np.arange(self.probabilities.shape[1]) == self.target[:, None]
-        squares: np.ndarray = ((self.probabilities.astype(np.float64) - truth) ** 2).sum(axis=1)
-        return squares
+        return _brier(self.probabilities, self.target.astype(np.int64))
 
     def absolute_error(self) -> np.ndarray:
         """Of a value its absolute error; float64 (cells,)."""
@@ -87,7 +90,7 @@ def of_classes(seed: int, rows: np.ndarray, target: np.ndarray, probabilities: n
     classes = brier = None
     predicted = given.argmax(axis=1)
     if given.shape[1] > FEW_CLASSES:
-        brier = _brier(given, truth)
+        brier = _brier(given, truth).astype(np.float32)
         rest = np.nan_to_num(given, nan=-1.0)
         rest[np.arange(len(rest)), truth] = -2.0  # below all others, so that it comes last
         likeliest = np.argsort(-rest, axis=1, kind="stable")[:, :TOP]
@@ -115,8 +118,8 @@ def _of(
 
 
 def _brier(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Brier's score of each row, the sum over classes of (probability − truth)²; float32 (rows,)."""
+    """Brier's score of each row, the sum over classes of (probability − truth)²; float64 (rows,)."""
     errors = probabilities.astype(np.float64)
     errors[np.arange(len(errors)), truth] -= 1
-    scores: np.ndarray = (errors**2).sum(axis=1).astype(np.float32)
+    scores: np.ndarray = (errors**2).sum(axis=1)
     return scores

@@ -69,6 +69,10 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
     judged = _judged(d, pair, why, terms, terms.comparisons)
     rope = terms.metric.rope_at(float(np.mean(control.scores[there])) if len(d) else 0.0)
     verdict, note = decide(judged.interval, rope, len(d))
+    same = pair.tested if pair is not None and pair.same else 0
+    if same and verdict == "equivalent" and judged.rule == "seeds" and terms.ratio and not d.any():
+        # Scores without any scatter make an interval without width, and these rows say less than that of fresh ones.
+        verdict, note = "undecided", ""
     dropped = _dropped(variant, control)
     withdrawn = None
     if dropped and verdict != "undecided" and _with_failures(variant, control, judged.rule, terms, rope) != verdict:
@@ -93,7 +97,7 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
         this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.question.alpha_now, terms.comparisons),
         rule=judged.rule,
         rule_why=judged.why,
-        same=pair.tested if pair is not None and pair.same else 0,
+        same=same,
         companion=_companion(pair, terms),
         outlook=judged.outlook,
     )

@@ -56,7 +56,7 @@ def sentence(
         if not decidable(comparison, ratio, question.alpha_last, count):
             more = "more seeds alone will hardly settle it, more rows would"
         return f"Undecided: on {where}, {label} may be {_range(comparison.difference, control, unit)}; {more}."
-    if comparison.same:
+    if comparison.same and comparison.verdict in ("undecided", "equivalent"):
         least = rows_for_equivalence(comparison.rope, question.alpha_now, count) if comparison.rope else 0
         return _same(label, control, comparison, unit, least)
     say = _equivalent if comparison.verdict == "equivalent" else _clear

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.predicting import predicted_of
@@ -52,10 +52,7 @@ def within(part: Predictions, seeds: Collection[int]) -> Predictions:
     import numpy as np
 
     wanted = np.isin(part.seeds, np.fromiter(seeds, np.int64, len(seeds)))
-    if wanted.all():
-        return part
-    arrays = {field.name: getattr(part, field.name) for field in fields(part)}
-    return replace(part, **{name: array[wanted] for name, array in arrays.items() if array is not None})
+    return part if wanted.all() else part.taken(wanted)
 
 
 def score_of(metric: Metric) -> Callable[[Predictions], float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -85,7 +85,7 @@ def by_run(frame: pd.DataFrame, seeds: np.ndarray, metric: str | None) -> RowSco
         places = frame.groupby(["dataset", "technique"], sort=False).indices
         for key, cells in places.items():
             dataset, technique = cast("tuple[str, str]", key)
-            predicted.setdefault(str(dataset), {})[str(technique)] = _part(predictions, np.asarray(cells))
+            predicted.setdefault(str(dataset), {})[str(technique)] = predictions.taken(np.asarray(cells))
     return RowScores(table, name, _facts(frame), predicted, _notes(frame, name))
 
 
@@ -227,20 +227,11 @@ def _scores(
     task = "classification" if kind == "classes" else "regression"
     scorer = find_scorer(metric, task, classes)
     runs = np.repeat(np.arange(len(starts)), np.diff([*starts, len(frame)]))
-    scored = scores_of(scorer, _renumbered(predictions, runs), len(classes))
+    scored = scores_of(scorer, replace(predictions, seeds=runs), len(classes))
     if np.isnan(scored.scores).all():
         why = scored.problem or "no test row is of the class"
         raise InputError(f"--metric: expected a metric that can score these rows; got {metric}: {why}")
     return scored.scores
-
-
-def _renumbered(one: Predictions, runs: np.ndarray) -> Predictions:
-    return Predictions(runs, one.rows, one.target, one.predicted, one.probabilities, one.classes, one.brier)
-
-
-def _part(one: Predictions, cells: np.ndarray) -> Predictions:
-    arrays = (one.seeds, one.rows, one.target, one.predicted, one.probabilities)
-    return Predictions(*(None if array is None else array[cells] for array in arrays))  # type: ignore[arg-type]
 
 
 def _facts(frame: pd.DataFrame) -> pd.DataFrame:

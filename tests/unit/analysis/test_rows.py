@@ -46,6 +46,29 @@ def test_the_interval_is_that_of_single_rows():
     assert any("takes 410 rows" in line for line in found.headline)  # ln(60) / .01
 
 
+def test_scores_that_never_differ_are_no_equivalence():
+    """Twenty rows on which two variants predict alike show little of fresh ones, by a score of seeds as by rows."""
+    found, of = both({"none": CONTROL, "l1": CONTROL}, metric="macro_f1")
+    assert (of["l1"].rule, of["l1"].verdict, of["l1"].same) == ("seeds", "undecided", 20)
+    assert of["l1"].sentence.endswith("on all 20 rows that were tested. Fresh rows may still tell them apart.")
+    assert "without loss" not in " ".join(found.headline)
+    # Of splits of these rows alone it is one.
+    assert both({"none": CONTROL, "l1": CONTROL}, metric="macro_f1", scope="this_dataset")[1]["l1"].verdict == (
+        "equivalent"
+    )
+
+
+def test_the_same_classes_may_have_better_scores():
+    """Where predicted classes are the same and a score of probabilities is not, the sentence is the verdict's."""
+    trials = trials_of({"none": CONTROL, "l1": CONTROL})
+    worse = np.where(trials["variant"] == "l1", 0.5, 0.2) + 0.001 * trials["seed"] ** 2 * (trials["variant"] == "l1")
+    _, of = judge(
+        trials.assign(last_test_mse=worse), dict.fromkeys(("none", "l1"), predictions(CONTROL, ROWS)), metric="mse"
+    )
+    assert (of["l1"].verdict, of["l1"].same) == ("worse", 20)
+    assert of["l1"].sentence.startswith("Avoid L1")
+
+
 @pytest.mark.parametrize(
     ("columns", "lost", "settings", "why"),
     [
