@@ -226,7 +226,7 @@ def test_a_log_begins_in_time_or_not_at_all(serving, how):
     jobs = connect(Answer(serving(api).url, TOKEN, "2.60.0"))
     began = time.monotonic()
     # In a thread of its own: a browser of other tests may have left this one with a loop that runs.
-    with ThreadPoolExecutor(1) as apart, pytest.raises(FleetError, match="was lost|redirect"):
+    with ThreadPoolExecutor(1) as apart, pytest.raises(FleetError, match=r"was lost|redirect"):
         apart.submit(follow, jobs, "a", print).result()
     assert time.monotonic() - began < 5
     assert other.asked == []
