@@ -15,7 +15,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import keras
     import numpy as np
@@ -396,3 +396,60 @@ def never_training(layer: Any) -> bool:
     """Whether every call of a layer in a Functional model says ``training=False``."""
     calls = [node.arguments.kwargs.get("training") for node in layer._inbound_nodes if not node.is_input]  # noqa: SLF001 - the calls
     return bool(calls) and all(training is False for training in calls)
+
+
+def is_training(layer: keras.layers.Layer) -> bool:
+    """Whether the call that is under way, and that this layer is a part of, is in training mode."""
+    return bool(layer._get_call_context().get_value("training"))  # noqa: SLF001 - a call without the argument is not told
+
+
+def add_seed_generator(layer: keras.layers.Layer) -> keras.random.SeedGenerator:
+    """A `SeedGenerator` more for a layer that is built, among its variables and its `added_seed_states`."""
+    import keras
+
+    states = added_seed_states(layer)
+    layer._tracker.unlock()  # noqa: SLF001 - as Keras does to add low-rank weights
+    generator = keras.random.SeedGenerator(0, name=f"added_{len(states)}")
+    setattr(layer, f"_added_seed_{len(states)}", generator)
+    layer._tracker.lock()  # noqa: SLF001
+    return generator
+
+
+def added_seed_states(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """The states of the generators that `add_seed_generator` gave to a layer, in that order."""
+    return [generator.state for name, generator in vars(layer).items() if name.startswith("_added_seed_")]
+
+
+@contextmanager
+def values_replaced(values: Sequence[tuple[keras.Variable, Any]]) -> Iterator[None]:
+    """Let these variables have other values inside; what is assigned to others there counts outside."""
+    import keras
+    from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
+
+    outer = get_stateless_scope() if in_stateless_scope() else None
+    scope = keras.StatelessScope(values)
+    mine = dict(scope.state_mapping)
+    if outer is not None:
+        scope.state_mapping = outer.state_mapping | mine
+    before = dict(scope.state_mapping)
+    assigned: dict[int, keras.Variable] = {}
+    update = scope.add_update
+
+    def noted(change: tuple[keras.Variable, Any]) -> None:
+        assigned[id(change[0])] = change[0]
+        update(change)
+
+    scope.add_update = noted
+    with scope:
+        yield
+    for key, variable in assigned.items():
+        if key not in mine and scope.state_mapping[key] is not before.get(key):
+            variable.assign(scope.state_mapping[key])
+
+
+def measured_step(model: keras.Model, descent: Any, x: Any, weight: Any) -> Any:
+    """What a ``train_step`` of Keras' own returns after an update, its mean loss and metrics."""
+    import tensorflow as tf
+
+    model._loss_tracker.update_state(descent.loss, sample_weight=tf.shape(x)[0])  # noqa: SLF001 - Keras' own step does it
+    return model.compute_metrics(x, descent.y, descent.predicted, sample_weight=weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regfleet.models.base import takes_techniques
 from regfleet.models.describe import opened
@@ -37,7 +37,7 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
     if recipe.base is None:
         model = perceptron(recipe.model, input_shape, outputs, task)
     elif takes_techniques(recipe.base):
-        hooks = Hooks(recipe.penalties, recipe.insertions)
+        hooks = Hooks(recipe)
         model = recipe.base(input_shape, outputs, techniques=hooks)  # type: ignore[call-arg]
         hooks.check()
         keep(model, recipe.model)
@@ -46,10 +46,14 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
         built = recipe.base(input_shape, outputs)
         model = opened(built, recipe.model.source, input_shape)
         keep(model, recipe.model)
-        made = of_class(built, with_techniques(model, recipe.penalties, recipe.insertions))
+        made = of_class(built, with_techniques(model, *_layer_changes(recipe)))
         remember(made, compiled_of(built))
         return made
-    return with_techniques(model, recipe.penalties, recipe.insertions)
+    return with_techniques(model, *_layer_changes(recipe))
+
+
+def _layer_changes(recipe: Recipe) -> tuple[Sequence[Any], ...]:
+    return recipe.penalties, recipe.insertions, recipe.limits, recipe.kernel_uses
 
 
 def check_techniques(recipes: Sequence[Recipe], input_shape: tuple[int, ...], outputs: int, task: Task) -> None:
@@ -58,7 +62,9 @@ def check_techniques(recipes: Sequence[Recipe], input_shape: tuple[int, ...], ou
     Raises:
         InputError: the model does not take a technique: a builder does not ask for it, or a subclass has no place.
     """
-    if recipes and not is_model(build(replace(recipes[0], penalties=(), insertions=()), input_shape, outputs, task)):
+    if recipes and not is_model(
+        build(replace(recipes[0], penalties=(), insertions=(), limits=(), kernel_uses=()), input_shape, outputs, task)
+    ):
         for recipe in recipes:
             build(recipe, input_shape, outputs, task)
 

@@ -9,11 +9,9 @@ from regfleet.models.graph import INPUT
 from regfleet.models.regularizers import added
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import keras
 
-    from regfleet.techniques.recipe import Insertion, Penalty
+    from regfleet.techniques.recipe import Recipe
 
 
 class Hooks:
@@ -24,9 +22,10 @@ class Hooks:
     ``techniques.after("input")`` those for the model's input. The names asked for are the places of techniques.
     """
 
-    def __init__(self, penalties: Sequence[Penalty] = (), insertions: Sequence[Insertion] = ()) -> None:
-        self._penalties = penalties
-        self._insertions = insertions
+    def __init__(self, recipe: Recipe | None = None) -> None:
+        self._penalties = recipe.penalties if recipe else ()
+        self._insertions = recipe.insertions if recipe else ()
+        self._others = (*recipe.limits, *recipe.kernel_uses) if recipe else ()
         self._asked: dict[tuple[str, str], None] = {}
 
     def kernel_regularizer(self, layer: str) -> keras.Regularizer | None:
@@ -58,6 +57,13 @@ class Hooks:
 
     def check(self) -> None:
         """Raise InputError for a technique that the builder did not ask for."""
+        own = [change.layer for change in self._others]
+        own += [one.after for one in self._insertions if one.before or one.takes != "output"]
+        if own:
+            raise InputError(
+                f"technique: expected a penalty, or a layer behind another, for a builder that takes techniques; got "
+                f"another change of {own[0]}"
+            )
         for what, place, asked in (
             *(("penalty", penalty.layer, "kernel_regularizer") for penalty in self._penalties),
             *(("insertion", insertion.after, "after") for insertion in self._insertions),

@@ -13,12 +13,14 @@ from regfleet.models.held import facts_of, name_of, of_keras
 from regfleet.text import raised
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import keras
     import numpy as np
 
     from regfleet.settings.values import Output
+
+    LossChange = Callable[[Any, Any, Any], Any]
 
 
 class LossError(InputError):
@@ -307,6 +309,27 @@ def loss_for(output: Output, loss: Any, *, labels: bool) -> Any:
     return _of(loss, lambda y: y[:, 1:]) if output in {"sigmoid", "logit"} else loss
 
 
+def changed_loss(loss: Any, output: Output, changes: Sequence[LossChange]) -> Any:
+    """``loss`` with each of ``changes``, functions (y, p, losses) → losses of rows, as in `Recipe.losses`."""
+    import keras
+
+    if not changes:
+        return loss
+    inner = _called(loss)
+
+    class Changed(keras.losses.Loss):  # type: ignore[misc]
+        def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+            rows = inner.call(y_true, y_pred)
+            probabilities = read(output, y_pred)
+            for change in changes:
+                rows = change(y_true, probabilities, rows)
+            if sample_weight is not None:
+                rows = rows * keras.ops.cast(sample_weight, rows.dtype)
+            return keras.ops.mean(rows)
+
+    return Changed(name=loss_name(loss))
+
+
 def _of(loss: Any, form: Any) -> keras.losses.Loss:
     """``loss`` on another form of the target."""
     import keras
@@ -316,5 +339,8 @@ def _of(loss: Any, form: Any) -> keras.losses.Loss:
     class Formed(keras.losses.Loss):  # type: ignore[misc]
         def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
             return inner(form(y_true), y_pred, sample_weight=sample_weight)
+
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return inner.call(form(y_true), y_pred)
 
     return Formed(name=loss_name(loss))

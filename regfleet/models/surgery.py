@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -14,24 +15,32 @@ from regfleet.models.graph import (
     INPUT,
     Graph,
     functional,
+    has_activation,
     hidden_layers,
     is_kind,
     is_model,
     named_parts,
 )
+from regfleet.models.kernels import change_use, constrain
 from regfleet.models.regularizers import kernels_of, own_config, penalize
 from regfleet.models.weights import inherit_weights
 from regfleet.text import raised
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import keras
 
-    from regfleet.techniques.recipe import Insertion, Penalty
+    from regfleet.techniques.recipe import Insertion, KernelUse, Limit, Penalty
 
 
-def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions: Sequence[Insertion]) -> keras.Model:
+def with_techniques(
+    model: keras.Model,
+    penalties: Sequence[Penalty] = (),
+    insertions: Sequence[Insertion] = (),
+    limits: Sequence[Limit] = (),
+    kernel_uses: Sequence[KernelUse] = (),
+) -> keras.Model:
     """``model``, not compiled, with techniques at its hidden layers.
 
     The layers stay what they are, called in a new graph where something is inserted: whatever they were made of, they
@@ -39,7 +48,8 @@ def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions
     there for the next one, is copied.
 
     A penalty is put on each kernel of its layer, those of a layer inside a wrapper included, and adds to what is
-    there. An insertion stands behind its layer's activation: where the layer has none and leads, over normalizations at
+    there; constraints follow those that are there, and a kernel's use is changed likewise. An insertion before the
+    activation makes the layer linear and its activation a layer of its own. Any other insertion stands behind its layer's activation: where the layer has none and leads, over normalizations at
     most, to an activation layer that nothing else shares, behind that one; else directly behind the layer. Insertions
     at one layer stand in the order given. A layer that the model calls more than once is followed by the same inserted
     layers at every call. In a subclass, whose graph cannot be seen, nothing can be inserted.
@@ -48,7 +58,8 @@ def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions
         InputError: a technique is for a layer that is not a hidden one with a kernel, or a layer cannot be copied.
     """
     known = hidden_layers(model)
-    for place in {penalty.layer for penalty in penalties} | {insertion.after for insertion in insertions} - {INPUT}:
+    changes = (*penalties, *limits, *kernel_uses)
+    for place in {change.layer for change in changes} | {insertion.after for insertion in insertions} - {INPUT}:
         if place not in known:
             names = ", ".join(known) or "there is none"
             raise InputError(f"technique: expected a hidden layer with a kernel ({names}); got {place}")
@@ -56,7 +67,7 @@ def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions
         changed = _Surgery(insertions).changed(functional(model, single=True), "")
     elif insertions:
         raise InputError(
-            f"technique: expected one that adds to a kernel (l1, l2), as {type(model).__name__} is a subclass of "
+            f"technique: expected one that changes a kernel (l1, l2, maxnorm), as {type(model).__name__} is a subclass of "
             f"keras.Model where nothing can be put between layers; got {insertions[0].kind}. Let the builder take "
             "the parameter techniques"
         )
@@ -71,6 +82,12 @@ def with_techniques(model: keras.Model, penalties: Sequence[Penalty], insertions
         for penalty in penalties:
             if penalty.layer == name:
                 penalize(layer, penalty.make(), but=earlier)
+        for limit in limits:
+            if limit.layer == name:
+                constrain(layer, limit.make(), but=earlier)
+        for use in kernel_uses:
+            if use.layer == name:
+                change_use(layer, use, but=earlier)
         _TAKEN.add(layer)
     return changed
 
@@ -90,6 +107,7 @@ class _Surgery:
 
         original = functional(model)
         inserted = self._inserted(prefix)
+        activations = {name: _made_linear(original.get_layer(name)) for name, due in inserted.items() if due.before}
         others = {id(layer): self._change(layer, prefix) for layer in original.layers}
         if not inserted and all(others[id(layer)] is layer for layer in original.layers):
             return model
@@ -100,22 +118,28 @@ class _Surgery:
         )
         # Tensors stay referenced, so that no id is given twice.
         behind_input = {
-            id(source): (source, _follow(source, inserted.get(INPUT, ()))) for source in keras.tree.flatten(sources)
+            id(source): (source, inserted.get(INPUT, _Due()).follow(source, source))
+            for source in keras.tree.flatten(sources)
         }
-        waiting: dict[int, tuple[Any, list[keras.layers.Layer]]] = {}
+        waiting: dict[int, tuple[Any, Callable[[Any], Any]]] = {}
 
         def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
             args, kwargs = keras.tree.map_structure(
                 lambda value: behind_input[id(value)][1] if id(value) in behind_input else value, (args, kwargs)
             )
             tensor = layer(*args, **kwargs)
-            due = inserted.get(layer.name, [])
+            due = inserted.get(layer.name)
+            follow = partial(due.follow, args[0]) if due else None
             for value in keras.tree.flatten((args, kwargs)):
-                due = waiting.pop(id(value), (None, due))[1]
-            if due and (layer.name in late or not (layer.name in inserted or is_kind(layer, ACTIVATIONS))):
-                waiting[id(tensor)] = tensor, due
+                follow = waiting.pop(id(value), (None, follow))[1]
+            if due:
+                tensor = due.precede(tensor)
+                activation = activations.get(layer.name)
+                tensor = activation(tensor) if activation else tensor
+            if follow and (layer.name in late or not (due or is_kind(layer, ACTIVATIONS))):
+                waiting[id(tensor)] = tensor, follow
                 return tensor
-            return _follow(tensor, due)
+            return follow(tensor) if follow else tensor
 
         with origins_noted():
             clone = keras.models.clone_model(
@@ -140,22 +164,64 @@ class _Surgery:
             self.changes[id(layer)] = change
         return self.changes[id(layer)]
 
-    def _inserted(self, prefix: str) -> dict[str, list[keras.layers.Layer]]:
-        """The layers to insert in the model at ``prefix``, by the layer that they follow there.
+    def _inserted(self, prefix: str) -> dict[str, _Due]:
+        """What to insert in the model at ``prefix``, by the layer that it follows there.
 
-        They are named ``<kind>_after_<layer>``, with ``_2`` and on where repeated.
+        The layers are named ``<kind>_after_<layer>``, or ``_before_activation_of_``, with ``_2`` and on where repeated.
         """
-        layers: dict[str, list[keras.layers.Layer]] = {}
+        found: dict[str, _Due] = {}
         used: Counter[str] = Counter()
         for insertion in self.insertions:
             *models, layer = insertion.after.split("/")
             if "".join(f"{model}/" for model in models) != prefix:
                 continue
-            name = f"{insertion.kind}_after_{layer}"
+            name = f"{insertion.kind}_{'before_activation_of' if insertion.before else 'after'}_{layer}"
             used[name] += 1
             suffix = f"_{used[name]}" if used[name] > 1 else ""
-            layers.setdefault(layer, []).append(insertion.make(name + suffix))
-        return layers
+            due = found.setdefault(layer, _Due())
+            made = insertion.make(name + suffix)
+            if insertion.before:
+                due.before.append(made)
+            else:
+                due.behind.append((insertion.takes, made))
+        return found
+
+
+@dataclass(slots=True)
+class _Due:
+    """The layers to insert at one layer: before its activation, and behind it with what each takes."""
+
+    before: list[keras.layers.Layer] = field(default_factory=list)
+    behind: list[tuple[str, keras.layers.Layer]] = field(default_factory=list)
+    twin: keras.layers.Layer | None = None
+
+    def precede(self, tensor: Any) -> Any:
+        for layer in self.before:
+            tensor = layer(tensor)
+        return tensor
+
+    def follow(self, source: Any, tensor: Any) -> Any:
+        """What comes of ``tensor``, the output of the layer whose input is ``source``."""
+        for takes, layer in self.behind:
+            others = {"input": lambda: [source, tensor], "twin": lambda: [tensor, self.twin(source)]}  # noqa: B023 - called here
+            tensor = layer(others[takes]() if takes in others else tensor)
+        return tensor
+
+
+def _made_linear(layer: keras.layers.Layer) -> keras.layers.Layer | None:
+    """Take the activation out of ``layer``; a layer that applies it, None where there was none."""
+    import keras
+
+    if not has_activation(layer):
+        return None
+    if isinstance(layer, keras.layers.RNN | keras.layers.Wrapper):
+        raise InputError(
+            f"technique: expected a layer with one activation to stand before; got {layer.name} "
+            f"({type(layer).__name__}): leave out :before"
+        )
+    activation = keras.layers.Activation(layer.activation, name=f"activation_of_{layer.name}")
+    layer.activation = keras.activations.linear
+    return activation
 
 
 def _copy(layer: keras.layers.Layer, path: str) -> keras.layers.Layer:
@@ -168,9 +234,3 @@ def _copy(layer: keras.layers.Layer, path: str) -> keras.layers.Layer:
         ) from problem
     inherit_weights(layer, copy)
     return copy
-
-
-def _follow(tensor: Any, layers: Sequence[keras.layers.Layer]) -> Any:
-    for layer in layers:
-        tensor = layer(tensor)
-    return tensor

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from regfleet.borrowed.keras import drawn, origin_of
+from regfleet.borrowed.keras import added_seed_states, drawn, origin_of
 from regfleet.errors import InputError
 from regfleet.models.held import of_keras
 from regfleet.streams import stream_int
@@ -63,8 +63,12 @@ def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
     for name, layer in named_layers(model):
         drawn = _drawn_by_configuration(layer, name, seed)
         if drawn is None:
-            drawn = _drawn_by_origin([each for each in layer.variables if id(each) not in values], name, seed)
+            added = {id(state) for state in added_seed_states(layer)}
+            others = [each for each in layer.variables if id(each) not in values.keys() | added]
+            drawn = _drawn_by_origin(others, name, seed)
         values |= drawn
+        for place, state in enumerate(added_seed_states(layer)):
+            values[id(state)] = np.array([stream_int(seed, "noise", name, "kernel", str(place)), 0], state.dtype)
     values |= _drawn_by_origin([each for each in model.variables if id(each) not in values], "", seed)
     return [values[id(variable)] for variable in model.variables]
 
@@ -94,9 +98,11 @@ def _drawn_by_configuration(layer: keras.layers.Layer, name: str, seed: int) -> 
         drawn = _draw(type(layer), config, layer.get_build_config() or {})
     except Exception:  # noqa: BLE001 - a wrapper runs the code of what it wraps, which may raise anything
         return None
-    if [value.shape for value in drawn] != [tuple(variable.shape) for variable in layer.variables]:
+    added = {id(state) for state in added_seed_states(layer)}
+    variables = [variable for variable in layer.variables if id(variable) not in added]
+    if [value.shape for value in drawn] != [tuple(variable.shape) for variable in variables]:
         return None
-    return {id(variable): value for variable, value in zip(layer.variables, drawn, strict=True)}
+    return {id(variable): value for variable, value in zip(variables, drawn, strict=True)}
 
 
 def _is_plain(node: Any) -> bool:

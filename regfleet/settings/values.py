@@ -17,7 +17,10 @@ Scale = Literal["standard", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """One regularizer with its parameters and place; ``str`` gives the canonical text ``l2(0.01)@all``."""
+    """One technique with its parameters and place; ``str`` gives the canonical text ``l2(0.01)@all``.
+
+    ``place`` is empty for one that changes the training as a whole.
+    """
 
     name: str
     values: tuple[float, ...]
@@ -25,7 +28,7 @@ class Technique:
 
     def __str__(self) -> str:
         values = ",".join(map(exact, self.values))
-        return f"{self.name}({values})@{self.place}" if values else f"{self.name}@{self.place}"
+        return self.name + (f"({values})" if values else "") + (f"@{self.place}" if self.place else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 A new technique is a `Definition` in a file here, and its name in the list below.
 """
 
+from collections.abc import Iterable, Sequence
+
 from regfleet.errors import InputError
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, Technique
@@ -24,9 +26,30 @@ def technique_named(name: str) -> Definition:
 
 
 def recipe(model: ModelSpec, training: Training, techniques: tuple[Technique, ...]) -> Recipe:
-    """The recipe of a variant: the base model, then each technique in the order in which it is written."""
+    """The recipe of a variant: the base model, then each technique in the order of the catalogue."""
     result = Recipe(model, training)
-    for technique in techniques:
-        layers = resolve(technique.place, model.layer_names)
-        result = TECHNIQUES[technique.name].apply(result, technique.values, layers)
+    for technique in in_order(techniques):
+        definition = TECHNIQUES[technique.name]
+        place, _, side = technique.place.partition(":")
+        layers = resolve(place, result.model.layer_names) if place else ()
+        before = {"before": True} if side == "before" else {}
+        result = definition.apply(result, technique.values, layers, **before)
     return result
+
+
+def in_order(techniques: Iterable[Technique]) -> tuple[Technique, ...]:
+    """The techniques as they are applied, however they were typed: in the order of the catalogue."""
+    order = list(TECHNIQUES)
+    return tuple(sorted(techniques, key=lambda technique: order.index(technique.name)))
+
+
+def check_together(techniques: Sequence[Technique]) -> None:
+    """Raise InputError for techniques that cannot be combined, with the reason."""
+    names = [technique.name for technique in techniques]
+    for name in names:
+        definition = TECHNIQUES[name]
+        if definition.needs and definition.needs not in names:
+            raise InputError(f"{name}: expected {definition.needs} beside it: {name}+{definition.needs}; got it alone")
+        for other, why in definition.conflicts:
+            if other in names and (other != name or names.count(name) > 1):
+                raise InputError(f"{name}: expected no {other} beside it; got both, but {why}")

@@ -12,11 +12,13 @@ from regfleet.settings.setting import MOST
 from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques import places
-from regfleet.techniques.catalogue import TECHNIQUES, technique_named
+from regfleet.techniques.catalogue import TECHNIQUES, check_together, in_order, technique_named
 from regfleet.techniques.recipe import Definition
 from regfleet.text import given
 
-_TERM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,./\-]+))?")
+_TERM = re.compile(
+    r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,./\-]+(?::before)?))?"
+)
 
 TINIEST = 1e-30
 
@@ -48,8 +50,9 @@ def parse_techniques(text: str, model: ModelSpec) -> Sweep:
     terms = [_term(part, model) for part in re.split(r"\+(?![^()]*\))", text)]
     if math.prod(map(len, terms)) > MAX_LISTED:
         raise InputError(f"expected at most {MAX_LISTED:,} combinations; got {math.prod(map(len, terms)):,}")
-    combinations = tuple(itertools.product(*terms))
+    combinations = tuple(in_order(combination) for combination in itertools.product(*terms))
     for combination in combinations:
+        check_together(combination)
         seen = [(technique.name, technique.place) for technique in combination]
         if len(set(seen)) < len(seen):
             raise InputError(f"expected each technique once at a place; got {given(text)}")
@@ -74,9 +77,9 @@ def _values(definition: Definition, text: str | None, term: str) -> list[tuple[f
     columns = [[_number(value, term) for value in part.split("|")] for part in text.split(",")]
     if not definition.per_layer and len(columns) > len(definition.parameters):
         names = ", ".join(parameter.name for parameter in definition.parameters)
-        raise InputError(
-            f"{definition.name}: expected at most {len(definition.parameters)} value ({names}); got {given(term)}"
-        )
+        many = f"at most {len(definition.parameters)} value{'s' * (len(definition.parameters) > 1)} ({names})"
+        raise InputError(f"{definition.name}: expected {many if names else 'no value'}; got {given(term)}")
+    columns += [[parameter.default] for parameter in definition.parameters[len(columns) :]]
     for position, column in enumerate(columns):
         parameter = definition.parameters[0 if definition.per_layer else position]
         for value in column:
@@ -103,9 +106,18 @@ def _placed(
     definition: Definition, values: tuple[float, ...], place: str | None, model: ModelSpec, term: str
 ) -> Technique:
     many = definition.per_layer and len(values) > 1
-    if place is None:
+    if not definition.place:
+        if place is not None:
+            raise InputError(
+                f"{definition.name}: expected no place, as it changes the whole training; got {given(term)}"
+            )
+        return Technique(definition.name, values, "")
+    place, _, side = (place or "").partition(":")
+    if side and not definition.sides:
+        raise InputError(f"{definition.name}: expected a place without side; got {given(term)}")
+    if not place:
         # One value per layer without a place means the first so many layers.
-        place = ",".join(str(number) for number in range(1, len(values) + 1)) if many else "all"
+        place = ",".join(str(number) for number in range(1, len(values) + 1)) if many else definition.place
     layers = model.layer_names
     chosen = places.resolve(place, layers, dict(model.found.unfit))
     if place == "input" and not definition.at_input:
@@ -114,7 +126,8 @@ def _placed(
         raise InputError(
             f"{definition.name}: expected one value per layer of @{place} ({len(chosen)}); got {given(term)}"
         )
-    return Technique(definition.name, values, places.canonical(place, layers))
+    where = places.canonical(f"{place}:{side}" if side else place, layers)
+    return Technique(definition.name, values, where)
 
 
 def describe_techniques(techniques: Sequence[Technique], model: ModelSpec) -> str:
@@ -152,5 +165,7 @@ def swept_values(combinations: Sequence[Sequence[Technique]]) -> tuple[float, ..
 
 
 def _described(technique: Technique, model: ModelSpec, detail: str) -> str:
-    title, where = TECHNIQUES[technique.name].title, places.describe(technique.place, model.layer_names)
-    return f"{title}, {where} ({detail})" if detail else f"{title}, {where}"
+    title = TECHNIQUES[technique.name].title
+    if technique.place:
+        title += f", {places.describe(technique.place, model.layer_names)}"
+    return f"{title} ({detail})" if detail else title

@@ -39,6 +39,11 @@ def resolve(place: str, layers: tuple[str, ...], unfit: Mapping[str, str] | None
 
 def canonical(place: str, layers: tuple[str, ...]) -> str:
     """One spelling for each set of layers, so that equal techniques have equal names."""
+    place, colon, side = place.partition(":")
+    if colon:
+        return f"{canonical(place, layers)}:{side}"
+    if not place:
+        return ""
     chosen = resolve(place, layers)
     if chosen == ("input",):
         return "input"
@@ -49,6 +54,9 @@ def canonical(place: str, layers: tuple[str, ...]) -> str:
 
 def describe(place: str, layers: tuple[str, ...]) -> str:
     """The place in words, e.g. ``all layers``, ``layers 1-4``."""
+    place, _, side = place.partition(":")
+    if side:
+        return f"{describe(place, layers)}, before the activation"
     if place in ("all", "first"):
         return {"all": "all layers", "first": "first layer"}[place]
     if place == "input":

@@ -1,16 +1,18 @@
-"""What a technique declares about itself, and the recipe of a variant that it changes."""
+"""The recipe of a variant: the base model, the training settings, and the slots that techniques fill."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,109 @@ class Penalty:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A constraint that holds after every update for each kernel of ``layer``; ``make`` returns a `Constraint`."""
+
+    layer: str
+    make: Callable[[], keras.constraints.Constraint]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelUse:
+    """What ``layer`` computes with in place of its kernel: ``use(kernel, training, seed)`` returns it, of its shape.
+
+    ``seed`` is a `keras.random.SeedGenerator` of the layer's own where ``noisy``, else None. Gradients go through
+    ``use`` to the kernel itself, which penalties and constraints see as it is.
+    """
+
+    layer: str
+    use: Callable[[tf.Tensor, bool, Any], tf.Tensor]
+    noisy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Insertion:
-    """A layer to put behind the layer called ``after`` (``input`` for the model's input); ``make(name)`` returns it."""
+    """A layer to put behind the layer called ``after`` (``input`` for the model's input); ``make(name)`` returns it.
+
+    ``before`` the activation it stands between the layer's sums and its activation. ``takes`` says what it is called
+    with: the ``output`` of the layer; a list of the layer's ``input`` and the output; or a list of the output and that
+    of a ``twin``, a layer of the same configuration with weights of its own.
+    """
 
     after: str
     kind: str
     make: Callable[[str], keras.layers.Layer]
+    before: bool = False
+    takes: Literal["output", "input", "twin"] = "output"
+
+
+class Batch(NamedTuple):
+    """The rows of an update: ``x`` (rows, …) and ``y`` (rows, outputs), float32 but for an ``x`` of whole numbers.
+
+    ``weight`` (rows,) is what the loss of each row counts, None: all alike. ``rows`` (rows,) int32 numbers the rows
+    among the training rows, ``key`` int32 is that of the trial's seed, and ``update`` int32 counts updates from 0.
+    """
+
+    x: tf.Tensor
+    y: tf.Tensor
+    weight: tf.Tensor | None
+    rows: tf.Tensor
+    key: tf.Tensor
+    update: tf.Tensor
+
+    def seed(self, name: str, *, every_update: bool = True) -> tf.Tensor:
+        """The seed int32 (2,) of `tf.random.stateless_uniform` and its kind for the draw ``name``.
+
+        It is another for each trial's seed and, but without ``every_update``, each update.
+        """
+        import tensorflow as tf
+
+        salt = tf.constant(zlib.crc32(name.encode()) & 0x7FFFFFFF, tf.int32)
+        update = tf.cast(self.update, tf.int32) if every_update else tf.constant(-1)
+        return tf.stack([tf.bitwise.bitwise_xor(tf.cast(self.key, tf.int32), salt), update])
+
+
+class Descent(NamedTuple):
+    """Gradients for ``model.trainable_weights``, with the ``loss``, the output and the target that are recorded."""
+
+    gradients: list[tf.Tensor]
+    loss: tf.Tensor
+    predicted: tf.Tensor
+    y: tf.Tensor
+
+
+class Descender(Protocol):
+    """What finds gradients of the loss in training mode."""
+
+    def of(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> Descent:
+        """The gradients on ``batch``, at the weights or, with a ``shift`` for each, at their sum."""
+
+    def of_input(self, batch: Batch) -> tf.Tensor:
+        """The gradient of the loss with respect to ``batch.x``, of its shape."""
+
+
+Step = Callable[[Descender, Batch, "list[tf.Tensor] | None"], Descent]
+"""A way to find gradients that asks another: ``step(inner, batch, shift)``."""
+
+
+class Length(NamedTuple):
+    """How long a fit is: its ``epochs``, and the ``updates`` of an epoch."""
+
+    epochs: int
+    updates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """Weights that are judged and kept in place of those that train, which they follow.
+
+    ``follow(average, current, number)`` returns both anew, for one weight of any shape, after every ``update`` or
+    ``epoch``; ``number`` (int32) counts these from 1. The average starts where the weights do. Statistics of batch
+    normalizations are taken anew over the training rows for it. ``of`` prepares ``follow`` for the fit's `Length`.
+    """
+
+    every: Literal["update", "epoch"]
+    of: Callable[[Length], Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +136,17 @@ class Recipe:
     ``base`` makes a model of the user's own, not compiled, from the shape of one row and the number of outputs; None is
     the multilayer perceptron of ``model``.
 
-    A technique is a function Recipe → Recipe; a combination is function composition, so insertions behind one layer
-    stand in the order in which the techniques are written.
+    A technique is a function Recipe → Recipe that fills slots:
+
+    - ``penalties``, ``limits``, ``kernel_uses``, ``insertions``: changes of layers, as their classes say;
+    - ``batches``: functions Batch → Batch, of the rows of every update, in this order;
+    - ``losses``: functions (y, p, losses) → losses, of one-hot targets and probabilities (rows, classes), and the
+      losses (rows,) so far; training and evaluation have them;
+    - ``steps``: ways to find gradients; the last one is asked first, and asks those before it;
+    - ``optimizers``: functions (optimizer, model, Length) that change the optimizer, which is not built yet;
+    - ``average``: the weights to judge in place of those that train;
+    - ``snapshots``: a function Length → epochs (from 1) whose weights predict together at the end;
+    - ``restores_best``: the fit's last weights are those of its best epoch.
     """
 
     model: ModelSpec
@@ -46,21 +154,58 @@ class Recipe:
     penalties: tuple[Penalty, ...] = ()
     insertions: tuple[Insertion, ...] = ()
     base: Callable[[tuple[int, ...], int], keras.Model] | None = None
+    limits: tuple[Limit, ...] = ()
+    kernel_uses: tuple[KernelUse, ...] = ()
+    batches: tuple[Callable[[Batch], Batch], ...] = ()
+    losses: tuple[Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor], ...] = ()
+    steps: tuple[Step, ...] = ()
+    optimizers: tuple[Callable[[keras.optimizers.Optimizer, keras.Model, Length], None], ...] = ()
+    average: Average | None = None
+    snapshots: Callable[[Length], tuple[int, ...]] | None = None
+    restores_best: bool = False
 
     def penalize(self, layers: tuple[str, ...], make: Callable[[], keras.regularizers.Regularizer]) -> Recipe:
         """The recipe with a kernel penalty on each of ``layers``."""
-        return replace(self, penalties=self.penalties + tuple(Penalty(layer, make) for layer in layers))
+        return self.add(penalties=[Penalty(layer, make) for layer in layers])
 
-    def insert(self, after: str, kind: str, make: Callable[[str], keras.layers.Layer]) -> Recipe:
+    def insert(
+        self,
+        after: str,
+        kind: str,
+        make: Callable[[str], keras.layers.Layer],
+        *,
+        before: bool = False,
+        takes: Literal["output", "input", "twin"] = "output",
+    ) -> Recipe:
         """The recipe with one more layer behind ``after``."""
-        return replace(self, insertions=(*self.insertions, Insertion(after, kind, make)))
+        return self.add(insertions=[Insertion(after, kind, make, before, takes)])
+
+    def add(self, **slots: Any) -> Recipe:
+        """The recipe with more in the slots that hold several: ``add(batches=[mix])``."""
+        return replace(self, **{name: (*getattr(self, name), *more) for name, more in slots.items()})
+
+
+class Facts(NamedTuple):
+    """What a technique may need to know of the data and the model that it is for.
+
+    ``shape`` of one row as it goes in; ``whole`` says that it holds whole numbers, such as tokens, not measurements.
+    ``outputs``: classes, 1 for a regression. ``rows`` that train in a trial.
+    """
+
+    task: Literal["classification", "regression"]
+    shape: tuple[int, ...]
+    whole: bool
+    outputs: int
+    rows: int
+    training: Training
+    model: ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A number a technique takes: its name, default and range, where an open end excludes the bound.
 
-    ``symbol`` stands for it in the labels of variants and sweeps.
+    ``symbol`` stands for it in the labels of variants and sweeps. A ``whole`` one takes whole numbers only.
     """
 
     name: str
@@ -70,17 +215,19 @@ class Parameter:
     high: float
     open_low: bool = False
     open_high: bool = False
+    whole: bool = False
 
     @property
     def range(self) -> str:
         """The range as mathematicians write it, e.g. ``[0, 1)``."""
-        return f"{'(' if self.open_low else '['}{self.low:g}, {self.high:g}{')' if self.open_high else ']'}"
+        reach = f"{'(' if self.open_low else '['}{self.low:g}, {self.high:g}{')' if self.open_high else ']'}"
+        return f"the whole numbers of {reach}" if self.whole else reach
 
     def accepts(self, value: float) -> bool:
         """Whether ``value`` lies in the range; NaN does not."""
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return above and below
+        return above and below and not (self.whole and value % 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +235,14 @@ class Definition:
     """A technique: ``apply(recipe, values, layers)`` returns the recipe with the technique at those layers.
 
     ``values`` has one number per parameter, or, with ``per_layer``, one number per layer. ``label`` words the values
-    for people. ``at_input`` allows the place ``input``.
+    for people; ``about`` is a paragraph on what it does, when it helps and what it costs.
+
+    ``place`` is where it goes if nothing is said: a place, or empty for one that has none, as it changes the training
+    as a whole. ``at_input`` allows the place ``input``, ``sides`` the place ``@all:before`` (the activation), which
+    ``apply`` then is told by ``before=True``.
+
+    ``conflicts`` says by name why another cannot join it, ``needs`` names one that has to. ``unfit(facts, values)``
+    says why it can do nothing, or nothing sensible, for such data and model; empty where it can.
     """
 
     name: str
@@ -96,7 +250,13 @@ class Definition:
     summary: str
     source: str
     parameters: tuple[Parameter, ...]
-    apply: Callable[[Recipe, tuple[float, ...], tuple[str, ...]], Recipe]
+    apply: Callable[..., Recipe]
     label: Callable[[tuple[float, ...]], str]
+    about: str = ""
     per_layer: bool = False
     at_input: bool = False
+    place: str = "all"
+    sides: bool = False
+    conflicts: tuple[tuple[str, str], ...] = ()
+    needs: str = ""
+    unfit: Callable[[Facts, tuple[float, ...]], str] = lambda _facts, _values: ""

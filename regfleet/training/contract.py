@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from regfleet.errors import InputError
 from regfleet.metrics import error_of
 from regfleet.streams import stream_int
+from regfleet.techniques.recipe import Length
 from regfleet.trials import HISTORY_OF, history_columns
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from regfleet.data.dataset import Rows
     from regfleet.settings import Training
     from regfleet.settings.values import Found, Output, Task
+    from regfleet.techniques.recipe import Average, Batch, Recipe, Step
 
     RowMetric = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -29,7 +31,8 @@ class Settings:
     """How to train. Batches hold ``batch_size`` rows, the last of an epoch what remains.
 
     ``patience`` epochs without a lower value of ``monitor`` end the fit; None: never. Without ``shuffle`` the rows keep
-    their order.
+    their order. ``batches``, ``steps`` and ``average`` are those of a `Recipe`; the weights at the end of the epochs
+    ``snapshots`` are returned too.
     """
 
     epochs: int
@@ -37,6 +40,10 @@ class Settings:
     patience: int | None = None
     shuffle: bool = True
     task: Task = "classification"
+    batches: tuple[Callable[[Batch], Batch], ...] = ()
+    steps: tuple[Step, ...] = ()
+    average: Average | None = None
+    snapshots: tuple[int, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -79,7 +86,8 @@ class Course:
     """How a fit went.
 
     ``history``: float32 (epochs run, columns), its columns `Settings.columns`. ``last`` and ``best`` are values of
-    ``model.variables`` after the fit and after ``best_epoch`` (from 1). ``diverged_at``: as in `trials.Fit`.
+    ``model.variables`` after the fit and after ``best_epoch`` (from 1), ``snapshots`` those of the epochs that were asked
+    for. ``diverged_at``: as in `trials.Fit`.
     """
 
     history: np.ndarray
@@ -87,16 +95,25 @@ class Course:
     best: list[np.ndarray]
     best_epoch: int
     diverged_at: int | None
+    snapshots: list[list[np.ndarray]] = field(default_factory=list)
 
 
-def compile_model(model: keras.Model, training: Training, task: Task, found: Found | None = None) -> None:
+def compile_model(
+    model: keras.Model,
+    training: Training,
+    task: Task,
+    found: Found | None = None,
+    changes: Recipe | None = None,
+    updates: int = 1,
+) -> None:
     """Compile ``model`` for one-hot classes or one number, with the optimizer of ``training``, a history's metrics.
 
-    The loss is the one that the model's original was compiled with, or fits its output.
+    The loss is the one that the model's original was compiled with, or fits its output. Loss and optimizer are then
+    changed as ``changes`` say, for so many ``updates`` an epoch.
     """
     import keras
 
-    from regfleet.models.objective import compiled_of, loss_for, remember
+    from regfleet.models.objective import changed_loss, compiled_of, loss_for, remember
 
     output, own = _output(task, found), compiled_of(model)
     remember(model, own)  # what is compiled here is no loss of its own
@@ -108,6 +125,10 @@ def compile_model(model: keras.Model, training: Training, task: Task, found: Fou
         rate = {} if training.learning_rate is None else {"learning_rate": training.learning_rate}
         optimizer = keras.optimizers.get({"class_name": training.optimizer, "config": rate})
     loss = loss_for(output, own and own.loss, labels=bool(found and found.labels))
+    if changes:
+        loss = changed_loss(loss, output, changes.losses)
+        for change in changes.optimizers:
+            change(optimizer, model, Length(training.epochs, updates))
     names = HISTORY_OF[task][1:]
     metrics: list[object] = [
         keras.metrics.MeanMetricWrapper(metric, name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet.borrowed.keras import seed_global_noise
 from regfleet.errors import InputError
 from regfleet.streams import stream_int
+from regfleet.techniques.recipe import Length
 from regfleet.text import reason
 from regfleet.training import runtime
 from regfleet.trials import Execution, Fit, history_columns
@@ -137,6 +138,8 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
         return "one network fills the device"
     if stack > 1 and recipe.training.optimizer == "model":
         return "an optimizer of the model's own is for one seed"
+    if stack > 1 and recipe.optimizers:
+        return "an optimizer that a technique has changed is for one seed"
     if stack > 1 and isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
         return "scaling the loss of mixed precision is for one seed"
     metrics = row_metrics(sets.task, recipe.model.found.output)
@@ -196,7 +199,7 @@ def _compiled(recipe: Recipe, sets: Sets) -> keras.Model:
     from regfleet.training.contract import compile_model
 
     model = build(recipe, sets.train.x.shape[1:], sets.train.y.shape[1], sets.task)
-    compile_model(model, recipe.training, sets.task, recipe.model.found)
+    compile_model(model, recipe.training, sets.task, recipe.model.found, recipe, _length(recipe, sets).updates)
     return model
 
 
@@ -204,7 +207,20 @@ def _settings(recipe: Recipe, sets: Sets) -> Settings:
     from regfleet.training.contract import Settings
 
     training = recipe.training
-    return Settings(training.epochs, training.batch_size, training.early_stopping, task=sets.task)
+    return Settings(
+        training.epochs,
+        training.batch_size,
+        training.early_stopping,
+        task=sets.task,
+        batches=recipe.batches,
+        steps=recipe.steps,
+        average=recipe.average,
+        snapshots=recipe.snapshots(_length(recipe, sets)) if recipe.snapshots else (),
+    )
+
+
+def _length(recipe: Recipe, sets: Sets) -> Length:
+    return Length(recipe.training.epochs, -(-len(sets.train.x) // recipe.training.batch_size))
 
 
 def _start(model: keras.Model, recipe: Recipe, sets: Sets, seed: int) -> Start:
@@ -233,7 +249,7 @@ def _fit(
     from regfleet.training.contract import assign
 
     own = compiled_of(model)
-    loss = compiled_loss(model) if own and own.loss is not None else None
+    loss = compiled_loss(model) if recipe.losses or (own and own.loss is not None) else None
     output = recipe.model.found.output
 
     rows = {"train": sets.train, "val": sets.validation, "test": sets.test}
@@ -244,9 +260,14 @@ def _fit(
     predictions: dict[str, dict[str, np.ndarray]] = {}
     losses: dict[str, dict[str, float]] = {}
     penalty: dict[str, float] = {}
-    for when in ("last", "best"):
-        assign(model.variables, getattr(course, when))
-        given = dict(zip(rows, np.split(predict(every_row), ends), strict=True))
+    last = course.best if recipe.restores_best else course.last
+    for when, values in (("last", last), ("best", course.best)):
+        assign(model.variables, values)
+        predicted = predict(every_row)
+        if course.snapshots and when == "last":
+            predicted = _together(model, course.snapshots, lambda: predict(every_row))
+            assign(model.variables, values)
+        given = dict(zip(rows, np.split(predicted, ends), strict=True))
         if loss:
             losses[when] = {name: float(loss(part.y, tf.constant(given[name]))) for name, part in rows.items()}
         if sets.task == "classification" and output != "probabilities":
@@ -261,5 +282,21 @@ def _fit(
         best_epoch=course.best_epoch,
         diverged_at=course.diverged_at,
         execution=execution,
-        weights=tuple(value for weight, value in zip(model.variables, course.last, strict=True) if id(weight) in kept),
+        weights=tuple(value for weight, value in zip(model.variables, last, strict=True) if id(weight) in kept),
     )
+
+
+def _together(
+    model: keras.Model, snapshots: Sequence[list[np.ndarray]], predict: Callable[[], np.ndarray]
+) -> np.ndarray:
+    """The mean of what the model predicts with each of the ``snapshots`` as its weights."""
+    import numpy as np
+
+    from regfleet.training.contract import assign
+
+    each = []
+    for values in snapshots:
+        assign(model.variables, values)
+        each.append(predict())
+    mean: np.ndarray = np.mean(each, axis=0, dtype="float64").astype(each[0].dtype)
+    return mean

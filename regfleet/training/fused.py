@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from regfleet.training.averaging import statistics_taken_whole
 from regfleet.training.contract import Course, assign, permutation
+from regfleet.training.descent import Plain, descender
 from regfleet.training.loop import Loop, Progress
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     import keras
 
+    from regfleet.techniques.recipe import Batch
     from regfleet.training.contract import RowMetric, Settings, Start
 
 
@@ -26,7 +29,9 @@ class Program(Loop):
         self._slots = [variable.numpy() for variable in model.optimizer.variables]
         values = [variable.numpy() for variable in model.variables]
         self._best = [tf.Variable(value, trainable=False) for value in values]
-        self.held_bytes = sum(array.nbytes for array in (*values, *values, *self._slots))
+        self._averaging.attach(model.trainable_variables, model.variables)
+        self.held_bytes = sum(array.nbytes for array in (*values, *values, *self._slots)) + self._averaging.held_bytes
+        self._descender = descender(Plain(model), settings.steps)
         self._lags = False
 
     def trace(self, start: Start) -> None:
@@ -55,6 +60,7 @@ class Program(Loop):
             best=[variable.numpy() for variable in self._best],
             best_epoch=int(end.best_epoch),
             diverged_at=int(end.diverged_at) or None,
+            snapshots=[[variable.numpy() for variable in kept] for kept in self._averaging.snapshots],
         )
 
     def _run(self, starts: Sequence[Start], epochs: int) -> tuple[Progress, Any]:
@@ -75,7 +81,8 @@ class Program(Loop):
         # With one batch an epoch, in a model that is the same in training, the next epoch's forward pass is this one's
         # evaluation of the training rows: the history is completed with it afterwards. Evaluation does not weigh rows.
         one_batch = x.shape[0] <= self._settings.batch_size
-        self._lags = one_batch and not weight and same_in_training(self.model)
+        changed = self._settings.batches or self._settings.steps or self._averaging.active
+        self._lags = one_batch and not weight and not changed and same_in_training(self.model)
         end = super()._whole_fit(epochs, keys, x, y, x_val, y_val, *weight)
         judged = self._steps.evaluate(self._infer, x, (x, y))[0] if self._lags else None
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
@@ -84,16 +91,19 @@ class Program(Loop):
     def _orders(self, keys: Any, epoch: Any, rows: int) -> Any:
         return permutation(keys, epoch, rows)
 
-    def _update(self, x: Any, y: Any, weight: Any = None) -> Any:
-        """Keras' training step."""
-        import tensorflow as tf
-
-        model, optimizer = self.model, self.model.optimizer
-        with tf.GradientTape() as tape:
-            loss, measured = self._steps.loss(x, y, weight)
-            scaled = optimizer.scale_loss(loss)
-        optimizer.apply(tape.gradient(scaled, model.trainable_weights), model.trainable_weights)
+    def _update(self, batch: Batch) -> Any:
+        """Keras' training step, on rows and with gradients as techniques want them."""
+        for change in self._settings.batches:
+            batch = change(batch)
+        descent = self._descender.of(batch)
+        measured = self._steps.of_batch(descent)
+        self.model.optimizer.apply(descent.gradients, self.model.trainable_weights)
         return measured
+
+    def _renew(self, x: Any) -> None:
+        with statistics_taken_whole(self.model) as any_taken:
+            if any_taken:
+                self.model(x, training=True)
 
     def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:
         import tensorflow as tf
@@ -118,6 +128,7 @@ def same_in_training(model: keras.Model) -> bool:
     import keras
 
     from regfleet.models.graph import is_model
+    from regfleet.models.kernels import uses_of
 
     layers = keras.layers
     alike = {layers.InputLayer, layers.Dense, layers.Activation, layers.ReLU, layers.Flatten, layers.Reshape}
@@ -127,5 +138,7 @@ def same_in_training(model: keras.Model) -> bool:
     return (
         seen
         and not model.non_trainable_variables
-        and all(type(layer) in alike and layer.activity_regularizer is None for layer in model.layers)
+        and all(
+            type(layer) in alike and layer.activity_regularizer is None and not uses_of(layer) for layer in model.layers
+        )
     )

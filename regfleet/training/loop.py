@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regfleet.borrowed.keras import logits_of, with_logits
 from regfleet.borrowed.tensorflow import no_gradients_kept
+from regfleet.techniques.recipe import Batch, Length
+from regfleet.training.averaging import Averaging
 from regfleet.trials import Execution
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
+    from regfleet.techniques.recipe import Descent
     from regfleet.training.contract import RowMetric, Settings, Start
 
 
@@ -60,6 +63,7 @@ class Loop(ABC):
         self.held_bytes = 0
         self._settings = settings
         self._steps = Steps(model, metrics)
+        self._averaging = Averaging(settings.average, settings.snapshots)
         self._use(xla=xla)
 
     def _use(self, *, xla: bool) -> None:
@@ -98,12 +102,16 @@ class Loop(ABC):
         """The permutation of each key for ``epoch``."""
 
     @abstractmethod
-    def _update(self, x: Any, y: Any, weight: Any = None) -> Any:
+    def _update(self, batch: Batch) -> Any:
         """One update on these rows; returns the measurement of the batch times its rows."""
 
     @abstractmethod
     def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:
         """The measurements of training and validation rows, ``both`` together, in parts that follow one another."""
+
+    @abstractmethod
+    def _renew(self, x: Any) -> None:
+        """Take the statistics of batch normalizations anew over the training rows ``x``."""
 
     @abstractmethod
     def _keep(self, improved: Any, ended: Any) -> None:
@@ -115,10 +123,8 @@ class Loop(ABC):
         axis = len(self.lanes)
         rows = x.shape[axis]
         both = tf.concat([x, x_val], axis=axis)
-
-        def update_on(batch: Any) -> Any:
-            """One update on the rows numbered ``batch``."""
-            return self._update(*(tf.gather(part, batch, batch_dims=axis) for part in (x, y, *weight)))
+        updates = -(-rows // self._settings.batch_size)
+        self._averaging.begin(Length(self._settings.epochs, updates))
 
         def epoch(progress: Progress) -> tuple[Progress]:
             if self._settings.shuffle:
@@ -126,9 +132,21 @@ class Loop(ABC):
             else:
                 order = tf.broadcast_to(tf.range(rows), (*self.lanes, rows))
             totals = tf.zeros((*self.lanes, self._steps.width))
+
+            def update_on(chosen: Any, number: Any) -> Any:
+                """One update, the ``number``-th of the epoch, on the rows numbered ``chosen``."""
+                parts = [tf.gather(part, chosen, batch_dims=axis) for part in (x, y, *weight)]
+                update = progress.epoch * updates + number
+                measured = self._update(Batch(*parts, *([] if weight else [None]), chosen, keys, update))
+                self._averaging.after("update", update + 1)
+                return measured
+
             seen = epoch_of_updates(order, self._settings.batch_size, update_on, totals, static=self._xla)
-            row = tf.concat([seen, *self._evaluate(both, x, y, x_val, y_val)], axis=-1)
-            return (self._judge(progress, row, epochs),)
+            self._averaging.after("epoch", progress.epoch + 1)
+            with self._averaging.shown(lambda: self._renew(x)):
+                row = tf.concat([seen, *self._evaluate(both, x, y, x_val, y_val)], axis=-1)
+                judged = self._judge(progress, row, epochs)
+            return (judged,)
 
         none = tf.zeros(self.lanes, tf.int32)
         shape = (*self.lanes, len(self._settings.columns))
@@ -139,6 +157,7 @@ class Loop(ABC):
         (end,) = tf.while_loop(
             lambda progress: tf.reduce_any(progress.running) if self.lanes else progress.running, epoch, (begin,)
         )
+        self._averaging.show(lambda: self._renew(x))
         return end._replace(history=end.history.stack())
 
     def _judge(self, progress: Progress, row: Any, epochs: Any) -> Progress:
@@ -160,6 +179,7 @@ class Loop(ABC):
         if self._settings.patience is not None:
             running &= improved | (epoch - best_epoch < self._settings.patience)
         self._keep(improved, of_running(~running))
+        self._averaging.snap(epoch)
         return Progress(
             epoch,
             running,
@@ -183,13 +203,12 @@ class Steps:
         self._metrics = metrics
         self._rows_add_losses = False
 
-    def loss(self, x: Any, y: Any, weight: Any) -> tuple[Any, Any]:
-        """The loss to descend in training mode, and the measurement of the batch times its rows."""
+    def of_batch(self, descent: Descent) -> Any:
+        """The measurement of a batch in training mode, times its rows."""
         import tensorflow as tf
 
-        predicted = self.model(x, training=True)
-        loss = self.model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=True)
-        return loss, self._measurement(loss, y, predicted) * tf.cast(tf.shape(x)[0], tf.float32)
+        rows = tf.cast(tf.shape(descent.y)[0], tf.float32)
+        return self._measurement(descent.loss, descent.y, descent.predicted) * rows
 
     def infer(self, x: Any) -> tuple[Any, Any]:
         """The model's output and, for a softmax, the logits that Keras keeps beside it for an exact cross-entropy."""
@@ -227,11 +246,11 @@ class Steps:
         return tf.stack([tf.cast(loss, tf.float32), *means])
 
 
-def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any], Any], totals: Any, *, static: bool) -> Any:
+def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any, Any], Any], totals: Any, *, static: bool) -> Any:
     """All updates of one epoch over the rows as they stand in ``order`` (…, rows), ``size`` of them at a time.
 
-    ``update_on`` takes numbers of rows (…, rows of the batch) and returns their measurement times these rows, as of
-    before the update; ``totals`` is where their sum begins. XLA knows ``static`` shapes only, so there the last
+    ``update_on`` takes numbers of rows (…, rows of the batch) and of the update, and returns their measurement times
+    these rows, as of before the update; ``totals`` is where their sum begins. XLA knows ``static`` shapes only, so there the last
     batch stands apart; a graph is smaller with one update in it.
 
     Returns:
@@ -249,12 +268,12 @@ def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any], Any], tot
             batch = tf.slice(order, [*(0 for _ in lanes), first], [*lanes, size])
         else:
             batch = order[..., first : tf.minimum(first + size, rows)]
-        return index + 1, totals + update_on(batch)
+        return index + 1, totals + update_on(batch, index)
 
     if looped > 1:
         _, totals = tf.while_loop(lambda index, _: index < looped, update, (tf.constant(0), totals))
     elif looped:
-        totals += update_on(order[..., :size])
+        totals += update_on(order[..., :size], tf.constant(0))
     if looped * size < rows:
-        totals += update_on(order[..., looped * size :])
+        totals += update_on(order[..., looped * size :], tf.constant(looped))
     return totals / rows

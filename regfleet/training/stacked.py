@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regfleet.borrowed.tensorflow import add_mapping_rules
+from regfleet.techniques.recipe import Batch
+from regfleet.training.averaging import statistics_taken_whole
 from regfleet.training.contract import Course, assign, permutation
+from regfleet.training.descent import Plain, descender
 from regfleet.training.loop import Loop, Progress
 
 if TYPE_CHECKING:
@@ -50,9 +53,10 @@ class Stack(Loop):
         self._optimizer = keras.optimizers.deserialize(keras.optimizers.serialize(model.optimizer))
         self._optimizer.build(self._trainable)
         self._slots = [variable.numpy() for variable in self._optimizer.variables]
+        self._averaging.attach(self._trainable, self._values)
         self._last, self._best = ([tf.Variable(v.value, trainable=False) for v in self._values] for _ in range(2))
         held = [*self._optimizer.variables, *self._values, *self._last, *self._best]
-        self.held_bytes = sum(variable.numpy().nbytes for variable in held)
+        self.held_bytes = sum(variable.numpy().nbytes for variable in held) + self._averaging.held_bytes
 
     def trace(self, start: Start) -> None:
         """As `Loop.trace`; raises ValueError for an operation that cannot be mapped."""
@@ -67,6 +71,7 @@ class Stack(Loop):
         history, ran = np.moveaxis(end.history.numpy(), 1, 0), end.ran.numpy()
         best_epoch, diverged_at = end.best_epoch.numpy(), end.diverged_at.numpy()
         last, best = ([variable.numpy() for variable in values] for values in (self._last, self._best))
+        snapshots = [[variable.numpy() for variable in kept] for kept in self._averaging.snapshots]
         order = _places(self._of_model, self.model.variables)
         return [
             Course(
@@ -75,6 +80,7 @@ class Stack(Loop):
                 best=[best[index][seed] for index in order],
                 best_epoch=int(best_epoch[seed]),
                 diverged_at=int(diverged_at[seed]) or None,
+                snapshots=[[kept[index][seed] for index in order] for kept in snapshots],
             )
             for seed in range(len(starts))
         ]
@@ -117,22 +123,36 @@ class Stack(Loop):
 
         return tf.vectorized_map(lambda key: permutation(key, epoch, rows), keys)
 
-    def _update(self, x: Any, y: Any, weight: Any = None) -> Any:
-        """Keras' training step for every seed on its rows."""
-        import tensorflow as tf
+    def _update(self, batch: Batch) -> Any:
+        """Keras' training step for every seed on its rows, as in `Program`."""
 
-        def gradients(values: Any, current: Any, x: Any, y: Any, *weight: Any) -> Any:
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(values)
-                loss, measured = self._steps.loss(x, y, *(weight or (None,)))
+        def gradients(values: Any, current: Any, x: Any, y: Any, rows: Any, key: Any, *weight: Any) -> Any:
+            mine = Batch(x, y, *(weight or (None,)), rows, key, batch.update)
+            for change in self._settings.batches:
+                mine = change(mine)
+            descent = descender(Plain(self.model, values), self._settings.steps).of(mine)
             changed = [current(variable) for variable in self._of_model[len(values) :]]
-            return tape.gradient(loss, values, unconnected_gradients="zero"), changed, measured
+            return descent.gradients, changed, self._steps.of_batch(descent)
 
-        descent, changed, measured = self._mapped(gradients, x, y, *(() if weight is None else (weight,)))
+        weight = () if batch.weight is None else (batch.weight,)
+        descent, changed, measured = self._mapped(gradients, batch.x, batch.y, batch.rows, batch.key, *weight)
         self._optimizer.apply(descent, self._trainable)
         for variable, value in zip(self._values[len(self._trainable) :], changed, strict=True):
             variable.assign(value)
         return measured
+
+    def _renew(self, x: Any) -> None:
+        with statistics_taken_whole(self.model) as any_taken:
+            if not any_taken:
+                return
+
+            def renewed(values: Any, current: Any, x: Any) -> Any:
+                self.model(x, training=True)
+                return [current(variable) for variable in self._of_model[len(values) :]]
+
+            changed = self._mapped(renewed, x)
+            for variable, value in zip(self._values[len(self._trainable) :], changed, strict=True):
+                variable.assign(value)
 
     def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:  # noqa: ARG002 - ``both`` has them
         import tensorflow as tf

@@ -1,0 +1,83 @@
+"""Gradients of a compiled Keras model in training mode, as techniques ask for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from regfleet.techniques.recipe import Descent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import keras
+    import tensorflow as tf
+
+    from regfleet.techniques.recipe import Batch, Descender, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The gradients of Keras' own training step.
+
+    ``watched`` are the tensors to differentiate by where the values of ``model.trainable_weights`` are not their own,
+    but those of a stateless scope.
+    """
+
+    model: keras.Model
+    watched: Sequence[tf.Tensor] | None = None
+
+    def of(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> Descent:
+        """As in `Descender`."""
+        import tensorflow as tf
+
+        weights = self.model.trainable_weights
+        with tf.GradientTape(watch_accessed_variables=self.watched is None) as tape:
+            if self.watched is not None:
+                tape.watch(self.watched)
+            before = []
+            for weight, step in zip(weights, shift or (), strict=False):
+                before.append(tf.identity(weight.value))
+                weight.assign(before[-1] + step)
+            loss, predicted = self._loss(batch)
+            scaled = self.model.optimizer.scale_loss(loss) if self.watched is None else loss
+        sources = weights if self.watched is None else self.watched
+        unconnected = tf.UnconnectedGradients.NONE if self.watched is None else tf.UnconnectedGradients.ZERO
+        gradients = tape.gradient(scaled, sources, unconnected_gradients=unconnected)
+        for weight, value in zip(weights, before, strict=False):
+            weight.assign(value)
+        return Descent(gradients, loss, predicted, batch.y)
+
+    def of_input(self, batch: Batch) -> tf.Tensor:
+        """As in `Descender`."""
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(batch.x)
+            loss, _ = self._loss(batch)
+        return tape.gradient(loss, batch.x)
+
+    def _loss(self, batch: Batch) -> tuple[Any, Any]:
+        predicted = self.model(batch.x, training=True)
+        loss = self.model.compute_loss(
+            x=batch.x, y=batch.y, y_pred=predicted, sample_weight=batch.weight, training=True
+        )
+        return loss, predicted
+
+
+@dataclass(frozen=True, slots=True)
+class _Stepping:
+    step: Step
+    inner: Descender
+
+    def of(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> Descent:
+        return self.step(self.inner, batch, shift)
+
+    def of_input(self, batch: Batch) -> tf.Tensor:
+        return self.inner.of_input(batch)
+
+
+def descender(plain: Plain, steps: Sequence[Step]) -> Descender:
+    """``plain`` gradients as ``steps`` take them, the last of which is asked first."""
+    return reduce(lambda inner, step: _Stepping(step, inner), steps, plain)
