@@ -8,14 +8,28 @@ from collections.abc import Iterable, Sequence
 from regfleet.errors import InputError
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, Technique
+from regfleet.techniques.constraints import MAXNORM
 from regfleet.techniques.noise import DROPOUT
 from regfleet.techniques.normalization import BATCHNORM
+from regfleet.techniques.optimization import CLIP, EMA, SAM
 from regfleet.techniques.penalties import L1, L2
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Recipe
+from regfleet.techniques.targets import FOCAL, LABEL_SMOOTHING
 from regfleet.text import given, nearest
 
-TECHNIQUES = {definition.name: definition for definition in (L1, L2, DROPOUT, BATCHNORM)}
+TECHNIQUES = {
+    definition.name: definition
+    for definition in (
+        *(L1, L2),
+        *(MAXNORM,),
+        *(BATCHNORM,),
+        *(DROPOUT,),
+        *(LABEL_SMOOTHING, FOCAL),
+        *(SAM, CLIP, EMA),
+    )
+}
+"""Every technique, in the order in which a combination applies them."""
 
 
 def technique_named(name: str) -> Definition:

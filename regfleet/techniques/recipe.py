@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from regfleet.errors import InputError
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec
 
@@ -179,6 +180,16 @@ class Recipe:
     ) -> Recipe:
         """The recipe with one more layer behind ``after``."""
         return self.add(insertions=[Insertion(after, kind, make, before, takes)])
+
+    def fill(self, **slots: Any) -> Recipe:
+        """The recipe with slots that hold one thing filled, or its model or training settings changed.
+
+        Raises InputError where another technique has filled a slot.
+        """
+        for name in slots:
+            if name not in {"model", "training"} and getattr(self, name):
+                raise InputError(f"technique: expected one that fills {name} at most; got two")
+        return replace(self, **slots)
 
     def add(self, **slots: Any) -> Recipe:
         """The recipe with more in the slots that hold several: ``add(batches=[mix])``."""
