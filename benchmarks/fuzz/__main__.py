@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -57,6 +58,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="leave the folders of findings there")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background ignores
     if unknown := {*options.kinds} - {*KINDS}:
         parser.error(f"KIND: expected some of {', '.join(KINDS)}; got {', '.join(unknown)}")
     warnings.filterwarnings("ignore", "Duplicate name")  # of our own damaged archives

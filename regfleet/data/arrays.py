@@ -18,6 +18,7 @@ from regfleet.errors import InputError
 from regfleet.files import UnfitFileError, size
 from regfleet.functions import users_code
 from regfleet.memory import check_room
+from regfleet.numbers import read_whole
 from regfleet.settings import Data
 from regfleet.text import listed, named, nearest, one_line, reason
 
@@ -101,7 +102,7 @@ def _numbered_alike(raw: Any, more: Any, flag: str) -> Any:
         names = [more.classes[int(one)] for one in y[known]]
     elif any(isinstance(one, str) for one in y[known]):
         names = [str(one) for one in y[known]]
-    elif all(not name.isdigit() or int(name) == place for place, name in by_number.items()):
+    elif all(read_whole(name) in {-1, place} for place, name in by_number.items()):
         return more
     else:
         raise InputError(f"{flag}: expected classes by name, as in the rest of --data; got numbers")
@@ -110,7 +111,7 @@ def _numbered_alike(raw: Any, more: Any, flag: str) -> Any:
     elif any(isinstance(one, str) for one in other):
         numbers = {name: name for name in names}
     else:
-        numbers = {name: int(name) for name in names if name.isdigit()}
+        numbers = {name: read_whole(name) for name in names if read_whole(name) >= 0}
     new = sorted({*names} - {*numbers})
     if new:
         expected = "numbers of classes"

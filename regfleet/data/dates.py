@@ -97,7 +97,7 @@ def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None
 
 def day_first_of(texts: "pd.Series") -> bool | None:
     """Whether numbers with two gaps, as 31/12/2019, say by themselves that days come first; None: they do not."""
-    found = [one.date for text in texts if (one := _fields(text)) and all(part.isdigit() for part in one.date)]
+    found = [one.date for text in texts if (one := _fields(text)) and all(part.isdecimal() for part in one.date)]
     found = [date for date in found if len(date[0]) <= 2]
     first, second = (any(int(date[place]) > 12 for date in found) for place in (0, 1))
     return None if first == second else first
@@ -122,7 +122,7 @@ def _fields(text: str) -> _Fields | None:
     if found is None:
         return None
     parts = [part.rstrip(".") for part in found.groups()[:3]]
-    names = [place for place, part in enumerate(parts) if not part.isdigit()]
+    names = [place for place, part in enumerate(parts) if not part.isdecimal()]
     if len(names) > 1 or any(parts[place] not in MONTH for place in names):
         return None
     for place in names:

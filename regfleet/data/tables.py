@@ -184,9 +184,10 @@ def _unmarked(x: "np.ndarray", missing: Sequence[str] | None) -> "np.ndarray":
 
 def _class_names(classes: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
     """``classes``, by ``names`` where they are their numbers."""
-    if len(set(names)) < len(names) or not all(one.isdigit() and int(one) < len(names) for one in classes):
+    by_number = {str(number): name for number, name in enumerate(names)}
+    if len(set(names)) < len(names) or not all(one in by_number for one in classes):
         return classes
-    return tuple(names[int(one)] for one in classes)
+    return tuple(by_number[one] for one in classes)
 
 
 def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:

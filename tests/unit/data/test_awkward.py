@@ -52,6 +52,12 @@ def test_a_class_too_rare_for_every_set_ends_stratification_and_nothing_else():
     assert cut(dataset, SPLIT, 0).test.y.shape == (12, 3)
 
 
+def test_classes_of_digits_that_are_no_number_keep_their_names():
+    """More digits than Python makes a number of, and a digit that is none."""
+    names = ["1" * 5000, "²", "b"]
+    assert from_arrays("t", numbers().assign(y=np.tile(names, 20)), "y").classes == tuple(sorted(names))
+
+
 def test_columns_without_information_are_left_out_with_a_note():
     """Constant, empty and nested columns."""
     frame = numbers().assign(k=7, word="same", none=None, lists=[[1, 2]] * 60)
