@@ -1,0 +1,98 @@
+"""Every technique alone in both engines, on tables, images and sequences; every pair that is allowed, in one."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from support.training import iris, worker_runtime
+
+from regfleet import training
+from regfleet.data.dataset import Rows, Sets
+from regfleet.errors import InputError
+from regfleet.settings import Training
+from regfleet.settings.values import ModelSpec
+from regfleet.techniques import TECHNIQUES, Facts, parse_techniques, recipe
+
+__all__ = ["iris", "worker_runtime"]
+NETWORK = ModelSpec((6, 6), ("tanh", "relu"))
+SETTINGS = Training(epochs=2, batch_size=25)
+OWN = ModelSpec((), (), "own", ("first", "second"))
+
+
+def convolutions(shape, outputs):
+    """Two small convolutions and a softmax."""
+    source = keras.Input(shape)
+    first = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(source)
+    second = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="second")(first)
+    flat = keras.layers.GlobalAveragePooling2D()(second)
+    return keras.Model(source, keras.layers.Dense(outputs, "softmax")(flat))
+
+
+def recurrent(shape, outputs):
+    """Two small recurrent layers and a softmax."""
+    source = keras.Input(shape)
+    first = keras.layers.LSTM(4, return_sequences=True, name="first")(source)
+    return keras.Model(source, keras.layers.Dense(outputs, "softmax")(keras.layers.GRU(4, name="second")(first)))
+
+
+def made_up(*shape):
+    """Rows of three classes that show in their mean."""
+    draw = np.random.default_rng(3)
+    y = np.eye(3, dtype="float32")[draw.integers(0, 3, 120)]
+    x = (draw.normal(size=(120, *shape)) + y.argmax(1).reshape(-1, *(1 for _ in shape))).astype("float32")
+    return Sets(Rows(x[:60], y[:60]), Rows(x[60:90], y[60:90]), Rows(x[90:], y[90:]))
+
+
+CASES = {
+    "table": (NETWORK, None, None),
+    "images": (OWN, convolutions, (8, 8, 2)),
+    "sequences": (OWN, recurrent, (5, 3)),
+}
+
+
+def fitted(text, engine, model, base, sets):
+    """The fit of one combination; skips what says that it cannot act on such rows."""
+    (combination,) = parse_techniques(text, model).combinations
+    shape = sets.train.x.shape[1:]
+    facts = Facts("classification", shape, False, 3, len(sets.train.x), SETTINGS, model)
+    for technique in combination:
+        why = TECHNIQUES[technique.name].unfit(facts, technique.values)
+        if why:
+            pytest.skip(why)
+    made = recipe(model, SETTINGS, combination)
+    return training.fit(made.fill(base=base) if base else made, sets, 1, engine, text)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_alone(name, case, iris):
+    """The engines agree to 2e-5, and what comes of it is not the control's."""
+    model, base, shape = CASES[case]
+    sets = made_up(*shape) if shape else iris
+    text = "+".join(filter(None, (name, TECHNIQUES[name].needs)))
+    try:
+        fused, reference = (fitted(text, engine, model, base, sets) for engine in ("fused", "keras"))
+    except InputError as problem:
+        assert base or len(str(problem)) < 300
+        pytest.skip(str(problem))
+    assert not fused.execution.untraceable
+    np.testing.assert_allclose(fused.predictions["last"]["test"], reference.predictions["last"]["test"], atol=5e-5)
+    control = fitted("none", "fused", model, base, sets)
+    quiet = {"earlystopping"}  # two epochs are too few for it
+    same = np.array_equal(fused.predictions["last"]["test"], control.predictions["last"]["test"])
+    assert not same or name in quiet
+
+
+@pytest.mark.parametrize("pair", itertools.combinations(TECHNIQUES, 2), ids="+".join)
+def test_pair(pair, iris):
+    """Two techniques train together, or one line says why not."""
+    needed = {TECHNIQUES[name].needs for name in pair} - {"", *pair}
+    try:
+        fit = fitted("+".join((*pair, *needed)), "fused", NETWORK, None, iris)
+    except InputError as problem:
+        assert pair[0] in str(problem) or pair[1] in str(problem)
+        return
+    assert not fit.execution.untraceable
+    assert fit.diverged_at is None
+    assert np.isfinite(fit.predictions["last"]["test"]).all()
