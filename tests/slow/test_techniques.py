@@ -26,14 +26,14 @@ def convolutions(shape, outputs):
     first = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(source)
     second = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="second")(first)
     flat = keras.layers.GlobalAveragePooling2D()(second)
-    return keras.Model(source, keras.layers.Dense(outputs, "softmax")(flat))
+    return keras.Model(source, keras.layers.Dense(outputs, "softmax", name="output")(flat))
 
 
 def recurrent(shape, outputs):
     """Two small recurrent layers and a softmax."""
     source = keras.Input(shape)
     first = keras.layers.LSTM(4, return_sequences=True, name="first")(source)
-    return keras.Model(source, keras.layers.Dense(outputs, "softmax")(keras.layers.GRU(4, name="second")(first)))
+    return keras.Model(source, keras.layers.Dense(outputs, "softmax", name="output")(keras.layers.GRU(4, name="second")(first)))
 
 
 def made_up(*shape):
