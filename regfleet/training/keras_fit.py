@@ -94,7 +94,9 @@ def _take_steps(model: keras.Model, settings: Settings, start: Start) -> None:
     def train_step(model: keras.Model, data: Any) -> Any:
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         update = tf.cast(model.optimizer.iterations, tf.int32)
-        descent = found.of(Batch(x, y, weight, tf.range(tf.shape(x)[0]), tf.constant(start.order_key), update, len(start.train.x)))
+        descent = found.of(
+            Batch(x, y, weight, tf.range(tf.shape(x)[0]), tf.constant(start.order_key), update, len(start.train.x))
+        )
         model.optimizer.apply_gradients(zip(descent.gradients, model.trainable_weights, strict=True))
         return measured_step(model, descent, x, weight)
 
