@@ -217,12 +217,13 @@ MIXUP = Definition(
     apply=_mixup,
     label=lambda values: f"α = {values[0]:g}",
     about=(
-        "Every batch is mixed with itself in another order: each row becomes λ times itself plus 1 - λ times its partner, "
-        "and so does its target, where λ is drawn from Beta(α, α) once for the batch. A small α leaves most batches nearly "
-        "as they are, 1 draws every λ alike. The network learns to change evenly between the rows it knows, which helps "
-        "where it is overconfident or labels are wrong; it hurts where a mean of two rows is like no row. A few more "
-        "operations an update are all it costs. It changes the whole training and has no place; a regression's targets "
-        "are mixed likewise. With α = 0 nothing is mixed, and the training is exactly that without it."
+        "Every batch is mixed with itself in another order: each row becomes λ times itself plus 1 - λ times its "
+        "partner, and so does its target, where λ is drawn from Beta(α, α) once for the batch. A small α leaves most "
+        "batches nearly as they are, 1 draws every λ alike. The network learns to change evenly between the rows it "
+        "knows, which helps where it is overconfident or labels are wrong; it hurts where a mean of two rows is like "
+        "no row. A few more operations an update are all it costs. It changes the whole training and has no place; a "
+        "regression's targets are mixed likewise. With α = 0 nothing is mixed, and the training is exactly that "
+        "without it."
     ),
     place="",
     conflicts=(("cutmix", _ONE), ("cutout", _ONE)),
@@ -238,12 +239,12 @@ CUTMIX = Definition(
     apply=_cutmix,
     label=lambda values: f"p = {values[0]:g}",
     about=(
-        "With the given probability a batch is cut: a part of every row is replaced by the same part of its partner in "
-        "the batch, and its target becomes the mean of both by the share of what each gave. Of a table that part is a random "
-        "subset of the features, of an image a rectangle, of a sequence a stretch; its size is drawn uniformly. Values stay "
-        "real ones, unlike with mix-up, but their combinations are not. It helps images most, and costs a few operations "
-        "an update. It changes the whole training and has no place. With probability 0 the training is exactly that "
-        "without it."
+        "With the given probability a batch is cut: a part of every row is replaced by the same part of its partner "
+        "in the batch, and its target becomes the mean of both by the share of what each gave. Of a table that part "
+        "is a random subset of the features, of an image a rectangle, of a sequence a stretch; its size is drawn "
+        "uniformly. Values stay real ones, unlike with mix-up, but their combinations are not. It helps images most, "
+        "and costs a few operations an update. It changes the whole training and has no place. With probability 0 the "
+        "training is exactly that without it."
     ),
     place="",
     conflicts=(("mixup", _ONE), ("cutout", _ONE)),
@@ -259,12 +260,12 @@ CUTOUT = Definition(
     apply=_cutout,
     label=lambda values: f"p = {values[0]:g}, share {values[1]:g}",
     about=(
-        "In every update each row is cut with the given probability: that share of its features, at least one, is set to "
-        "zero; of an image it is a rectangle of its proportions, of a sequence a stretch, around a random centre, cut "
-        "off at the edges. Zero is the mean where features are standardized, and black in raw images. Targets stay. The "
-        "network learns not to rely on one feature; unlike dropout at the input nothing is scaled up, and pixels go "
-        "together. It costs next to nothing and has no place. With probability or share 0 the training is exactly that "
-        "without it."
+        "In every update each row is cut with the given probability: that share of its features, at least one, is set "
+        "to zero; of an image it is a rectangle of its proportions, of a sequence a stretch, around a random centre, "
+        "cut off at the edges. Zero is the mean where features are standardized, and black in raw images. Targets "
+        "stay. The network learns not to rely on one feature; unlike dropout at the input nothing is scaled up, and "
+        "pixels go together. It costs next to nothing and has no place. With probability or share 0 the training is "
+        "exactly that without it."
     ),
     place="",
     conflicts=(("mixup", _ONE), ("cutmix", _ONE)),
@@ -280,11 +281,12 @@ FEATURE_MASK = Definition(
     apply=_feature_mask,
     label=lambda values: f"p = {values[0]:g}",
     about=(
-        "In every update each number of each row is replaced, with the given probability, by that of a random row of the "
-        "batch at the same place; targets stay. So every feature keeps its distribution, and only what it has to do with "
-        "the others is disturbed. It is the corruption of VIME and SCARF, used while the network is trained. It helps wide "
-        "tables whose features say much the same, takes tokens as well, and harms where single features decide. It costs "
-        "next to nothing and has no place. With probability 0 the training is exactly that without it."
+        "In every update each number of each row is replaced, with the given probability, by that of a random row of "
+        "the batch at the same place; targets stay. So every feature keeps its distribution, and only what it has to "
+        "do with the others is disturbed. It is the corruption of VIME and SCARF, used while the network is trained. "
+        "It helps wide tables whose features say much the same, takes tokens as well, and harms where single features "
+        "decide. It costs next to nothing and has no place. With probability 0 the training is exactly that without "
+        "it."
     ),
     place="",
     unfit=_several,
@@ -298,12 +300,12 @@ FGSM = Definition(
     apply=_adversarial,
     label=lambda values: f"ε = {values[0]:g}",
     about=(
-        "In every update each number of the input is moved by ε in the direction in which the loss grows, by the sign of "
-        "its gradient (the fast gradient sign method), and the loss is the mean of that of the rows as they are and that "
-        "of the moved ones. ε counts in what the network is given: deviations of a standardized feature, or the range of "
-        "pixels. The network gets less sensitive to small changes of its input, which may cost accuracy on clean rows. An "
-        "update takes three passes instead of one, and batch normalization sees each of them. It has no place. With ε = 0 "
-        "the training is exactly that without it."
+        "In every update each number of the input is moved by ε in the direction in which the loss grows, by the sign "
+        "of its gradient (the fast gradient sign method), and the loss is the mean of that of the rows as they are "
+        "and that of the moved ones. ε counts in what the network is given: deviations of a standardized feature, or "
+        "the range of pixels. The network gets less sensitive to small changes of its input, which may cost accuracy "
+        "on clean rows. An update takes three passes instead of one, and batch normalization sees each of them. It "
+        "has no place. With ε = 0 the training is exactly that without it."
     ),
     place="",
     unfit=_measurements,
@@ -317,10 +319,10 @@ FLIP = Definition(
     apply=_on_images("flip", _flipping),
     label=lambda _values: "",
     about=(
-        "A RandomFlip layer at the input mirrors each image left for right with probability one half while the network "
-        "trains; in inference it does nothing. It helps where a mirrored image is of the same class, as with most "
-        "photographs, and harms where it is not, as with digits and letters. It costs little and stands at the input, so "
-        "that no place is given. It has no strength: leave it out for a control."
+        "A RandomFlip layer at the input mirrors each image left for right with probability one half while the "
+        "network trains; in inference it does nothing. It helps where a mirrored image is of the same class, as with "
+        "most photographs, and harms where it is not, as with digits and letters. It costs little and stands at the "
+        "input, so that no place is given. It has no strength: leave it out for a control."
     ),
     place="",
     unfit=_images,
@@ -334,11 +336,11 @@ CROP = Definition(
     apply=_on_images("crop", _moving),
     label=lambda values: f"share {values[0]:g}",
     about=(
-        "A RandomTranslation layer at the input moves each image by up to this share of its height and width, by whole "
-        "pixels, while the network trains: what a random crop of the image gives that is padded with zeros. In inference "
-        "it does nothing. It helps where it does not matter where in the image things are, and harms where it does or "
-        "where they are cut off. It costs little and stands at the input, so that no place is given. With share 0 the "
-        "training is exactly that without it."
+        "A RandomTranslation layer at the input moves each image by up to this share of its height and width, by "
+        "whole pixels, while the network trains: what a random crop of the image gives that is padded with zeros. In "
+        "inference it does nothing. It helps where it does not matter where in the image things are, and harms where "
+        "it does or where they are cut off. It costs little and stands at the input, so that no place is given. With "
+        "share 0 the training is exactly that without it."
     ),
     place="",
     unfit=_images,
@@ -354,10 +356,10 @@ ROTATE = Definition(
     label=lambda values: f"up to {values[0]:g}°",
     about=(
         "A RandomRotation layer at the input turns each image around its centre by up to this many degrees either way "
-        "while the network trains, with values between pixels where they do not meet; in inference it does nothing. It "
-        "helps where images are taken at any angle, and harms where the angle tells classes apart, as with 6 and 9. It "
-        "costs more than flips and crops, and stands at the input, so that no place is given. With angle 0 the training "
-        "is exactly that without it."
+        "while the network trains, with values between pixels where they do not meet; in inference it does nothing. "
+        "It helps where images are taken at any angle, and harms where the angle tells classes apart, as with 6 and "
+        "9. It costs more than flips and crops, and stands at the input, so that no place is given. With angle 0 the "
+        "training is exactly that without it."
     ),
     place="",
     unfit=_images,

@@ -76,12 +76,12 @@ LABEL_NOISE = Definition(
     apply=_wrong,
     label=lambda values: f"share {values[0]:g}",
     about=(
-        "Each training row gets, with this probability, the label of another class, all others alike, drawn once for a "
-        "seed and kept for the whole training. It is a probe: how much a network loses by it tells how far it learns its "
-        "rows by heart, and beside another technique, which one holds out. Only updates see the wrong labels; every score, "
-        "also that of the training rows, is measured on the true ones, and class weights are those of the true "
-        "classes. It costs a draw for each training row an update, and has no place. With share 0 the training is "
-        "exactly that without it."
+        "Each training row gets, with this probability, the label of another class, all others alike, drawn once for "
+        "a seed and kept for the whole training. It is a probe: how much a network loses by it tells how far it "
+        "learns its rows by heart, and beside another technique, which one holds out. Only updates see the wrong "
+        "labels; every score, also that of the training rows, is measured on the true ones, and class weights are "
+        "those of the true classes. It costs a draw for each training row an update, and has no place. With share 0 "
+        "the training is exactly that without it."
     ),
     place="",
     unfit=_classes_only,
@@ -95,11 +95,11 @@ LABEL_SMOOTHING = Definition(
     apply=_smooth,
     label=lambda values: f"ε = {values[0]:g}",
     about=(
-        "The target of a row is no longer 1 for its class and 0 for the others: a share ε of the certainty is dealt to all "
-        "classes alike. The network is no longer rewarded for ever larger outputs, so that its probabilities are less "
-        "extreme; the class that it names changes little. It helps with many classes or some wrong labels, and hurts the "
-        "probabilities of a network that was right to be sure. It costs nothing and has no place. Only updates see the "
-        "smoothed targets. With ε = 0 the training is exactly that without it."
+        "The target of a row is no longer 1 for its class and 0 for the others: a share ε of the certainty is dealt "
+        "to all classes alike. The network is no longer rewarded for ever larger outputs, so that its probabilities "
+        "are less extreme; the class that it names changes little. It helps with many classes or some wrong labels, "
+        "and hurts the probabilities of a network that was right to be sure. It costs nothing and has no place. Only "
+        "updates see the smoothed targets. With ε = 0 the training is exactly that without it."
     ),
     place="",
     unfit=_classes_only,
@@ -113,11 +113,11 @@ FOCAL = Definition(
     apply=_focal,
     label=lambda values: f"γ = {values[0]:g}",
     about=(
-        "The loss of a row is multiplied by (1 - p) to the power of γ, where p is the probability that the network gives its "
-        "true class. Rows that are classified with confidence hardly count any more, so that training attends to the hard "
-        "ones. It was made for many easy rows of one class beside few of another; with wrong labels it attends to those. "
-        "Its loss column is the changed loss, of another size than the cross-entropy beside it. It costs nothing and "
-        "has no place. With γ = 0 the training is exactly that without it."
+        "The loss of a row is multiplied by (1 - p) to the power of γ, where p is the probability that the network "
+        "gives its true class. Rows that are classified with confidence hardly count any more, so that training "
+        "attends to the hard ones. It was made for many easy rows of one class beside few of another; with wrong "
+        "labels it attends to those. Its loss column is the changed loss, of another size than the cross-entropy "
+        "beside it. It costs nothing and has no place. With γ = 0 the training is exactly that without it."
     ),
     place="",
     unfit=_classes_only,
@@ -131,11 +131,11 @@ CONFIDENCE_PENALTY = Definition(
     apply=_unsure,
     label=lambda values: f"β = {values[0]:g}",
     about=(
-        "The loss of a row is lowered by β times the entropy of the probabilities that the network gives to its classes, so "
-        "that it pays to be unsure. Like label smoothing it keeps outputs from growing without bound, but lets the network "
-        "choose which classes share the doubt. From β = 1 on it outweighs the cross-entropy for many rows. Its loss column is "
-        "the changed loss, which may be negative. It costs nothing and has no place. With β = 0 the training is exactly "
-        "that without it."
+        "The loss of a row is lowered by β times the entropy of the probabilities that the network gives to its "
+        "classes, so that it pays to be unsure. Like label smoothing it keeps outputs from growing without bound, but "
+        "lets the network choose which classes share the doubt. From β = 1 on it outweighs the cross-entropy for many "
+        "rows. Its loss column is the changed loss, which may be negative. It costs nothing and has no place. With β "
+        "= 0 the training is exactly that without it."
     ),
     place="",
     unfit=_classes_only,
