@@ -289,8 +289,11 @@ def _called(loss: Any) -> Any:
     return loss if isinstance(loss, keras.losses.Loss) else loss_of(loss)
 
 
-def loss_for(output: Output, loss: Any, *, labels: bool) -> Any:
-    """What to compile a model with for one-hot rows of `Rows.y`: its own ``loss``, or what fits its output."""
+def loss_for(output: Output, loss: Any, *, labels: bool, shared: bool = False) -> Any:
+    """What to compile a model with for one-hot rows of `Rows.y`: its own ``loss``, or what fits its output.
+
+    For ``labels`` it takes numbers of classes; where classes may share a row, each counts for its share.
+    """
     import keras
 
     if loss is None:
@@ -304,6 +307,8 @@ def loss_for(output: Output, loss: Any, *, labels: bool) -> Any:
         }
         loss = losses[output]
     loss = resolved(loss, output)
+    if labels and shared:
+        return _shared(loss)
     if labels:
         return _of(loss, lambda y: keras.ops.argmax(y, axis=-1))
     return _of(loss, lambda y: y[:, 1:]) if output in {"sigmoid", "logit"} else loss
@@ -318,16 +323,35 @@ def changed_loss(loss: Any, output: Output, changes: Sequence[LossChange]) -> An
     inner = _called(loss)
 
     class Changed(keras.losses.Loss):  # type: ignore[misc]
-        def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        def call(self, y_true: Any, y_pred: Any) -> Any:
             rows = inner.call(y_true, y_pred)
+            if len(rows.shape) != 1:
+                wanted = "--technique: expected a loss with a value for each row, to change it"
+                raise InputError(f"{wanted}; got {loss_name(loss)} with values of shape {tuple(rows.shape)}")
             probabilities = read(output, y_pred)
             for change in changes:
                 rows = change(y_true, probabilities, rows)
-            if sample_weight is not None:
-                rows = rows * keras.ops.cast(sample_weight, rows.dtype)
-            return keras.ops.mean(rows)
+            return rows
 
-    return Changed(name=loss_name(loss))
+    return Changed(name=loss_name(loss), reduction=inner.reduction)
+
+
+def _shared(loss: Any) -> keras.losses.Loss:
+    """``loss``, which takes numbers of classes, for rows (rows, classes) of what each class counts."""
+    import keras
+
+    inner = _called(loss)
+    if _kind(loss) == "sparsecategoricalcrossentropy":
+        logits = inner.get_config().get("from_logits", False)
+        return keras.losses.CategoricalCrossentropy(logits, reduction=inner.reduction, name=loss_name(loss))
+
+    class Shared(keras.losses.Loss):  # type: ignore[misc]
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            zeros = keras.ops.zeros_like(y_true[:, 0], "int64")
+            each = [inner.call(zeros + number, y_pred) for number in range(y_true.shape[-1])]
+            return keras.ops.sum(y_true * keras.ops.stack(each, axis=-1), axis=-1)
+
+    return Shared(name=loss_name(loss), reduction=inner.reduction)
 
 
 def _of(loss: Any, form: Any) -> keras.losses.Loss:
@@ -343,4 +367,4 @@ def _of(loss: Any, form: Any) -> keras.losses.Loss:
         def call(self, y_true: Any, y_pred: Any) -> Any:
             return inner.call(form(y_true), y_pred)
 
-    return Formed(name=loss_name(loss))
+    return Formed(name=loss_name(loss), reduction=inner.reduction)

@@ -9,13 +9,14 @@ from regfleet.errors import InputError
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques.constraints import MAXNORM
+from regfleet.techniques.data import CROP, CUTMIX, CUTOUT, FEATURE_MASK, FGSM, FLIP, MIXUP, ROTATE
 from regfleet.techniques.noise import DROPOUT
 from regfleet.techniques.normalization import BATCHNORM
 from regfleet.techniques.optimization import CLIP, EMA, SAM
 from regfleet.techniques.penalties import L1, L2
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Recipe
-from regfleet.techniques.targets import FOCAL, LABEL_SMOOTHING
+from regfleet.techniques.targets import CONFIDENCE_PENALTY, FOCAL, LABEL_NOISE, LABEL_SMOOTHING
 from regfleet.text import given, nearest
 
 TECHNIQUES = {
@@ -25,7 +26,9 @@ TECHNIQUES = {
         *(MAXNORM,),
         *(BATCHNORM,),
         *(DROPOUT,),
-        *(LABEL_SMOOTHING, FOCAL),
+        *(LABEL_NOISE, MIXUP, CUTMIX, CUTOUT, FEATURE_MASK, FLIP, CROP, ROTATE),
+        *(LABEL_SMOOTHING, FOCAL, CONFIDENCE_PENALTY),
+        *(FGSM,),
         *(SAM, CLIP, EMA),
     )
 }

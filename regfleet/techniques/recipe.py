@@ -65,7 +65,7 @@ class Batch(NamedTuple):
     """The rows of an update: ``x`` (rows, …) and ``y`` (rows, outputs), float32 but for an ``x`` of whole numbers.
 
     ``weight`` (rows,) is what the loss of each row counts, None: all alike. ``rows`` (rows,) int32 numbers the rows
-    among the training rows, ``key`` int32 is that of the trial's seed, and ``update`` int32 counts updates from 0.
+    among the ``total`` training rows, ``key`` int32 is that of the trial's seed, ``update`` int32 counts updates from 0.
     """
 
     x: tf.Tensor
@@ -74,6 +74,7 @@ class Batch(NamedTuple):
     rows: tf.Tensor
     key: tf.Tensor
     update: tf.Tensor
+    total: int = 0
 
     def seed(self, name: str, *, every_update: bool = True) -> tf.Tensor:
         """The seed int32 (2,) of `tf.random.stateless_uniform` and its kind for the draw ``name``.
@@ -102,8 +103,8 @@ class Descender(Protocol):
     def of(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> Descent:
         """The gradients on ``batch``, at the weights or, with a ``shift`` for each, at their sum."""
 
-    def of_input(self, batch: Batch) -> tf.Tensor:
-        """The gradient of the loss with respect to ``batch.x``, of its shape."""
+    def of_input(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> tf.Tensor | None:
+        """The gradient of the loss with respect to ``batch.x``, of its shape, at such weights; None: there is none."""
 
 
 Step = Callable[[Descender, Batch, "list[tf.Tensor] | None"], Descent]

@@ -124,7 +124,8 @@ def compile_model(
     else:
         rate = {} if training.learning_rate is None else {"learning_rate": training.learning_rate}
         optimizer = keras.optimizers.get({"class_name": training.optimizer, "config": rate})
-    loss = loss_for(output, own and own.loss, labels=bool(found and found.labels))
+    shared = bool(changes and changes.batches)
+    loss = loss_for(output, own and own.loss, labels=bool(found and found.labels), shared=shared)
     if changes:
         loss = changed_loss(loss, output, changes.losses)
         for change in changes.optimizers:

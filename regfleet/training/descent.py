@@ -49,14 +49,21 @@ class Plain:
             weight.assign(value)
         return Descent(gradients, loss, predicted, batch.y)
 
-    def of_input(self, batch: Batch) -> tf.Tensor:
+    def of_input(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> tf.Tensor | None:
         """As in `Descender`."""
         import tensorflow as tf
 
+        weights = self.model.trainable_weights
+        before = [tf.identity(weight.value) for weight in weights] if shift else []
+        for weight, value, step in zip(weights, before, shift or (), strict=False):
+            weight.assign(value + step)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch.x)
             loss, _ = self._loss(batch)
-        return tape.gradient(loss, batch.x)
+        slope = tape.gradient(loss, batch.x)
+        for weight, value in zip(weights, before, strict=False):
+            weight.assign(value)
+        return slope
 
     def _loss(self, batch: Batch) -> tuple[Any, Any]:
         predicted = self.model(batch.x, training=True)
@@ -74,8 +81,8 @@ class _Stepping:
     def of(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> Descent:
         return self.step(self.inner, batch, shift)
 
-    def of_input(self, batch: Batch) -> tf.Tensor:
-        return self.inner.of_input(batch)
+    def of_input(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> tf.Tensor | None:
+        return self.inner.of_input(batch, shift)
 
 
 def descender(plain: Plain, steps: Sequence[Step]) -> Descender:

@@ -64,19 +64,20 @@ def _batches(settings: Settings, start: Start) -> tf.data.Dataset:
             for first in range(0, rows, settings.batch_size):
                 chosen = order[first : first + settings.batch_size]
                 given = tuple(part[chosen] for part in parts)
-                yield _changed(given, settings, chosen, start.order_key, update) if settings.batches else given
+                yield _changed(given, settings, start, chosen, update) if settings.batches else given
                 update += 1
 
     spec = tuple(tf.TensorSpec((None, *part.shape[1:]), tf.as_dtype(part.dtype)) for part in parts)
     return tf.data.Dataset.from_generator(generate, output_signature=spec)
 
 
-def _changed(given: tuple[Any, ...], settings: Settings, chosen: Any, key: int, update: int) -> tuple[Any, ...]:
+def _changed(given: tuple[Any, ...], settings: Settings, start: Start, chosen: Any, update: int) -> tuple[Any, ...]:
     """The rows of an update as techniques change them."""
     import tensorflow as tf
 
     parts = [*map(tf.constant, given), *([None] if len(given) == 2 else [])]
-    batch = Batch(*parts, *(tf.constant(each, tf.int32) for each in (chosen, key, update)))
+    numbers = (tf.constant(each, tf.int32) for each in (chosen, start.order_key, update))
+    batch = Batch(*parts, *numbers, len(start.train.x))
     for change in settings.batches:
         batch = change(batch)
     return tuple(part.numpy() for part in batch[: len(given)])
@@ -94,7 +95,9 @@ def _take_steps(model: keras.Model, settings: Settings, start: Start) -> None:
     def train_step(model: keras.Model, data: Any) -> Any:
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         update = tf.cast(model.optimizer.iterations, tf.int32)
-        descent = found.of(Batch(x, y, weight, tf.range(tf.shape(x)[0]), tf.constant(start.order_key), update))
+        descent = found.of(
+            Batch(x, y, weight, tf.range(tf.shape(x)[0]), tf.constant(start.order_key), update, len(start.train.x))
+        )
         model.optimizer.apply_gradients(zip(descent.gradients, model.trainable_weights, strict=True))
         return measured_step(model, descent, x, weight)
 
