@@ -453,3 +453,14 @@ def measured_step(model: keras.Model, descent: Any, x: Any, weight: Any) -> Any:
 
     model._loss_tracker.update_state(descent.loss, sample_weight=tf.shape(x)[0])  # noqa: SLF001 - Keras' own step does it
     return model.compute_metrics(x, descent.y, descent.predicted, sample_weight=weight)
+
+
+def clipped(optimizer: keras.optimizers.Optimizer, gradients: list[Any]) -> list[Any]:
+    """The gradients of all weights as ``optimizer`` clips them before it uses them."""
+    found: list[Any] = optimizer._clip_gradients(gradients)  # noqa: SLF001 - it clips inside of `apply` alone
+    return found
+
+
+def not_decayed(optimizer: keras.optimizers.Optimizer, variables: Iterable[keras.Variable]) -> list[bool]:
+    """Which of ``variables`` are excluded from the weight decay of ``optimizer``."""
+    return [not optimizer._use_weight_decay(variable) for variable in variables]  # noqa: SLF001 - there is no public list

@@ -89,9 +89,12 @@ class Batch(NamedTuple):
 
 
 class Descent(NamedTuple):
-    """Gradients for ``model.trainable_weights``, with the ``loss``, the output and the target that are recorded."""
+    """Gradients for ``model.trainable_weights``, with the ``loss``, the output and the target that are recorded.
 
-    gradients: list[tf.Tensor]
+    A gradient is None where the loss does not depend on the weight.
+    """
+
+    gradients: list[tf.Tensor | None]
     loss: tf.Tensor
     predicted: tf.Tensor
     y: tf.Tensor
@@ -100,14 +103,14 @@ class Descent(NamedTuple):
 class Descender(Protocol):
     """What finds gradients of the loss in training mode."""
 
-    def of(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> Descent:
+    def of(self, batch: Batch, shift: list[tf.Tensor | None] | None = None) -> Descent:
         """The gradients on ``batch``, at the weights or, with a ``shift`` for each, at their sum."""
 
     def of_input(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> tf.Tensor | None:
         """The gradient of the loss with respect to ``batch.x``, of its shape, at such weights; None: there is none."""
 
 
-Step = Callable[[Descender, Batch, "list[tf.Tensor] | None"], Descent]
+Step = Callable[[Descender, Batch, "list[tf.Tensor | None] | None"], Descent]
 """A way to find gradients that asks another: ``step(inner, batch, shift)``."""
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Averaging:
     """The average of a recipe, if there is one, and the snapshots of the epochs ``epochs``.
 
-    ``attach`` says which variables train and which there are besides; they may have an axis of seeds in front.
+    ``attach`` says which variables train and which there are besides; they may have an axis of seeds in front. The
+    snapshot of an epoch that a fit did not reach holds what an earlier one left.
     """
 
     def __init__(self, average: Average | None, epochs: Sequence[int]) -> None:

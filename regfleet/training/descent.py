@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet.techniques.recipe import Descent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import keras
     import tensorflow as tf
@@ -28,7 +28,7 @@ class Plain:
     model: keras.Model
     watched: Sequence[tf.Tensor] | None = None
 
-    def of(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> Descent:
+    def of(self, batch: Batch, shift: list[tf.Tensor | None] | None = None) -> Descent:
         """As in `Descender`."""
         import tensorflow as tf
 
@@ -39,7 +39,8 @@ class Plain:
             before = []
             for weight, step in zip(weights, shift or (), strict=False):
                 before.append(tf.identity(weight.value))
-                weight.assign(before[-1] + step)
+                if step is not None:
+                    weight.assign(before[-1] + step)
             loss, predicted = self._loss(batch)
             scaled = self.model.optimizer.scale_loss(loss) if self.watched is None else loss
         sources = weights if self.watched is None else self.watched
@@ -78,7 +79,7 @@ class _Stepping:
     step: Step
     inner: Descender
 
-    def of(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> Descent:
+    def of(self, batch: Batch, shift: list[tf.Tensor | None] | None = None) -> Descent:
         return self.step(self.inner, batch, shift)
 
     def of_input(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> tf.Tensor | None:
@@ -86,5 +87,22 @@ class _Stepping:
 
 
 def descender(plain: Plain, steps: Sequence[Step]) -> Descender:
-    """``plain`` gradients as ``steps`` take them, the last of which is asked first."""
+    """``plain`` gradients as ``steps`` take them, the last of which is asked first.
+
+    Mixed precision multiplies losses, so that their gradients are no rounded zeros, and the optimizer divides again;
+    the steps see gradients of the loss itself.
+    """
+    optimizer = plain.model.optimizer
+
+    def times(factor: Callable[[Any], Any]) -> Step:
+        def step(inner: Descender, batch: Batch, shift: list[Any] | None) -> Descent:
+            found = inner.of(batch, shift)
+            scale = factor(optimizer.scale_loss(1.0))
+            return found._replace(gradients=[None if one is None else one * scale for one in found.gradients])
+
+        return step
+
+    scale = optimizer.scale_loss(1.0)
+    if steps and plain.watched is None and not (isinstance(scale, float) and scale == 1):
+        steps = (times(lambda scale: 1 / scale), *steps, times(lambda scale: scale))
     return reduce(lambda inner, step: _Stepping(step, inner), steps, plain)

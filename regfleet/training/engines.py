@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from regfleet.data.dataset import Sets
+    from regfleet.settings import Training
     from regfleet.techniques.recipe import Recipe
     from regfleet.training.contract import Course, Settings, Start
     from regfleet.training.fused import Program
@@ -125,8 +126,6 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
 
     What is wrong with the model itself, the engine ``keras`` will raise.
     """
-    import keras
-
     from regfleet.training.contract import row_metrics, steps_itself
     from regfleet.training.fused import Program
     from regfleet.training.stacked import Stack
@@ -136,12 +135,8 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
         return f"{type(model).__name__} has a train_step of its own"
     if stack > 1 and not pays_to_stack(model.count_params(), min(rows, settings.batch_size), sets.train.x.ndim):
         return "one network fills the device"
-    if stack > 1 and recipe.training.optimizer == "model":
-        return "an optimizer of the model's own is for one seed"
-    if stack > 1 and recipe.optimizers:
-        return "an optimizer that a technique has changed is for one seed"
-    if stack > 1 and isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
-        return "scaling the loss of mixed precision is for one seed"
+    if stack > 1 and (why := _for_one_seed(model.optimizer, recipe.training)):
+        return f"{why} is for one seed"
     metrics = row_metrics(sets.task, recipe.model.found.output)
     xla = pays_to_compile(model, rows, settings)
     program: Program | Stack
@@ -154,6 +149,17 @@ def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack
     except Exception as error:  # noqa: BLE001 - tracing runs any layer's code, which may raise anything
         return f"{type(error).__name__}: {reason(error)}"
     return program
+
+
+def _for_one_seed(optimizer: keras.optimizers.Optimizer, training: Training) -> str:
+    """What of the optimizer neither works number by number nor can be mapped over seeds; empty for nothing."""
+    import keras
+
+    if training.optimizer == "model":
+        return "an optimizer of the model's own"
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or optimizer.loss_scale_factor:
+        return "scaling the loss of mixed precision"
+    return "an optimizer that averages weights" if optimizer.use_ema else ""
 
 
 def pays_to_compile(model: keras.Model, rows: int, settings: Settings) -> bool:

@@ -34,18 +34,6 @@ class Program(Loop):
         self._descender = descender(Plain(model), settings.steps)
         self._lags = False
 
-    def trace(self, start: Start) -> None:
-        """As `Loop.trace`; what XLA cannot compile becomes a graph, which can run every operation."""
-        import tensorflow as tf
-
-        try:
-            super().trace(start)
-        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-            if not self._xla:
-                raise
-            self._use(xla=False)
-            super().trace(start)
-
     def run(self, start: Start) -> Course:
         """Train from ``start``, whatever ran before; leaves the model with the last weights."""
         end, judged = self._run([start], self._settings.epochs)
@@ -60,7 +48,11 @@ class Program(Loop):
             best=[variable.numpy() for variable in self._best],
             best_epoch=int(end.best_epoch),
             diverged_at=int(end.diverged_at) or None,
-            snapshots=[[variable.numpy() for variable in kept] for kept in self._averaging.snapshots],
+            snapshots=[
+                [variable.numpy() for variable in kept]
+                for epoch, kept in zip(self._settings.snapshots, self._averaging.snapshots, strict=True)
+                if epoch <= len(history)
+            ],
         )
 
     def _run(self, starts: Sequence[Start], epochs: int) -> tuple[Progress, Any]:

@@ -29,7 +29,7 @@ def train(
     from regfleet.models.texts import tensor
 
     assign(model.variables, start.values)
-    watch = _watch(settings, start, {} if not steps_itself(model) else metrics or {})
+    watch = _Watch(model, settings, start, {} if not steps_itself(model) else metrics or {})
     if settings.steps:
         _take_steps(model, settings, start)
     rows = len(start.train.x)
@@ -39,12 +39,11 @@ def train(
         steps_per_epoch=-(-rows // settings.batch_size),
         validation_data=(tensor(start.validation.x), start.validation.y),
         validation_batch_size=len(start.validation.x),
-        callbacks=[watch],
+        callbacks=[watch.callback()],
         shuffle=False,
         verbose=0,
     )
-    course: Course = watch.course()
-    return course
+    return watch.course()
 
 
 def _batches(settings: Settings, start: Start) -> tf.data.Dataset:
@@ -91,13 +90,12 @@ def _take_steps(model: keras.Model, settings: Settings, start: Start) -> None:
     from regfleet.borrowed.keras import measured_step
 
     found = descender(Plain(model), settings.steps)
+    update = tf.Variable(-1, dtype=tf.int32)  # an optimizer counts no update that it leaves out
 
     def train_step(model: keras.Model, data: Any) -> Any:
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
-        update = tf.cast(model.optimizer.iterations, tf.int32)
-        descent = found.of(
-            Batch(x, y, weight, tf.range(tf.shape(x)[0]), tf.constant(start.order_key), update, len(start.train.x))
-        )
+        rows, key = tf.range(tf.shape(x)[0]), tf.constant(start.order_key)
+        descent = found.of(Batch(x, y, weight, rows, key, update.assign_add(1), len(start.train.x)))
         model.optimizer.apply_gradients(zip(descent.gradients, model.trainable_weights, strict=True))
         return measured_step(model, descent, x, weight)
 
@@ -105,79 +103,94 @@ def _take_steps(model: keras.Model, settings: Settings, start: Start) -> None:
     model.__class__ = type(kind.__name__, (kind,), {"train_step": train_step})
 
 
-def _watch(settings: Settings, start: Start, metrics: Mapping[str, RowMetric]) -> Any:
-    """The callback that completes the history, keeps the best weights and ends the fit."""
-    import keras
-    import numpy as np
-    import tensorflow as tf
+class _Watch:
+    """What completes the history of a fit of ``model``, keeps its best weights and ends it, in Keras' callbacks."""
 
-    from regfleet.models.texts import tensor
+    def __init__(self, model: keras.Model, settings: Settings, start: Start, metrics: Mapping[str, RowMetric]) -> None:
+        from regfleet.models.texts import tensor
 
-    x = tensor(start.train.x)
+        self.model, self._settings, self._start, self._metrics = model, settings, start, metrics
+        self._x = tensor(start.train.x)
+        self._history: list[list[float]] = []
+        self._lowest, self._best_epoch = float("inf"), 1
+        self._diverged_at: int | None = None
+        self._best: list[np.ndarray] = []
+        self._last: list[np.ndarray] = []
+        self._snapshots: list[list[np.ndarray]] = []
+        self._averaging = Averaging(settings.average, ())
+        self._averaging.attach(model.trainable_variables, model.variables)
+        self._updates, self._updates_of_epoch = 0, -(-len(start.train.x) // settings.batch_size)
+        self._averaging.begin(Length(settings.epochs, self._updates_of_epoch))
 
-    class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.history: list[list[float]] = []
-            self.best: list[np.ndarray] = []
-            self.lowest = np.inf
-            self.best_epoch = 1
-            self.diverged_at: int | None = None
-            self.snapshots: list[list[np.ndarray]] = []
-            self.averaging = Averaging(settings.average, ())
-            self.updates = 0
+    def callback(self) -> keras.callbacks.Callback:
+        """The callback to give to `model.fit`."""
+        import keras
 
-        def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-            self.averaging.attach(self.model.trainable_variables, self.model.variables)
-            self.averaging.begin(Length(settings.epochs, -(-len(x) // settings.batch_size)))
+        return keras.callbacks.LambdaCallback(
+            on_train_batch_end=self._updated,
+            on_epoch_end=self._judge,
+            on_test_begin=self._show_average,  # the validation of an epoch comes before its end
+        )
 
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.updates += 1
-            self.averaging.after("update", tf.constant(self.updates))
+    def course(self) -> Course:
+        """How the fit went."""
+        import numpy as np
 
-        def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-            if self.averaging.active:
-                epoch = self.updates // -(-len(x) // settings.batch_size)
-                self.averaging.after("epoch", tf.constant(epoch))
-                self.trained = self.values()
-                self.averaging.show(self.renew)
+        history = np.array(self._history, np.float32)
+        last = self._last if self._averaging.active else self._values()  # an optimizer may finish with an average
+        return Course(history, last, self._best, self._best_epoch, self._diverged_at, self._snapshots)
 
-        def renew(self) -> None:
-            with statistics_taken_whole(self.model) as any_taken:
-                if any_taken:
-                    self.model(x, training=True)
+    def _updated(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras gives them by name
+        import tensorflow as tf
 
-        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            seen = dict(logs or {})
-            inference = self.model.test_on_batch(x, start.train.y, return_dict=True)
-            seen |= {f"train_{name}": value for name, value in inference.items()}
-            seen |= _measured(self.model, start, metrics) if metrics else {}
-            seen = {name: seen[f"train_{name}"] for name in metrics} | seen
-            self.history.append([seen[column] for column in settings.columns])
-            if not np.isfinite([seen["loss"], seen["val_loss"]]).all():
-                self.diverged_at = epoch + 1
-                self.model.stop_training = True
-            elif seen[settings.monitor] < self.lowest:
-                self.lowest, self.best_epoch = seen[settings.monitor], epoch + 1
-                self.best = self.values()
-            elif settings.patience is not None and epoch + 1 - self.best_epoch >= settings.patience:
-                self.model.stop_training = True
-            self.best = self.best or self.values()
-            if epoch + 1 in settings.snapshots:
-                self.snapshots.append(self.values())
-            self.last = self.values()
-            if self.averaging.active:
-                assign(self.model.variables, self.trained)
+        self._updates += 1
+        self._averaging.after("update", tf.constant(self._updates))
 
-        def values(self) -> list[np.ndarray]:
-            return [variable.numpy() for variable in self.model.variables]
+    def _show_average(self, logs: Any = None) -> None:  # noqa: ARG002 - the same
+        import tensorflow as tf
 
-        def course(self) -> Course:
-            history = np.array(self.history, np.float32)
-            last = self.last if self.averaging.active else self.values()
-            return Course(history, last, self.best, self.best_epoch, self.diverged_at, self.snapshots)
+        if self._averaging.active:
+            self._averaging.after("epoch", tf.constant(self._updates // self._updates_of_epoch))
+            self._trained = self._values()
+            self._averaging.show(self._renew)
 
-    return Watch()
+    def _renew(self) -> None:
+        with statistics_taken_whole(self.model) as any_taken:
+            if any_taken:
+                self.model(self._x, training=True)
+
+    def _judge(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        import numpy as np
+
+        settings = self._settings
+        seen = self._measured(logs or {})
+        self._history.append([seen[column] for column in settings.columns])
+        self._last = self._values()
+        if not np.isfinite([seen["loss"], seen["val_loss"]]).all():
+            self._diverged_at = epoch + 1
+            self.model.stop_training = True
+        elif seen[settings.monitor] < self._lowest:
+            self._lowest, self._best_epoch = seen[settings.monitor], epoch + 1
+            self._best = self._last
+        elif settings.patience is not None and epoch + 1 - self._best_epoch >= settings.patience:
+            self.model.stop_training = True
+        self._best = self._best or self._last
+        if epoch + 1 in settings.snapshots:
+            self._snapshots.append(self._last)
+        if self._averaging.active:
+            assign(self.model.variables, self._trained)
+
+    def _measured(self, logs: dict[str, float]) -> dict[str, float]:
+        """The row of a history."""
+        inference = self.model.test_on_batch(self._x, self._start.train.y, return_dict=True)
+        seen = logs | {f"train_{name}": value for name, value in inference.items()}
+        if self._metrics:
+            seen |= _measured(self.model, self._start, self._metrics)
+            seen = {name: seen[f"train_{name}"] for name in self._metrics} | seen
+        return seen
+
+    def _values(self) -> list[np.ndarray]:
+        return [variable.numpy() for variable in self.model.variables]
 
 
 def _measured(model: keras.Model, start: Start, metrics: Mapping[str, RowMetric]) -> dict[str, float]:

@@ -76,6 +76,8 @@ class Loop(ABC):
     def trace(self, start: Start) -> None:
         """Trace and compile the fit for rows of the shapes in ``start``: what cannot be traced fails here.
 
+        What XLA cannot compile becomes a graph, which can run every operation.
+
         Raises:
             Exception: whatever the model's layers, loss or optimizer raise.
         """
@@ -84,7 +86,13 @@ class Loop(ABC):
         rows = tf.TensorSpec((None, *start.train.x.shape[1:]), start.train.x.dtype)
         self._infer = tf.function(self._steps.infer, (rows,), autograph=False)
         with no_gradients_kept():
-            self._run([start], epochs=0)
+            try:
+                self._run([start], epochs=0)
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+                if not self._xla:
+                    raise
+                self._use(xla=False)
+                self._run([start], epochs=0)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The model's output for ``x`` in inference mode."""

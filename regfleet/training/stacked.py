@@ -1,8 +1,8 @@
 """Several seeds of one variant in one program, for a GPU that one small network cannot fill.
 
-Every variable of the model gets a first axis of seeds. Keras' own steps are written for one seed and mapped over all by
-`tf.vectorized_map`; the optimizer, which works number by number, updates all seeds at once. An optimizer that comes
-with the model may not, and is not stacked.
+Every variable of the model gets a first axis of seeds. Keras' own steps, clipping and constraints are written for one
+seed and mapped over all by `tf.vectorized_map`; the optimizer, which works number by number, updates all seeds at once.
+An optimizer that comes with the model may not, and is not stacked.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regfleet.borrowed.keras import clipped, not_decayed
 from regfleet.borrowed.tensorflow import add_mapping_rules
 from regfleet.techniques.recipe import Batch
 from regfleet.training.averaging import statistics_taken_whole
@@ -50,20 +51,24 @@ class Stack(Loop):
         self._of_model = [*model.trainable_variables, *model.non_trainable_variables]
         self._values = [stacked(variable) for variable in self._of_model]
         self._trainable = self._values[: len(model.trainable_variables)]
-        self._optimizer = keras.optimizers.deserialize(keras.optimizers.serialize(model.optimizer))
-        self._optimizer.build(self._trainable)
+        self._optimizer = self._stacked_optimizer()
         self._slots = [variable.numpy() for variable in self._optimizer.variables]
         self._averaging.attach(self._trainable, self._values)
         self._last, self._best = ([tf.Variable(v.value, trainable=False) for v in self._values] for _ in range(2))
         held = [*self._optimizer.variables, *self._values, *self._last, *self._best]
         self.held_bytes = sum(variable.numpy().nbytes for variable in held) + self._averaging.held_bytes
 
-    def trace(self, start: Start) -> None:
-        """As `Loop.trace`; raises ValueError for an operation that cannot be mapped."""
-        constrained = [v.path for v in self._of_model if getattr(v, "constraint", None) is not None]
-        if constrained:
-            raise ValueError(f"the constraint of {constrained[0]} is for one seed")
-        super().trace(start)
+    def _stacked_optimizer(self) -> keras.optimizers.Optimizer:
+        """The model's optimizer for the stack; it leaves clipping to `_update`, which does it seed by seed."""
+        own = self.model.optimizer
+        config = own.get_config() | {"clipnorm": None, "global_clipnorm": None, "clipvalue": None}
+        optimizer = type(own).from_config(config)
+        excluded = not_decayed(own, self.model.trainable_variables)
+        optimizer.exclude_from_weight_decay(
+            [variable for variable, out in zip(self._trainable, excluded, strict=True) if out]
+        )
+        optimizer.build(self._trainable)
+        return optimizer
 
     def run(self, starts: Sequence[Start]) -> list[Course]:
         """Train from each of ``starts``, at most `seeds` of them."""
@@ -80,7 +85,11 @@ class Stack(Loop):
                 best=[best[index][seed] for index in order],
                 best_epoch=int(best_epoch[seed]),
                 diverged_at=int(diverged_at[seed]) or None,
-                snapshots=[[kept[index][seed] for index in order] for kept in snapshots],
+                snapshots=[
+                    [kept[index][seed] for index in order]
+                    for epoch, kept in zip(self._settings.snapshots, snapshots, strict=True)
+                    if epoch <= ran[seed]
+                ],
             )
             for seed in range(len(starts))
         ]
@@ -125,6 +134,7 @@ class Stack(Loop):
 
     def _update(self, batch: Batch) -> Any:
         """Keras' training step for every seed on its rows, as in `Program`."""
+        import tensorflow as tf
 
         def gradients(values: Any, current: Any, x: Any, y: Any, rows: Any, key: Any, *weight: Any) -> Any:
             mine = Batch(x, y, *(weight or (None,)), rows, key, batch.update, batch.total)
@@ -132,11 +142,14 @@ class Stack(Loop):
                 mine = change(mine)
             descent = descender(Plain(self.model, values), self._settings.steps).of(mine)
             changed = [current(variable) for variable in self._of_model[len(values) :]]
-            return descent.gradients, changed, self._steps.of_batch(descent)
+            return clipped(self.model.optimizer, descent.gradients), changed, self._steps.of_batch(descent)
 
         weight = () if batch.weight is None else (batch.weight,)
         descent, changed, measured = self._mapped(gradients, batch.x, batch.y, batch.rows, batch.key, *weight)
         self._optimizer.apply(descent, self._trainable)
+        for variable, one in zip(self._trainable, self._of_model, strict=False):
+            if one.constraint is not None:
+                variable.assign(tf.vectorized_map(one.constraint, variable.value, fallback_to_while_loop=False))
         for variable, value in zip(self._values[len(self._trainable) :], changed, strict=True):
             variable.assign(value)
         return measured

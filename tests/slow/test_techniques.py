@@ -33,7 +33,9 @@ def recurrent(shape, outputs):
     """Two small recurrent layers and a softmax."""
     source = keras.Input(shape)
     first = keras.layers.LSTM(4, return_sequences=True, name="first")(source)
-    return keras.Model(source, keras.layers.Dense(outputs, "softmax", name="output")(keras.layers.GRU(4, name="second")(first)))
+    return keras.Model(
+        source, keras.layers.Dense(outputs, "softmax", name="output")(keras.layers.GRU(4, name="second")(first))
+    )
 
 
 def made_up(*shape):
