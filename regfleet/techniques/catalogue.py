@@ -16,16 +16,20 @@ from regfleet.techniques.optimization import CLIP, EMA, SAM
 from regfleet.techniques.penalties import L1, L2
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Recipe
+from regfleet.techniques.structure import SHAKEDROP, SHAKESHAKE, SKIP, SMALLER, STOCHASTIC_DEPTH
 from regfleet.techniques.targets import CONFIDENCE_PENALTY, FOCAL, LABEL_NOISE, LABEL_SMOOTHING
 from regfleet.text import given, nearest
 
 TECHNIQUES = {
     definition.name: definition
     for definition in (
+        *(SMALLER,),
         *(L1, L2),
         *(MAXNORM,),
+        *(SHAKESHAKE,),
         *(BATCHNORM,),
         *(DROPOUT,),
+        *(SHAKEDROP, STOCHASTIC_DEPTH, SKIP),
         *(LABEL_NOISE, MIXUP, CUTMIX, CUTOUT, FEATURE_MASK, FLIP, CROP, ROTATE),
         *(LABEL_SMOOTHING, FOCAL, CONFIDENCE_PENALTY),
         *(FGSM,),
@@ -49,6 +53,10 @@ def recipe(model: ModelSpec, training: Training, techniques: tuple[Technique, ..
         definition = TECHNIQUES[technique.name]
         place, _, side = technique.place.partition(":")
         layers = resolve(place, result.model.layer_names) if place else ()
+        if definition.per_layer and len(technique.values) not in (1, len(layers)):
+            raise InputError(
+                f"{technique.name}: expected one value per layer of the smaller network ({len(layers)}); got {technique}"
+            )
         before = {"before": True} if side == "before" else {}
         result = definition.apply(result, technique.values, layers, **before)
     return result
