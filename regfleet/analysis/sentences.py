@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, TOO_FEW, TOO_FEW_DATASETS
-from regfleet.analysis.judging import BRIER
+from regfleet.analysis.judging import BRIER, NO_HALVES
 from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.question import Question
 from regfleet.analysis.sequential import decidable
@@ -38,6 +38,11 @@ def sentence(
     unit = Scale(question.metric)
     if comparison.note == TOO_FEW:
         return _too_few(label, control, comparison)
+    if comparison.note == NO_HALVES:
+        return (
+            f"No verdict on {label} yet: some halves of the rows have no finished seed of it and {control} together. The "
+            "same command trains what is missing."
+        )
     if comparison.identical:
         return (
             f"{label} trained exactly as {control} on every seed, so the technique changed nothing: "
@@ -53,7 +58,9 @@ def sentence(
         more = "more seeds may settle it"
         if question.looks > 1 and question.look == question.looks:
             more = "the last look left it open" + (", and more rows may settle it" if ratio else "")
-        if not decidable(comparison, ratio, question.alpha_last, count):
+        if comparison.rule == "halves":
+            more = "more seeds change that little, more rows may settle it"
+        elif not decidable(comparison, ratio, question.alpha_last, count):
             more = "more seeds alone will hardly settle it, more rows would"
         return f"Undecided: on {where}, {label} may be {_range(comparison.difference, control, unit)}; {more}."
     if comparison.same and comparison.verdict in ("undecided", "equivalent"):
@@ -92,8 +99,12 @@ def companion_sentence(label: str, control: str, companion: Companion) -> str:
 def judged_sentence(compared: Sequence[VariantSummary]) -> str:
     """By which rule the verdicts of a data set were made, and why where it is not that of single rows."""
     by_why: dict[str, list[str]] = {}
-    for row in compared:
-        if row.comparison is not None and row.comparison.seeds:
+    judged = [row for row in compared if row.comparison is not None and row.comparison.seeds]
+    if any(row.comparison and row.comparison.rule == "halves" for row in judged):  # then it is for all of them
+        said = "by how far two halves of the rows disagree, over ten pairs of them (conservative-Z)"
+        return f"Judged {said}, because --interval conservative asked for it."
+    for row in judged:
+        if row.comparison is not None:
             by_why.setdefault(row.comparison.rule_why, []).append(row.label)
     parts = []
     if "" in by_why:
