@@ -123,7 +123,7 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
 
 
 def _judged(d: Array, pair: Pair | None, why: str, runs: tuple[Runs, Runs], terms: Terms, comparisons: int) -> Judged:
-    """The interval of a difference: of pairs of halves where that is asked for, of single rows, or of ``d`` (seeds,)."""
+    """The interval of a difference: of pairs of halves where asked for, of single rows, or of ``d`` (seeds,)."""
     if terms.question.halves:
         pairs = _pairs(
             [_paired(one, other, terms.metric) for one, other in zip(runs[0].halves, runs[1].halves, strict=True)]

@@ -36,13 +36,8 @@ def sentence(
         ratio, count: n_test/n_train and the number of simultaneous intervals, likewise.
     """
     unit = Scale(question.metric)
-    if comparison.note == TOO_FEW:
+    if comparison.note in (TOO_FEW, NO_HALVES):
         return _too_few(label, control, comparison)
-    if comparison.note == NO_HALVES:
-        return (
-            f"No verdict on {label} yet: some halves of the rows have no finished seed of it and {control} together. The "
-            "same command trains what is missing."
-        )
     if comparison.identical:
         return (
             f"{label} trained exactly as {control} on every seed, so the technique changed nothing: "
@@ -117,6 +112,11 @@ def judged_sentence(compared: Sequence[VariantSummary]) -> str:
 
 
 def _too_few(label: str, control: str, comparison: Comparison) -> str:
+    if comparison.note == NO_HALVES:
+        return (
+            f"No verdict on {label} yet: some halves of the rows have no finished seed of both it and {control}. The "
+            "same command trains what is missing."
+        )
     lost = f" ({counted(comparison.dropped, 'seed')} failed)" if comparison.dropped else ""
     return (
         f"No verdict on {label} yet: it and {control} finished {counted(len(comparison.seeds), 'seed')} in common"

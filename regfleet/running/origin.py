@@ -44,7 +44,7 @@ class Beginning:
         return time.monotonic() - self.begun
 
 
-def provenance(
+def provenance(  # noqa: PLR0913 - what is recorded
     before: Provenance,
     *,
     command: str,
