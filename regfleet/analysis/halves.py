@@ -39,8 +39,8 @@ class HalvesEstimate:
         """The decision of `interval` as a number: below alpha exactly where that interval excludes zero."""
         from scipy.stats import norm
 
-        by_halves = min(1.0, comparisons * 2 * float(norm.sf(abs(self.by_seeds.mean) / self.se))) if self.se else 0.0
-        return float(np.maximum(by_halves, p_value(self.by_seeds, comparisons)))
+        by_halves = comparisons * 2 * float(norm.sf(abs(self.by_seeds.mean) / self.se)) if self.se else 0.0
+        return float(np.minimum(1.0, np.maximum(by_halves, p_value(self.by_seeds, comparisons))))
 
 
 def halves_estimate(differences: Array, pairs: Array, floor: float = 0.0) -> HalvesEstimate:

@@ -230,8 +230,8 @@ def _worded(
 def _useful(dataset: DatasetSummary, terms: Terms) -> int | None:
     """The number of seeds after which more add next to nothing to any comparison, by the rules that judge them."""
     found: list[int | None] = []
-    for one in (row.comparison for row in dataset.shown):
-        if one is None or one.rule == "seeds":
+    for one in [row.comparison for row in dataset.shown if row.comparison is not None]:
+        if one.rule == "seeds":
             found.append(useful_seeds(terms.ratio))
         elif isinstance(one.outlook, RowEstimate):
             found.append(useful_seeds_by_rows(one.outlook, terms.n_test, terms.question.alpha_now, terms.comparisons))

@@ -20,14 +20,14 @@ HALF = np.linspace(-0.04, 0.05, 2 * PAIRS)
 def test_the_interval_is_the_one_of_nadeau_and_bengio():
     """Three pairs written out: the variance is (.01² + .02² + .03²)/6, the factor the normal quantile of .05/(2·4)."""
     pairs = np.array([[0.10, 0.11], [0.08, 0.10], [0.12, 0.09]])
-    of = halves_estimate(np.array([0.1, 0.1001, 0.0999, 0.1]), pairs)
+    of = halves_estimate(np.array([0.03, 0.0301, 0.0299, 0.03]), pairs)
     se = math.sqrt((0.0001 + 0.0004 + 0.0009) / 6)
     found = of.interval(0.05, 4)
-    assert (found.low, found.mean, found.high) == pytest.approx((0.1 - 2.4977055 * se, 0.1, 0.1 + 2.4977055 * se))
+    assert (found.low, found.mean, found.high) == pytest.approx((0.03 - 2.4977055 * se, 0.03, 0.03 + 2.4977055 * se))
     # The p-value is the level at which the interval ends at zero.
     p = of.p_value(4)
-    assert of.interval(p, 4).low == pytest.approx(0, abs=1e-7)
-    assert p == pytest.approx(4 * 2 * stats.norm.sf(0.1 / se))
+    assert of.interval(p, 4).low == pytest.approx(0, abs=1e-9)
+    assert p == pytest.approx(4 * 2 * stats.norm.sf(0.03 / se))
 
 
 def test_it_is_never_narrower_than_the_seeds_alone():

@@ -234,7 +234,7 @@ def test_the_keys_of_a_study_are_known_without_its_data(fields):
 
 
 def test_the_conservative_interval_adds_halves_and_keeps_the_keys():
-    """Ten pairs of halves of 6 rows: 21 times the trials, each once, those of all rows by the keys that they had."""
+    """Ten pairs of halves: 21 times the trials, each once, those of all rows by the keys that they had."""
     data = {"iris": dataclasses.replace(DATA["iris"], target=np.array([0, 1] * 10), features=np.zeros((20, 2)))}
     fields = {"variant": [{"technique": "l2(0.1)"}], "seeds": 5}
     alone, asked = (make_plan(resolve(read_study(fields | more), {}), data) for more in ({}, CONSERVATIVE))
@@ -245,7 +245,7 @@ def test_the_conservative_interval_adds_halves_and_keeps_the_keys():
     facts = {"iris": data_facts(data["iris"], SPLITS["balanced"])}
     assert planned_keys(resolve(read_study(fields | CONSERVATIVE), facts)) == {trial.key for trial in asked.trials}
     few = read_study({"seeds": 3_000, "interval": "conservative"})
-    with pytest.raises(InputError, match=r"got 630,000 of 10 variants") as problem:
+    with pytest.raises(InputError, match=r"got 1,260,000 of 10 variants") as problem:
         make_plan(resolve(few, {}), data | {"wine": data["iris"]})
     assert "halves" in str(problem.value)
 
