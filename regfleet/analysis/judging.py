@@ -112,5 +112,5 @@ def judged_by_halves(of: HalvesEstimate, alpha: float, comparisons: int) -> Judg
         p=of.p_value(comparisons),
         floor=math.nan,
         rule="halves",
-        why="--interval conservative asked for it",
+        why="asked for with --interval conservative",
     )

@@ -97,7 +97,7 @@ def judged_sentence(compared: Sequence[VariantSummary]) -> str:
     judged = [row for row in compared if row.comparison is not None and row.comparison.seeds]
     if any(row.comparison and row.comparison.rule == "halves" for row in judged):  # then it is for all of them
         said = "by how far two halves of the rows disagree, over ten pairs of them (conservative-Z)"
-        return f"Judged {said}, because --interval conservative asked for it."
+        return f"Judged {said}, as --interval conservative asked."
     for row in judged:
         if row.comparison is not None:
             by_why.setdefault(row.comparison.rule_why, []).append(row.label)

@@ -171,8 +171,10 @@ def _half(dataset: Dataset, number: int) -> "np.ndarray":
     rows, generator = np.arange(len(dataset.target)), stream(pair, "split", "halves")
     if dataset.groups is not None:
         first = _whole_groups(dataset.groups, len(rows) // 2, generator, "halves")
-        return rows[first == (side == 0)]
-    return np.sort(_by_class(dataset, rows, generator)[side::2])
+        own = np.flatnonzero(first == (side == 0))
+    else:
+        own = np.sort(_by_class(dataset, rows, generator)[side::2])
+    return own
 
 
 def _checked_counts(dataset: Dataset, split: SplitSpec) -> tuple[int, int, int]:
