@@ -16,11 +16,13 @@ allows for.
 - Neighbouring L1 strengths are not exchangeable. Their true difference is known in closed form from the weights of
   every fit, averaged over all studies, and a study errs if an interval leaves it out.
 - networks: nine times the same small network with other initial weights, through regfleet's own training.
+- conservative-Z: scores that are no mean over rows, beside accuracy, from ten pairs of halves as `--interval
+  conservative` trains them: the only rule that asks nothing of the score.
 - power: the first technique's own block is more informative; the true lead is the mean over all studies.
 
-Shares of studies are printed for single rows and, in brackets, for the corrected t; widths are those of single rows
-relative to the corrected t. A share p of N studies has the standard error √(p(1 − p)/N): .011 for .05 of 400. Same
-figures whatever the number of jobs.
+Shares of studies are printed for single rows, or conservative-Z, and, in brackets, for the corrected t; widths are
+those of the former relative to the latter. A share p of N studies has the standard error √(p(1 − p)/N): .011 for .05
+of 400. Same figures whatever the number of jobs.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from regfleet.analysis.halves import halves_estimate
 from regfleet.analysis.intervals import Array, Estimate, estimate, excludes_zero, interval, sd_floor
 from regfleet.analysis.question import spent
 from regfleet.analysis.row_rule import RowEstimate, row_estimate
@@ -54,6 +57,8 @@ VARIANTS = 8
 SHARED, OWN = 2, 3
 """Features that all techniques see, and features of each technique's own."""
 LOOKS = (10, 20, 30)
+PAIRS = 10
+"""Pairs of halves of conservative-Z, as `--interval conservative` has them."""
 STUDIES, QUICK = 400, 10
 CHUNK = 25
 """Studies that a job does at a time, from a random stream of their own."""
@@ -139,6 +144,19 @@ LIMITS = (
     Case("groups of five rows, least squares", group=5),
     Case("groups of five rows, nearest neighbour", "nearest neighbour", group=5),
     Case("half of all runs collapse, least squares", collapse=0.5),
+)
+HALVED = (
+    Case("least squares", seeds=(5, 10)),
+    Case("least squares, 85/15 classes", classes=(0.85, 0.15), seeds=(5, 10)),
+    Case("least squares, 75/25", split="75/25", seeds=(5, 10)),
+    Case("shrunken, 75/25 classes", "shrunken", classes=(0.75, 0.25), seeds=(5, 10)),
+    Case("nearest neighbour", "nearest neighbour", seeds=(5, 10)),
+    Case("nearest neighbour, 75/25", "nearest neighbour", split="75/25", seeds=(5, 10)),
+    Case("stump", "stump", seeds=(5, 10)),
+    Case("hidden layer, other initial weights only", "hidden layer", own=False, seeds=(5, 10)),
+    Case("two hidden units, other initial weights only", "two hidden units", own=False, seeds=(5, 10)),
+    Case("regression, shrunken", "shrunken", classes=(), seeds=(5, 10)),
+    Case("groups of five rows, least squares", group=5, seeds=(5, 10)),
 )
 POWER = (
     Case("least squares", shift=0.3, lead=0.13),
@@ -429,6 +447,66 @@ def claims(case: Case, score: str, cells: Cells) -> list[Row]:
     return found
 
 
+def halved(case: Case, rng: np.random.Generator, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`splits` of all rows, then of either half of each of `PAIRS` pairs: (parts, seeds, rows), stratified."""
+    units = case.rows // case.group
+    parts = [splits(case, rng, labels)]
+    for _ in range(PAIRS):
+        order = np.argsort(rng.random(units) + 2 * labels[:: case.group])
+        for side in range(2):
+            taken = np.repeat(np.isin(np.arange(units), order[side::2]), case.group)
+            own = splits(replace(case, rows=int(taken.sum())), rng, labels[taken])
+            whole = np.zeros((2, case.most, case.rows), bool)
+            whole[:, :, taken] = own
+            parts.append((whole[0], whole[1]))
+    train, test = (np.stack(masks) for masks in zip(*parts, strict=True))
+    return train, test
+
+
+def score_seed(said: Array, y: Array, labels: np.ndarray) -> dict[str, float]:
+    """The scores of one fit on its test rows, from what was ``said`` of them, (rows, outputs)."""
+    if y.shape[1] == 1:
+        off = float(np.sum((said - y) ** 2))
+        return {"squared error": -off / len(y), "R²": 1 - off / float(np.sum((y - y.mean()) ** 2))}
+    right = np.argmax(said, axis=1) == labels
+    found = {"accuracy": float(right.mean())}
+    found["balanced accuracy"] = float(np.mean([right[labels == kind].mean() for kind in np.unique(labels)]))
+    ahead = said[:, 1] - said[:, 0]
+    gaps = ahead[labels == 1][:, None] - ahead[labels == 0]
+    found["AUC"] = float(np.mean((gaps > 0) + 0.5 * (gaps == 0))) if gaps.size else 0.5
+    return found
+
+
+def halved_chunk(case: Case, studies: int, seed: int, chunk: int) -> list[Row]:
+    """What conservative-Z and the corrected t claim of exchangeable techniques, by score and number of seeds."""
+    rng = np.random.default_rng([seed, chunk, 4, *case.name.encode()])
+    found: list[Row] = []
+    for _ in range(studies):
+        features, y, labels = draw(case, rng)
+        train, test = halved(case, rng, labels)
+        flat, which = train.reshape(-1, case.rows), test.reshape(-1, case.rows)
+        scores: list[list[dict[str, float]]] = []
+        for x in features:
+            said = LEARNERS[case.learner](x, y, flat, rng)
+            scores.append([score_seed(one[rows], y[rows], labels[rows]) for one, rows in zip(said, which, strict=True)])
+        for name in scores[0][0]:
+            values = np.array([[one[name] for one in of] for of in scores]).reshape(-1, *train.shape[:2])
+            d = values[1:] - values[0]  # (variants, parts, seeds)
+            of: Row = {"case": case.name, "score": name}
+            tested, trained = int(which[0].sum()), int(flat[0].sum())
+            for drawn in case.seeds:
+                means = d[:, :, :drawn].mean(axis=2)
+                floor = sd_floor(tested, drawn) if name == "accuracy" else 0.0
+                ours = [
+                    halves_estimate(own[:drawn], one[1:].reshape(-1, 2), floor).interval(ALPHA, VARIANTS)
+                    for own, one in zip(d[:, 0], means, strict=True)
+                ]
+                theirs = by_seeds([estimate(one, tested / trained, floor) for one in d[:, 0, :drawn]])
+                row = of | {"seeds": str(drawn), "any false claim": any_claim(ours), "corrected t": any_claim(theirs)}
+                found.append(row | {"width": wide(ours), "t width": wide(theirs)})
+    return found
+
+
 def power_chunk(case: Case, studies: int, seed: int, chunk: int) -> list[Row]:
     """What each of some studies says of a true lead of the first variant, as one of eight comparisons."""
     rng = np.random.default_rng([seed, chunk, 1, *case.name.encode()])
@@ -635,8 +713,10 @@ def pair(row: Row) -> str:
     return f"{ours:.3f} ({row['corrected t']:.3f})"
 
 
-def parts(rows: list[Row]) -> dict[str, list[Row]]:
-    """What single rows judge, and what is left to the corrected t."""
+def parts(title: str, rows: list[Row]) -> dict[str, list[Row]]:
+    """What single rows judge, and what is left to the corrected t; conservative-Z judges any score."""
+    if title == HALVES:
+        return {"any score": rows}
     found = {"accuracy": [row for row in rows if row["score"] == "accuracy"]}
     found["errors of rows"] = [row for row in rows if row["score"] != "accuracy"]
     return {score: part for score, part in found.items() if part}
@@ -648,10 +728,12 @@ def usual(rows: list[Row]) -> list[Row]:
     return [{name: row[name] for name in names} for row in rows if "paired t" in row]
 
 
+HALVES = "Conservative-Z, any interval that excludes zero"
 KINDS = {
     "Exchangeable techniques, any interval that excludes zero": (null_chunk, NULLS, 1.0),
     "Neighbouring L1 strengths, any interval that leaves out the true difference": (lasso_chunk, LASSOS, 0.5),
     "Networks, nine times the same one with other initial weights": (network_chunk, NETWORKS, 0.25),
+    HALVES: (halved_chunk, HALVED, 0.5),
     "Limits of single rows": (null_chunk, LIMITS, 0.5),
     "Power, a true lead of one of eight comparisons": (power_chunk, POWER, 0.5),
 }
@@ -674,7 +756,7 @@ def main() -> None:
             studies = max(2, round(share * (QUICK if arguments.quick else STUDIES)))
             found = simulate(chunk, wanted, studies, arguments.seed, arguments.jobs)
             tables[title] = shares(against_truth(found) if chunk is lasso_chunk else found)
-            for score, part in parts(tables[title]).items():
+            for score, part in parts(title, tables[title]).items():
                 print(f"{title}: {score} ({studies} studies)\n\n{table(side_by_side(part))}\n", flush=True)
             if asked := usual(tables[title]):
                 print(f"Beside the usual tests\n\n{table(asked)}\n", flush=True)

@@ -104,7 +104,7 @@ class Timed(Progressing):
 
 def train(trials: int, out: Path) -> dict[str, Any]:
     """Run a study of so many trials into ``out``: what it cost."""
-    pipeline.run_chunk, pipeline.warm_up = pretend, nothing
+    pipeline.warm_up = nothing
     sweep = "|".join(f"{value:g}" for value in np.linspace(0.01, 0.09, VARIANTS - 1))
     study = read_study(
         {
@@ -116,7 +116,7 @@ def train(trials: int, out: Path) -> dict[str, Any]:
         }
     )
     watch, began = Timed(), time.perf_counter()
-    pipeline.run(study, out, fleet=FleetSettings(), watch=watch)
+    pipeline.run(study, out, fleet=FleetSettings(), watch=watch, work=pretend)
     ended = time.perf_counter()
     trained, counted = watch.times[-1] - watch.times[0], trials - watch.counts[0]
     return {

@@ -70,7 +70,10 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Variant × data set × seed. ``key`` is a hash of everything that determines the result."""
+    """Variant × data set × seed. ``key`` is a hash of everything that determines the result.
+
+    A half of a data set is called as `half_name` says.
+    """
 
     key: str
     dataset: str

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from regfleet.analysis.cells import Cells, Pair, Seeds, ignorant, joined
-from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, decide, estimate, interval, sd_floor
+from regfleet.analysis.halves import halves_estimate
+from regfleet.analysis.intervals import MINIMUM_PAIRS, TOO_FEW, Array, decide, estimate, interval, sd_floor
 from regfleet.analysis.judging import (
     BRIER,
+    NO_HALVES,
     Judged,
     Tested,
     by_rows,
+    judged_by_halves,
     judged_by_rows,
     judged_by_seeds,
     pair_of,
@@ -66,14 +69,17 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
     seeds, here, there = shared(variant, control)
     d = differences(variant.scores[here], control.scores[there], terms.metric)
     pair, why = pair_of(variant.cells, control.cells, seeds, terms.tested)
-    judged = _judged(d, pair, why, terms, terms.comparisons)
+    judged = _judged(d, pair, why, (variant, control), terms, terms.comparisons)
     rope = terms.metric.rope_at(float(np.mean(control.scores[there])) if len(d) else 0.0)
     verdict, note = decide(judged.interval, rope, len(d))
     same = pair.tested if pair is not None and pair.same else 0
-    if same and verdict == "equivalent" and judged.rule == "seeds" and terms.ratio and not d.any():
+    alike = judged.rule == "halves" or (same and judged.rule == "seeds" and terms.ratio)
+    if alike and verdict == "equivalent" and not d.any():
         # Scores without any scatter make an interval without width, and these rows say less than that of fresh ones.
         verdict, note = "undecided", ""
-    dropped = _dropped(variant, control)
+    if judged.rule == "halves" and note == TOO_FEW and len(d) >= MINIMUM_PAIRS:
+        note = NO_HALVES
+    dropped = _dropped(variant, control) + sum(map(_dropped, variant.halves, control.halves))
     withdrawn = None
     if dropped and verdict != "undecided" and _with_failures(variant, control, judged.rule, terms, rope) != verdict:
         verdict, note, withdrawn = "undecided", "withdrawn because of failed runs", verdict
@@ -111,18 +117,36 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
     seeds, here, there = shared(first, second)
     d = differences(first.scores[here], second.scores[there], terms.metric)
     pair, why = pair_of(first.cells, second.cells, seeds, terms.tested)
-    judged = _judged(d, pair, why, terms, len(ranked) - 1)
+    judged = _judged(d, pair, why, (first, second), terms, len(ranked) - 1)
     clear = len(d) >= MINIMUM_PAIRS and judged.interval.low > 0
     return Lead(best, runner_up, judged.interval, clear, tuple(seeds.tolist()), rule=judged.rule)
 
 
-def _judged(d: Array, pair: Pair | None, why: str, terms: Terms, comparisons: int) -> Judged:
-    """The interval of a difference: of single rows where they can judge, else of ``d`` (seeds,)."""
+def _judged(d: Array, pair: Pair | None, why: str, runs: tuple[Runs, Runs], terms: Terms, comparisons: int) -> Judged:
+    """The interval of a difference: of pairs of halves where asked for, of single rows, or of ``d`` (seeds,)."""
+    if terms.question.halves:
+        pairs = _pairs(
+            [_paired(one, other, terms.metric) for one, other in zip(runs[0].halves, runs[1].halves, strict=True)]
+        )
+        of_halves = halves_estimate(d, pairs, terms.floor(len(d)))
+        return judged_by_halves(of_halves, terms.question.alpha_now, comparisons)
     of = by_rows(pair, terms.tested)
     if of is not None:
         return judged_by_rows(of, terms.question.alpha_now, comparisons)
     why = terms.tested.unfit or why
     return judged_by_seeds(d, terms.ratio, terms.floor(len(d)), terms.question, comparisons, why)
+
+
+def _paired(first: Runs, second: Runs, metric: Metric) -> Array:
+    """The differences of two variants on the seeds that both finished."""
+    _, here, there = shared(first, second)
+    return differences(first.scores[here], second.scores[there], metric)
+
+
+def _pairs(halves: Sequence[Array]) -> Array:
+    """The mean of the differences on each half, (pairs, 2); NaN where there are none."""
+    means = [float(np.mean(d)) if len(d) else np.nan for d in halves]
+    return np.array(means, dtype=np.float64).reshape(-1, 2)
 
 
 def _companion(pair: Pair | None, terms: Terms) -> Companion | None:
@@ -150,18 +174,26 @@ def _dropped(variant: Runs, control: Runs) -> int:
 
 
 def _with_failures(variant: Runs, control: Runs, rule: Rule, terms: Terms, rope: float) -> str:
-    """The verdict with every lost run scored as a model that has learned nothing.
+    """The verdict with every lost run scored as a model that has learned nothing, on halves of the rows too.
 
     Single rows take from the other side which rows a lost run would have tested; a seed that both lost says nothing.
     """
     if rule == "rows":
         return _with_failed_cells(variant, control, terms, rope)
     score = ignorant_score(terms.metric, terms.shares, np.concatenate([variant.scores, control.scores]))
-    (seeds, scores), (control_seeds, control_scores) = scored(variant, score), scored(control, score)
-    _, here, there = np.intersect1d(seeds, control_seeds, return_indices=True)
-    d = differences(scores[here], control_scores[there], terms.metric)
-    of = estimate(d, terms.ratio, terms.floor(len(d)))
-    return decide(interval(of, terms.question.alpha_now, terms.comparisons), rope, len(d))[0]
+
+    def filled(first: Runs, second: Runs) -> Array:
+        (seeds, scores), (control_seeds, control_scores) = scored(first, score), scored(second, score)
+        _, here, there = np.intersect1d(seeds, control_seeds, return_indices=True)
+        return differences(scores[here], control_scores[there], terms.metric)
+
+    d, alpha = filled(variant, control), terms.question.alpha_now
+    if rule == "halves":
+        pairs = _pairs([filled(one, other) for one, other in zip(variant.halves, control.halves, strict=True)])
+        around = halves_estimate(d, pairs, terms.floor(len(d))).interval(alpha, terms.comparisons)
+    else:
+        around = interval(estimate(d, terms.ratio, terms.floor(len(d))), alpha, terms.comparisons)
+    return decide(around, rope, len(d))[0]
 
 
 def _with_failed_cells(variant: Runs, control: Runs, terms: Terms, rope: float) -> str:

@@ -138,6 +138,11 @@ def _control(dataset: DatasetSummary, compared: Sequence[VariantSummary]) -> str
 def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
     if dataset.fixed_test:
         return "All of this is about this one test set; other test rows may say otherwise."
+    if any(row.comparison and row.comparison.rule == "halves" for row in dataset.shown):
+        return (
+            "These intervals hold for any score and are wide on purpose: more rows would narrow them, more seeds do so "
+            "only a little."
+        )
     if dataset.ratio == 0 or not dataset.floor > 0:
         return "All of this is about random splits of these rows; new rows may say otherwise."
     unit = Scale(metric)

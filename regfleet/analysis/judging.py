@@ -1,10 +1,15 @@
-"""Which rule judges a difference: single test rows where their predictions are there, or one score per seed."""
+"""Which rule judges a difference: single test rows where their predictions are there, else one score per seed.
+
+Where the study asks for the conservative interval, pairs of halves of the rows judge instead of either.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from regfleet.analysis.cells import Cells, Pair, Seeds, paired
+from regfleet.analysis.halves import HalvesEstimate
 from regfleet.analysis.intervals import Array, estimate, interval, p_value
 from regfleet.analysis.power import resolution_floor
 from regfleet.analysis.question import Question
@@ -18,6 +23,8 @@ RULED = frozenset({"accuracy"})
 """Metrics by which single rows make false claims in no more than 5 % of studies: benchmarks/false_verdicts.py."""
 MEANS = frozenset({"mse", "mae", "brier", "cross_entropy", "log_loss"})
 """Metrics that are means over rows too, but by which they make more."""
+NO_HALVES = "halves not trained"
+"""The note of a comparison that pairs of halves cannot judge yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +102,15 @@ def judged_by_seeds(
         floor=resolution_floor(of.sd, ratio, question.alpha_now, comparisons),
         rule="seeds",
         why=why,
+    )
+
+
+def judged_by_halves(of: HalvesEstimate, alpha: float, comparisons: int) -> Judged:
+    """The conservative interval; how narrow more seeds would make it is not known."""
+    return Judged(
+        interval=of.interval(alpha, comparisons),
+        p=of.p_value(comparisons),
+        floor=math.nan,
+        rule="halves",
+        why="asked for with --interval conservative",
     )

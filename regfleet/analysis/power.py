@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import RowEstimate
-from regfleet.analysis.summary import DatasetSummary, Detection
+from regfleet.analysis.summary import Comparison, DatasetSummary, Detection
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric
 from regfleet.numbers import Scale, percent, rough
@@ -41,6 +41,24 @@ def rows_for_equivalence(rope: float, alpha: float, comparisons: int = 1) -> int
 def useful_seeds(ratio: float) -> int | None:
     """The number of seeds after which more add next to nothing for ``ratio``; None: each seed helps."""
     return math.ceil(USEFUL / ratio - 1e-9) if ratio > 0 else None
+
+
+def useful_seeds_by_rows(of: RowEstimate, n_test: int, alpha: float, comparisons: int = 1) -> int | None:
+    """`useful_seeds` where single rows judge: in fives, until the half-width to expect is within 5 % of the least.
+
+    None where no such number is known: an interval that cannot be made, or more than `MOST_SEEDS`.
+
+    Args:
+        of: what the rows say so far.
+        n_test: test rows of a seed.
+        alpha, comparisons: of the simultaneous intervals.
+    """
+    least = of.limit(alpha, comparisons)
+    if not least > 0:
+        return None
+    enough = (1 + 1 / USEFUL) ** 0.5 * least
+    rounds = _least(lambda number: of.expected(ROUND * number, n_test, alpha, comparisons) <= enough, 1)
+    return None if rounds is None else ROUND * rounds
 
 
 def power(effect: float, sd: float, seeds: float, ratio: float, alpha: float, comparisons: int = 1) -> float:
@@ -162,6 +180,34 @@ def detection_by_rows(
     return Detection(effect, sd, ratio, WANTED, seeds, times, smallest, sentence, rule="rows")
 
 
+def detection_by_halves(effect: float, one: Comparison, dataset: DatasetSummary, question: Question) -> Detection:
+    """`detection` where pairs of halves judge: their interval is taken as it is, for more seeds narrow it a little.
+
+    Args:
+        effect: as `detection` takes it.
+        one: the comparison in the pilot, of ``dataset`` and ``question``.
+    """
+    from scipy.stats import norm
+
+    if not effect > 0:
+        raise InputError(f"the difference to detect must be above 0. Got {effect:g}")
+    half, unit, seeds = one.difference.high - one.difference.mean, Scale(question.metric), len(one.seeds)
+    if not half > 0:
+        said = "Not every half of the rows is trained yet: run the study to its end, then plan again."
+        return Detection(effect, one.sd, dataset.ratio, WANTED, None, None, math.nan, said, "halves", one.rule_why)
+    quantile = float(norm.isf(question.alpha / (2 * dataset.comparisons)))
+    smallest = half * (1 + float(norm.ppf(WANTED)) / quantile)
+    if smallest <= effect:
+        said = f"{seeds} seeds show a difference of {unit.amount(effect)} with a chance of {percent(WANTED)}."
+        return Detection(effect, one.sd, dataset.ratio, WANTED, seeds, None, smallest, said, "halves", one.rule_why)
+    times = (smallest / effect) ** 2
+    said = (
+        f"The halves of these rows show {unit.amount(smallest)} with a chance of {percent(WANTED)}, and more seeds "
+        f"change that little: {unit.amount(effect)} takes about {rough(times)} times the rows."
+    )
+    return Detection(effect, one.sd, dataset.ratio, WANTED, None, times, smallest, said, "halves", one.rule_why)
+
+
 def _unseen(effect: float, smallest: float, times: float, wanted: float, metric: Metric) -> str:
     unit = Scale(metric)
     if smallest <= effect:
@@ -234,7 +280,9 @@ def detections(dataset: DatasetSummary, question: Question, effect: float) -> di
         one = row.comparison
         if one is None or math.isnan(one.sd):
             continue
-        if isinstance(one.outlook, RowEstimate):
+        if one.rule == "halves":
+            found[row.name] = detection_by_halves(effect, one, dataset, question)
+        elif isinstance(one.outlook, RowEstimate):
             shape = dataset.n_test, dataset.n_train
             found[row.name] = detection_by_rows(
                 effect, one.sd, one.outlook, shape, question.alpha, dataset.comparisons, metric=question.metric

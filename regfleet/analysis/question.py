@@ -15,7 +15,8 @@ class Question:
     """What the analysis is asked. ``metric`` says what matters, its ROPE how much of it; ``at`` picks the weights.
 
     ``look`` of ``looks`` says which share of ``alpha`` a study that adds seeds until the answer is clear may spend now.
-    ``silence`` are the codes of checks that the user knows of.
+    ``silence`` are the codes of checks that the user knows of. ``halves``: whether pairs of halves of the rows judge,
+    as the conservative interval asks.
     """
 
     metric: Metric = METRICS["accuracy"]
@@ -25,6 +26,7 @@ class Question:
     look: int = 1
     looks: int = 1
     silence: tuple[str, ...] = ()
+    halves: bool = False
 
     @property
     def alpha_now(self) -> float:

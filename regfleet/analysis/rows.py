@@ -108,6 +108,7 @@ def tuned(members: Sequence[Runs], metric: Metric) -> tuple[Runs, tuple[int, ...
         failed=int(np.sum(~finished)),
         diverged=0,
         cells=picked([runs.cells for runs in members], seeds[finished], pick[finished]),
+        halves=tuple(tuned(of_half, metric)[0] for of_half in zip(*(runs.halves for runs in members), strict=True)),
     )
     return combined, tuple(int(np.sum(pick[finished] == member)) for member in range(len(members)))
 

@@ -40,6 +40,7 @@ class Runs:
     ``gaps_train`` and ``gaps_val``, accuracy or R² (`metrics.default_metric`), and ``train_error`` and ``val_error``,
     cross-entropy or MSE (`metrics.error_of`). ``lost`` (lost seeds,) holds the seeds that failed or diverged.
     ``cells`` are the predictions of its test rows, those of other seeds perhaps among them; None without any.
+    ``halves`` are its runs on each half of the rows, the two of a pair one after the other; none unless asked for.
     """
 
     seeds: Seeds
@@ -56,6 +57,7 @@ class Runs:
     failed: int
     diverged: int
     cells: Cells | None = None
+    halves: tuple[Runs, ...] = ()
 
     @property
     def gaps(self) -> Array:

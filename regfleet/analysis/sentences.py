@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, TOO_FEW, TOO_FEW_DATASETS
-from regfleet.analysis.judging import BRIER
+from regfleet.analysis.judging import BRIER, NO_HALVES
 from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.question import Question
 from regfleet.analysis.sequential import decidable
@@ -36,7 +36,7 @@ def sentence(
         ratio, count: n_test/n_train and the number of simultaneous intervals, likewise.
     """
     unit = Scale(question.metric)
-    if comparison.note == TOO_FEW:
+    if comparison.note in (TOO_FEW, NO_HALVES):
         return _too_few(label, control, comparison)
     if comparison.identical:
         return (
@@ -53,7 +53,9 @@ def sentence(
         more = "more seeds may settle it"
         if question.looks > 1 and question.look == question.looks:
             more = "the last look left it open" + (", and more rows may settle it" if ratio else "")
-        if not decidable(comparison, ratio, question.alpha_last, count):
+        if comparison.rule == "halves":
+            more = "more seeds change that little, more rows may settle it"
+        elif not decidable(comparison, ratio, question.alpha_last, count):
             more = "more seeds alone will hardly settle it, more rows would"
         return f"Undecided: on {where}, {label} may be {_range(comparison.difference, control, unit)}; {more}."
     if comparison.same and comparison.verdict in ("undecided", "equivalent"):
@@ -92,8 +94,12 @@ def companion_sentence(label: str, control: str, companion: Companion) -> str:
 def judged_sentence(compared: Sequence[VariantSummary]) -> str:
     """By which rule the verdicts of a data set were made, and why where it is not that of single rows."""
     by_why: dict[str, list[str]] = {}
-    for row in compared:
-        if row.comparison is not None and row.comparison.seeds:
+    judged = [row for row in compared if row.comparison is not None and row.comparison.seeds]
+    if any(row.comparison and row.comparison.rule == "halves" for row in judged):  # then it is for all of them
+        said = "by how far two halves of the rows disagree, over ten pairs of them (conservative-Z)"
+        return f"Judged {said}, as --interval conservative asked."
+    for row in judged:
+        if row.comparison is not None:
             by_why.setdefault(row.comparison.rule_why, []).append(row.label)
     parts = []
     if "" in by_why:
@@ -106,6 +112,11 @@ def judged_sentence(compared: Sequence[VariantSummary]) -> str:
 
 
 def _too_few(label: str, control: str, comparison: Comparison) -> str:
+    if comparison.note == NO_HALVES:
+        return (
+            f"No verdict on {label} yet: some halves of the rows have no finished seed of both it and {control}. The "
+            "same command trains what is missing."
+        )
     lost = f" ({counted(comparison.dropped, 'seed')} failed)" if comparison.dropped else ""
     return (
         f"No verdict on {label} yet: it and {control} finished {counted(len(comparison.seeds), 'seed')} in common"

@@ -16,15 +16,16 @@ from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
-from regfleet.analysis.power import rows_for_equivalence, useful_seeds
+from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
 from regfleet.analysis.question import Question
+from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
-from regfleet.settings.values import Scope, Task, Variant
+from regfleet.settings.values import PAIRS, Scope, Task, Variant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +47,9 @@ def summarize(
     Args:
         trials: one row per trial: dataset, variant, seed, status, n_train, n_val, n_test, best_epoch, seconds, the
             metrics of `Outcome.metrics` (R² tells a regression), and perhaps ``fixed_test``, whether the test rows are
-            the same for every seed, ``grouped``, whether rows of one group stay together, and ``n_rows``, how many can
-            be tested, by default those that were.
+            the same for every seed, ``grouped``, whether rows of one group stay together, ``n_rows``, how many can be
+            tested, by default those that were, and ``half``, the number of the half of the rows that the trial had, −1
+            for all rows.
         histories: one row per trial and epoch: dataset, variant, seed, epoch (from 1), HISTORY_COLUMNS; a frame, or a
             function that yields those of a data set, some whole variants at a time; None without any.
         variants: of the study, in its order; one without a finished seed is still a row.
@@ -88,16 +90,25 @@ def _dataset(
     test_shares: Sequence[float] | None,
 ) -> DatasetSummary:
     histories, predictions = kept
+    halves: list[pd.DataFrame] = []
+    if question.halves:
+        half = trials["half"]
+        halves, trials = [trials[half == number] for number in range(2 * PAIRS)], trials[half < 0]
     terms, n_train, fixed = _terms(name, trials, variants, question, shares)
     cells: dict[str, Cells] = {}
     if predictions is not None and terms.task == "classification":
         cells = cells_of(predictions(name))
     terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
-    groups = {str(key): rows for key, rows in trials.groupby("variant")}
+    groups, *of_halves = ({str(key): rows for key, rows in part.groupby("variant")} for part in (trials, *halves))
+
+    def finished(of: Mapping[str, pd.DataFrame], variant: str) -> Runs:
+        return runs_of(of.get(variant, trials.iloc[:0]), terms.metric, question.at, terms.task)
+
     runs = {
         one.name: replace(
-            runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, question.at, terms.task),
+            finished(groups, one.name),
             cells=cells.get(one.name),
+            halves=tuple(finished(of, one.name) for of in of_halves),
         )
         for one in variants
     }
@@ -114,7 +125,6 @@ def _dataset(
         families=tuple(family_row(family, members, runs, terms) for family, members in sweeps(variants).items()),
         fixed_test=fixed,
         about=terms.where,
-        useful_seeds=useful_seeds(terms.ratio),
         task=terms.task,
         rows=terms.tested.rows,
     )
@@ -207,12 +217,28 @@ def _worded(
     if by_rows and terms.metric.counts and terms.metric.rope > 0:
         needed = rows_for_equivalence(terms.metric.rope, terms.question.alpha_now, terms.comparisons)
     judged = judged_sentence(dataset.shown)
-    dataset = replace(dataset, lead=first, floor=least, equivalence_rows=needed, judged=judged)
+    dataset = replace(
+        dataset, lead=first, floor=least, equivalence_rows=needed, judged=judged, useful_seeds=_useful(dataset, terms)
+    )
     return replace(
         dataset,
         headline=headline(dataset, terms.metric),
         warnings=warnings(dataset, terms.question, variants),
     )
+
+
+def _useful(dataset: DatasetSummary, terms: Terms) -> int | None:
+    """The number of seeds after which more add next to nothing to any comparison, by the rules that judge them."""
+    found: list[int | None] = []
+    for one in [row.comparison for row in dataset.shown if row.comparison is not None]:
+        if one.rule == "seeds":
+            found.append(useful_seeds(terms.ratio))
+        elif isinstance(one.outlook, RowEstimate):
+            found.append(useful_seeds_by_rows(one.outlook, terms.n_test, terms.question.alpha_now, terms.comparisons))
+        else:
+            found.append(None)
+    known = [seeds for seeds in found if seeds is not None]
+    return max(known) if known and len(known) == len(found) else None
 
 
 def _ranked(rows: Sequence[VariantSummary], terms: Terms) -> tuple[VariantSummary, ...]:

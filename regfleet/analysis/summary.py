@@ -14,8 +14,8 @@ from regfleet.metrics import Metric
 from regfleet.settings.values import Task
 
 Word = Literal["better", "worse", "equivalent", "undecided"]
-Rule = Literal["rows", "seeds"]
-"""What an interval is made of: the predictions of single test rows, or one score per seed."""
+Rule = Literal["rows", "seeds", "halves"]
+"""What an interval is made of: the predictions of single test rows, one score per seed, or pairs of halves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class Comparison:
     ``sentence`` says it all in plain words. ``dropped`` counts seeds lost to a failure of either side.
     ``withdrawn`` is the verdict that did not survive scoring failures as the majority class. ``identical`` warns that
     the variant trained exactly as its control. ``this_dataset`` is the same interval for random splits of these rows.
-    ``rule`` says what the interval is made of, and ``rule_why`` why it is not single rows. ``same`` counts the test
+    ``rule`` says what the interval is made of, and ``rule_why`` why it is not single rows. With pairs of halves
+    ``floor`` is NaN, for it is not known, and ``dropped`` counts their seeds too. ``same`` counts the test
     rows where both always predicted the same; 0 where there is a row on which they did not. ``companion`` is None
     without probabilities, ``outlook`` where single rows do not judge.
     """
@@ -366,7 +367,7 @@ class Detection:
     rows_factor: float | None
     smallest: float
     sentence: str
-    rule: Literal["rows", "seeds"] = "seeds"
+    rule: Rule = "seeds"
     why: str = ""
 
 

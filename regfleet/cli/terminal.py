@@ -182,8 +182,9 @@ def print_forecast(screen: Console, forecast: Forecast) -> None:
         for label, one in by_label.items():
             table.add_row(label, short(one.sd, 3), str(one.seeds or DASH), one.sentence)
         screen.print(table)
-        for why in dict.fromkeys(one.why for one in by_label.values() if one.why):
-            screen.print(f"Planned with one score per seed: {why}.", markup=False, soft_wrap=True)
+        for rule, why in dict.fromkeys((one.rule, one.why) for one in by_label.values() if one.why):
+            what = "pairs of halves" if rule == "halves" else "one score per seed"
+            screen.print(f"Planned with {what}: {why}.", markup=False, soft_wrap=True)
     every = [one for by_label in forecast.detections.values() for one in by_label.values()]
     screen.print(f"The scatter is that of a pilot of {forecast.pilot_seeds} seeds.")
     if forecast.seeds is None:

@@ -19,6 +19,7 @@ from regfleet.paths import expanded, unwritable
 from regfleet.report import write
 from regfleet.results import DataFacts, Stored, place_of
 from regfleet.scorers import ALIASES, Scorer, find_scorer, scores_of
+from regfleet.settings.values import whole_name
 from regfleet.text import slug
 
 if TYPE_CHECKING:
@@ -111,9 +112,10 @@ def _scored(
     classes = {name: _classes(resolved.data.get(name, DataFacts())) for name in tasks}
     problem, scorers = "", {name: _scorer(asked, task, classes[name]) for name, task in tasks.items()}
     metric = next(iter(scorers.values())).metric
-    for name, scorer in scorers.items():
+    for name in resolved.parts:
+        scorer, known = scorers[whole_name(name)], classes[whole_name(name)]
         for variant, predictions in results.predicted(name, at):
-            scored = scores_of(scorer, predictions, len(classes[name]) or _count(predictions))
+            scored = scores_of(scorer, predictions, len(known) or _count(predictions))
             problem = problem or scored.problem
             seeds = scored.seeds.tolist()
             columns |= {(name, variant, seed): one for seed, one in zip(seeds, scored.scores.tolist(), strict=True)}

@@ -12,6 +12,7 @@ from regfleet.concluding.looks import analysed, asked_of, standings, summarize_s
 from regfleet.concluding.predictions import with_predictions
 from regfleet.errors import InputError, ResultsError
 from regfleet.metrics import METRICS
+from regfleet.planning.plan import conservative_cost, fits_per_seed
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
@@ -86,7 +87,9 @@ def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
         trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
         summary = summarize_standings(resolved, reached, trials, results.curves, predictions)
     else:
-        finished, planned = _done(trials), len(resolved.study.names) * len(resolved.names) * len(resolved.study.seeds)
+        study = resolved.study
+        planned = len(study.names) * len(resolved.names) * len(study.seeds) * fits_per_seed(study)
+        finished = _done(trials)
         summary = analysed(resolved, trials, results.curves, predictions)
     return StudyConclusion(
         summary=with_predictions(summary, predictions),
@@ -99,9 +102,9 @@ def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
 
 
 def asked_rows(resolved: Resolved, results: Stored) -> pd.DataFrame:
-    """The rows of the trials that the study is about."""
+    """The rows of the trials that the study is about, those of halves of its data sets too where these judge."""
     trials, study = results.trials, resolved.study
-    asked = trials["variant"].isin(resolved.names) & trials["dataset"].isin(study.names)
+    asked = trials["variant"].isin(resolved.names) & trials["dataset"].isin(resolved.parts)
     rows = trials[asked & (study.adds_seeds | trials["seed"].isin(study.seeds))]
     fixed = [name for name, facts in resolved.data.items() if facts.fixed_test]
     return rows.assign(fixed_test=rows["dataset"].isin(fixed)) if fixed else rows
@@ -140,7 +143,8 @@ def _done(trials: pd.DataFrame) -> int:
 def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: int, finished: int) -> StudyFacts:
     study, runs = resolved.study, results.provenance.runs
     waiting = finished - _done(trials)
-    weights = trials.loc[trials["weights"] > 0, "weights"]
+    whole = trials[trials["dataset"].isin(study.names)]
+    weights = whole.loc[whole["weights"] > 0, "weights"]
     return StudyFacts(
         datasets=study.names,
         model=str(resolved.model),
@@ -154,18 +158,21 @@ def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: i
         finished=finished,
         command=runs[-1].command if runs else "",
         study_toml=study.toml(),
-        notes=(*_notes(resolved, trials, waiting), *_metrics_note(results.provenance), *map(str, results.problems)),
+        notes=(*_notes(resolved, whole, waiting), *_changes(results.provenance), *map(str, results.problems)),
         article=study.is_article,
         provenance=results.provenance,
     )
 
 
-def _metrics_note(provenance: Provenance) -> list[str]:
-    names = [METRICS[name].title if name in METRICS else name for name in provenance.judged_by or ()]
-    if len(set(names)) < 2:
-        return []
-    said = f"The metric was changed after results were there: {', then '.join(names)}"
-    return [f"{said}. Verdicts hold for a metric chosen beforehand; of several, one shows a difference by luck."]
+def _changes(provenance: Provenance) -> list[str]:
+    """What was chosen anew after results were there."""
+    metrics = [METRICS[name].title if name in METRICS else name for name in provenance.judged_by or ()]
+    return [
+        f"The {what} was changed after results were there: {', then '.join(names)}. Verdicts hold for "
+        f"{'an' if what == 'interval' else 'a'} {what} chosen beforehand; of several, one shows a difference by luck."
+        for what, names in (("metric", metrics), ("interval", provenance.intervals or ()))
+        if len(set(names)) > 1
+    ]
 
 
 def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
@@ -183,6 +190,8 @@ def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
     fallbacks = [text for text, execution in executions.items() if execution and execution.untraceable]
     fell_back = trials[trials["execution"].isin(fallbacks)]
     notes += [f"{label}: {how}" for label, how in fell_back.groupby("label")["execution"].first().items()]
+    if resolved.question.halves:
+        notes.append(f"As --interval conservative asked, {conservative_cost(resolved)}")
     if waiting:
         notes.append(f"{waiting} more trials have finished; they wait for the others of their look to be analysed")
     return notes

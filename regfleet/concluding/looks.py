@@ -16,6 +16,7 @@ from regfleet.analysis.across import over_datasets
 from regfleet.analysis.rows import sweeps
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
 from regfleet.results import DataFacts
+from regfleet.settings.values import PAIRS, half_name, whole_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,10 @@ def analysed(
     question: Question | None = None,
 ) -> Summary:
     """The Summary of a study's ``trials``, which answers ``question``, by default the study's own."""
+    if resolved.question.halves:
+        numbers = {half_name(name, half): half for name in resolved.study.names for half in range(2 * PAIRS)}
+        of_half = [numbers.get(name, -1) for name in trials["dataset"]]
+        trials = trials.assign(dataset=[whole_name(name) for name in trials["dataset"]], half=of_half)
     facts = {name: resolved.data.get(name, DataFacts()) for name in trials["dataset"].unique()}
     marks = {"fixed_test": "fixed_test", "grouped": "grouped", "n_rows": "rows"}
     marked = {

@@ -11,6 +11,7 @@ from regfleet.analysis.sequential import LOOKS
 from regfleet.concluding.judge import asked_rows, read_results
 from regfleet.concluding.looks import standings
 from regfleet.errors import ResultsError
+from regfleet.planning.plan import fits_per_seed
 from regfleet.results import read_progress
 from regfleet.text import json_text
 
@@ -104,7 +105,7 @@ def _planned(resolved: Resolved, results: Stored) -> Mapping[str, int]:
     """Variant → trials due so far; a study that adds seeds plans from look to look."""
     study = resolved.study
     if not study.adds_seeds:
-        return dict.fromkeys(resolved.names, len(study.data) * len(study.seeds))
+        return dict.fromkeys(resolved.names, len(study.data) * len(study.seeds) * fits_per_seed(study))
     try:
         reached = standings(resolved, results.trials, partial(results.predicted, at=resolved.question.at)).values()
     except ResultsError:  # a run that has only begun has not written its provenance yet

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regfleet.data.dataset import Dataset
@@ -55,11 +56,20 @@ def split_rows(dataset: Dataset, split: SplitSpec, seed: int) -> "Parts":
     The test set is the latest rows of a data set ordered in time, the rows that it holds out, or drawn. A fixed test
     set keeps the other two sets fixed as well, so that seeds differ in the weights alone. With folds, seed s is fold
     s mod k of repeat s div k. Folds without end (`deals`) are dealt in rounds, from the streams of their repeat, and
-    whole groups and fixed test sets are drawn instead. Raises InputError when the data set is too small to be split
-    that way.
+    whole groups and fixed test sets are drawn instead. A half of the rows is split as a data set that has no others.
+    Raises InputError when the data set is too small to be split that way.
     """
     import numpy as np
 
+    if split.half is not None:
+        own = _half(dataset, split.half)
+        rows_of_half = replace(
+            dataset,
+            target=dataset.target[own],
+            groups=None if dataset.groups is None else dataset.groups[own],
+        )
+        train, validation, test = split_rows(rows_of_half, replace(split, half=None), seed)
+        return own[train], own[validation], own[test]
     rows = np.arange(len(dataset.target))
     n_train, n_validation, n_test = _checked_counts(dataset, split)
     if deals(dataset, split):
@@ -151,6 +161,20 @@ def split_meaning(split: SplitSpec, dataset: Dataset) -> str:
         else:
             said += "A class is too rare to be in every set: the draw is not stratified. "
     return f"{said}The interval is about new data of this kind; sets that share rows widen it by {ratio}."
+
+
+def _half(dataset: Dataset, number: int) -> "np.ndarray":
+    """The rows of a half: every second one of the pair's order of rows, class by class, or whole groups of rows."""
+    import numpy as np
+
+    pair, side = divmod(number, 2)
+    rows, generator = np.arange(len(dataset.target)), stream(pair, "split", "halves")
+    if dataset.groups is not None:
+        first = _whole_groups(dataset.groups, len(rows) // 2, generator, "halves")
+        own = np.flatnonzero(first == (side == 0))
+    else:
+        own = np.sort(_by_class(dataset, rows, generator)[side::2])
+    return own
 
 
 def _checked_counts(dataset: Dataset, split: SplitSpec) -> tuple[int, int, int]:

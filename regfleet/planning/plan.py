@@ -11,8 +11,8 @@ from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
 from regfleet.planning.resolved import Resolved, data_facts
 from regfleet.results import DataFacts
-from regfleet.settings import Training
-from regfleet.settings.values import ModelSpec, SplitSpec, Variant
+from regfleet.settings import Study, Training
+from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant, half_name, halved
 from regfleet.training.engines import STACK, pays_to_stack
 from regfleet.trials import Chunk, Trial
 
@@ -54,22 +54,47 @@ def make_plan(
 
     A study that adds seeds is planned up to its last look.
     """
-    study, split, groups = resolved.study, resolved.split, []
+    study, groups = resolved.study, []
     variants, most = len(resolved.variants), sum(len(_seeds(resolved, name)) for name in datasets)
+    most *= fits_per_seed(study)
     if variants * most > MOST_TRIALS:
         got = f"{variants * most:,} of {variants:,} variants"
+        got += f" and {2 * PAIRS} halves of the rows" if study.interval == "conservative" else ""
         raise InputError(f"--seeds: expected at most {MOST_TRIALS:,} trials in a study; got {got}")
     for name, dataset in datasets.items():
         model = (models or {}).get(name, resolved.model)
-        seeds, facts = _seeds(resolved, name), resolved.data.get(name) or data_facts(dataset, split)
-        for variant in resolved.variants:
-            keys = _keys(facts, variant, model, split, study.engine, seeds)
-            trials = (Trial(key, name, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
-            stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
-            groups.append(
-                Chunk(name, variant, model, split, study.engine, tuple(trials), stack, study.keep_predictions)
-            )
+        seeds, facts = _seeds(resolved, name), resolved.data.get(name) or data_facts(dataset, resolved.split)
+        for split in _splits(resolved):
+            called = name if split.half is None else half_name(name, split.half)
+            for variant in resolved.variants:
+                keys = _keys(facts, variant, model, split, study.engine, seeds)
+                trials = (Trial(key, called, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
+                stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
+                groups.append(
+                    Chunk(name, variant, model, split, study.engine, tuple(trials), stack, study.keep_predictions)
+                )
     return Plan(tuple(groups))
+
+
+def fits_per_seed(study: Study) -> int:
+    """How many trials a variant has on a data set for each seed: on all rows, and on either half of each pair."""
+    return 1 + 2 * PAIRS if study.interval == "conservative" else 1
+
+
+def conservative_cost(resolved: Resolved) -> str:
+    """What the conservative interval takes, in words."""
+    study = resolved.study
+    alone = len(resolved.variants) * len(study.names) * len(study.seeds)
+    return (
+        f"the conservative interval trains every variant on all rows and on {PAIRS} pairs of halves of them: "
+        f"{alone * fits_per_seed(study):,} trials, {fits_per_seed(study)} times the {alone:,} of --interval auto"
+    )
+
+
+def _splits(resolved: Resolved) -> tuple[SplitSpec, ...]:
+    """How the rows of a seed are split: all of them first, then each half."""
+    conservative = resolved.study.interval == "conservative"
+    return (resolved.split, *(halved(resolved.split) if conservative else ()))
 
 
 def planned_keys(resolved: Resolved) -> set[str]:
@@ -80,7 +105,8 @@ def planned_keys(resolved: Resolved) -> set[str]:
     for name in (name for name in study.names if name in known and (name in resolved.looks or study.seeds)):
         model, seeds = replace(resolved.model, fingerprint=prints.get(name, "")), _seeds(resolved, name)
         for variant in resolved.variants:
-            keys.update(_keys(known[name], variant, model, resolved.split, study.engine, seeds))
+            for split in _splits(resolved):
+                keys.update(_keys(known[name], variant, model, split, study.engine, seeds))
     return keys
 
 
@@ -106,7 +132,7 @@ def _keys(
     what = {
         "format": RESULT_FORMAT,
         "data": data.sha256,
-        "split": dataclasses.asdict(split),
+        "split": {name: value for name, value in dataclasses.asdict(split).items() if value is not None},
         "model": {name: value for name, value in dataclasses.asdict(model).items() if name != "found"},
         "techniques": [str(technique) for technique in variant.techniques],
         "training": variant.training.model_dump(),

@@ -19,7 +19,7 @@ from regfleet.data import (
 from regfleet.errors import ResultsError
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
-from regfleet.settings.values import ModelSpec, SplitSpec, Variant
+from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant, half_name
 
 if TYPE_CHECKING:
     from regfleet.data.dataset import Dataset
@@ -46,6 +46,13 @@ class Resolved:
     def names(self) -> tuple[str, ...]:
         """The canonical names of the variants."""
         return tuple(variant.name for variant in self.variants)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What results call the data sets of the study and, where these judge, their halves."""
+        names = self.study.names
+        halves = range(2 * PAIRS if self.question.halves else 0)
+        return (*names, *(half_name(name, half) for name in names for half in halves))
 
     @property
     def class_shares(self) -> dict[str, tuple[float, ...]]:
@@ -75,7 +82,7 @@ def resolve(study: Study, data: Mapping[str, DataFacts]) -> Resolved:
 
     Raises InputError for variants or a split that the study cannot have.
     """
-    question = ask(study.analysis)
+    question = replace(ask(study.analysis), halves=study.interval == "conservative")
     return Resolved(
         study=study,
         model=study.model.spec(),

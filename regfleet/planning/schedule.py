@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from regfleet.settings.values import whole_name
 from regfleet.trials import Chunk, Outcome
 
 CHUNK_SECONDS = (1.0, 10.0)
@@ -51,9 +52,10 @@ class Schedule:
         for outcome in outcomes:
             # A failed trial stops early and says nothing about the others.
             if outcome.status == "done":
-                self._predicted_bytes[outcome.trial.dataset] = sum(part.nbytes for part in outcome.predictions.values())
+                dataset = whole_name(outcome.trial.dataset)
+                self._predicted_bytes[dataset] = sum(part.nbytes for part in outcome.predictions.values())
                 seconds = outcome.seconds - outcome.trace_seconds
-                group, on_gpu = (outcome.trial.dataset, outcome.trial.variant), outcome.device != "cpu"
+                group, on_gpu = (dataset, outcome.trial.variant), outcome.device != "cpu"
                 self._seconds.setdefault((*group, on_gpu), deque(maxlen=RECENT)).append(seconds)
                 if on_gpu:
                     self._is_stacked[group] = bool(outcome.execution and outcome.execution.stacked)

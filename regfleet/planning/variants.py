@@ -26,6 +26,7 @@ def problems(study: Study, *, sources: bool = True, found: Found | None = None) 
     """
     yield from _tried(("split",), lambda: parse_split(study.split))
     yield from _tried(("seeds",), lambda: _check_folds(study))
+    yield from _tried(("interval",), lambda: _check_interval(study))
     if sources:
         for number, source in enumerate(study.sources().values()):
             yield from _tried(("data", number), partial(check_source, source))
@@ -66,6 +67,15 @@ def _check_folds(study: Study) -> None:
     if folds and (study.adds_seeds or study.seeds[-1] >= folds):
         got = "auto" if study.adds_seeds else study.seeds[-1]
         raise InputError(f"--seeds: expected 0 to {folds - 1}, the folds of --split {split.name}; got {got}")
+
+
+def _check_interval(study: Study) -> None:
+    if study.interval == "auto":
+        return
+    if study.adds_seeds:
+        raise InputError("--interval conservative: expected a number of seeds, which says what it costs; got auto")
+    if study.analysis.scope != "new_data":
+        raise InputError(f"--interval conservative: expected --scope new_data; got {study.analysis.scope}")
 
 
 def resolve_variants(study: Study) -> tuple[Variant, ...]:

@@ -80,7 +80,8 @@ class Provenance(_Facts):
 
     ``kept`` counts the trials that were there when it was written: they are there since, or were lost.
     ``study`` is the checksum of the study.toml that the results were made with.
-    ``judged_by`` are the metrics that results were judged by, one after the other, where there was more than one.
+    ``judged_by`` are the metrics that results were judged by, one after the other, where there was more than one, and
+    ``intervals`` likewise the intervals.
     Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.
     """
 
@@ -90,6 +91,7 @@ class Provenance(_Facts):
     data: dict[str, DataFacts] = {}
     runs: tuple[RunFacts, ...] = ()
     judged_by: tuple[str, ...] | None = None
+    intervals: tuple[str, ...] | None = None
     scores: str | None = None
     sha256: str | None = None
     rows: Count | None = None

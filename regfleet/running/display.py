@@ -20,6 +20,7 @@ from regfleet.analysis.question import Question
 from regfleet.numbers import DASH, Scale, duration
 from regfleet.running.output import stream
 from regfleet.running.train import Watch
+from regfleet.settings.values import whole_name
 from regfleet.text import bounded, printable
 
 if TYPE_CHECKING:
@@ -166,8 +167,8 @@ class Progressing(Watch):
         """Count what earlier runs finished."""
         self._done = len(trials)
         scores = trials[self._column] if self._column in trials else [math.nan] * len(trials)
-        for name, score in zip(trials["variant"], scores, strict=True):
-            self._count(str(name), float(score))
+        for dataset, name, score in zip(trials["dataset"], trials["variant"], scores, strict=True):
+            self._count(str(dataset), str(name), float(score))
         self._bar.update(self._task, completed=self._done)
         if self._done and not self._quiet and not self._live:
             self._screen.print(f"{self._done} of them were finished before")
@@ -178,7 +179,8 @@ class Progressing(Watch):
             self._done += 1
             self._failed += outcome.status != "done"
             if outcome.status == "done":
-                self._count(outcome.trial.variant, outcome.metrics.get(self._column, math.nan))
+                score = outcome.metrics.get(self._column, math.nan)
+                self._count(outcome.trial.dataset, outcome.trial.variant, score)
         left = "" if seconds_left is None else f"about {duration(seconds_left)} left"
         failed = f"[red]{self._failed} failed[/], " if self._failed else ""
         self._bar.update(self._task, completed=self._done, failed=failed, left=left)
@@ -210,9 +212,10 @@ class Progressing(Watch):
         """Where a trial has the score that is shown."""
         return f"{self._question.at}_test_{self._question.metric.name}"
 
-    def _count(self, variant: str, score: float) -> None:
+    def _count(self, dataset: str, variant: str, score: float) -> None:
         self._counts[variant] += 1
-        self._scores[variant] += [score] if math.isfinite(score) else []
+        shown = math.isfinite(score) and whole_name(dataset) == dataset  # half the rows score lower
+        self._scores[variant] += [score] if shown else []
 
     def _picture(self) -> Group:
         return Group(self._bar, self._table())

@@ -44,7 +44,7 @@ class Beginning:
         return time.monotonic() - self.begun
 
 
-def provenance(
+def provenance(  # noqa: PLR0913 - what is recorded
     before: Provenance,
     *,
     command: str,
@@ -53,11 +53,12 @@ def provenance(
     beginning: Beginning,
     trained: int,
     judged_by: tuple[str, ...] | None = None,
+    intervals: tuple[str, ...] | None = None,
 ) -> Provenance:
     """What holds now, and one more entry for a run that trained something.
 
     ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``judged_by`` the
-    metrics that were asked for, where there was more than one.
+    metrics and ``intervals`` the intervals that were asked for, where there was more than one.
     """
     seconds = beginning.seconds
     run = RunFacts(
@@ -76,6 +77,7 @@ def provenance(
         data=dict(data),
         runs=(*before.runs, *([run] if trained else [])),
         judged_by=judged_by,
+        intervals=intervals,
     )
 
 

@@ -13,12 +13,12 @@ from regfleet.data import cut, decided, is_text, load_dataset, parse_split, spli
 from regfleet.data.dataset import Dataset, Scaling
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
-from regfleet.planning.plan import Plan, make_plan
+from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.resolved import Resolved, data_facts, resolve
 from regfleet.planning.variants import problems
 from regfleet.running.logs import log_to
 from regfleet.settings import Study
-from regfleet.settings.values import Found, ModelSpec, SplitSpec
+from regfleet.settings.values import Found, ModelSpec, SplitSpec, halved
 from regfleet.techniques import recipe
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def prepare(
     for name, dataset in datasets.items():
         for sentence in dataset.notes:
             note(f"{name}: {sentence}")
-        split_rows(dataset, split, study.seeds[0] if study.seeds else 0)
+        _check_split(dataset, study, split)
     study = _judged(study, datasets)
     models: dict[str, ModelSpec] = {}
     uses: dict[str, InputUse] = {}
@@ -118,10 +118,28 @@ def prepare(
         for name, dataset in datasets.items()
     }
     resolved = resolve(study, facts)
+    if study.interval == "conservative":
+        note(conservative_cost(resolved))
     if base and first:
         _refuse_idle(resolved, first)
         _check_techniques(resolved, next(iter(datasets.values())), first, base)
     return Prepared(resolved, datasets, models, base)
+
+
+def _check_split(dataset: Dataset, study: Study, split: SplitSpec) -> None:
+    """Raise InputError for rows that cannot be split, or of which the halves cannot where these are to judge."""
+    seed = study.seeds[0] if study.seeds else 0
+    split_rows(dataset, split, seed)
+    if study.interval != "conservative":
+        return
+    expected = "--interval conservative: expected"
+    if dataset.fixed_test:
+        raise InputError(f"{expected} test sets drawn from the rows of {dataset.name}; got one fixed test set")
+    for half in halved(split):
+        try:
+            split_rows(dataset, half, seed)
+        except InputError as problem:
+            raise InputError(f"{expected} halves of {dataset.name} that can be split; got {problem}") from None
 
 
 def _trained(study: Study, models: Mapping[str, ModelSpec], note: Callable[[str], None]) -> Study:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 FLOPS = 40e9
 EPOCH_SECONDS = 0.3e-3
 UPDATE_SECONDS = 0.2e-3
+Key = tuple[str, str]
+"""Data set and variant."""
 KERAS_FACTOR = 35.0
 """How much longer model.fit takes than the fused engine, of benchmarks/speed.py."""
 
@@ -82,21 +85,23 @@ def preview(
     ready, place = prepare(study, note=note), place_of(out)
     results = load(place) if place.exists("study.toml") else None
     resolved, plan, count = ready.resolved, ready.plan(), workers or len(os.sched_getaffinity(0))
-    missing = {
-        (group.dataset, group.variant.name): group for group in plan.without(results.finished if results else ())
-    }
+    missing = plan.without(results.finished if results else ())
+    groups = {(group.dataset, group.variant.name): group for group in reversed(plan.groups)}
     sets = {name: cut(dataset, resolved.split, 0) for name, dataset in ready.datasets.items()}
     weights = {name: _weights(ready, name, each) for name, each in sets.items()}
     known = results.seconds_per_trial() if results else {}
     rough = {
-        key: _rough(group, sets[group.dataset], weights[group.dataset]) for key, group in missing.items() if not known
+        key: _rough(group, sets[group.dataset], weights[group.dataset]) for key, group in groups.items() if not known
     }
-    schedule = Schedule(missing.values(), count, known or rough)
-    each = {key: (schedule.seconds_of(group) or 0.0) * len(group.trials) for key, group in missing.items()}
-    chunks: dict[tuple[str, str], int] = {}
+    schedule = Schedule(missing, count, known or rough)
+    trials, left, chunks, each = Counter[Key](), Counter[Key](), Counter[Key](), defaultdict[Key, float](float)
+    for group in plan.groups:
+        trials[group.dataset, group.variant.name] += len(group.trials)
+    for group in missing:
+        left[group.dataset, group.variant.name] += len(group.trials)
+        each[group.dataset, group.variant.name] += (schedule.seconds_of(group) or 0.0) * len(group.trials)
     while chunk := schedule.next():
-        key = (chunk.dataset, chunk.variant.name)
-        chunks[key] = chunks.get(key, 0) + 1
+        chunks[chunk.dataset, chunk.variant.name] += 1
     labels = {variant.name: variant.label for variant in resolved.variants}
     rows = tuple(
         PreviewRow(
@@ -105,13 +110,12 @@ def preview(
             group.variant.label,
             labels.get(group.variant.control or ""),
             weights[group.dataset],
-            len(group.trials),
-            len(missing[key].trials) if key in missing else 0,
-            chunks.get(key, 0),
-            each.get(key, 0.0),
+            trials[key],
+            left[key],
+            chunks[key],
+            each[key],
         )
-        for group in plan.groups
-        for key in [(group.dataset, group.variant.name)]
+        for key, group in reversed(groups.items())
     )
     return Preview(
         rows,

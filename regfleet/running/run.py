@@ -17,6 +17,7 @@ from regfleet.errors import InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.metrics import metrics_of
 from regfleet.models.travel import check_travels
+from regfleet.planning.plan import fits_per_seed
 from regfleet.planning.resolved import resolve
 from regfleet.report.page import refuse_foreign
 from regfleet.results import (
@@ -88,12 +89,13 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
                 begun = ready.resolved if ready else resolve(study, {})
                 variants = begun.variants
                 watch.judge(begun.question)
-                workers.start(variants, dict.fromkeys((one.name for one in variants), len(study.data) * seeds))
+                each = len(study.data) * seeds * fits_per_seed(study)
+                workers.start(variants, dict.fromkeys((one.name for one in variants), each))
             ready = (ready or get_ready(study)).with_seeds(study.seeds)
             resolved, before = ready.resolved, read_provenance(place)
             watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
-            judged_by = _judged_by(before, place, resolved.study)
+            judged_by, intervals = _judged_by(before, place, resolved.study)
             write_study(place, resolved.study.toml())
             store, results = Store(place, {variant.name: variant for variant in resolved.variants}), load(place)
             rows = {name: facts.training_rows for name, facts in resolved.data.items()}
@@ -104,7 +106,13 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             for text in (*store.set_aside(problems), *scaled, *batch_notes(rows, sizes)):
                 watch.note(text)
             facts = partial(
-                provenance, before, command=command, data=resolved.data, beginning=beginning, judged_by=judged_by
+                provenance,
+                before,
+                command=command,
+                data=resolved.data,
+                beginning=beginning,
+                judged_by=judged_by,
+                intervals=intervals,
             )
             # Whatever becomes of this run, its trials can be analysed.
             _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
@@ -199,13 +207,20 @@ def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place:
             )
 
 
-def _judged_by(before: Provenance, place: Place, study: Study) -> tuple[str, ...] | None:
-    """The metrics that the results of ``place`` were judged by and now are; None where there is one."""
-    there = kept_study(place).analysis.metric if before.kept and place.exists("study.toml") else None
-    now = study.analysis.metric
-    if there in (None, now):
-        return before.judged_by
-    return (*(before.judged_by or (str(there),)), str(now))
+Choices = tuple[str, ...] | None
+
+
+def _judged_by(before: Provenance, place: Place, study: Study) -> tuple[Choices, Choices]:
+    """The metrics, and the intervals, that the results of ``place`` were judged by and now are; None: there is one."""
+    if not before.kept or not place.exists("study.toml"):
+        return before.judged_by, before.intervals
+    there = kept_study(place)
+
+    def chosen(so_far: Choices, was: str | None, now: str | None) -> Choices:
+        return so_far if was in (None, now) else (*(so_far or (str(was),)), str(now))
+
+    metrics = chosen(before.judged_by, there.analysis.metric, study.analysis.metric)
+    return metrics, chosen(before.intervals, there.interval, study.interval)
 
 
 def _record(place: Place, facts: Provenance, kept: Collection[str]) -> None:

@@ -15,6 +15,7 @@ from regfleet import data as datasets
 from regfleet import techniques, training
 from regfleet.metrics import error_of
 from regfleet.predictions import of_classes, of_numbers
+from regfleet.streams import stream_int
 from regfleet.text import reason, said
 from regfleet.training import runtime
 from regfleet.training.scoring import class_scores, number_scores
@@ -79,7 +80,7 @@ def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tu
     for cut in by_shape.values():
         for first in range(0, len(cut), chunk.stack):
             trials, rows = zip(*cut[first : first + chunk.stack], strict=True)
-            seeds = [trial.seed for trial in trials]
+            seeds = [_training_seed(trial, chunk) for trial in trials]
             fits = training.fit_side_by_side(recipe, rows, seeds, chunk.stack, _cache_key(chunk))
             took = time.perf_counter() - started - fits[0].trace_seconds
             for trial, sets, fit in zip(trials, rows, fits, strict=True):
@@ -90,10 +91,16 @@ def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tu
 def _alone(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, why: str) -> Trained:
     started = time.perf_counter()
     sets = datasets.cut(dataset, chunk.split, trial.seed)
-    fit = training.fit(recipe, sets, trial.seed, chunk.engine, _cache_key(chunk))
+    fit = training.fit(recipe, sets, _training_seed(trial, chunk), chunk.engine, _cache_key(chunk))
     if why:
         fit = replace(fit, execution=replace(fit.execution, unstacked=why))
     return sets, fit, time.perf_counter() - started
+
+
+def _training_seed(trial: Trial, chunk: Chunk) -> int:
+    """The seed of weights, order and noise: halves of the rows have their own, or a pair would not be independent."""
+    half = chunk.split.half
+    return trial.seed if half is None else stream_int(trial.seed, "half", str(half))
 
 
 def _cache_key(chunk: Chunk) -> str:

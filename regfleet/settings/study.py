@@ -55,6 +55,9 @@ class Study(Part):
         Setting("yes|no", default="yes", panel="Training"),
     ] = True
     """yes: keep what each trial says of each test row, which sharpens verdicts; no: scores alone, in less room"""
+    interval: Annotated[Literal["auto", "conservative"], Setting("auto|conservative", panel="Judging")] = "auto"
+    """auto: the rule that fits the score and its rows; conservative: for any score, also AUC or balanced accuracy, by
+    training every variant on ten pairs of halves of the rows too, which takes 21 times the fits"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)
     training: Training = Training()
     analysis: Analysis = Analysis()
@@ -126,11 +129,11 @@ class Study(Part):
     def differences(self, other: "Study") -> list[str]:
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
-        Analysis and what is kept never count, nor do more seeds or variants that ``other`` adds. Looks are planned
-        before the first seed, so a study that adds seeds by itself and one that does not are different.
+        Analysis, the interval and what is kept never count, nor do more seeds or variants that ``other`` adds. Looks
+        are planned before the first seed, so a study that adds seeds by itself and one that does not are different.
         """
         mine, theirs = (
-            _flat(study.model_dump(exclude={"seeds", "analysis", "variant", "keep_predictions"}))
+            _flat(study.model_dump(exclude={"seeds", "analysis", "variant", "keep_predictions", "interval"}))
             for study in (self, other)
         )
         found = [

@@ -97,6 +97,27 @@ def test_scores_of_cells_are_scikit_learns(benchmark):
     assert -values["absolute error"].mean() == pytest.approx(mean_absolute_error(said[:, 1], said[:, 0]))
 
 
+def test_halves_and_their_scores(benchmark):
+    """Halves of a pair split all rows between them, class by class; scores of a fit are scikit-learn's."""
+    from sklearn.metrics import balanced_accuracy_score, r2_score, roc_auc_score
+
+    case, labels = replace(benchmark.NULLS[0], seeds=(5,)), np.arange(150) % 2
+    train, test = benchmark.halved(case, np.random.default_rng(0), labels)
+    assert train.shape == (1 + 2 * benchmark.PAIRS, 5, 150)
+    rows = (train | test)[1:].any(axis=1).reshape(-1, 2, 150)
+    assert (rows.sum(axis=1) == 1).all()
+    assert (rows[:, :, labels == 0].sum(axis=2) >= 37).all()
+    assert set(train[1:].sum(axis=2).ravel()) == {45}
+    rng = np.random.default_rng(0)
+    labels, said = rng.integers(2, size=40), rng.dirichlet(np.ones(2), 40)
+    found = benchmark.score_seed(said, np.eye(2)[labels], labels)
+    assert found["AUC"] == pytest.approx(roc_auc_score(labels, said[:, 1]))
+    assert found["balanced accuracy"] == pytest.approx(balanced_accuracy_score(labels, said.argmax(axis=1)))
+    assert benchmark.score_seed(said[:, :1], said[:, 1:], labels)["R²"] == pytest.approx(
+        r2_score(said[:, 1], said[:, 0])
+    )
+
+
 def test_our_rules_rarely_err_where_the_usual_tests_mostly_do(benchmark):
     """Among eight exchangeable techniques at 30 seeds the paired t-test nearly always claims a difference."""
     case = replace(benchmark.NULLS[0], seeds=(10, 30))
@@ -107,6 +128,9 @@ def test_our_rules_rarely_err_where_the_usual_tests_mostly_do(benchmark):
     assert max(row["corrected t"] for row in lines.values()) <= 0.075
     assert lines["accuracy", "looks 10, 20, 30"]["any false claim"] <= 0.05
     assert 0.5 < lines["accuracy", "10"]["width"] < 0.8
+    of_halves = benchmark.shares(benchmark.halved_chunk(replace(benchmark.HALVED[0], seeds=(10,)), 10, 3, 0))
+    assert max(row["any false claim"] for row in of_halves) <= 0.1
+    assert all(0.6 < row["width"] < 1.2 for row in of_halves)
 
 
 def test_single_rows_see_a_lead_that_one_score_per_seed_does_not(benchmark):

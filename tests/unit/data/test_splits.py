@@ -1,6 +1,7 @@
 """Splits: three sets, redrawn per seed, and nothing leaks from one to another."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from regfleet.data import (
     split_rows,
     stratifies,
 )
+from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
 from regfleet.settings import Data
 from regfleet.settings.values import SplitSpec
@@ -352,3 +354,29 @@ def test_an_unknown_data_set_names_the_nearest():
     """A slip of the pen is answered with the name that was meant."""
     with pytest.raises(InputError, match=r"^--data: .*got 'irs' \(did you mean iris\?\)$"):
         check_source(Data(location="irs"))
+
+
+@pytest.mark.parametrize("kind", ["classes", "regression", "groups"])
+def test_a_half_is_split_as_a_data_set_of_its_own(kind):
+    """The halves of a pair share no row and miss none, keep the classes or the groups, and each has three sets."""
+    target = np.repeat([0, 1, 2], [30, 20, 11]) if kind != "regression" else np.arange(61.0)
+    groups = np.arange(61) // 3 if kind == "groups" else None
+    names = () if kind == "regression" else ("a", "b", "c")
+    dataset = Dataset("toy", np.zeros((61, 2)), target, names, "fingerprint", groups=groups)
+    drawn = set()
+    for pair in range(2):
+        sides = [replace(SPLITS["balanced"], half=2 * pair + side) for side in range(2)]
+        parts = [[split_rows(dataset, half, seed) for seed in range(5)] for half in sides]
+        whole = [set(np.concatenate(of_side[0])) for of_side in parts]
+        assert not whole[0] & whole[1]
+        assert whole[0] | whole[1] == set(range(61))
+        drawn.add(frozenset(whole[0]))
+        for rows, of_side in zip(whole, parts, strict=True):
+            assert all(len(rows) == sum(map(len, sets)) == len(set(np.concatenate(sets))) for sets in of_side)
+            if kind == "classes":
+                assert np.abs(np.bincount(target[list(rows)]) - [15, 10, 5.5]).max() < 1
+            if kind == "groups":
+                assert len({groups[row] for row in rows}) + len({groups[row] for row in {*range(61)} - rows}) == 21
+            else:
+                assert sorted(np.concatenate([sets[2] for sets in of_side])) == sorted(rows)  # each is tested once
+    assert len(drawn) == 2

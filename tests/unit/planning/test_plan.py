@@ -10,15 +10,16 @@ from support.planning import planned, resolved
 from regfleet.data import SPLITS
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
-from regfleet.planning.plan import planned_keys
-from regfleet.planning.resolved import resolve
-from regfleet.planning.variants import resolve_variants
+from regfleet.planning.plan import make_plan, planned_keys
+from regfleet.planning.resolved import data_facts, resolve
+from regfleet.planning.variants import problems, resolve_variants
 from regfleet.results import DataFacts
 from regfleet.settings import read_study
 from regfleet.settings.values import Family, ModelSpec
 
 DATA = {"iris": Dataset("iris", np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("a", "b"), "fingerprint")}
 SPLIT = SPLITS["60/20/20"]
+CONSERVATIVE = {"interval": "conservative"}
 
 
 def test_the_article_has_nine_variants_and_a_second_control():
@@ -230,3 +231,30 @@ def test_the_keys_of_a_study_are_known_without_its_data(fields):
     study = read_study(fields)
     models = {"iris": study.model.spec()}
     assert planned_keys(resolved(study, DATA)) == {trial.key for trial in planned(study, DATA, models).trials}
+
+
+def test_the_conservative_interval_adds_halves_and_keeps_the_keys():
+    """Ten pairs of halves: 21 times the trials, each once, those of all rows by the keys that they had."""
+    data = {"iris": dataclasses.replace(DATA["iris"], target=np.array([0, 1] * 10), features=np.zeros((20, 2)))}
+    fields = {"variant": [{"technique": "l2(0.1)"}], "seeds": 5}
+    alone, asked = (make_plan(resolve(read_study(fields | more), {}), data) for more in ({}, CONSERVATIVE))
+    assert len(asked.trials) == 21 * len(alone.trials) == 210
+    assert asked.trials[:10] == alone.trials
+    assert len({trial.key for trial in asked.trials}) == 210
+    assert {(trial.dataset, trial.variant, trial.seed) for trial in asked.trials} >= {("iris half 10b", "none", 4)}
+    facts = {"iris": data_facts(data["iris"], SPLITS["balanced"])}
+    assert planned_keys(resolve(read_study(fields | CONSERVATIVE), facts)) == {trial.key for trial in asked.trials}
+    few = read_study({"seeds": 3_000, "interval": "conservative"})
+    with pytest.raises(InputError, match=r"got 1,260,000 of 10 variants") as problem:
+        make_plan(resolve(few, {}), data | {"wine": data["iris"]})
+    assert "halves" in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [({"seeds": "auto"}, "expected a number of seeds"), ({"analysis": {"scope": "this_dataset"}}, "--scope new_data")],
+)
+def test_the_conservative_interval_is_refused_where_it_says_nothing(fields, words):
+    """It needs a number of seeds, and a question about new data."""
+    (found,) = [text for place, text in problems(read_study(fields | CONSERVATIVE)) if place == ("interval",)]
+    assert words in found

@@ -52,7 +52,8 @@ def test_what_an_earlier_run_finished_is_shown_by_the_same_metric():
     watch.judge(asked("auc"))
     watch.start(list(VARIANTS.values()), dict.fromkeys(VARIANTS, 2))
     first, second = VARIANTS
-    watch.resume(pd.DataFrame({"variant": [first, second, second], "last_test_auc": [0.6, 0.7, np.nan]}))
+    of = {"dataset": "iris", "variant": [first, second, second]}
+    watch.resume(pd.DataFrame(of | {"last_test_auc": [0.6, 0.7, np.nan]}))
     watch.advance([made_up(first, 1)], None)
     assert written.getvalue().splitlines()[-1] == "4/4 trials; best mean so far 0.700, L2"
 
@@ -63,7 +64,7 @@ def test_what_is_finished_counts_without_a_score():
     watch = Progressing(Screen(file=written, width=80), quiet=False)
     watch.judge(asked("auc"))
     watch.start(list(VARIANTS.values()), dict.fromkeys(VARIANTS, 2))
-    watch.resume(pd.DataFrame({"variant": list(VARIANTS)}))
+    watch.resume(pd.DataFrame({"dataset": "iris", "variant": list(VARIANTS)}))
     with watch._screen.capture() as shown:
         watch._screen.print(watch._table())
     assert shown.get().count("1/2") == 2
@@ -95,3 +96,19 @@ def test_the_follower_in_a_pipe_shows_progress_without_marks(followed, capsys):
         "2/2 trials; best mean so far 50.0\u202f%, No regularization",
         "3/4 trials were enough",
     ]
+
+
+def test_scores_on_half_of_the_rows_are_not_shown():
+    """They count as trials; the mean is that of all rows."""
+    written = io.StringIO()
+    watch = Progressing(Screen(file=written, width=80), quiet=False)
+    watch.judge(asked("auc"))
+    watch.start(list(VARIANTS.values()), dict.fromkeys(VARIANTS, 2))
+    first, second = VARIANTS
+    of = {"dataset": ["iris", "iris half 1a", "iris half 1b"], "variant": [first, second, second]}
+    watch.resume(pd.DataFrame(of | {"last_test_auc": [0.6, 0.7, 0.9]}))
+    with watch._screen.capture() as shown:
+        watch._screen.print(watch._table())
+    assert "2/2" in shown.get()
+    assert "0.600" in shown.get()
+    assert "0.8" not in shown.get()
