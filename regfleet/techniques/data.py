@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import keras
+    import numpy as np
     import tensorflow as tf
 
 QUANTILES = 16384
@@ -23,18 +25,25 @@ def _mixup(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str, ...]) 
         return recipe
 
     def mix(batch: Batch) -> Batch:
-        import numpy as np
         import tensorflow as tf
-        from scipy.stats import beta
 
-        quantiles = beta.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES, values[0], values[0])
         drawn = _uniform(batch, "mixup share", ())
-        share = tf.gather(tf.constant(quantiles, tf.float32), tf.cast(drawn * QUANTILES, tf.int32))
+        share = tf.gather(tf.constant(_quantiles(values[0]), tf.float32), tf.cast(drawn * QUANTILES, tf.int32))
         other = _partners(batch, "mixup")
         mixed = _targets_mixed(batch, other, share)
         return mixed._replace(x=share * batch.x + (1 - share) * tf.gather(batch.x, other))
 
     return recipe.add(batches=[mix])
+
+
+@cache
+def _quantiles(alpha: float) -> np.ndarray:
+    """The quantiles of Beta(α, α)."""
+    import numpy as np
+    from scipy.stats import beta
+
+    found: np.ndarray = beta.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES, alpha, alpha)
+    return found
 
 
 def _cutmix(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str, ...]) -> Recipe:

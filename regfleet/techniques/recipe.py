@@ -65,7 +65,7 @@ class Batch(NamedTuple):
     """The rows of an update: ``x`` (rows, …) and ``y`` (rows, outputs), float32 but for an ``x`` of whole numbers.
 
     ``weight`` (rows,) is what the loss of each row counts, None: all alike. ``rows`` (rows,) int32 numbers the rows
-    among the ``total`` training rows, ``key`` int32 is that of the trial's seed, ``update`` int32 counts updates from 0.
+    of the ``total`` that train, ``key`` int32 is that of the trial's seed, and ``update`` int32 counts updates from 0.
     """
 
     x: tf.Tensor
