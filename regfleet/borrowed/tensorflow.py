@@ -15,6 +15,7 @@ DRAWS = (
     "StatelessRandomUniformFullIntV2",
     "StatelessRandomUniformIntV2",
     "StatelessRandomNormalV2",
+    "StatelessRandomGammaV3",
     "StatelessTruncatedNormalV2",
 )
 """Operations that draw; `tf.vectorized_map` has no rules for them, nor for the ``Bitcast`` of `argmax`."""
