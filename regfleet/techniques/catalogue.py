@@ -11,7 +11,19 @@ from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques.constraints import MAXNORM
 from regfleet.techniques.noise import DROPOUT
 from regfleet.techniques.normalization import BATCHNORM
-from regfleet.techniques.optimization import CLIP, EMA, SAM
+from regfleet.techniques.optimization import (
+    CLIP,
+    COSINE,
+    EARLY_STOPPING,
+    EMA,
+    GRADIENT_NOISE,
+    LOOKAHEAD,
+    SAM,
+    SNAPSHOT,
+    SWA,
+    WARM_RESTARTS,
+    WEIGHT_DECAY,
+)
 from regfleet.techniques.penalties import L1, L2
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Recipe
@@ -26,7 +38,9 @@ TECHNIQUES = {
         *(BATCHNORM,),
         *(DROPOUT,),
         *(LABEL_SMOOTHING, FOCAL),
-        *(SAM, CLIP, EMA),
+        *(SAM, GRADIENT_NOISE, CLIP, WEIGHT_DECAY),
+        *(COSINE, WARM_RESTARTS, SNAPSHOT),
+        *(EARLY_STOPPING, EMA, SWA, LOOKAHEAD),
     )
 }
 """Every technique, in the order in which a combination applies them."""
