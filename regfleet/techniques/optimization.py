@@ -330,8 +330,8 @@ WEIGHT_DECAY = Definition(
     about="With every update each kernel loses the share learning rate × strength, whatever its gradient is: AdamW "
     "with Adam, SGDW with SGD, by Keras' own weight_decay. Biases and the scales of normalizations do not decay. With "
     "plain SGD it is nearly L2 of half the strength; with Adam and its kin it shrinks all weights alike, where L2 "
-    "shrinks those with large gradients less. It costs nothing. It takes the place of a weight decay that the optimizer "
-    "has itself, such as AdamW's; strength 0 is an optimizer without any.",
+    "shrinks those with large gradients less. It costs nothing. It replaces the weight decay that an optimizer has "
+    "itself, such as AdamW's; strength 0 is an optimizer without any.",
     parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_high=True),),
     apply=_decay,
     label=lambda values: f"λ = {values[0]:g}",
@@ -356,7 +356,7 @@ COSINE = Definition(
 WARM_RESTARTS = Definition(
     name="warmrestarts",
     title="Warm restarts",
-    summary="lowers the learning rate to 0 along half a cosine, and starts again from the top in longer and longer cycles",
+    summary="lowers the learning rate to 0 along half a cosine, then starts again, in longer and longer cycles",
     source="Loshchilov & Hutter 2017, SGDR: stochastic gradient descent with warm restarts",
     about="The training is cut into cycles of whole epochs, each factor times as long as the one before, the last of "
     "which ends with the training: three cycles of factor 2 are 15, 30 and 60 of 105 epochs. In each the learning rate "
@@ -393,7 +393,7 @@ SNAPSHOT = Definition(
 EARLY_STOPPING = Definition(
     name="earlystopping",
     title="Early stopping",
-    summary="ends the training after patience epochs without a lower validation error, and keeps the best epoch's weights",
+    summary="ends the training after patience epochs without a lower validation error; keeps the best epoch's weights",
     source="Prechelt 1998, Early stopping – but when?",
     about="After every epoch the error on the validation rows is looked at: cross-entropy, or squared error in a "
     "regression, without penalties. When it has not fallen below its lowest for patience epochs, the training ends, "
