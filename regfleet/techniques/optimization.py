@@ -315,7 +315,7 @@ CLIP = Definition(
     "direction kept: Keras' global_clipnorm. It keeps single batches, outliers and steep walls of the loss from "
     "throwing the weights away, above all in recurrent networks and at high learning rates, and costs next to nothing. "
     "Optimizers that divide gradients by their size, such as Adam, feel it little. A limit above every norm is the "
-    "control.",
+    "control, up to rounding.",
     parameters=(Parameter("limit", "c", 1, 0, float("inf"), open_low=True, open_high=True),),
     apply=_clip,
     label=lambda values: f"c = {values[0]:g}",

@@ -163,6 +163,7 @@ def test_early_stopping_is_that_of_keras(iris):
         steps_per_epoch=UPDATES,
         validation_data=(iris.validation.x, iris.validation.y),
         callbacks=[stop],
+        shuffle=False,
         verbose=0,
     )
     assert len(fit.history["loss"]) == len(course.epoch) < 60
@@ -175,10 +176,10 @@ def test_early_stopping_is_that_of_keras(iris):
 def test_snapshots_that_were_not_reached_do_not_predict(iris):
     """A fit that ends before its last cycles is judged by those that it had, not by what another left behind."""
     found = made("snapshot(3)", SETTINGS.model_copy(update={"early_stopping": 1, "learning_rate": 3.0}))
-    one, two = (training.fit(found, iris, seed, "fused", "stopped") for seed in (3, 4))
-    engines._PROGRAMS.clear()
-    assert len(two.history["loss"]) < 6 or len(one.history["loss"]) < 6
-    assert digest(training.fit(found, iris, 4, "fused", "stopped")) == digest(two)
+    one, two, again = (training.fit(found, iris, seed, "fused", "stopped") for seed in (3, 4, 3))
+    assert len(one.history["loss"]) < 6 or len(two.history["loss"]) < 6
+    assert digest(again) == digest(one)
+    assert digest(two) != digest(one)
 
 
 class Flat:
@@ -217,13 +218,11 @@ def test_no_strength_is_the_control(iris):
     follow = made("ema(0)").average.of(Length(3, 4))
     values = tf.random.stateless_normal((50,), [1, 2])
     np.testing.assert_array_equal(follow(values + 1, values, tf.constant(3))[0], values)
-    control = fitted("none", iris)
-    for one in ("weightdecay(0)+lookahead(1,1)", "clip(1e30)"):
-        assert digest(fitted(one, iris)) == digest(control)
+    assert digest(fitted("weightdecay(0)+lookahead(1,1)", iris)) == digest(fitted("none", iris))
 
 
 def test_steps_see_the_gradient_of_the_loss_itself(iris):
-    """Where the optimizer scales losses, a step is handed gradients that are not, and the optimizer gets scaled ones."""
+    """Where the optimizer scales losses, a step is handed gradients of what is not scaled, the optimizer its own."""
     replay, seen = Replay(iris), []
 
     def watch(inner, batch, shift):
@@ -278,7 +277,7 @@ def test_what_cannot_act_is_said(name, values, known, why):
 )
 def test_what_does_not_go_together(text):
     """Two that lead one thing are refused with the reason."""
-    with pytest.raises(InputError, match="expected no .* beside it; got both, but"):
+    with pytest.raises(InputError, match=r"expected no \w+ beside it; got both, but"):
         parse_techniques(text, NETWORK)
 
 
