@@ -15,9 +15,10 @@ DRAWS = (
     "StatelessRandomUniformFullIntV2",
     "StatelessRandomUniformIntV2",
     "StatelessRandomNormalV2",
+    "StatelessRandomGammaV3",
     "StatelessTruncatedNormalV2",
 )
-"""Operations that draw; `tf.vectorized_map` has no rules for them, nor for the ``Bitcast`` of `argmax`."""
+"""Operations that draw; `tf.vectorized_map` has no rules for them, the ``Bitcast`` of `argmax`, norms' ``L2Loss``."""
 
 
 @cache
@@ -25,7 +26,7 @@ def add_mapping_rules() -> None:
     """Teach `tf.vectorized_map` to draw, for each element of a map, what that element alone would draw."""
     from tensorflow.python.ops.parallel_for import pfor
 
-    rules = dict.fromkeys(DRAWS, _one_by_one) | {"Bitcast": _bitcast}
+    rules = dict.fromkeys(DRAWS, _one_by_one) | {"Bitcast": _bitcast, "L2Loss": _half_the_squares}
     for name, rule in rules.items():
         if name not in pfor._pfor_converter_registry:  # noqa: SLF001 - rules can be added, not looked up
             pfor.RegisterPFor(name)(rule)
@@ -50,6 +51,14 @@ def _bitcast(call: Any) -> Any:
     from tensorflow.python.ops.parallel_for import pfor
 
     return pfor.wrap(tf.bitcast(call.stacked_input(0), call.get_attr("type")), is_stacked=True)
+
+
+def _half_the_squares(call: Any) -> Any:
+    import tensorflow as tf
+    from tensorflow.python.ops.parallel_for import pfor
+
+    each = call.stacked_input(0)
+    return pfor.wrap(tf.reduce_sum(each * each, axis=tf.range(1, tf.rank(each))) / 2, is_stacked=True)
 
 
 def is_shuffled_anew(dataset: Any) -> bool:

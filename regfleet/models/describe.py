@@ -95,7 +95,8 @@ def _described(
     notes += said
     notes += _compiled_words(base, compiled)
     hashed = sha256(model, kept) if kept else ""
-    found = Found(output, labels, compiled is not None, kept, hashed, tuple(unfit.items()), still, tuple(notes))
+    leads = compiled.leads if compiled else ()
+    found = Found(output, labels, compiled is not None, kept, hashed, tuple(unfit.items()), still, tuple(notes), leads)
     spec = ModelSpec((), (), source, layers, keep_weights=keep_weights, found=found)
     return replace(spec, fingerprint=_fingerprint(base, model, spec, compiled))
 

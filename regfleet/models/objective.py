@@ -60,6 +60,18 @@ class Compiled:
             ) from problem
 
     @property
+    def leads(self) -> tuple[str, ...]:
+        """What the optimizer leads itself, as in `Found`."""
+        inner = self.config.get("inner_optimizer")
+        config = inner["config"] if isinstance(inner, dict) else self.config
+        found = {
+            "rate": not isinstance(config.get("learning_rate", 0.0), int | float),
+            "clipping": any(config.get(name) for name in ("clipnorm", "global_clipnorm", "clipvalue")),
+            "averaging": bool(config.get("use_ema")),
+        }
+        return tuple(name for name, so in found.items() if so)
+
+    @property
     def words(self) -> str:
         """The optimizer and the loss for people, e.g. ``Adam (learning rate 0.01) and huber``."""
         rate = self.config.get("learning_rate")

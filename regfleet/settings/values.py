@@ -73,7 +73,8 @@ class Found:
     """What building a model of the user's own once has shown; its fingerprint covers it.
 
     ``output`` is what it gives for a row; with ``labels`` its loss takes numbers of classes. ``compiled`` says that it
-    brings an optimizer. ``kept`` names the layers that start from weights that they were given, each with the places of
+    brings an optimizer, ``leads`` what of its training that one leads itself: ``rate`` for a schedule, ``clipping`` and
+    ``averaging``. ``kept`` names the layers that start from weights that they were given, each with the places of
     these in `Layer.weights`, and ``kept_sha256`` is their hash. ``unfit`` says of every other layer why no technique
     goes there, ``still`` names the layers that run in inference mode while the model trains. ``notes`` are for people.
     """
@@ -86,6 +87,7 @@ class Found:
     unfit: tuple[tuple[str, str], ...] = ()
     still: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

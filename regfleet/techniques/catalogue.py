@@ -12,7 +12,19 @@ from regfleet.techniques.constraints import MAXNORM
 from regfleet.techniques.data import CROP, CUTMIX, CUTOUT, FEATURE_MASK, FGSM, FLIP, MIXUP, ROTATE
 from regfleet.techniques.noise import DROPOUT
 from regfleet.techniques.normalization import BATCHNORM
-from regfleet.techniques.optimization import CLIP, EMA, SAM
+from regfleet.techniques.optimization import (
+    CLIP,
+    COSINE,
+    EARLY_STOPPING,
+    EMA,
+    GRADIENT_NOISE,
+    LOOKAHEAD,
+    SAM,
+    SNAPSHOT,
+    SWA,
+    WARM_RESTARTS,
+    WEIGHT_DECAY,
+)
 from regfleet.techniques.penalties import L1, L2
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Recipe
@@ -33,7 +45,9 @@ TECHNIQUES = {
         *(LABEL_NOISE, MIXUP, CUTMIX, CUTOUT, FEATURE_MASK, FLIP, CROP, ROTATE),
         *(LABEL_SMOOTHING, FOCAL, CONFIDENCE_PENALTY),
         *(FGSM,),
-        *(SAM, CLIP, EMA),
+        *(SAM, GRADIENT_NOISE, CLIP, WEIGHT_DECAY),
+        *(COSINE, WARM_RESTARTS, SNAPSHOT),
+        *(EARLY_STOPPING, EMA, SWA, LOOKAHEAD),
     )
 }
 """Every technique, in the order in which a combination applies them."""

@@ -127,6 +127,13 @@ def compile_model(
     shared = bool(changes and changes.batches)
     loss = loss_for(output, own and own.loss, labels=bool(found and found.labels), shared=shared)
     if changes:
+        if (changes.losses or changes.steps) and steps_itself(model):
+            raise InputError(
+                f"technique: expected one that changes neither the loss nor the step, as {type(model).__name__} has a "
+                "train_step or fit of its own; got one that does"
+            )
+        if changes.average and getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+            raise InputError("technique: expected one that averages no weights, as the model's own optimizer does")
         loss = changed_loss(loss, output, changes.losses)
         for change in changes.optimizers:
             change(optimizer, model, Length(training.epochs, updates))

@@ -15,6 +15,7 @@ from regfleet import models, training
 from regfleet.data.dataset import Rows, Sets
 from regfleet.settings import Training
 from regfleet.settings.training import Optimizer
+from regfleet.techniques import catalogue, parse_techniques
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import engines
 from regfleet.trials import Execution, history_columns
@@ -46,6 +47,22 @@ def test_every_optimizer_of_a_study_works_number_by_number(optimizer, small, iri
     recipe = replace(small, training=small.training.model_copy(update={"optimizer": optimizer, "learning_rate": 0.01}))
     (_, fit) = side_by_side(recipe, iris, [1, 2])
     assert_same_fit(fit, training.fit(recipe, shuffled(iris, 2), 2, "keras", optimizer), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "maxnorm(0.9)@all+sam+clip(0.3)+weightdecay(0.5)+cosine+lookahead(0.5,3)",
+        "batchnorm@all+gradientnoise+warmrestarts(2)+swa(0.3)",
+        "dropout@first+labelsmoothing+focal+snapshot(3)+ema(0.8)",
+    ],
+)
+def test_techniques_act_on_each_seed_alone(text, small, iris):
+    """Norms, steps, noise, averages, schedules and snapshots of a stack are those of its seeds one by one."""
+    (combination,) = parse_techniques(text, small.model).combinations
+    found = catalogue.recipe(small.model, small.training.model_copy(update={"learning_rate": 0.2}), combination)
+    for seed, fit in zip((1, 2), side_by_side(found, iris, [1, 2]), strict=True):
+        assert_same_fit(fit, training.fit(found, shuffled(iris, seed), seed, "fused", "alone"), rtol=1e-4)
 
 
 def test_company_changes_no_bit(article, small, iris):
@@ -134,11 +151,6 @@ class Sorter(keras.layers.Layer):
         return x + 0 * tf.random.experimental.stateless_shuffle(tf.stop_gradient(x), [1, 2])
 
 
-def constrained(name):
-    """A layer whose kernel is kept within a norm, which a stack of kernels does not have."""
-    return keras.layers.Dense(6, kernel_constraint=keras.constraints.MaxNorm(0.9), name=name)
-
-
 @keras.saving.register_keras_serializable("tests")
 class Noisy(keras.layers.Layer):
     """Noise from the generator that all layers share."""
@@ -153,7 +165,6 @@ class Noisy(keras.layers.Layer):
     [
         (lambda name: Sorter(name=name), "StatelessShuffle"),
         (lambda name: Noisy(name=name), "noise without a seed of its own"),
-        (constrained, "constraint"),
     ],
 )
 def test_what_cannot_be_stacked_is_said(layer, reason, small, iris):
