@@ -57,15 +57,20 @@ def _layer_changes(recipe: Recipe) -> tuple[Sequence[Any], ...]:
 
 
 def check_techniques(recipes: Sequence[Recipe], input_shape: tuple[int, ...], outputs: int, task: Task) -> None:
-    """Build each of ``recipes``, which share a model of the user's own, once, if its graph cannot be seen.
+    """Build those of ``recipes``, which share a model of the user's own, once that its layers may not take.
+
+    These are all where its graph cannot be seen, else those that put in more than layers behind others.
 
     Raises:
-        InputError: the model does not take a technique: a builder does not ask for it, or a subclass has no place.
+        InputError: the model does not take a technique: a builder does not ask for it, a subclass has no place, or a
+            layer has another shape than it needs.
     """
-    if recipes and not is_model(
-        build(replace(recipes[0], penalties=(), insertions=(), limits=(), kernel_uses=()), input_shape, outputs, task)
-    ):
-        for recipe in recipes:
+    if not recipes:
+        return
+    plain = replace(recipes[0], penalties=(), insertions=(), limits=(), kernel_uses=())
+    hidden = not is_model(build(plain, input_shape, outputs, task))
+    for recipe in recipes:
+        if hidden or any(one.before or one.takes != "output" for one in recipe.insertions):
             build(recipe, input_shape, outputs, task)
 
 

@@ -63,8 +63,9 @@ def with_techniques(
         if place not in known:
             names = ", ".join(known) or "there is none"
             raise InputError(f"technique: expected a hidden layer with a kernel ({names}); got {place}")
+    surgery = _Surgery(insertions)
     if is_model(model):
-        changed = _Surgery(insertions).changed(functional(model, single=True), "")
+        changed = surgery.changed(functional(model, single=True), "")
     elif insertions:
         raise InputError(
             f"technique: expected one that changes a kernel (l1, l2, maxnorm), as {type(model).__name__} is a subclass of "
@@ -79,14 +80,15 @@ def with_techniques(
     for name, layer in named_parts(changed):
         earlier = set().union(*(ids for other, ids in penalized.items() if other != name))
         penalized[name] = {id(kernel) for kernel in kernels_of(layer)}
+        place = surgery.twins.get(id(layer), name)
         for penalty in penalties:
-            if penalty.layer == name:
+            if penalty.layer == place:
                 penalize(layer, penalty.make(), but=earlier)
         for limit in limits:
-            if limit.layer == name:
+            if limit.layer == place:
                 constrain(layer, limit.make(), but=earlier)
         for use in kernel_uses:
-            if use.layer == name:
+            if use.layer == place:
                 change_use(layer, use, but=earlier)
         _TAKEN.add(layer)
     return changed
@@ -100,19 +102,31 @@ _TAKEN: WeakSet[keras.layers.Layer] = WeakSet()
 class _Surgery:
     insertions: Sequence[Insertion]
     changes: dict[int, keras.layers.Layer] = field(default_factory=dict)
+    twins: dict[int, str] = field(default_factory=dict)
+    """The place of the layer that a twin is one of, by the twin's id."""
 
     def changed(self, model: keras.Model, prefix: str) -> keras.Model:
         """The model itself where nothing in it has to change, else its layers in a new graph."""
         import keras
 
         original = functional(model)
-        inserted = self._inserted(prefix)
+        with origins_noted():
+            inserted = self._inserted(prefix)
+        for name, due in inserted.items():
+            if due.has_twin:
+                due.twin = self._twin(original.get_layer(name), prefix)
         activations = {name: _made_linear(original.get_layer(name)) for name, due in inserted.items() if due.before}
         others = {id(layer): self._change(layer, prefix) for layer in original.layers}
         if not inserted and all(others[id(layer)] is layer for layer in original.layers):
             return model
         graph = Graph(original)
         late = {name for name in inserted if name != INPUT and graph.settles_in_activation(name)}
+        for name in late:
+            if inserted[name].has_twin:
+                raise InputError(
+                    f"technique: expected a layer that has its activation itself, to give it a twin; got {prefix}{name}, "
+                    "whose activation is a layer of its own"
+                )
         sources = keras.tree.map_structure(
             lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), original.input
         )
@@ -164,6 +178,13 @@ class _Surgery:
             self.changes[id(layer)] = change
         return self.changes[id(layer)]
 
+    def _twin(self, layer: keras.layers.Layer, prefix: str) -> keras.layers.Layer:
+        """A layer of the same configuration, with weights of its own that each seed draws."""
+        with origins_noted():
+            twin = _of_config(layer, prefix + layer.name, name=f"twin_of_{layer.name}")
+        self.twins[id(twin)] = prefix + layer.name
+        return twin
+
     def _inserted(self, prefix: str) -> dict[str, _Due]:
         """What to insert in the model at ``prefix``, by the layer that it follows there.
 
@@ -195,6 +216,10 @@ class _Due:
     behind: list[tuple[str, keras.layers.Layer]] = field(default_factory=list)
     twin: keras.layers.Layer | None = None
 
+    @property
+    def has_twin(self) -> bool:
+        return any(takes == "twin" for takes, _ in self.behind)
+
     def precede(self, tensor: Any) -> Any:
         for layer in self.before:
             tensor = layer(tensor)
@@ -225,12 +250,18 @@ def _made_linear(layer: keras.layers.Layer) -> keras.layers.Layer | None:
 
 
 def _copy(layer: keras.layers.Layer, path: str) -> keras.layers.Layer:
+    copy = _of_config(layer, path)
+    inherit_weights(layer, copy)
+    return copy
+
+
+def _of_config(layer: keras.layers.Layer, path: str, **changes: str) -> keras.layers.Layer:
+    """A layer of the configuration of ``layer``, but for ``changes``."""
     try:
-        copy: keras.layers.Layer = type(layer).from_config(own_config(layer))
+        made: keras.layers.Layer = type(layer).from_config({**own_config(layer), **changes})
     except Exception as problem:
         raise InputError(
             f"--model: expected layers that are made inside the function, or that get_config and from_config can copy; "
             f"got {path}, which was there before and raises {raised(problem, 200)}"
         ) from problem
-    inherit_weights(layer, copy)
-    return copy
+    return made
