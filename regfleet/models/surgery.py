@@ -149,8 +149,7 @@ class _Surgery:
         )
         if INPUT in inserted and any("int" in source.dtype for source in keras.tree.flatten(sources)):
             raise InputError(
-                f"technique: expected a layer's name as place, as the input holds whole numbers, such as tokens; got "
-                f"{next(one.kind for one in self.insertions if one.after == INPUT)}@{INPUT}"
+                "technique: expected a layer's name as place; got @input, which holds whole numbers (tokens)"
             )
         # Tensors stay referenced, so that no id is given twice.
         behind_input = {

@@ -8,11 +8,19 @@ from collections.abc import Iterable, Sequence
 from regfleet.errors import InputError
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, Technique
-from regfleet.techniques.constraints import MAXNORM
-from regfleet.techniques.noise import DROPOUT
-from regfleet.techniques.normalization import BATCHNORM
+from regfleet.techniques.constraints import MAXNORM, UNITNORM
+from regfleet.techniques.kernels import DROPCONNECT, SPECTRAL, WEIGHT_NOISE, WEIGHT_STANDARDIZATION
+from regfleet.techniques.noise import (
+    ALPHA_DROPOUT,
+    DROPOUT,
+    GAUSSIAN_DROPOUT,
+    NOISE,
+    SHAPED_DROPOUTS,
+    SPATIAL_DROPOUT,
+)
+from regfleet.techniques.normalization import BATCHNORM, GROUPNORM, LAYERNORM, RMSNORM
 from regfleet.techniques.optimization import CLIP, EMA, SAM
-from regfleet.techniques.penalties import L1, L2
+from regfleet.techniques.penalties import ACTIVITY, L1, L1L2, L2, ORTHOGONAL
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Recipe
 from regfleet.techniques.targets import FOCAL, LABEL_SMOOTHING
@@ -21,10 +29,11 @@ from regfleet.text import given, nearest
 TECHNIQUES = {
     definition.name: definition
     for definition in (
-        *(L1, L2),
-        *(MAXNORM,),
-        *(BATCHNORM,),
-        *(DROPOUT,),
+        *(L1, L2, L1L2, ORTHOGONAL, ACTIVITY),
+        *(MAXNORM, UNITNORM),
+        *(WEIGHT_STANDARDIZATION, SPECTRAL, DROPCONNECT, WEIGHT_NOISE),
+        *(BATCHNORM, LAYERNORM, GROUPNORM, RMSNORM),
+        *(DROPOUT, *SHAPED_DROPOUTS, GAUSSIAN_DROPOUT, ALPHA_DROPOUT, SPATIAL_DROPOUT, NOISE),
         *(LABEL_SMOOTHING, FOCAL),
         *(SAM, CLIP, EMA),
     )
