@@ -138,8 +138,8 @@ class _Surgery:
         for name in late:
             if inserted[name].has_twin:
                 raise InputError(
-                    f"technique: expected a layer that has its activation itself, to give it a twin; got {prefix}{name}, "
-                    "whose activation is a layer of its own"
+                    f"technique: expected a layer that has its activation itself, to give it a twin; got "
+                    f"{prefix}{name}, whose activation is a layer of its own"
                 )
         activations = {
             name: _made_linear(others[id(original.get_layer(name))]) for name, due in inserted.items() if due.before
@@ -147,14 +147,9 @@ class _Surgery:
         sources = keras.tree.map_structure(
             lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), original.input
         )
-        if INPUT in inserted and any("int" in source.dtype for source in keras.tree.flatten(sources)):
-            raise InputError(
-                "technique: expected a layer's name as place; got @input, which holds whole numbers (tokens)"
-            )
         # Tensors stay referenced, so that no id is given twice.
         behind_input = {
-            id(source): (source, inserted.get(INPUT, _Due()).follow(source, source))
-            for source in keras.tree.flatten(sources)
+            id(source): (source, inserted.get(INPUT, _Due()).enter(source)) for source in keras.tree.flatten(sources)
         }
         waiting: dict[int, tuple[Any, Callable[[Any], Any]]] = {}
 
@@ -245,6 +240,12 @@ class _Due:
         for layer in self.before:
             tensor = _called(layer, tensor)
         return tensor
+
+    def enter(self, source: Any) -> Any:
+        """What comes of the model's input; of whole numbers, such as tokens, noise makes nothing."""
+        if self.behind and "int" in source.dtype:
+            raise InputError("technique: expected a layer as place; got @input, which holds whole numbers (tokens)")
+        return self.follow(source, source)
 
     def follow(self, source: Any, tensor: Any) -> Any:
         """What comes of ``tensor``, the output of the layer whose input is ``source``."""

@@ -129,8 +129,8 @@ def _shaped(shape: str, shares: Callable[[int], list[float]], words: str) -> Def
         summary=f"dropout whose rate {words}; the value is the largest rate",
         source="Kadra et al. 2021, Well-tuned simple nets excel on tabular datasets; Auto-PyTorch's shapes",
         about=f"Dropout with another rate for each layer: it {words}. The value is the largest of them, and the shape "
-        "is stretched over the layers that are named, all hidden ones if none are. It helps where early and late layers "
-        "bear different amounts of noise. It costs what dropout does. Rate zero is the control.",
+        "is stretched over the layers that are named, all hidden ones if none are. It helps where early and late "
+        "layers bear different amounts of noise. It costs what dropout does. Rate zero is the control.",
         parameters=(_RATE,),
         apply=lambda recipe, values, layers: apply(recipe, [values[0] * s for s in shares(len(layers))], layers),
         label=lambda values: f"up to {values[0]:g}",
