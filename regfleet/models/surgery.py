@@ -90,7 +90,7 @@ def _change_kernels(
 ) -> None:
     """Change the kernels of the layers of ``model`` in place, one that several layers share by the first of them.
 
-    ``twins`` says of a layer, by id, whose changes it has besides.
+    ``twins`` says by id of which layer one is the twin, whose changes it has too.
     """
     seen: dict[str, set[int]] = {}
     for name, layer in named_parts(model):
@@ -103,7 +103,7 @@ def _change_kernels(
         for limit in limits:
             if limit.layer == place:
                 constrain(layer, limit.make(), but=earlier)
-        for use in kernel_uses:
+        for use in reversed(kernel_uses):  # what is changed last sees the kernel first
             if use.layer == place:
                 change_use(layer, use, but=earlier)
         _TAKEN.add(layer)
@@ -130,7 +130,6 @@ class _Surgery:
         for name, due in inserted.items():
             if due.has_twin:
                 due.twin = self._twin(original.get_layer(name), prefix)
-        activations = {name: _made_linear(original.get_layer(name)) for name, due in inserted.items() if due.before}
         others = {id(layer): self._change(layer, prefix) for layer in original.layers}
         if not inserted and all(others[id(layer)] is layer for layer in original.layers):
             return model
@@ -139,16 +138,18 @@ class _Surgery:
         for name in late:
             if inserted[name].has_twin:
                 raise InputError(
-                    f"technique: expected a layer that has its activation itself, to give it a twin; got {prefix}{name}, "
-                    "whose activation is a layer of its own"
+                    f"technique: expected a layer that has its activation itself, to give it a twin; got "
+                    f"{prefix}{name}, whose activation is a layer of its own"
                 )
+        activations = {
+            name: _made_linear(others[id(original.get_layer(name))]) for name, due in inserted.items() if due.before
+        }
         sources = keras.tree.map_structure(
             lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), original.input
         )
         # Tensors stay referenced, so that no id is given twice.
         behind_input = {
-            id(source): (source, inserted.get(INPUT, _Due()).follow(source, source))
-            for source in keras.tree.flatten(sources)
+            id(source): (source, inserted.get(INPUT, _Due()).enter(source)) for source in keras.tree.flatten(sources)
         }
         waiting: dict[int, tuple[Any, Callable[[Any], Any]]] = {}
 
@@ -237,15 +238,31 @@ class _Due:
 
     def precede(self, tensor: Any) -> Any:
         for layer in self.before:
-            tensor = layer(tensor)
+            tensor = _called(layer, tensor)
         return tensor
+
+    def enter(self, source: Any) -> Any:
+        """What comes of the model's input; of whole numbers, such as tokens, noise makes nothing."""
+        if self.behind and "int" in source.dtype:
+            raise InputError("technique: expected a layer as place; got @input, which holds whole numbers (tokens)")
+        return self.follow(source, source)
 
     def follow(self, source: Any, tensor: Any) -> Any:
         """What comes of ``tensor``, the output of the layer whose input is ``source``."""
         for takes, layer in self.behind:
             others = {"input": lambda: [source, tensor], "twin": lambda: [tensor, self.twin(source)]}  # noqa: B023 - called here
-            tensor = layer(others[takes]() if takes in others else tensor)
+            tensor = _called(layer, others[takes]() if takes in others else tensor)
         return tensor
+
+
+def _called(layer: keras.layers.Layer, given: Any) -> Any:
+    try:
+        return layer(given)
+    except InputError:
+        raise
+    except Exception as problem:
+        kind = layer.name.split("_after_")[0].split("_before_activation_of_")[0]
+        raise InputError(f"{kind}: expected a layer that it fits; got {layer.name}: {raised(problem)}") from problem
 
 
 def _made_linear(layer: keras.layers.Layer) -> keras.layers.Layer | None:

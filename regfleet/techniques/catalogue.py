@@ -8,10 +8,18 @@ from collections.abc import Iterable, Sequence
 from regfleet.errors import InputError
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, Technique
-from regfleet.techniques.constraints import MAXNORM
+from regfleet.techniques.constraints import MAXNORM, UNITNORM
 from regfleet.techniques.data import CROP, CUTMIX, CUTOUT, FEATURE_MASK, FGSM, FLIP, MIXUP, ROTATE
-from regfleet.techniques.noise import DROPOUT
-from regfleet.techniques.normalization import BATCHNORM
+from regfleet.techniques.kernels import DROPCONNECT, SPECTRAL, WEIGHT_NOISE, WEIGHT_STANDARDIZATION
+from regfleet.techniques.noise import (
+    ALPHA_DROPOUT,
+    DROPOUT,
+    GAUSSIAN_DROPOUT,
+    NOISE,
+    SHAPED_DROPOUTS,
+    SPATIAL_DROPOUT,
+)
+from regfleet.techniques.normalization import BATCHNORM, GROUPNORM, LAYERNORM, RMSNORM
 from regfleet.techniques.optimization import (
     CLIP,
     COSINE,
@@ -25,7 +33,7 @@ from regfleet.techniques.optimization import (
     WARM_RESTARTS,
     WEIGHT_DECAY,
 )
-from regfleet.techniques.penalties import L1, L2
+from regfleet.techniques.penalties import ACTIVITY, L1, L1L2, L2, ORTHOGONAL
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Recipe
 from regfleet.techniques.structure import SHAKEDROP, SHAKESHAKE, SKIP, SMALLER, STOCHASTIC_DEPTH
@@ -36,11 +44,12 @@ TECHNIQUES = {
     definition.name: definition
     for definition in (
         *(SMALLER,),
-        *(L1, L2),
-        *(MAXNORM,),
+        *(L1, L2, L1L2, ORTHOGONAL, ACTIVITY),
+        *(MAXNORM, UNITNORM),
+        *(WEIGHT_STANDARDIZATION, SPECTRAL, DROPCONNECT, WEIGHT_NOISE),
         *(SHAKESHAKE,),
-        *(BATCHNORM,),
-        *(DROPOUT,),
+        *(BATCHNORM, LAYERNORM, GROUPNORM, RMSNORM),
+        *(DROPOUT, *SHAPED_DROPOUTS, GAUSSIAN_DROPOUT, ALPHA_DROPOUT, SPATIAL_DROPOUT, NOISE),
         *(SHAKEDROP, STOCHASTIC_DEPTH, SKIP),
         *(LABEL_NOISE, MIXUP, CUTMIX, CUTOUT, FEATURE_MASK, FLIP, CROP, ROTATE),
         *(LABEL_SMOOTHING, FOCAL, CONFIDENCE_PENALTY),

@@ -120,7 +120,7 @@ def _placed(
         place = ",".join(str(number) for number in range(1, len(values) + 1)) if many else definition.place
     layers = model.layer_names
     chosen = places.resolve(place, layers, dict(model.found.unfit))
-    if place == "input" and not definition.at_input:
+    if place == "input" and (side or not definition.at_input):
         raise InputError(f"{definition.name}: expected a hidden layer as place; got @input")
     if many and len(values) != len(chosen):
         raise InputError(

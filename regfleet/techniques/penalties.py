@@ -1,8 +1,9 @@
-"""Penalties on the size of kernel weights: L1 adds their absolute values to the loss, L2 their squares."""
+"""Penalties: what adds to the loss, of kernel weights, of the angles between them, or of a layer's outputs."""
 
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
+from regfleet.errors import InputError
 from regfleet.techniques.recipe import Definition, Parameter, Recipe
 
 if TYPE_CHECKING:
@@ -13,16 +14,60 @@ def _penalize(kind: str, recipe: Recipe, values: tuple[float, ...], layers: tupl
     def make() -> "keras.regularizers.Regularizer":
         import keras
 
-        return getattr(keras.regularizers, kind)(values[0])
+        return getattr(keras.regularizers, kind)(*values)
 
-    return recipe.penalize(layers, make)
+    return recipe.penalize(layers, make) if any(values) else recipe
 
+
+def _orthogonal(recipe: Recipe, values: tuple[float, ...], layers: tuple[str, ...]) -> Recipe:
+    for layer, width in zip(recipe.model.layer_names, recipe.model.hidden, strict=False):
+        if layer in layers and width < 2:
+            raise InputError(f"orthogonal: expected layers of two units or more; got {layer} with one")
+    return recipe.penalize(layers, lambda: _orthogonal_class()(values[0], "columns")) if any(values) else recipe
+
+
+@cache
+def _orthogonal_class() -> Any:
+    import keras
+
+    @keras.saving.register_keras_serializable("regfleet")
+    class OrthogonalUnits(keras.regularizers.OrthogonalRegularizer):  # type: ignore[misc]
+        """Keras' `OrthogonalRegularizer` for kernels of any shape, whose last axis is that of units or filters."""
+
+        def __call__(self, kernel: Any) -> Any:
+            if kernel.shape[-1] < 2:
+                raise InputError(f"orthogonal: expected kernels of two units or more; got one of shape {kernel.shape}")
+            return super().__call__(keras.ops.reshape(kernel, (-1, kernel.shape[-1])))
+
+    return OrthogonalUnits
+
+
+def _activity(recipe: Recipe, values: tuple[float, ...], layers: tuple[str, ...]) -> Recipe:
+    def make(name: str) -> "keras.layers.Layer":
+        import keras
+
+        return keras.layers.ActivityRegularization(*values, name=name)
+
+    for layer in layers if any(values) else ():
+        recipe = recipe.insert(layer, "activity", make)
+    return recipe
+
+
+def _strengths(values: tuple[float, ...]) -> str:
+    return f"λ1 = {values[0]:g}, λ2 = {values[1]:g}"
+
+
+_ANY = {"low": 0, "high": float("inf"), "open_high": True}
 
 L1 = Definition(
     name="l1",
     title="L1",
     summary="adds strength x the sum of absolute kernel weights to the loss; drives weights to exactly zero",
     source="Tibshirani 1996, Regression shrinkage and selection via the lasso",
+    about="Every kernel weight adds strength times its absolute value to the loss, so that each update pulls all "
+    "weights towards zero by the same amount, and many of them end next to it. It helps where few of the inputs "
+    "matter. It costs next to nothing. It stands at any layer with a kernel; biases are free. A strength that is "
+    "too large silences the network, which then predicts the same for all rows.",
     parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True),),
     apply=partial(_penalize, "L1"),
     label=lambda values: f"λ = {values[0]:g}",
@@ -32,7 +77,51 @@ L2 = Definition(
     title="L2",
     summary="adds strength x the sum of squared kernel weights to the loss; keeps weights small",
     source="Krogh & Hertz 1991, A simple weight decay can improve generalization",
+    about="Every kernel weight adds strength times its square to the loss, so that each update pulls large weights back"
+    " more than small ones. It helps where a network fits its training rows with large weights. It costs next to "
+    "nothing. It stands at any layer with a kernel; biases are free. With an optimizer that scales gradients, "
+    "such as Adam, it acts otherwise than decoupled weight decay.",
     parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True),),
     apply=partial(_penalize, "L2"),
     label=lambda values: f"λ = {values[0]:g}",
+)
+L1L2 = Definition(
+    name="l1l2",
+    title="Elastic net",
+    summary="adds l1 x the sum of absolute kernel weights and l2 x the sum of their squares to the loss",
+    source="Zou & Hastie 2005, Regularization and variable selection via the elastic net",
+    about="The penalties L1 and L2 together, each with a strength of its own: weights are driven to zero as by L1, and "
+    "those that are left are kept small as by L2. It helps where inputs that matter are correlated, among which "
+    "L1 alone picks one by chance. It costs next to nothing. It stands at any layer with a kernel. With one "
+    "strength zero it is the other penalty, with both zero the control.",
+    parameters=(Parameter("l1", "λ1", 0.001, **_ANY), Parameter("l2", "λ2", 0.001, **_ANY)),
+    apply=partial(_penalize, "L1L2"),
+    label=_strengths,
+)
+ORTHOGONAL = Definition(
+    name="orthogonal",
+    title="Orthogonal units",
+    summary="adds strength x the mean absolute cosine between the weights of two units of a layer to the loss",
+    source="Brock et al. 2017, Neural photo editing with introspective adversarial networks; Keras' "
+    "OrthogonalRegularizer, by columns",
+    about="The incoming weights of each unit, or of each filter, are a direction; the penalty is the mean absolute "
+    "cosine between two of a layer's directions, so that units learn different things, whatever their size. It "
+    "helps where many units end up alike. It costs one product of the kernel with itself an update. It stands at "
+    "any layer of two units or more. Strength zero is the control.",
+    parameters=(Parameter("strength", "λ", 0.01, **_ANY),),
+    apply=_orthogonal,
+    label=lambda values: f"λ = {values[0]:g}",
+)
+ACTIVITY = Definition(
+    name="activity",
+    title="Activity penalty",
+    summary="adds l1 x the sum of absolute outputs of a layer, and l2 x that of their squares, a row to the loss",
+    source="Glorot et al. 2011, Deep sparse rectifier neural networks; Keras' ActivityRegularization",
+    about="What a layer puts out, and not its weights, adds to the loss: the absolute values, which makes few units "
+    "answer to a row, and with a second strength the squares. The sum over units is averaged over the rows of a "
+    "batch. It helps where a sparse code is wanted. It costs next to nothing. It stands behind the activation of "
+    "any hidden layer. With both strengths zero it is the control.",
+    parameters=(Parameter("l1", "λ1", 1e-4, **_ANY), Parameter("l2", "λ2", 0, **_ANY)),
+    apply=_activity,
+    label=_strengths,
 )

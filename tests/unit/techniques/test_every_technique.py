@@ -8,15 +8,19 @@ from regfleet.errors import InputError
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec
 from regfleet.techniques import TECHNIQUES, parse_techniques, recipe
+from regfleet.techniques.recipe import Facts
 
 NETWORK = ModelSpec((6, 6), ("tanh", "relu"))
 SETTINGS = Training(epochs=3, batch_size=25)
+FACTS = Facts("classification", (4,), whole=False, outputs=3, rows=90, training=SETTINGS, model=NETWORK)
 
 
 def combinations(most=7):
-    """Texts that have every technique once, as many in each as go together."""
+    """Texts that have every technique that fits a table once, as many in each as go together."""
     texts = []
     for name, definition in TECHNIQUES.items():
+        if definition.unfit(FACTS, tuple(parameter.default for parameter in definition.parameters)):
+            continue
         alone = "+".join(filter(None, (name, definition.needs)))
         for place, text in enumerate(texts):
             if name in text.split("+"):
