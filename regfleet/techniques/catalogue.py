@@ -51,9 +51,8 @@ def recipe(model: ModelSpec, training: Training, techniques: tuple[Technique, ..
         place, _, side = technique.place.partition(":")
         layers = resolve(place, result.model.layer_names) if place else ()
         if definition.per_layer and len(technique.values) not in (1, len(layers)):
-            raise InputError(
-                f"{technique.name}: expected one value per layer of the smaller network ({len(layers)}); got {technique}"
-            )
+            smaller = f"expected one value per layer of the smaller network ({len(layers)})"
+            raise InputError(f"{technique.name}: {smaller}; got {technique}")
         before = {"before": True} if side == "before" else {}
         result = definition.apply(result, technique.values, layers, **before)
     return result
