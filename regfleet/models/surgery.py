@@ -27,7 +27,7 @@ from regfleet.models.weights import inherit_weights
 from regfleet.text import raised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import keras
 
@@ -49,10 +49,11 @@ def with_techniques(
 
     A penalty is put on each kernel of its layer, those of a layer inside a wrapper included, and adds to what is
     there; constraints follow those that are there, and a kernel's use is changed likewise. An insertion before the
-    activation makes the layer linear and its activation a layer of its own. Any other insertion stands behind its layer's activation: where the layer has none and leads, over normalizations at
-    most, to an activation layer that nothing else shares, behind that one; else directly behind the layer. Insertions
-    at one layer stand in the order given. A layer that the model calls more than once is followed by the same inserted
-    layers at every call. In a subclass, whose graph cannot be seen, nothing can be inserted.
+    activation makes the layer linear and its activation a layer of its own. Any other stands behind its layer's
+    activation: where the layer has none and leads, over normalizations at most, to an activation layer that nothing
+    else shares, behind that one; else directly behind the layer. Insertions at one layer stand in the order given. A
+    layer that the model calls more than once is followed by the same inserted layers at every call. In a subclass,
+    whose graph cannot be seen, nothing can be inserted.
 
     Raises:
         InputError: a technique is for a layer that is not a hidden one with a kernel, or a layer cannot be copied.
@@ -68,19 +69,34 @@ def with_techniques(
         changed = surgery.changed(functional(model, single=True), "")
     elif insertions:
         raise InputError(
-            f"technique: expected one that changes a kernel (l1, l2, maxnorm), as {type(model).__name__} is a subclass of "
-            f"keras.Model where nothing can be put between layers; got {insertions[0].kind}. Let the builder take "
+            f"technique: expected one that changes a kernel (l1, l2, maxnorm), as {type(model).__name__} is a subclass "
+            f"of keras.Model where nothing can be put between layers; got {insertions[0].kind}. Let the builder take "
             "the parameter techniques"
         )
     elif any(layer in _TAKEN for _, layer in named_parts(model)):
         raise InputError(f"--model: expected a model that is made anew at each call; got the same {model.name} again")
     else:
         changed = model
-    penalized: dict[str, set[int]] = {}
-    for name, layer in named_parts(changed):
-        earlier = set().union(*(ids for other, ids in penalized.items() if other != name))
-        penalized[name] = {id(kernel) for kernel in kernels_of(layer)}
-        place = surgery.twins.get(id(layer), name)
+    _change_kernels(changed, surgery.twins, penalties, limits, kernel_uses)
+    return changed
+
+
+def _change_kernels(
+    model: keras.Model,
+    twins: Mapping[int, str],
+    penalties: Sequence[Penalty],
+    limits: Sequence[Limit],
+    kernel_uses: Sequence[KernelUse],
+) -> None:
+    """Change the kernels of the layers of ``model`` in place, one that several layers share by the first of them.
+
+    ``twins`` says by id of which layer one is the twin, whose changes it has too.
+    """
+    seen: dict[str, set[int]] = {}
+    for name, layer in named_parts(model):
+        earlier = set().union(*(ids for other, ids in seen.items() if other != name))
+        seen[name] = {id(kernel) for kernel in kernels_of(layer)}
+        place = twins.get(id(layer), name)
         for penalty in penalties:
             if penalty.layer == place:
                 penalize(layer, penalty.make(), but=earlier)
@@ -91,7 +107,6 @@ def with_techniques(
             if use.layer == place:
                 change_use(layer, use, but=earlier)
         _TAKEN.add(layer)
-    return changed
 
 
 _TAKEN: WeakSet[keras.layers.Layer] = WeakSet()

@@ -97,7 +97,7 @@ def _room(variables: Sequence[keras.Variable]) -> list[tf.Variable]:
 
 @contextmanager
 def statistics_taken_whole(model: keras.Model) -> Iterator[bool]:
-    """Let every batch normalization of ``model`` take its moving statistics from the next batch alone, if it has any."""
+    """Let batch normalizations of ``model`` take their moving statistics from the next batch alone; whether any is."""
     import keras
 
     layers = [one for one in model._flatten_layers() if isinstance(one, keras.layers.BatchNormalization)]  # noqa: SLF001

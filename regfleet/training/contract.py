@@ -86,8 +86,8 @@ class Course:
     """How a fit went.
 
     ``history``: float32 (epochs run, columns), its columns `Settings.columns`. ``last`` and ``best`` are values of
-    ``model.variables`` after the fit and after ``best_epoch`` (from 1), ``snapshots`` those of the epochs that were asked
-    for. ``diverged_at``: as in `trials.Fit`.
+    ``model.variables`` after the fit and after ``best_epoch`` (from 1), ``snapshots`` those of the epochs asked for.
+    ``diverged_at``: as in `trials.Fit`.
     """
 
     history: np.ndarray

@@ -250,8 +250,8 @@ def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any, Any], Any]
     """All updates of one epoch over the rows as they stand in ``order`` (…, rows), ``size`` of them at a time.
 
     ``update_on`` takes numbers of rows (…, rows of the batch) and of the update, and returns their measurement times
-    these rows, as of before the update; ``totals`` is where their sum begins. XLA knows ``static`` shapes only, so there the last
-    batch stands apart; a graph is smaller with one update in it.
+    these rows, as of before the update; ``totals`` is where their sum begins. XLA knows ``static`` shapes only, so
+    there the last batch stands apart; a graph is smaller with one update in it.
 
     Returns:
         the measurement, averaged over all rows.
