@@ -139,8 +139,8 @@ class _Surgery:
         for name in late:
             if inserted[name].has_twin:
                 raise InputError(
-                    f"technique: expected a layer that has its activation itself, to give it a twin; got {prefix}{name}, "
-                    "whose activation is a layer of its own"
+                    f"technique: expected a layer that has its activation itself, to give it a twin; got "
+                    f"{prefix}{name}, whose activation is a layer of its own"
                 )
         sources = keras.tree.map_structure(
             lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), original.input

@@ -14,7 +14,7 @@ from regfleet.techniques.normalization import BATCHNORM
 from regfleet.techniques.optimization import CLIP, EMA, SAM
 from regfleet.techniques.penalties import L1, L2
 from regfleet.techniques.places import resolve
-from regfleet.techniques.recipe import Definition, Recipe
+from regfleet.techniques.recipe import Definition, Facts, Recipe, fits_all
 from regfleet.techniques.structure import SHAKEDROP, SHAKESHAKE, SKIP, SMALLER, STOCHASTIC_DEPTH
 from regfleet.techniques.targets import FOCAL, LABEL_SMOOTHING
 from regfleet.text import given, nearest
@@ -56,6 +56,20 @@ def recipe(model: ModelSpec, training: Training, techniques: tuple[Technique, ..
         before = {"before": True} if side == "before" else {}
         result = definition.apply(result, technique.values, layers, **before)
     return result
+
+
+def why_unfit(techniques: Sequence[Technique], facts: Facts) -> str:
+    """Why one of ``techniques`` can do nothing, or nothing sensible, for such data and model; empty where all can."""
+    for technique in techniques:
+        why = technique_named(technique.name).unfit(facts, technique.values)
+        if why:
+            return f"{technique.name} cannot act there: {why}"
+    return ""
+
+
+def asks_for_facts(techniques: Iterable[Technique]) -> bool:
+    """Whether one of ``techniques`` is not for all data and models."""
+    return any(technique_named(technique.name).unfit is not fits_all for technique in techniques)
 
 
 def in_order(techniques: Iterable[Technique]) -> tuple[Technique, ...]:
