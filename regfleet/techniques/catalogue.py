@@ -12,6 +12,7 @@ from regfleet.techniques.constraints import MAXNORM
 from regfleet.techniques.noise import DROPOUT
 from regfleet.techniques.normalization import BATCHNORM
 from regfleet.techniques.optimization import CLIP, EMA, SAM
+from regfleet.techniques.own import own_named
 from regfleet.techniques.penalties import L1, L2
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Facts, Recipe, fits_all
@@ -36,18 +37,49 @@ TECHNIQUES = {
 """Every technique, in the order in which a combination applies them."""
 
 
+_OF_MODULES = {
+    "penalties": "Penalties",
+    "constraints": "Constraints",
+    "kernels": "Kernels",
+    "noise": "Noise",
+    "normalization": "Normalization",
+    "data": "Data",
+    "targets": "Targets and losses",
+    "optimization": "Optimization",
+    "structure": "Structure",
+}
+
+
 def technique_named(name: str) -> Definition:
-    """The definition of a technique; raises InputError with the nearest name when there is none."""
-    if name not in TECHNIQUES:
-        raise InputError(f"expected one of {', '.join(TECHNIQUES)}; got {given(name)}{nearest(name[:100], TECHNIQUES)}")
-    return TECHNIQUES[name]
+    """The definition of a technique, of ours or of people's own.
+
+    Raises InputError with the nearest name when there is none.
+    """
+    found = TECHNIQUES.get(name) or own_named(name)
+    if found is None:
+        raise InputError(f"expected a technique that regfleet techniques lists; got {given(name)}{_near(name)}")
+    return found
+
+
+def _near(name: str) -> str:
+    return nearest(name[:100], TECHNIQUES)
+
+
+def families() -> dict[str, list[Definition]]:
+    """The techniques by family: the module whose function applies them."""
+    found: dict[str, list[Definition]] = {}
+    for one in TECHNIQUES.values():
+        apply = getattr(one.apply, "func", one.apply)
+        module = apply.__module__.rpartition(".")[2]
+        found.setdefault(_OF_MODULES.get(module, "Others"), []).append(one)
+    return found
 
 
 def recipe(model: ModelSpec, training: Training, techniques: tuple[Technique, ...]) -> Recipe:
     """The recipe of a variant: the base model, then each technique in the order of the catalogue."""
     result = Recipe(model, training)
     for technique in in_order(techniques):
-        definition = TECHNIQUES[technique.name]
+        definition = technique_named(technique.name)
         place, _, side = technique.place.partition(":")
         layers = resolve(place, result.model.layer_names) if place else ()
         if definition.per_layer and len(technique.values) not in (1, len(layers)):
@@ -73,16 +105,18 @@ def asks_for_facts(techniques: Iterable[Technique]) -> bool:
 
 
 def in_order(techniques: Iterable[Technique]) -> tuple[Technique, ...]:
-    """The techniques as they are applied, however they were typed: in the order of the catalogue."""
-    order = list(TECHNIQUES)
-    return tuple(sorted(techniques, key=lambda technique: order.index(technique.name)))
+    """The techniques as they are applied, however they were typed: in the order of the catalogue, people's own last."""
+    order = {name: place for place, name in enumerate(TECHNIQUES)}
+    return tuple(
+        sorted(techniques, key=lambda one: (order.get(one.name, len(order)), one.name * (one.name not in order)))
+    )
 
 
 def check_together(techniques: Sequence[Technique]) -> None:
     """Raise InputError for techniques that cannot be combined, with the reason."""
     names = [technique.name for technique in techniques]
     for name in names:
-        definition = TECHNIQUES[name]
+        definition = technique_named(name)
         if definition.needs and definition.needs not in names:
             raise InputError(f"{name}: expected {definition.needs} beside it: {name}+{definition.needs}; got it alone")
         for other, why in definition.conflicts:
