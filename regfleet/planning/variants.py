@@ -8,6 +8,7 @@ from functools import partial
 from regfleet.data import check_source, parse_split
 from regfleet.errors import InputError
 from regfleet.models import parse_model
+from regfleet.planning.presets import preset_of, without_presets
 from regfleet.settings import Study, Training, VariantEntry
 from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import Family, Found, ModelSpec, Technique, Variant
@@ -38,7 +39,7 @@ def problems(study: Study, *, sources: bool = True, found: Found | None = None) 
         wrong = [
             problem
             for number, entry in enumerate(study.variant)
-            for problem in _tried(("variant", number, "technique"), partial(_sweep, entry, model))
+            for problem in _tried(("variant", number, "technique"), partial(_check_entry, study, entry, model))
         ]
         yield from wrong or _tried(("variant",), lambda: resolve_variants(study))
 
@@ -84,6 +85,7 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
     Raises InputError naming ``--technique`` for what does not exist, is out of range or is given twice.
     """
     model, base = study.model.spec(), study.training
+    study = without_presets(study, partial(_why_unread, model=model))
     variants: dict[str, Variant] = {}
     # A control is made where it is first needed, whether or not the study names it.
     controls = (entry for entry in study.variant if entry.technique.strip() == "none")
@@ -135,6 +137,22 @@ def _swept(text: str, members: list[Variant], model: ModelSpec, base: Training) 
         family = Family(text, f"{common} ({reach})", f"{common}, tuned ({reach})")
     for member, value in zip(members, swept_values(combinations), strict=True):
         yield replace(member, family=family, value=value)
+
+
+def _check_entry(study: Study, entry: VariantEntry, model: ModelSpec) -> None:
+    if preset_of(entry):
+        without_presets(study.model_copy(update={"variant": (entry,)}), partial(_why_unread, model=model))
+    else:
+        _sweep(entry, model)
+
+
+def _why_unread(entry: VariantEntry, model: ModelSpec) -> str:
+    """Why the technique of a preset has no meaning for ``model``; of what the data say nothing is known here."""
+    try:
+        parse_techniques(entry.technique, model)
+    except InputError as problem:
+        return str(problem)
+    return ""
 
 
 def _sweep(entry: VariantEntry, model: ModelSpec) -> Sweep:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,19 +14,22 @@ from regfleet.data.dataset import Dataset, Scaling
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
+from regfleet.planning.presets import without_presets
 from regfleet.planning.resolved import Resolved, data_facts, resolve
 from regfleet.planning.variants import problems
 from regfleet.running.logs import log_to
-from regfleet.settings import Study
+from regfleet.settings import Study, VariantEntry
 from regfleet.settings.values import Found, ModelSpec, SplitSpec, halved
-from regfleet.techniques import recipe
+from regfleet.techniques import Facts, asks_for_facts, parse_techniques, recipe, why_unfit
 
 if TYPE_CHECKING:
     import numpy as np
 
     from regfleet.data import InputUse
     from regfleet.models import Base
-    from regfleet.settings.values import Scale
+    from regfleet.settings import Training
+    from regfleet.settings.values import Scale, Task, Technique, Variant
+    from regfleet.techniques.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -111,13 +114,16 @@ def prepare(
             for sentence in model.found.notes:
                 note(f"{name}: {sentence}")
     first = next(iter(models.values()), None)
-    check(study, sources=False, found=first.found if first else None)
     datasets = {name: decided(dataset, uses.get(name)) for name, dataset in datasets.items()}
+    facts_of = _Knowing(study, split, datasets, models, base)
+    study = without_presets(study, facts_of.why_not, note)
+    check(study, sources=False, found=first.found if first else None)
     facts = {
         name: data_facts(dataset, split, models[name].found.notes if name in models else ())
         for name, dataset in datasets.items()
     }
     resolved = resolve(study, facts)
+    facts_of.check(resolved.variants)
     if study.interval == "conservative":
         note(conservative_cost(resolved))
     if base and first:
@@ -140,6 +146,63 @@ def _check_split(dataset: Dataset, study: Study, split: SplitSpec) -> None:
             split_rows(dataset, half, seed)
         except InputError as problem:
             raise InputError(f"{expected} halves of {dataset.name} that can be split; got {problem}") from None
+
+
+@dataclass(frozen=True)
+class _Knowing:
+    """What techniques may need to know, of each data set with its model."""
+
+    study: Study
+    split: SplitSpec
+    datasets: Mapping[str, Dataset]
+    models: Mapping[str, ModelSpec]
+    base: Base | None
+
+    @cached_property
+    def _facts(self) -> dict[str, Facts]:
+        return {name: self._of(name, dataset) for name, dataset in self.datasets.items()}
+
+    def _of(self, name: str, dataset: Dataset) -> Facts:
+        train = cut(dataset, self.split, self.study.seeds[0] if self.study.seeds else 0).train
+        return Facts(
+            task=dataset.task,
+            shape=train.x.shape[1:],
+            whole=train.x.dtype.kind in "iu",
+            outputs=train.y.shape[1],
+            rows=len(train.y),
+            training=self.study.training,
+            model=self.models.get(name) or self.study.model.spec(),
+        )
+
+    def why_unfit(self, techniques: tuple[Technique, ...], training: Training) -> str:
+        """Why ``techniques`` cannot act for one of the data sets or its model; empty where they can for all."""
+        recipe(next(iter(self.models.values()), None) or self.study.model.spec(), training, techniques)
+        for name, facts in self._facts.items() if asks_for_facts(techniques) else ():
+            if why := why_unfit(techniques, facts._replace(training=training)):
+                return f"{why} ({name})" if len(self.datasets) > 1 else why
+        return ""
+
+    def check(self, variants: tuple[Variant, ...]) -> None:
+        """Raise InputError for a variant that could be nothing but its control, or nothing sensible."""
+        for variant in variants:
+            if why := self.why_unfit(variant.techniques, variant.training):
+                raise InputError(f"--technique {variant.name}: expected one for these data and this model; got {why}")
+
+    def why_not(self, entry: VariantEntry) -> str:
+        """Why the member of a preset cannot be compared; empty where it can."""
+        training = self.study.training.model_copy(update=entry.overrides())
+        model = next(iter(self.models.values()), None) or self.study.model.spec()
+        try:
+            for techniques in parse_techniques(entry.technique, model).combinations:
+                if why := self.why_unfit(techniques, training):
+                    return why
+                if self.base:
+                    made = replace(recipe(model, training, techniques), base=self.base)
+                    facts = next(iter(self._facts.values()))
+                    _check_build([made], facts.shape, facts.outputs, facts.task)
+        except InputError as problem:
+            return str(problem)
+        return ""
 
 
 def _trained(study: Study, models: Mapping[str, ModelSpec], note: Callable[[str], None]) -> Study:
@@ -240,14 +303,18 @@ def _training_rows(dataset: Dataset, split: SplitSpec, how: Scale) -> np.ndarray
 
 
 def _check_techniques(resolved: Resolved, dataset: Dataset, model: ModelSpec, base: Base) -> None:
-    """Raise InputError for techniques that a model whose graph cannot be seen does not take."""
-    from regfleet.models import check_techniques
-
+    """Raise InputError for techniques that a model of the user's own does not take."""
     recipes = [
         replace(recipe(model, resolved.study.training, variant.techniques), base=base)
         for variant in resolved.variants
         if variant.techniques
     ]
     train = cut(dataset, resolved.split, 0).train
+    _check_build(recipes, train.x.shape[1:], train.y.shape[1], dataset.task)
+
+
+def _check_build(recipes: list[Recipe], shape: tuple[int, ...], outputs: int, task: Task) -> None:
+    from regfleet.models import check_techniques
+
     with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):
-        check_techniques(recipes, train.x.shape[1:], train.y.shape[1], dataset.task)
+        check_techniques(recipes, shape, outputs, task)

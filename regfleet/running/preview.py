@@ -133,6 +133,17 @@ def preview(
     )
 
 
+def rough_seconds(ready: Prepared, workers: int | None = None) -> float:
+    """About how long the whole study takes ``workers`` tasks at once, None: one per CPU, before any trial has run."""
+    seconds = 0.0
+    for name, dataset in ready.datasets.items():
+        sets = cut(dataset, ready.resolved.split, 0)
+        weights = _weights(ready, name, sets)
+        groups = (group for group in ready.plan().groups if group.dataset == name)
+        seconds += sum(_rough(group, sets, weights) * len(group.trials) for group in groups)
+    return seconds / (workers or len(os.sched_getaffinity(0)))
+
+
 def _seeds(resolved: Resolved) -> str:
     if not resolved.study.adds_seeds:
         return f"{len(resolved.study.seeds)} seeds"

@@ -18,7 +18,10 @@ from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_f
 from regfleet.metrics import metrics_of
 from regfleet.models.travel import check_travels
 from regfleet.planning.plan import fits_per_seed
+from regfleet.numbers import duration
+from regfleet.planning.presets import preset_of
 from regfleet.planning.resolved import resolve
+from regfleet.planning.variants import resolve_variants
 from regfleet.report.page import refuse_foreign
 from regfleet.results import (
     Place,
@@ -34,8 +37,10 @@ from regfleet.results import (
 from regfleet.running.logs import log_to
 from regfleet.running.origin import Beginning, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
+from regfleet.running.preview import rough_seconds
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import run_chunk, warm_up
+from regfleet.techniques import asks_for_facts
 from regfleet.training import runtime
 
 if TYPE_CHECKING:
@@ -74,6 +79,11 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
     get_ready = partial(prepare, given=given, note=watch.note, gpu=in_process)
     # Nothing is written before data and model of the user's own were seen to be right.
     ready = None if _holds_nothing_own(study, given) else get_ready(study)
+    if ready and any(map(preset_of, study.variant)):
+        count, took = len(ready.plan().trials), duration(rough_seconds(ready, fleet.workers))
+        watch.note(
+            f"{len(ready.resolved.variants)} variants with their controls, {count:,} trials, about {took} (rough)"
+        )
     if ready and ready.base and not in_process:
         check_travels(ready.base)
     if fleet.address:
@@ -175,6 +185,8 @@ def _holds_nothing_own(study: Study, given: Given) -> bool:
     return (
         given == NOTHING
         and not study.model.source
+        and not any(map(preset_of, study.variant))
+        and not any(asks_for_facts(variant.techniques) for variant in resolve_variants(study))
         and {data.location for data in study.data} <= {*BUILTIN}
         and study.analysis.metric in (None, *metrics_of("classification"))
     )

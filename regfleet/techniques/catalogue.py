@@ -33,9 +33,10 @@ from regfleet.techniques.optimization import (
     WARM_RESTARTS,
     WEIGHT_DECAY,
 )
+from regfleet.techniques.own import own_named
 from regfleet.techniques.penalties import ACTIVITY, L1, L1L2, L2, ORTHOGONAL
 from regfleet.techniques.places import resolve
-from regfleet.techniques.recipe import Definition, Recipe
+from regfleet.techniques.recipe import Definition, Facts, Recipe, fits_all
 from regfleet.techniques.structure import SHAKEDROP, SHAKESHAKE, SKIP, SMALLER, STOCHASTIC_DEPTH
 from regfleet.techniques.targets import CONFIDENCE_PENALTY, FOCAL, LABEL_NOISE, LABEL_SMOOTHING
 from regfleet.text import given, nearest
@@ -62,40 +63,86 @@ TECHNIQUES = {
 """Every technique, in the order in which a combination applies them."""
 
 
+_OF_MODULES = {
+    "penalties": "Penalties",
+    "constraints": "Constraints",
+    "kernels": "Kernels",
+    "noise": "Noise",
+    "normalization": "Normalization",
+    "data": "Data",
+    "targets": "Targets and losses",
+    "optimization": "Optimization",
+    "structure": "Structure",
+}
+
+
 def technique_named(name: str) -> Definition:
-    """The definition of a technique; raises InputError with the nearest name when there is none."""
-    if name not in TECHNIQUES:
-        raise InputError(f"expected one of {', '.join(TECHNIQUES)}; got {given(name)}{nearest(name[:100], TECHNIQUES)}")
-    return TECHNIQUES[name]
+    """The definition of a technique, of ours or of people's own.
+
+    Raises InputError with the nearest name when there is none.
+    """
+    found = TECHNIQUES.get(name) or own_named(name)
+    if found is None:
+        raise InputError(f"expected a technique that regfleet techniques lists; got {given(name)}{_near(name)}")
+    return found
+
+
+def _near(name: str) -> str:
+    return nearest(name[:100], TECHNIQUES)
+
+
+def families() -> dict[str, list[Definition]]:
+    """The techniques by family: the module whose function applies them."""
+    found: dict[str, list[Definition]] = {}
+    for one in TECHNIQUES.values():
+        apply = getattr(one.apply, "func", one.apply)
+        module = apply.__module__.rpartition(".")[2]
+        found.setdefault(_OF_MODULES.get(module, "Others"), []).append(one)
+    return found
 
 
 def recipe(model: ModelSpec, training: Training, techniques: tuple[Technique, ...]) -> Recipe:
     """The recipe of a variant: the base model, then each technique in the order of the catalogue."""
     result = Recipe(model, training)
     for technique in in_order(techniques):
-        definition = TECHNIQUES[technique.name]
+        definition = technique_named(technique.name)
         place, _, side = technique.place.partition(":")
         layers = resolve(place, result.model.layer_names) if place else ()
         if definition.per_layer and len(technique.values) not in (1, len(layers)):
-            raise InputError(
-                f"{technique.name}: expected one value per layer of the smaller network ({len(layers)}); got {technique}"
-            )
+            smaller = f"expected one value per layer of the smaller network ({len(layers)})"
+            raise InputError(f"{technique.name}: {smaller}; got {technique}")
         before = {"before": True} if side == "before" else {}
         result = definition.apply(result, technique.values, layers, **before)
     return result
 
 
+def why_unfit(techniques: Sequence[Technique], facts: Facts) -> str:
+    """Why one of ``techniques`` can do nothing, or nothing sensible, for such data and model; empty where all can."""
+    for technique in techniques:
+        why = technique_named(technique.name).unfit(facts, technique.values)
+        if why:
+            return f"{technique.name} cannot act there: {why}"
+    return ""
+
+
+def asks_for_facts(techniques: Iterable[Technique]) -> bool:
+    """Whether one of ``techniques`` is not for all data and models."""
+    return any(technique_named(technique.name).unfit is not fits_all for technique in techniques)
+
+
 def in_order(techniques: Iterable[Technique]) -> tuple[Technique, ...]:
-    """The techniques as they are applied, however they were typed: in the order of the catalogue."""
-    order = list(TECHNIQUES)
-    return tuple(sorted(techniques, key=lambda technique: order.index(technique.name)))
+    """The techniques as they are applied, however they were typed: in the order of the catalogue, people's own last."""
+    order = {name: place for place, name in enumerate(TECHNIQUES)}
+    return tuple(
+        sorted(techniques, key=lambda one: (order.get(one.name, len(order)), one.name * (one.name not in order)))
+    )
 
 
 def check_together(techniques: Sequence[Technique]) -> None:
     """Raise InputError for techniques that cannot be combined, with the reason."""
     names = [technique.name for technique in techniques]
     for name in names:
-        definition = TECHNIQUES[name]
+        definition = technique_named(name)
         if definition.needs and definition.needs not in names:
             raise InputError(f"{name}: expected {definition.needs} beside it: {name}+{definition.needs}; got it alone")
         for other, why in definition.conflicts:

@@ -12,12 +12,12 @@ from regfleet.settings.setting import MOST
 from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques import places
-from regfleet.techniques.catalogue import TECHNIQUES, check_together, in_order, technique_named
+from regfleet.techniques.catalogue import check_together, in_order, technique_named
 from regfleet.techniques.recipe import Definition
 from regfleet.text import given
 
 _TERM = re.compile(
-    r"(?P<name>[a-z][a-z0-9_]*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,./\-]+(?::before)?))?"
+    r"(?P<name>[a-z][a-z0-9_]*|[A-Za-z_]\w*(?:\.\w+)*:[A-Za-z_]\w*)(?:\((?P<values>[^()]*)\))?(?:@(?P<place>[A-Za-z0-9_,./\-]+(?::before)?))?"
 )
 
 TINIEST = 1e-30
@@ -135,7 +135,8 @@ def describe_techniques(techniques: Sequence[Technique], model: ModelSpec) -> st
     if not techniques:
         return "No regularization"
     return " + ".join(
-        _described(technique, model, TECHNIQUES[technique.name].label(technique.values)) for technique in techniques
+        _described(technique, model, technique_named(technique.name).label(technique.values))
+        for technique in techniques
     )
 
 
@@ -150,10 +151,10 @@ def describe_sweep(combinations: Sequence[Sequence[Technique]], model: ModelSpec
         return None
     (swept,) = varied
     values = [each[swept].values[0] for each in combinations]
-    details = [TECHNIQUES[technique.name].label(technique.values) for technique in first]
+    details = [technique_named(technique.name).label(technique.values) for technique in first]
     details[swept] = ""
     parts = (_described(each, model, detail) for each, detail in zip(first, details, strict=True))
-    symbol = TECHNIQUES[first[swept].name].parameters[0].symbol
+    symbol = technique_named(first[swept].name).parameters[0].symbol
     return " + ".join(parts), f"{symbol} {min(values):g} … {max(values):g}"
 
 
@@ -165,7 +166,7 @@ def swept_values(combinations: Sequence[Sequence[Technique]]) -> tuple[float, ..
 
 
 def _described(technique: Technique, model: ModelSpec, detail: str) -> str:
-    title = TECHNIQUES[technique.name].title
+    title = technique_named(technique.name).title
     if technique.place:
         title += f", {places.describe(technique.place, model.layer_names)}"
     return f"{title} ({detail})" if detail else title

@@ -245,6 +245,11 @@ class Parameter:
         return above and below and not (self.whole and value % 1)
 
 
+def fits_all(_facts: Facts, _values: tuple[float, ...]) -> str:
+    """The ``unfit`` of a technique for all data and models."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
     """A technique: ``apply(recipe, values, layers)`` returns the recipe with the technique at those layers.
@@ -274,4 +279,4 @@ class Definition:
     sides: bool = False
     conflicts: tuple[tuple[str, str], ...] = ()
     needs: str = ""
-    unfit: Callable[[Facts, tuple[float, ...]], str] = lambda _facts, _values: ""
+    unfit: Callable[[Facts, tuple[float, ...]], str] = fits_all

@@ -77,11 +77,11 @@ SMALLER = Definition(
     summary="has fewer units in each layer, and fewer layers: the plainest way to less overfitting",
     source="Geman et al. 1992, Neural networks and the bias/variance dilemma",
     about=(
-        "A network with that share of the units in each hidden layer, and of the hidden layers, of which the first stay. "
-        "It is the baseline that a regularizer has to beat: a network that is too large for its data can also just be "
-        "made smaller, and then trains and predicts faster. Other techniques beside it act on the layers that are left. "
-        "The shares (1, 1) leave the network as it is. It changes only networks given by their widths, not models of "
-        "your own."
+        "A network with that share of the units in each hidden layer, and of the hidden layers, of which the first "
+        "stay. It is the baseline that a regularizer has to beat: a network that is too large for its data can also "
+        "just be made smaller, and then trains and predicts faster. Other techniques beside it act on the layers that "
+        "are left. The shares (1, 1) leave the network as it is. It changes only networks given by their widths, not "
+        "models of your own."
     ),
     parameters=(
         Parameter("width", "width", 0.5, 0, 1, open_low=True),
@@ -98,12 +98,12 @@ SKIP = Definition(
     summary="adds a layer's input to its output, so that the layer learns only what to change",
     source="He et al. 2016, Deep residual learning for image recognition",
     about=(
-        "The input of each chosen layer is added to its output, behind its activation and all that other techniques put "
-        "there. Gradients then reach the first layers undiminished, which helps deep networks most; in a network of two "
-        "or three layers little is to be gained. Where a layer's input and output differ in width, the input goes "
-        "through a projection without bias, which is trained: these are weights more than the control has. A "
-        "convolution has to keep the height and width of its images (padding='same') or to divide them by its strides. "
-        "It has no strength: leave it out for the control."
+        "The input of each chosen layer is added to its output, behind its activation and all that other techniques "
+        "put there. Gradients then reach the first layers undiminished, which helps deep networks most; in a network "
+        "of two or three layers little is to be gained. Where a layer's input and output differ in width, the input "
+        "goes through a projection without bias, which is trained: these are weights more than the control has. A "
+        "convolution has to keep the height and width of its images (padding='same') or to divide them by its "
+        "strides. It has no strength: leave it out for the control."
     ),
     parameters=(),
     apply=_skip,
@@ -111,6 +111,7 @@ SKIP = Definition(
     conflicts=(("skip", "one skip can stand at several layers, as skip@1,2"),),
 )
 _ONE_SHAKE = "Shake-Shake and the others each replace a branch by a random multiple of it, and were made to stand alone"
+_SAME = "ShakeDrop is stochastic depth with noise in its place"
 SHAKESHAKE = Definition(
     name="shakeshake",
     title="Shake-Shake",
@@ -139,9 +140,9 @@ SHAKEDROP = Definition(
     about=(
         "In a random share of the updates, what a layer adds to its skip connection is multiplied by a random number "
         "from -1 to 1 for each row, and its gradient by another from 0 to 1; in inference it counts as much as on "
-        "average. The share grows linearly over the chosen layers up to rate at the last, as the source has it. Unlike "
-        "Shake-Shake it needs no second copy of a layer and costs next to nothing. It needs skip at the same layers, and "
-        "pays most in deep networks that train long. A rate of zero is skip alone, bit for bit."
+        "average. The share grows linearly over the chosen layers up to rate at the last, as the source has it. "
+        "Unlike Shake-Shake it needs no second copy of a layer and costs next to nothing. It needs skip at the same "
+        "layers, and pays most in deep networks that train long. A rate of zero is skip alone, bit for bit."
     ),
     parameters=(_RATE,),
     apply=partial(_dropping, "ShakeDrop"),
@@ -158,16 +159,16 @@ STOCHASTIC_DEPTH = Definition(
     summary="leaves the branch beside a skip connection out of a random share of the batches",
     source="Huang et al. 2016, Deep networks with stochastic depth",
     about=(
-        "In a random share of the updates a layer is left out as a whole, so that only its skip connection is left; in "
-        "inference every layer counts, times the share of updates that had it. The share that is left out grows "
-        "linearly over the chosen layers up to rate at the last, as the source has it. It trains an ensemble of networks "
-        "of all depths, and helps where there are many layers; in a network of two or three, half of the updates lose "
-        "most of it. It needs skip at the same layers and costs next to nothing. A rate of zero is skip alone, bit for "
-        "bit."
+        "In a random share of the updates a layer is left out as a whole, so that only its skip connection is left; "
+        "in inference every layer counts, times the share of updates that had it. The share that is left out grows "
+        "linearly over the chosen layers up to rate at the last, as the source has it. It trains an ensemble of "
+        "networks of all depths, and helps where there are many layers; in a network of two or three, half of the "
+        "updates lose most of it. It needs skip at the same layers and costs next to nothing. A rate of zero is skip "
+        "alone, bit for bit."
     ),
     parameters=(_RATE,),
     apply=partial(_dropping, "StochasticDepth"),
     label=lambda values: f"rate {values[0]:g}",
     needs="skip",
-    conflicts=(("shakeshake", _ONE_SHAKE), ("shakedrop", "ShakeDrop is stochastic depth with noise in its place")),
+    conflicts=(("shakeshake", _ONE_SHAKE), ("shakedrop", _SAME)),
 )

@@ -233,7 +233,7 @@ def test_every_mistake_of_a_file_is_reported_with_its_line(tmp_path):
     lines = [line.removeprefix(str(path)) for line in str(caught.value).splitlines()]
     assert sorted(line.split(";")[0] for line in lines) == [
         ":14: --technique l2@7: place: expected first, all, input, a number from 1 to 2, or one of dense_1, dense_2",
-        ":17: --technique dropuot(0.5): expected one of l1, l2, dropout, batchnorm",
+        ":17: --technique dropuot(0.5): expected a technique that regfleet techniques lists",
         ":18: variant.2.epochs: expected a number from 1",
         ":1: --data: expected a file, openml:NUMBER, package.module:function or one of "
         + ", ".join(BUILTIN)

@@ -101,4 +101,5 @@ def test_every_technique_declares_defaults_in_its_own_range():
     """What `regfleet techniques` prints as default is accepted by the grammar."""
     for name, definition in TECHNIQUES.items():
         assert all(parameter.accepts(parameter.default) for parameter in definition.parameters)
-        assert only(name)[0].values == tuple(parameter.default for parameter in definition.parameters)
+        (found,) = (one for one in only(f"{name}+{definition.needs}".strip("+")) if one.name == name)
+        assert found.values == tuple(parameter.default for parameter in definition.parameters)

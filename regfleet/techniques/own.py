@@ -1,0 +1,78 @@
+"""Techniques of people's own: ``package.module:my_technique``, and those of installed packages."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from regfleet.errors import InputError
+from regfleet.functions import module_and_name, users_code
+from regfleet.techniques.recipe import Definition, Parameter, Recipe
+from regfleet.text import given
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GROUP = "regfleet.techniques"
+"""The entry points of packages that bring techniques, by the names under which studies have them."""
+
+
+@cache
+def own_named(name: str) -> Definition | None:
+    """The technique of ``package.module:name``, or the installed one called ``name``; None where there is none.
+
+    It is a `Definition`, or a function (recipe, values, layers) → recipe, which takes one number.
+
+    Raises:
+        InputError: it cannot be imported, or is neither.
+    """
+    parts = module_and_name(name)
+    if parts:
+        module, attribute = parts
+        with users_code("technique", name, "to be importable"), redirect_stdout(sys.stderr):
+            found = vars(importlib.import_module(module)).get(attribute)
+    else:
+        points = [*entry_points(group=GROUP, name=name)]
+        if not points:
+            return None
+        with users_code("technique", points[0].value, "to be importable"), redirect_stdout(sys.stderr):
+            found = points[0].load()
+    return _definition(name, found)
+
+
+def _definition(name: str, found: Any) -> Definition:
+    title = name.rpartition(":")[2].replace("_", " ")
+    if isinstance(found, Definition):
+        wrong = [one for one in found.parameters if not (isinstance(one, Parameter) and one.accepts(one.default))]
+        if wrong:
+            raise InputError(f"{name}: expected parameters with defaults in their ranges; got {given(wrong[0])}")
+        return replace(found, name=name, apply=_checked(name, found.apply))
+    if callable(found) and not isinstance(found, type):
+        summary = next(iter((found.__doc__ or title).strip().splitlines()))
+        number = Parameter("value", "value", 1, float("-inf"), float("inf"), open_low=True, open_high=True)
+        return Definition(
+            name=name,
+            title=title,
+            summary=summary,
+            source=f"your own: {name}",
+            parameters=(number,),
+            apply=_checked(name, found),
+            label=lambda values: f"{values[0]:g}",
+        )
+    raise InputError(f"{name}: expected a Definition, or a function of recipe, values and layers; got {given(found)}")
+
+
+def _checked(name: str, apply: Callable[..., Any]) -> Callable[..., Recipe]:
+    def applied(recipe: Recipe, *args: Any, **kwargs: Any) -> Recipe:
+        with users_code("technique", name, "to return a Recipe"):
+            made = apply(recipe, *args, **kwargs)
+        if not isinstance(made, Recipe):
+            raise InputError(f"technique: expected {name} to return a Recipe; got {given(made)}")
+        return made
+
+    return applied
