@@ -1,8 +1,11 @@
 """What a column holds, seen from its values: numbers, truth values, categories, dates, text, or nothing of use."""
 
+import contextlib
+import decimal
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.data import marks
@@ -440,16 +443,22 @@ def short(value: object) -> str:
 
 
 def arrow(values: "np.ndarray | pd.Series") -> "pa.Array":
-    """The values as Arrow keeps them; a column of several types is text."""
+    """The values as Arrow keeps them; numbers of types that it has not are float64, a column of several types is text."""
     import pandas as pd
     import pyarrow as pa
 
     if isinstance(values, pd.Series):
         values = _plain(values)
+    unfit = (pa.ArrowException, TypeError, ValueError, OverflowError)
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return pa.array(pd.Series(values).astype(object).map(str, na_action="ignore"), pa.string(), from_pandas=True)
+    except unfit:
+        objects = pd.Series(values).astype(object)
+    known = objects.dropna()
+    if all(isinstance(one, Real | decimal.Decimal) for one in known):
+        with contextlib.suppress(*unfit):  # of what is too large for one
+            return pa.array(known.map(float).reindex(objects.index), pa.float64(), from_pandas=True)
+    return pa.array(objects.map(str, na_action="ignore"), pa.string(), from_pandas=True)
 
 
 def _plain(values: "pd.Series") -> "pd.Series":
