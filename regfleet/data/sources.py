@@ -152,7 +152,9 @@ def check_source(source: Data, *, target: bool = True) -> None:
     _check_flags(source)
     if place in BUILTIN:
         for name in (name for name, value in source if value and name not in ("location", "scale")):
-            raise InputError(f"--{name}: expected a table; got it with the built-in {place}, which needs none")
+            raise InputError(
+                f"--{name.replace('_', '-')}: expected a table; got it with the built-in {place}, which needs none"
+            )
     elif place.startswith(PREFIX) and len(place) > len(PREFIX):
         pass
     elif is_folder(place):

@@ -97,6 +97,8 @@ def test_its_own_test_folder_is_the_test_set_of_every_seed(folder):
     only = folder("birds/train").parent
     folder("birds/val", count=2)
     assert load(only).held_out.sum() == 4
+    folder("birds/dev", count=3)
+    assert load(only).held_out.sum() == 10
 
 
 def test_what_is_no_image_is_left_out_and_said(folder):

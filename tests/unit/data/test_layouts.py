@@ -173,11 +173,13 @@ def test_rows_that_mostly_do_not_fit_are_refused(read):
         "".join(f"2021-01-{number:02d},{number}.5,{'ab'[number % 2]}\n" for number in range(1, 30)),
     ],
 )
-def test_a_first_row_like_the_others_is_doubted_and_read_as_data_on_demand(read, content):
-    """The note names the flag; with it, every row is there, by places."""
+def test_a_first_row_like_the_others_is_doubted_and_read_as_data_on_demand(tmp_path, read, content):
+    """The note names the flag, and so does what refuses a name that is not there; with it, every row is there, by places."""
     rows = content.count("\n")
     found, notes = read(content)
     assert (len(found), "--no-header" in notes) == (rows - 1, True)
+    with pytest.raises(InputError, match=r"expected a column, one of .*; got 'kind'\. The first row .*--no-header"):
+        load_dataset(Data(location=str(tmp_path / "t.csv"), target="kind"))
     found, notes = read(content, no_header=True)
     assert (len(found), "--no-header" in notes) == (rows, False)
     assert found.columns.tolist() == [f"column {place}" for place in range(1, found.shape[1] + 1)]
@@ -204,7 +206,7 @@ def test_columns_without_names_are_given_by_their_places(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"location": "iris", "no_header": True}, "--no_header|--no-header"),
+        ({"location": "iris", "no_header": True}, "--no-header: expected a text file"),
         ({"location": "t.parquet", "target": "y", "encoding": "cp1252"}, r"--encoding: expected a text file"),
         ({"location": "openml:61", "no_header": True}, r"--no-header: expected a text file"),
         ({"location": "t.csv", "target": "y", "image_size": "8x8"}, r"--image-size: expected a folder of images"),
