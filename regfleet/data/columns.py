@@ -443,7 +443,7 @@ def short(value: object) -> str:
 
 
 def arrow(values: "np.ndarray | pd.Series") -> "pa.Array":
-    """The values as Arrow keeps them; numbers of types that it has not are float64, a column of several types is text."""
+    """The values as Arrow keeps them; numbers of types that it lacks are float64, a column of several types is text."""
     import pandas as pd
     import pyarrow as pa
 

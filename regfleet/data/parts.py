@@ -235,24 +235,10 @@ def _is_hugging_face(data: Any) -> bool:
 
 def _of_hugging_face(data: Any, target: Any, source: Data) -> Parts:
     columns, kinds = [str(column) for column in data.column_names], data.features or {}
-    labels = [column for column in columns if hasattr(kinds.get(column), "names")]
-    usual = [column for column in columns if re.fullmatch(_ROLES["target"], column.lower())]
-    values: Any = None
-    if target is None or isinstance(target, str):
-        chosen = target or next(iter(labels if len(labels) == 1 else usual), None)
-        if chosen not in columns:
-            got = "none" if chosen is None else repr(chosen)
-            raise InputError(f"--target: expected a column, one of {', '.join(map(named, columns))}; got {got}")
-        values = array_of(data[chosen][:], "the target")
-    else:
-        chosen, values = "", target
-    for column in source.drop:
-        if column not in columns:
-            known = ", ".join(map(named, columns))
-            raise InputError(f"--drop: expected a column, one of {known}; got {column!r}{nearest(column, columns)}")
+    chosen = _chosen(columns, kinds, target) if target is None or isinstance(target, str) else ""
+    _check_names(columns, chosen, source.drop)
+    values: Any = array_of(data[chosen][:], "the target") if chosen else target
     inputs = [column for column in columns if column != chosen and column not in source.drop]
-    if not inputs:
-        raise InputError("--data: expected a column that is input; got none beside the target")
     classes = tuple(map(str, getattr(kinds.get(chosen), "names", ())))
     if classes and values.dtype.kind in "iu" and (values < 0).any():  # of rows without a label
         values = values.astype(object)
@@ -276,6 +262,26 @@ def _of_hugging_face(data: Any, target: Any, source: Data) -> Parts:
 
 
 _SHAPED = {"Image", "Array2D", "Array3D", "Array4D", "Array5D", "List", "LargeList", "Sequence"}
+
+
+def _chosen(columns: Sequence[str], kinds: Mapping[str, Any], target: str | None) -> str:
+    """The column that is the target: the one that is named, of classes, or called as targets are."""
+    labels = [column for column in columns if hasattr(kinds.get(column), "names")]
+    usual = [column for column in columns if re.fullmatch(_ROLES["target"], column.lower())]
+    chosen = target or next(iter(labels if len(labels) == 1 else usual), None)
+    if chosen is None:
+        raise InputError(f"--target: expected a column, one of {', '.join(map(named, columns))}; got none")
+    return chosen
+
+
+def _check_names(columns: Sequence[str], target: str, dropped: Sequence[str]) -> None:
+    for flag, names in (("--target", [target] * bool(target)), ("--drop", dropped)):
+        for name in names:
+            if name not in columns:
+                known = ", ".join(map(named, columns))
+                raise InputError(f"{flag}: expected a column, one of {known}; got {name!r}{nearest(name, columns)}")
+    if not {*columns} - {target, *dropped}:
+        raise InputError("--data: expected a column that is input; got none beside the target")
 
 
 def _named_classes(numbers: Any, names: Sequence[str]) -> Any:

@@ -202,7 +202,7 @@ def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:
 
 
 def _check_columns(names: list[str], source: Data, doubt: str) -> None:
-    """Raise InputError for a column that is not there; ``doubt`` is that of the row of names, which it ends with then."""
+    """Raise InputError for a column that is not there, with the ``doubt`` that there is of the row of names."""
     wanted = [("--target", source.target), *(("--drop", name) for name in source.drop)]
     wanted += [*(("--categorical", name) for name in source.categorical)]
     wanted += [("--group", source.group), ("--time", source.time)]

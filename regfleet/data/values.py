@@ -158,9 +158,10 @@ def _is_image(one: Any) -> bool:
 
 
 def _of_images(images: Sequence[Any], what: str) -> "np.ndarray":
-    """(images, height, width) of grey ones, else (images, height, width, channels); raises InputError for several sizes.
+    """(images, height, width) of grey ones, else (images, height, width, channels).
 
-    Those with a palette and of several kinds have three channels, of black and white 0 and 255.
+    Those with a palette and of several kinds have three channels; black and white are 0 and 255. Raises InputError for
+    several sizes or depths.
     """
     import numpy as np
 

@@ -174,7 +174,7 @@ def test_rows_that_mostly_do_not_fit_are_refused(read):
     ],
 )
 def test_a_first_row_like_the_others_is_doubted_and_read_as_data_on_demand(tmp_path, read, content):
-    """The note names the flag, and so does what refuses a name that is not there; with it, every row is there, by places."""
+    """The note names the flag, as what refuses a name does; with it, every row is there, by places."""
     rows = content.count("\n")
     found, notes = read(content)
     assert (len(found), "--no-header" in notes) == (rows - 1, True)
