@@ -31,7 +31,7 @@ from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
 from regfleet.numbers import read_whole
 from regfleet.settings import Data
-from regfleet.text import given, masked, named, nearest, one_line, reason
+from regfleet.text import given, listed, masked, named, nearest, one_line, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,10 +102,10 @@ def _read_npz(source: Data) -> RawTable | RawArrays | Dataset:
 def _read_openml(source: Data) -> RawTable | RawArrays | Dataset:
     """The table of ``openml:61`` or ``openml:iris``; its own target unless ``source`` names one.
 
+    Where it has several targets the others are no input. What is sparse has numbers alone, without names.
+
     Raises InputError when there is none or it cannot be reached.
     """
-    from sklearn.datasets import fetch_openml
-
     name = source.location.removeprefix(PREFIX)
     number = read_whole(name)
     which = {"name": name} if number < 0 else {"data_id": number}
@@ -113,14 +113,38 @@ def _read_openml(source: Data) -> RawTable | RawArrays | Dataset:
         with warnings.catch_warnings():
             # It warns of every attempt and of several versions; the last error, if any, says it all.
             warnings.simplefilter("ignore")
-            bunch = fetch_openml(**which, as_frame=True, parser="pandas")
+            bunch = _fetched(which)
     except (OSError, ValueError, KeyError, HTTPException) as problem:
         said = one_line(problem, 200)
         raise InputError(
             f"--data: expected a data set of OpenML, downloaded once; got {named(source.location)}: {said}"
         ) from None
     target = source.target or next(iter(bunch.target_names), None)
-    return raw_data(source.location, bunch.frame, target, None, source)
+    if bunch.frame is None:
+        if [target] != bunch.target_names:
+            got = f"{target!r} of {bunch.target_names}"
+            raise InputError(f"--target: expected the one target of the sparse {source.location}; got {got}")
+        return raw_data(source.location, (bunch.data, bunch.target), None, None, source)
+    others = [name for name in bunch.target_names if target in bunch.target_names and name != target]
+    left = [name for name in others if name not in source.drop]
+    raw: Any = raw_data(source.location, bunch.frame.drop(columns=left), target, None, source)
+    if not left:
+        return raw
+    said = f"The other targets of {source.location} are no input: {listed([*map(named, left)])}; --target chooses one."
+    return replace(raw, notes=(*raw.notes, said))
+
+
+def _fetched(which: dict[str, Any]) -> Any:
+    """What scikit-learn gives for a data set of OpenML, a frame unless it is sparse."""
+    from sklearn.datasets import fetch_openml
+
+    try:
+        return fetch_openml(**which, as_frame="auto", parser="auto")
+    except TypeError:  # of the faster parser, for categories that are numbers
+        try:
+            return fetch_openml(**which, as_frame="auto", parser="liac-arff")
+        except Exception as problem:  # noqa: BLE001 - of the other parser's own kinds
+            raise ValueError(one_line(problem)) from None
 
 
 def _read_function(source: Data) -> RawTable | RawArrays | Dataset:
