@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from regfleet.data.dates import is_date
 from regfleet.data.marks import is_mark
+from regfleet.data.numerals import is_number
 from regfleet.text import elide
 
 if TYPE_CHECKING:
@@ -305,15 +307,11 @@ def _commented_header(line: str, delimiter: str, rows: Sequence[Row]) -> tuple[s
     return (re.sub(r"^#\s+", "", cells[0]), *cells[1:])
 
 
-_NUMBER = re.compile(r"[-+]?[$€£]?\d[\d.,' ]*(?:[eE][-+]?\d+)?\s*[%€$£]?")
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*")
-
-
 def _kind(cell: str) -> str:
     cell = cell.strip()
     if not cell or is_mark(cell):
         return ""
-    return "date" if _DATE.fullmatch(cell) else "number" if _NUMBER.fullmatch(cell) else "text"
+    return "date" if is_date(cell) else "number" if is_number(cell) else "text"
 
 
 def _evidence(rows: Sequence[Row]) -> tuple[int, int, int, int]:

@@ -96,7 +96,7 @@ def _read_npz(source: Data) -> RawTable | RawArrays | Dataset:
     except _DAMAGED as problem:
         said = one_line(reason(problem), 200)
         raise InputError(f"--data: expected arrays of numbers in {named(source.location)}; got: {said}") from None
-    return raw_data(Path(source.location).stem, arrays, None, None, source)
+    return raw_data(files.stem(source.location), arrays, None, None, source)
 
 
 def _read_openml(source: Data) -> RawTable | RawArrays | Dataset:
@@ -267,7 +267,7 @@ def data_name(location: str) -> str:
     """What a report calls the data at ``location``: a file without place and extension, a folder without its place."""
     if location not in BUILTIN and is_folder(location):
         return files.local(location).resolve().name or location
-    return Path(location.removesuffix(".gz")).stem if is_file(location) else location
+    return files.stem(location) if is_file(location) else location
 
 
 def _check_flags(source: Data) -> None:

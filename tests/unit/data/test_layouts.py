@@ -171,6 +171,7 @@ def test_rows_that_mostly_do_not_fit_are_refused(read):
         "".join(f"{'pe'[number % 2]},{'xbs'[number % 3]}\n" for number in range(40)),
         "".join(f"{number % 10},0,0,{number},0\n" for number in range(7, 40)),
         "".join(f"2021-01-{number:02d},{number}.5,{'ab'[number % 2]}\n" for number in range(1, 30)),
+        "".join(f"{number:02d}-Jan-2021,{number}.5 kr,{'ab'[number % 2]}\n" for number in range(1, 30)),
     ],
 )
 def test_a_first_row_like_the_others_is_doubted_and_read_as_data_on_demand(tmp_path, read, content):
@@ -187,7 +188,15 @@ def test_a_first_row_like_the_others_is_doubted_and_read_as_data_on_demand(tmp_p
 
 @pytest.mark.parametrize(
     "head",
-    [HEAD, "0,1,2\n", "2019,2020,2021\n", "#,x,word\n", "2020-01-01,2020-01-02,2020-01-03\n", '"n","x, y","word"\n'],
+    [
+        HEAD,
+        "0,1,2\n",
+        "2019,2020,2021\n",
+        "#,x,word\n",
+        "2020-01-01,2020-01-02,2020-01-03\n",
+        "10 m,20 m,30 m\n",
+        '"n","x, y","word"\n',
+    ],
 )
 def test_a_header_is_not_doubted(read, head):
     """Words, places, years and dates name columns."""
