@@ -205,6 +205,10 @@ def test_a_folder_is_a_source_by_its_name(folder, monkeypatch):
     one = Parcel()
     one.add_data("pets", "--data")
     assert (len(one.files), one.files["pets/cat/00.png"]) == (16, place / "cat" / "00.png")
+    (place / "cat" / "more.png").symlink_to(place / "dog" / "00.png")  # which is read here, and would be missing there
+    assert len(load("pets").target) == 17
+    with pytest.raises(InputError, match=r"expected copies and no links in a folder to send along; got .*more\.png"):
+        Parcel().add_data("pets", "--data")
     write(place.parent / "notes", a__private_txt="x", b__private_txt="x")
     with pytest.raises(InputError, match="expected a folder of images to send along"):
         Parcel().add_data("notes", "--data")
