@@ -7,7 +7,8 @@ from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from regfleet.data.columns import LARGEST, arrow
+from regfleet.data.arrow import arrow
+from regfleet.data.columns import LARGEST
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import MAX_BYTES, check_values, unique_names
 from regfleet.data.parts import Parts, take_apart

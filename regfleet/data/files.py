@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet import files
-from regfleet.data.columns import is_text, is_useless
+from regfleet.data.arrow import is_text, is_useless
 from regfleet.data.layout import BLANKS, BLOCK_BYTES, SAMPLE_BYTES, cells_of, find_layout, regular_rows, utf8
 from regfleet.data.numerals import Decimal, decimal_of
 from regfleet.errors import InputError

@@ -127,7 +127,7 @@ def _read_openml(source: Data) -> RawTable | RawArrays | Dataset:
         return raw_data(source.location, (bunch.data, bunch.target), None, None, source)
     others = [name for name in bunch.target_names if target in bunch.target_names and name != target]
     left = [name for name in others if name not in source.drop]
-    raw: Any = raw_data(source.location, bunch.frame.drop(columns=left), target, None, source)
+    raw = raw_data(source.location, bunch.frame.drop(columns=left), target, None, source)
     if not left:
         return raw
     said = f"The other targets of {source.location} are no input: {listed([*map(named, left)])}; --target chooses one."

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from regfleet.data.columns import Column, Reading, arrow, codes_of, infer_texts, is_text, is_useless, settled
+from regfleet.data.arrow import arrow, codes_of, is_text, is_useless, settled
+from regfleet.data.columns import Column, Reading, infer_texts
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
 from regfleet.data.numerals import Decimal, decimal_of
