@@ -118,6 +118,14 @@ def _first_odd_byte(content: Any) -> int | None:
     return None
 
 
+def is_utf8(content: Any) -> bool:
+    """Whether ``content`` has letters beyond ASCII, all of them in UTF-8, which text in another encoding hardly is."""
+    ascii_alone = all(
+        content[at : at + BLOCK_BYTES].to_pybytes().isascii() for at in range(0, content.size, BLOCK_BYTES)
+    )
+    return not ascii_alone and _first_odd_byte(content) is None
+
+
 def guess(sample: bytes) -> str:
     """The encoding of text that is no UTF-8, or UTF-8 where only few of its bytes are damaged.
 

@@ -163,6 +163,14 @@ def test_rows_that_mostly_do_not_fit_are_refused(read):
         read(HEAD + BODY.replace("a\n", "a,b\n"))
 
 
+def test_an_encoding_that_the_bytes_contradict_is_said(tmp_path):
+    """Letters that are UTF-8 become two in another one; text of ASCII alone is the same in both."""
+    for word, said in (("grün", ["t.csv looks like UTF-8, and is read as cp1252, as --encoding says."]), ("red", [])):
+        (tmp_path / "t.csv").write_text("a,y\n" + f"1.5,{word}\n2.5,b\n" * 10, encoding="utf-8")
+        table, notes = read_table(str(tmp_path / "t.csv"), "--data", encoding="cp1252")
+        assert ([*notes], table["y"][0].as_py()) == (said, word.encode().decode("cp1252"))
+
+
 @pytest.mark.parametrize(
     "content",
     [
