@@ -7,9 +7,10 @@ when it is resumed, and data by every worker that needs them. So is what may nev
 from __future__ import annotations
 
 import os
+import re
 import stat
 from errno import EINVAL
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ MB = 10**6
 GB = 10**9
 MOST_TEXT = 16 * MB
 """Of a file that people write: a study, a template."""
+_DATA = re.compile(r"\.(csv|tsv|txt|data|dat|parquet|feather|npz)$", re.IGNORECASE)
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFLNK: "a symbolic link, which is not followed",
@@ -34,6 +36,11 @@ class UnfitFileError(OSError):
 
     def __init__(self, why: str) -> None:
         super().__init__(EINVAL, why)
+
+
+def stem(location: str) -> str:
+    """The name of a data file without its place, its extension and .gz; any other location's last part."""
+    return _DATA.sub("", PurePath(location.removesuffix(".gz")).name)
 
 
 def is_file(location: str) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from regfleet.data.columns import LARGEST, arrow
+from regfleet.data.arrow import arrow
+from regfleet.data.columns import LARGEST
 from regfleet.data.dataset import Dataset, RawArrays, RawTable
 from regfleet.data.files import MAX_BYTES, check_values, unique_names
 from regfleet.data.parts import Parts, take_apart
@@ -180,9 +181,10 @@ def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what:
             raise InputError("--task regression: expected numbers; got one-hot classes")
         column = column or _name(target, found)
     if is_frame(x):
+        notes += _index_notes(x)
         table, column, renamed = _table(x, values, place, column)
         return RawTable(name, table, column, notes=(*notes, *renamed), classes=classes)
-    if source.drop or source.categorical or source.group or source.time:
+    if {*source.drop} - {*parts.dropped} or source.categorical or source.group or source.time:
         raise InputError(
             f"--drop, --categorical, --group, --time: expected a table with names; got an array for {name}"
         )
@@ -205,6 +207,14 @@ def _located(x: Any, target: Any) -> tuple[Any, Any, int | None]:
     if isinstance(target, str | numbers.Integral):
         raise InputError(f"--target: expected values, one for each row of an array; got {target!r}")
     return x, target, None
+
+
+def _index_notes(frame: Any) -> list[str]:
+    """That a frame of pandas has names in its index, which holds something then."""
+    names = [str(name) for name in getattr(getattr(frame, "index", None), "names", ()) if name is not None]
+    if not names:
+        return []
+    return [f"The index of the frame ({listed([*map(named, names)])}) is not read; reset_index() makes columns of it."]
 
 
 def _is_out_of_order(features: Any, target: Any) -> bool:

@@ -145,9 +145,14 @@ def table_of(dataset: Dataset) -> pd.DataFrame | None:
         return None
     if isinstance(features, pd.DataFrame):
         return features.reset_index(drop=True)
-    named = [name for name, kind, _ in dataset.columns if kind in {"number", "boolean"}]
+    named = number_columns(dataset)
     names = named if len(named) == features.shape[1] else [f"x{place}" for place in range(features.shape[1])]
     return pd.DataFrame(features, columns=names)
+
+
+def number_columns(dataset: Dataset) -> list[str]:
+    """The names of a table's columns of numbers and truth values, in their order."""
+    return [name for name, kind, _ in dataset.columns if kind in {"number", "boolean"}]
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -95,6 +95,11 @@ def read_dates(texts: "pd.Series", rows: "np.ndarray", *, day_first: bool | None
     return values, notes
 
 
+def is_date(text: str) -> bool:
+    """Whether a text has the parts of a date, in whichever order."""
+    return _fields(text) is not None
+
+
 def day_first_of(texts: "pd.Series") -> bool | None:
     """Whether numbers with two gaps, as 31/12/2019, say by themselves that days come first; None: they do not."""
     found = [one.date for text in texts if (one := _fields(text)) and all(part.isdecimal() for part in one.date)]

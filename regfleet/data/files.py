@@ -1,5 +1,6 @@
 """Tables from files: CSV, TSV, Parquet and Feather, plain or gzipped, on this machine or at a URL pyarrow knows."""
 
+import codecs
 import csv
 import functools
 import io
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet import files
-from regfleet.data.columns import is_text, is_useless
-from regfleet.data.layout import BLANKS, BLOCK_BYTES, SAMPLE_BYTES, cells_of, find_layout, regular_rows, utf8
+from regfleet.data.arrow import is_text, is_useless
+from regfleet.data.layout import BLANKS, BLOCK_BYTES, SAMPLE_BYTES, cells_of, find_layout, is_utf8, regular_rows, utf8
 from regfleet.data.numerals import Decimal, decimal_of
 from regfleet.errors import InputError
 from regfleet.memory import check_room, limited, room
@@ -288,8 +289,10 @@ def _read_csv(
     import pyarrow as pa
 
     check_room(3 * content.size)
-    content, guessed = utf8(content, encoding)
     notes = []
+    if encoding and not codecs.lookup(encoding).name.startswith("utf") and is_utf8(content):
+        notes.append(f"{name} looks like UTF-8, and is read as {encoding}, as --encoding says.")
+    content, guessed = utf8(content, encoding)
     if guessed == "utf-8":
         notes.append(f"{name} has bytes that are no UTF-8, read as \ufffd; --encoding NAME reads it otherwise.")
     elif guessed:

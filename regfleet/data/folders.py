@@ -108,7 +108,9 @@ def _sets(location: str) -> dict[str, dict[str, list[Path]]]:
                 f"folders of sets beside {named(other)}: name them, as --data {named(location)}/train --test …"
             )
         for child in parts:
-            found[roles[child.name]] |= _by_class(child)
+            part = found[roles[child.name]]
+            for name, paths in _by_class(child).items():
+                part[name] = [*part.get(name, ()), *paths]
     else:
         found["train"] = _by_class(folder)
     return found

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from regfleet.data.dates import is_date
 from regfleet.data.marks import is_mark
+from regfleet.data.numerals import is_number
 from regfleet.text import elide
 
 if TYPE_CHECKING:
@@ -114,6 +116,14 @@ def _first_odd_byte(content: Any) -> int | None:
             return max(0, at - held + problem.start)
         held = len(decoder.getstate()[0])
     return None
+
+
+def is_utf8(content: Any) -> bool:
+    """Whether ``content`` has letters beyond ASCII, all of them in UTF-8, which text in another encoding hardly is."""
+    ascii_alone = all(
+        content[at : at + BLOCK_BYTES].to_pybytes().isascii() for at in range(0, content.size, BLOCK_BYTES)
+    )
+    return not ascii_alone and _first_odd_byte(content) is None
 
 
 def guess(sample: bytes) -> str:
@@ -305,15 +315,11 @@ def _commented_header(line: str, delimiter: str, rows: Sequence[Row]) -> tuple[s
     return (re.sub(r"^#\s+", "", cells[0]), *cells[1:])
 
 
-_NUMBER = re.compile(r"[-+]?[$€£]?\d[\d.,' ]*(?:[eE][-+]?\d+)?\s*[%€$£]?")
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*")
-
-
 def _kind(cell: str) -> str:
     cell = cell.strip()
     if not cell or is_mark(cell):
         return ""
-    return "date" if _DATE.fullmatch(cell) else "number" if _NUMBER.fullmatch(cell) else "text"
+    return "date" if is_date(cell) else "number" if is_number(cell) else "text"
 
 
 def _evidence(rows: Sequence[Row]) -> tuple[int, int, int, int]:

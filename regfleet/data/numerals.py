@@ -153,6 +153,12 @@ def read_numbers(
     return pd.Series(values, index=texts.index), notes
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a number in any way of writing, of money or percent at most: 10 km may be a name."""
+    written = _numeral(text)
+    return written is not None and (written.unit in {"", "%", "‰"} or IS_MONEY.fullmatch(written.unit) is not None)
+
+
 def _numeral(text: str) -> _Written | None:
     """Sign, digits with what stands between them, and unit; None for what is no number in any way of writing."""
     if not text.isascii():

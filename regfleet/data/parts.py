@@ -1,7 +1,7 @@
 """What somebody brings in memory, taken apart: features, target, and the test set where it is fixed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from regfleet.data.values import array_of, collected, is_frame
 from regfleet.errors import InputError
 from regfleet.functions import module_and_name
 from regfleet.settings import Data
-from regfleet.text import listed, named
+from regfleet.text import listed, named, nearest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +19,7 @@ class Parts:
 
     ``target``: values, or the name of a column, or None for the one that the study names. ``test`` holds the rows that
     every seed is tested on, ``validation`` such as are joined with the training rows. ``classes`` are the names of
-    classes 0, 1, …, as far as they are known.
+    classes 0, 1, …, as far as they are known. ``dropped`` are columns that the features are without already.
     """
 
     features: Any
@@ -28,6 +28,7 @@ class Parts:
     test: "Parts | None" = None
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 def take_apart(name: str, data: Any, target: Any, test: Any, source: Data) -> Parts:
@@ -234,17 +235,9 @@ def _is_hugging_face(data: Any) -> bool:
 
 def _of_hugging_face(data: Any, target: Any, source: Data) -> Parts:
     columns, kinds = [str(column) for column in data.column_names], data.features or {}
-    labels = [column for column in columns if hasattr(kinds.get(column), "names")]
-    usual = [column for column in columns if re.fullmatch(_ROLES["target"], column.lower())]
-    values: Any = None
-    if target is None or isinstance(target, str):
-        chosen = target or next(iter(labels if len(labels) == 1 else usual), None)
-        if chosen not in columns:
-            got = "none" if chosen is None else repr(chosen)
-            raise InputError(f"--target: expected a column, one of {', '.join(map(named, columns))}; got {got}")
-        values = array_of(data[chosen][:], "the target")
-    else:
-        chosen, values = "", target
+    chosen = _chosen(columns, kinds, target) if target is None or isinstance(target, str) else ""
+    _check_names(columns, chosen, source.drop)
+    values: Any = array_of(data[chosen][:], "the target") if chosen else target
     inputs = [column for column in columns if column != chosen and column not in source.drop]
     classes = tuple(map(str, getattr(kinds.get(chosen), "names", ())))
     if classes and values.dtype.kind in "iu" and (values < 0).any():  # of rows without a label
@@ -253,7 +246,11 @@ def _of_hugging_face(data: Any, target: Any, source: Data) -> Parts:
     shaped = [column for column in inputs if type(kinds.get(column)).__name__ in _SHAPED]
     if not shaped and (len(inputs) > 1 or getattr(kinds.get(inputs[0]), "dtype", "") not in {"string", "large_string"}):
         frame = data.to_pandas()
-        return Parts(frame[inputs], _named_series(frame, chosen, values), classes=classes)
+        for column in inputs:
+            if names := getattr(kinds.get(column), "names", ()):
+                frame[column] = _named_classes(frame[column], names)
+        beside = frame[[column for column in columns if column != chosen]]
+        return Parts(beside, _named_series(frame, chosen, values), classes=classes)
     if len(inputs) > 1:
         said = "expected one column of images or lists alone as input, or columns without them"
         raise InputError(f"--data: {said}; got {', '.join(map(named, inputs))}: --drop what is none")
@@ -261,10 +258,37 @@ def _of_hugging_face(data: Any, target: Any, source: Data) -> Parts:
     kind = getattr(kinds.get(inputs[0]), "dtype", None)
     if rows.dtype.kind == "i" and kind == "uint8":  # of an array that came as lists
         rows = rows.astype(kind)
-    return Parts(rows, values, classes=classes)
+    return Parts(rows, values, classes=classes, dropped=tuple(columns))
 
 
 _SHAPED = {"Image", "Array2D", "Array3D", "Array4D", "Array5D", "List", "LargeList", "Sequence"}
+
+
+def _chosen(columns: Sequence[str], kinds: Mapping[str, Any], target: str | None) -> str:
+    """The column that is the target: the one that is named, of classes, or called as targets are."""
+    labels = [column for column in columns if hasattr(kinds.get(column), "names")]
+    usual = [column for column in columns if re.fullmatch(_ROLES["target"], column.lower())]
+    chosen = target or next(iter(labels if len(labels) == 1 else usual), None)
+    if chosen is None:
+        raise InputError(f"--target: expected a column, one of {', '.join(map(named, columns))}; got none")
+    return chosen
+
+
+def _check_names(columns: Sequence[str], target: str, dropped: Sequence[str]) -> None:
+    for flag, names in (("--target", [target] * bool(target)), ("--drop", dropped)):
+        for name in names:
+            if name not in columns:
+                known = ", ".join(map(named, columns))
+                raise InputError(f"{flag}: expected a column, one of {known}; got {name!r}{nearest(name, columns)}")
+    if not {*columns} - {target, *dropped}:
+        raise InputError("--data: expected a column that is input; got none beside the target")
+
+
+def _named_classes(numbers: Any, names: Sequence[str]) -> Any:
+    """The categories that a column's numbers are, missing where they are none of them."""
+    import pandas as pd
+
+    return numbers.map(dict(enumerate(map(str, names)))).astype(pd.CategoricalDtype())
 
 
 def _named_series(frame: Any, name: str, values: Any) -> Any:

@@ -4,18 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regfleet.data.columns import (
-    Column,
-    Reading,
-    flat,
-    infer_column,
-    is_text,
-    is_useless,
-    settled,
-    short,
-    without,
-    without_codes,
-)
+from regfleet.data.arrow import flat, is_text, is_useless, settled, without, without_codes
+from regfleet.data.columns import Column, Reading, infer_column, short
 from regfleet.data.dataset import RawTable
 from regfleet.data.roles import reading_of
 from regfleet.settings import Data

@@ -6,24 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.data import marks
-from regfleet.data.columns import (
-    KINDS,
-    LARGEST,
-    PARSED_SHARE,
-    USUAL,
-    Column,
-    Reading,
-    coded,
-    flat,
-    infer_column,
-    is_text,
-    is_useless,
-    physical,
-    read_as,
-    short,
-    without,
-    without_codes,
-)
+from regfleet.data.arrow import coded, flat, is_text, is_useless, physical, without, without_codes
+from regfleet.data.columns import KINDS, LARGEST, PARSED_SHARE, USUAL, Column, Reading, infer_column, read_as, short
 from regfleet.data.dates import day_first_of
 from regfleet.data.numerals import decimal_of
 from regfleet.errors import InputError

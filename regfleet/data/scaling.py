@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from regfleet.data.dataset import Dataset, Scaling
+from regfleet.data.dataset import Dataset, Scaling, number_columns
 from regfleet.errors import InputError
 from regfleet.text import bounded, named, nearest
 
@@ -44,18 +44,22 @@ def asked(dataset: Dataset, scale: Scale | Mapping[str, Scale] | None) -> Datase
     if scale is None:
         return dataset
     import numpy as np
+    import pandas as pd
 
     if not isinstance(scale, Mapping):
         return replace(dataset, scaling=Scaling(scale))
-    if isinstance(dataset.features, np.ndarray):
-        got = f"columns for {dataset.name}, which is an array"
-        raise InputError(f"--scale: expected auto, standard or none without a table's columns; got {got}")
-    names = [str(name) for name in dataset.features.columns]
+    features = dataset.features
+    if isinstance(features, np.ndarray):
+        if not dataset.columns:
+            got = f"columns for {dataset.name}, which is an array"
+            raise InputError(f"--scale: expected auto, standard or none without a table's columns; got {got}")
+        features = pd.DataFrame(features, columns=number_columns(dataset))
+    names = [str(name) for name in features.columns]
     for name in scale:
         if name not in names:
             known = bounded(", ".join(names), 200)
             raise InputError(f"--scale: expected input columns ({known}); got {named(name)}{nearest(name, names)}")
-    return replace(dataset, scaling=Scaling(columns=tuple(sorted(scale.items()))))
+    return replace(dataset, features=features, scaling=Scaling(columns=tuple(sorted(scale.items()))))
 
 
 def decided(dataset: Dataset, use: InputUse | None) -> Dataset:

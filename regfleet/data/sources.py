@@ -31,7 +31,7 @@ from regfleet.errors import InputError
 from regfleet.functions import import_function, module_and_name, users_code
 from regfleet.numbers import read_whole
 from regfleet.settings import Data
-from regfleet.text import given, masked, named, nearest, one_line, reason
+from regfleet.text import given, listed, masked, named, nearest, one_line, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,16 +96,16 @@ def _read_npz(source: Data) -> RawTable | RawArrays | Dataset:
     except _DAMAGED as problem:
         said = one_line(reason(problem), 200)
         raise InputError(f"--data: expected arrays of numbers in {named(source.location)}; got: {said}") from None
-    return raw_data(Path(source.location).stem, arrays, None, None, source)
+    return raw_data(files.stem(source.location), arrays, None, None, source)
 
 
 def _read_openml(source: Data) -> RawTable | RawArrays | Dataset:
     """The table of ``openml:61`` or ``openml:iris``; its own target unless ``source`` names one.
 
+    Where it has several targets the others are no input. What is sparse has numbers alone, without names.
+
     Raises InputError when there is none or it cannot be reached.
     """
-    from sklearn.datasets import fetch_openml
-
     name = source.location.removeprefix(PREFIX)
     number = read_whole(name)
     which = {"name": name} if number < 0 else {"data_id": number}
@@ -113,14 +113,38 @@ def _read_openml(source: Data) -> RawTable | RawArrays | Dataset:
         with warnings.catch_warnings():
             # It warns of every attempt and of several versions; the last error, if any, says it all.
             warnings.simplefilter("ignore")
-            bunch = fetch_openml(**which, as_frame=True, parser="pandas")
+            bunch = _fetched(which)
     except (OSError, ValueError, KeyError, HTTPException) as problem:
         said = one_line(problem, 200)
         raise InputError(
             f"--data: expected a data set of OpenML, downloaded once; got {named(source.location)}: {said}"
         ) from None
     target = source.target or next(iter(bunch.target_names), None)
-    return raw_data(source.location, bunch.frame, target, None, source)
+    if bunch.frame is None:
+        if [target] != bunch.target_names:
+            got = f"{target!r} of {bunch.target_names}"
+            raise InputError(f"--target: expected the one target of the sparse {source.location}; got {got}")
+        return raw_data(source.location, (bunch.data, bunch.target), None, None, source)
+    others = [name for name in bunch.target_names if target in bunch.target_names and name != target]
+    left = [name for name in others if name not in source.drop]
+    raw = raw_data(source.location, bunch.frame.drop(columns=left), target, None, source)
+    if not left:
+        return raw
+    said = f"The other targets of {source.location} are no input: {listed([*map(named, left)])}; --target chooses one."
+    return replace(raw, notes=(*raw.notes, said))
+
+
+def _fetched(which: dict[str, Any]) -> Any:
+    """What scikit-learn gives for a data set of OpenML, a frame unless it is sparse."""
+    from sklearn.datasets import fetch_openml
+
+    try:
+        return fetch_openml(**which, as_frame="auto", parser="auto")
+    except TypeError:  # of the faster parser, for categories that are numbers
+        try:
+            return fetch_openml(**which, as_frame="auto", parser="liac-arff")
+        except Exception as problem:  # noqa: BLE001 - of the other parser's own kinds
+            raise ValueError(one_line(problem)) from None
 
 
 def _read_function(source: Data) -> RawTable | RawArrays | Dataset:
@@ -152,7 +176,9 @@ def check_source(source: Data, *, target: bool = True) -> None:
     _check_flags(source)
     if place in BUILTIN:
         for name in (name for name, value in source if value and name not in ("location", "scale")):
-            raise InputError(f"--{name}: expected a table; got it with the built-in {place}, which needs none")
+            raise InputError(
+                f"--{name.replace('_', '-')}: expected a table; got it with the built-in {place}, which needs none"
+            )
     elif place.startswith(PREFIX) and len(place) > len(PREFIX):
         pass
     elif is_folder(place):
@@ -241,7 +267,7 @@ def data_name(location: str) -> str:
     """What a report calls the data at ``location``: a file without place and extension, a folder without its place."""
     if location not in BUILTIN and is_folder(location):
         return files.local(location).resolve().name or location
-    return Path(location.removesuffix(".gz")).stem if is_file(location) else location
+    return files.stem(location) if is_file(location) else location
 
 
 def _check_flags(source: Data) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from regfleet.data.columns import Column, Reading, arrow, codes_of, infer_texts, is_text, is_useless, settled
+from regfleet.data.arrow import arrow, codes_of, is_text, is_useless, settled
+from regfleet.data.columns import Column, Reading, infer_texts
 from regfleet.data.dataset import Dataset, RawArrays, RawTable, fingerprint
 from regfleet.data.leakage import identical_rows, leaking_columns
 from regfleet.data.numerals import Decimal, decimal_of
@@ -41,7 +42,7 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
     if raw.target is None:
         raise InputError(f"--target: expected the column to predict, one of {_some(table.column_names)}; got none")
     source = source.model_copy(update={"target": raw.target})
-    _check_columns(table.column_names, source)
+    _check_columns(table.column_names, source, next((note for note in raw.notes if "--no-header" in note), ""))
     table = table.select([column for column in table.column_names if column not in source.drop])
     table = pa.table([settled(one) for one in table.columns], names=table.column_names)
     table = table.replace_schema_metadata(raw.table.schema.metadata)
@@ -202,13 +203,15 @@ def describe_columns(dataset: Dataset) -> list[tuple[str, str, str]]:
     ]
 
 
-def _check_columns(names: list[str], source: Data) -> None:
+def _check_columns(names: list[str], source: Data, doubt: str) -> None:
+    """Raise InputError for a column that is not there, with the ``doubt`` that there is of the row of names."""
     wanted = [("--target", source.target), *(("--drop", name) for name in source.drop)]
     wanted += [*(("--categorical", name) for name in source.categorical)]
     wanted += [("--group", source.group), ("--time", source.time)]
     for flag, name in wanted:
         if name is not None and name not in names:
-            raise InputError(f"{flag}: expected a column, one of {_some(names)}; got {name!r}{nearest(name, names)}")
+            got = f"{name!r}{nearest(name, names)}{'. ' * bool(doubt)}{doubt.removesuffix('.')}"
+            raise InputError(f"{flag}: expected a column, one of {_some(names)}; got {got}")
     for flag, name in wanted[1:]:
         if name == source.target:
             raise InputError(f"{flag}: expected a column beside the target; got {name!r}")

@@ -3,7 +3,7 @@
 import math
 import numbers
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from regfleet.data.files import check_values
@@ -139,6 +139,8 @@ def array_of(values: Any, what: str) -> "np.ndarray":
         raise InputError(f"{expected}; got {RAGGED}")
     if type(values).__name__ == "SparseTensor" and "tensorflow" in sys.modules:
         values = sys.modules["tensorflow"].sparse.to_dense(values)
+    if isinstance(values, list | tuple) and _is_image(next((one for one in values if one is not None), None)):
+        return _of_images(values, what)
     try:
         array = np.asarray(values)
         if array.dtype.kind in "US" and isinstance(values, list | tuple):
@@ -148,6 +150,33 @@ def array_of(values: Any, what: str) -> "np.ndarray":
         got = _uneven(values) if "inhomogeneous" in str(problem) else raised(problem, 200)
         raise InputError(f"{expected}; got {got}") from None
     return array
+
+
+def _is_image(one: Any) -> bool:
+    """Whether it is an image of Pillow."""
+    return all(hasattr(one, name) for name in ("mode", "size", "getbands", "convert"))
+
+
+def _of_images(images: Sequence[Any], what: str) -> "np.ndarray":
+    """(images, height, width) of grey ones, else (images, height, width, channels).
+
+    Those with a palette and of several kinds have three channels; black and white are 0 and 255. Raises InputError for
+    several sizes or depths.
+    """
+    import numpy as np
+
+    for row, image in enumerate(images, 1):
+        if not _is_image(image):
+            raise InputError(f"--data: expected an image in every row of the {what}; got none in row {row:,}")
+    sizes = sorted({(image.height, image.width) for image in images})
+    if len(sizes) > 1:
+        got = f"{len(sizes):,}, {sizes[0][0]}x{sizes[0][1]} to {sizes[-1][0]}x{sizes[-1][1]} (height x width)"
+        raise InputError(f"--data: expected images of one size; got {got}: image.resize((width, height)) makes one")
+    modes = sorted({"L" if image.mode == "1" else image.mode for image in images})
+    if len(modes) > 1 and any(mode.startswith(("I", "F")) for mode in modes):  # which a conversion would cut off
+        raise InputError(f"--data: expected images of one depth; got the modes {listed(modes)}: image.convert(mode)")
+    mode = "RGB" if len(modes) > 1 or modes[0] in {"P", "PA", "LA"} else modes[0]
+    return np.stack([np.asarray(image if image.mode == mode else image.convert(mode)) for image in images])
 
 
 def _uneven(values: Any) -> str:

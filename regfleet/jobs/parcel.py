@@ -75,6 +75,12 @@ class Parcel:
             )
         inside = not given.is_absolute() and ".." not in given.parts
         place = given.as_posix() if inside else self._place_for(path, here)
+        if link := next(
+            (one for one in sorted(path.rglob("*")) if one.is_symlink() and _would_be_read(one, path)), None
+        ):
+            raise InputError(
+                f"{flag}: expected copies and no links in a folder to send along; got {_led(str(link), link)}"
+            )
         images = [one for one in _visible(path, "*") if one.suffix.lower() in IMAGES]
         if not images:
             raise InputError(f"{flag}: expected a folder of images to send along; got {_led(text, path)}")
@@ -184,6 +190,12 @@ def _visible(folder: Path, pattern: str) -> list[Path]:
         return not any(part.startswith(".") or part == "__pycache__" for part in inside)
 
     return [path for path in sorted(folder.rglob(pattern)) if shown(path) and path.is_file() and not path.is_symlink()]
+
+
+def _would_be_read(path: Path, folder: Path) -> bool:
+    """Whether a link in a folder of classes is one to an image or to a folder, which are read here."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and (path.is_dir() or path.suffix.lower() in IMAGES)
 
 
 def _module(text: str) -> str:

@@ -109,6 +109,9 @@ def compiled_of(model: keras.Model) -> Compiled | None:
     metrics = [*_flat(given.get("metrics")), *_flat(given.get("weighted_metrics"))]
     sparse = any("sparse" in str(one if isinstance(one, str) else name_of(one)).lower() for one in metrics)
     weights = [one for one in _flat(given.get("loss_weights")) if one is not None]
+    if weights and not isinstance(weights[0], int | float):
+        got = f"{weights[0]!r} as the third argument of compile(): write metrics=[…]"
+        raise InputError(f"--model: expected loss_weights to be numbers; got {got}")
     losses = _flat(model.loss)
     return Compiled(
         type(model.optimizer),

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from regfleet.checks import CHECKS
+from regfleet.files import stem
 from regfleet.functions import module_and_name
 from regfleet.metrics import METRICS, metrics_of
 from regfleet.settings.defaults import ARTICLE_MODEL
@@ -134,9 +134,7 @@ class Data(Part):
         """What results call it: a file's stem, a function's name, else the location as a file name."""
         if parts := module_and_name(self.location):
             return parts[1]
-        stem = PurePath(self.location.removesuffix(".gz")).name
-        stem = re.sub(r"\.(csv|tsv|txt|data|dat|parquet|feather|npz)$", "", stem, flags=re.IGNORECASE)
-        return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "data"
+        return re.sub(r"[^\w.-]+", "-", stem(self.location)).strip("-.") or "data"
 
 
 def results_name(data: Any) -> str:

@@ -1,6 +1,8 @@
 """Data in memory as other libraries hold them: each is the data set of the plain arrays, or a line says why not."""
 
 import sys
+from decimal import Decimal
+from fractions import Fraction
 from types import SimpleNamespace
 
 import keras
@@ -13,6 +15,7 @@ import sklearn.datasets
 import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
@@ -477,6 +480,66 @@ def test_what_fails_in_another_library_is_a_line():
         from_arrays("t", Odd())
 
 
+NUMERALS = [1.234, 5.678, 2.5, 0.75] * 15
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array(NUMERALS, dtype=">f8"),
+        np.array(NUMERALS, dtype="longdouble"),
+        [Decimal(str(one)) if at % 2 else one for at, one in enumerate(NUMERALS)],
+        [Fraction(one) for one in NUMERALS],
+        [None if at == 9 else np.float32(one) if at % 2 else Decimal(one) for at, one in enumerate(NUMERALS)],
+        [True, 1.5, 0, Decimal(7)] * 15,
+    ],
+)
+@pytest.mark.parametrize("decimal", [".", ",", None])
+def test_numbers_of_any_type_are_no_texts(values, decimal):
+    """Whatever stands before the decimals of the texts beside them; of a column and of a target."""
+    frame = pd.DataFrame({"a": values, "b": [f"{one:.2f}".replace(".", decimal or ",") for one in X[:, 0]]})
+    exact = [np.nan if one is None else float(one) for one in values]
+    dataset = from_arrays("t", frame, WORDS, source=Data(location="t", decimal=decimal))
+    np.testing.assert_allclose(dataset.features, np.c_[exact, X[:, 0].round(2)], rtol=1e-6)
+    if None not in values:
+        wanted = Data(location="t", decimal=decimal, task="regression")
+        np.testing.assert_allclose(from_arrays("t", X, values, source=wanted).target, exact, rtol=1e-6)
+
+
+def test_what_stands_in_the_index_of_a_frame_is_not_read_which_is_said():
+    """Where it has names; a counted index holds nothing."""
+    (note,) = from_arrays("t", FRAME.assign(kind=WORDS).set_index(["a", "kind"]), Y).notes
+    assert note == "The index of the frame (a and kind) is not read; reset_index() makes columns of it."
+    assert PLAIN.notes == ()
+
+
+PICTURES = [Image.fromarray(DRAW.integers(0, 255, (5, 4, 3), dtype="uint8")) for _ in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("modes", "kept"), [("RGB", "RGB"), ("RGBA", "RGBA"), ("L", "L"), ("P", "RGB"), ("1", "L"), ("LP", "RGB")]
+)
+def test_images_in_memory_are_their_colours(modes, kept):
+    """Not the places of a palette; those of several kinds have three channels."""
+    images = [image.convert(modes if len(modes) != 2 else modes[at % 2]) for at, image in enumerate(PICTURES)]
+    dataset = from_arrays("t", images, Y)
+    np.testing.assert_array_equal(dataset.features, np.stack([np.asarray(image.convert(kept)) for image in images]))
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (PICTURES[0].resize((8, 7)), r"one size; got 2, 5x4 to 7x8 \(height x width\)"),
+        (Image.fromarray(np.zeros((5, 4), "uint16")), "one depth; got the modes I;16 and RGB"),
+        (None, "an image in every row of the features; got none in row 60"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused_in_a_line(other, words):
+    """Of several sizes or depths, or missing."""
+    with pytest.raises(InputError, match=f"^--data: expected (images of )?{words}"):
+        from_arrays("t", [*PICTURES[:59], other], Y)
+
+
 class HuggingFace:
     """A `datasets.Dataset`, as far as it is looked at."""
 
@@ -514,6 +577,22 @@ def test_a_data_set_of_hugging_face_is_read_by_its_features():
     assert dataset.notes[0] == "Only the parts train and test are used, and not unsupervised."
     with pytest.raises(InputError, match=r"^--target: expected a column, one of a, b, c, d; got none$"):
         from_arrays("t", HuggingFace(FRAME.to_dict("list")))
+
+
+def test_columns_of_a_data_set_of_hugging_face_are_classes_by_name_and_can_be_dropped():
+    """Beside others, and beside the one that is input."""
+    columns = {"a": X[:, 0], "kind": [-1, *Y[1:]], "id": range(60), "label": Y}
+    many = HuggingFace(columns, ("x", "y", "z"))
+    many.features["kind"] = SimpleNamespace(dtype="int64", names=["u", "v", "w"])
+    dataset = from_arrays("t", many, source=Data(location="t", drop=["id"]))
+    assert dataset.features["kind"].tolist()[1:] == ["uvw"[one] for one in Y[1:]]
+    assert [*dataset.features] == ["a", "kind"]
+    assert dataset.features["kind"].isna().tolist() == [True] + [False] * 59
+    one = HuggingFace({"text": TEXTS.tolist(), "id": range(60), "label": Y}, ("x", "y", "z"))
+    texts = from_arrays("t", one, source=Data(location="t", drop=["id"]))
+    assert texts.features.iloc[:, 0].tolist() == TEXTS.tolist()
+    with pytest.raises(InputError, match=r"^--drop: expected a column, one of text, id, label; got 'ids' \(did you"):
+        from_arrays("t", one, source=Data(location="t", drop=["ids"]))
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,8 @@ def test_its_own_test_folder_is_the_test_set_of_every_seed(folder):
     only = folder("birds/train").parent
     folder("birds/val", count=2)
     assert load(only).held_out.sum() == 4
+    folder("birds/dev", count=3)
+    assert load(only).held_out.sum() == 10
 
 
 def test_what_is_no_image_is_left_out_and_said(folder):
@@ -203,6 +205,10 @@ def test_a_folder_is_a_source_by_its_name(folder, monkeypatch):
     one = Parcel()
     one.add_data("pets", "--data")
     assert (len(one.files), one.files["pets/cat/00.png"]) == (16, place / "cat" / "00.png")
+    (place / "cat" / "more.png").symlink_to(place / "dog" / "00.png")  # which is read here, and would be missing there
+    assert len(load("pets").target) == 17
+    with pytest.raises(InputError, match=r"expected copies and no links in a folder to send along; got .*more\.png"):
+        Parcel().add_data("pets", "--data")
     write(place.parent / "notes", a__private_txt="x", b__private_txt="x")
     with pytest.raises(InputError, match="expected a folder of images to send along"):
         Parcel().add_data("notes", "--data")

@@ -163,6 +163,14 @@ def test_rows_that_mostly_do_not_fit_are_refused(read):
         read(HEAD + BODY.replace("a\n", "a,b\n"))
 
 
+def test_an_encoding_that_the_bytes_contradict_is_said(tmp_path):
+    """Letters that are UTF-8 become two in another one; text of ASCII alone is the same in both."""
+    for word, said in (("grün", ["t.csv looks like UTF-8, and is read as cp1252, as --encoding says."]), ("red", [])):
+        (tmp_path / "t.csv").write_text("a,y\n" + f"1.5,{word}\n2.5,b\n" * 10, encoding="utf-8")
+        table, notes = read_table(str(tmp_path / "t.csv"), "--data", encoding="cp1252")
+        assert ([*notes], table["y"][0].as_py()) == (said, word.encode().decode("cp1252"))
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -171,13 +179,16 @@ def test_rows_that_mostly_do_not_fit_are_refused(read):
         "".join(f"{'pe'[number % 2]},{'xbs'[number % 3]}\n" for number in range(40)),
         "".join(f"{number % 10},0,0,{number},0\n" for number in range(7, 40)),
         "".join(f"2021-01-{number:02d},{number}.5,{'ab'[number % 2]}\n" for number in range(1, 30)),
+        "".join(f"{number:02d}-Jan-2021,{number}.5 kr,{'ab'[number % 2]}\n" for number in range(1, 30)),
     ],
 )
-def test_a_first_row_like_the_others_is_doubted_and_read_as_data_on_demand(read, content):
-    """The note names the flag; with it, every row is there, by places."""
+def test_a_first_row_like_the_others_is_doubted_and_read_as_data_on_demand(tmp_path, read, content):
+    """The note names the flag, as what refuses a name does; with it, every row is there, by places."""
     rows = content.count("\n")
     found, notes = read(content)
     assert (len(found), "--no-header" in notes) == (rows - 1, True)
+    with pytest.raises(InputError, match=r"expected a column, one of .*; got 'kind'\. The first row .*--no-header"):
+        load_dataset(Data(location=str(tmp_path / "t.csv"), target="kind"))
     found, notes = read(content, no_header=True)
     assert (len(found), "--no-header" in notes) == (rows, False)
     assert found.columns.tolist() == [f"column {place}" for place in range(1, found.shape[1] + 1)]
@@ -185,7 +196,15 @@ def test_a_first_row_like_the_others_is_doubted_and_read_as_data_on_demand(read,
 
 @pytest.mark.parametrize(
     "head",
-    [HEAD, "0,1,2\n", "2019,2020,2021\n", "#,x,word\n", "2020-01-01,2020-01-02,2020-01-03\n", '"n","x, y","word"\n'],
+    [
+        HEAD,
+        "0,1,2\n",
+        "2019,2020,2021\n",
+        "#,x,word\n",
+        "2020-01-01,2020-01-02,2020-01-03\n",
+        "10 m,20 m,30 m\n",
+        '"n","x, y","word"\n',
+    ],
 )
 def test_a_header_is_not_doubted(read, head):
     """Words, places, years and dates name columns."""
@@ -204,7 +223,7 @@ def test_columns_without_names_are_given_by_their_places(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"location": "iris", "no_header": True}, "--no_header|--no-header"),
+        ({"location": "iris", "no_header": True}, "--no-header: expected a text file"),
         ({"location": "t.parquet", "target": "y", "encoding": "cp1252"}, r"--encoding: expected a text file"),
         ({"location": "openml:61", "no_header": True}, r"--no-header: expected a text file"),
         ({"location": "t.csv", "target": "y", "image_size": "8x8"}, r"--image-size: expected a folder of images"),

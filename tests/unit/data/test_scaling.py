@@ -141,6 +141,16 @@ def test_a_column_is_scaled_as_the_study_says(columns, how):
         np.testing.assert_array_equal(found[:, place], WHOLE[columns.get(name, how)][:, place], err_msg=name)
 
 
+def test_a_column_of_a_table_of_numbers_alone_is_scaled_by_its_name():
+    """As it stands there beside one that is standardized; the rows are what they were, and so is their fingerprint."""
+    numbers = pd.DataFrame({"a": DRAW.normal(5, 2, 40), "b": DRAW.normal(9, 3, 40), "on": Y == 0})
+    found, plain = (data(numbers, **how) for how in ({"scale": {"b": "none"}}, {}))
+    train = cut(found, SPLIT, 0).train.x
+    np.testing.assert_array_equal(train[:, [0, 2]], cut(plain, SPLIT, 0).train.x[:, [0, 2]])
+    assert np.isin(train[:, 1], numbers["b"].astype("float32")).all()
+    assert found.fingerprint == plain.fingerprint
+
+
 def test_what_cannot_be_looked_up_is_refused_in_a_line():
     """Below 0, at the number of entries or above, or missing; and what a float32 would change."""
     x = np.tile(np.arange(40), (2, 1)).T

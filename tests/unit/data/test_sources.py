@@ -238,6 +238,9 @@ def test_a_module_that_is_not_there_or_does_not_compile_says_so(module, tmp_path
         load_dataset(Data(location=f"{module}_bad:f"))
 
 
+SEVERAL = "@RELATION t\n@ATTRIBUTE a REAL\n@ATTRIBUTE k {0,1}\n@ATTRIBUTE class {1,2}\n@DATA\n" + "".join(
+    f"{row * row % 17},{row % 3 // 2},{row % 2 + 1}\n" for row in range(30)
+)
 ARFF = "@RELATION t\n@ATTRIBUTE a REAL\n@ATTRIBUTE k {u,v}\n@ATTRIBUTE class {no,yes}\n@DATA\n" + "".join(
     f"{row * row % 17},{'uv'[row % 3 // 2]},{('no', 'yes')[row % 2]}\n" for row in range(30)
 )
@@ -258,9 +261,16 @@ class OpenML(http.server.BaseHTTPRequestHandler):
         url = f"http://{self.headers['Host']}/data/t.arff"
         description = {"id": "61", "name": "t", "version": "1", "status": "active", "format": "ARFF", "url": url}
         description |= {"md5_checksum": hashlib.md5(ARFF.encode()).hexdigest(), "description": "", "file_id": "61"}
+        other = description | {"id": "62", "url": url.replace("t.arff", "s.arff")}
+        other["md5_checksum"] = hashlib.md5(SEVERAL.encode()).hexdigest()
+        several = [FEATURES[0], FEATURES[1] | {"is_target": "true"}, FEATURES[2]]
         answers = {
             "/61": json.dumps({"data_set_description": description}),
+            "/62": json.dumps({"data_set_description": other}),
             "/features/61": json.dumps({"data_features": {"feature": FEATURES}}),
+            "/features/62": json.dumps({"data_features": {"feature": several}}),
+            "/qualities/62": json.dumps({"data_qualities": {"quality": []}}),
+            "/data/s.arff": SEVERAL,
             "/qualities/61": json.dumps(
                 {"data_qualities": {"quality": [{"name": "NumberOfInstances", "value": "30"}]}}
             ),
@@ -301,6 +311,21 @@ def test_a_data_set_of_openml_is_downloaded_once(openml):
     assert load_dataset(Data(location="openml:61")).fingerprint == dataset.fingerprint
     assert len(openml) == asked
     assert load_dataset(Data(location="openml:61", target="k")).classes == ("u", "v")
+
+
+@pytest.mark.usefixtures("openml")
+def test_numbers_of_openml_can_be_categories_and_another_target_is_no_input():
+    """Values that are declared to be few are categories and classes, numbers too."""
+    dataset = load_dataset(Data(location="openml:62", target="class"))
+    assert dataset.classes == ("1", "2")
+    assert [name for name, _, _ in describe_columns(dataset)] == ["class", "a"]
+    assert "The other targets of openml:62 are no input: k; --target chooses one." in dataset.notes
+    kept = load_dataset(Data(location="openml:62", target="a", task="regression"))
+    assert {name: kind for name, kind, _ in describe_columns(kept)} == {
+        "a": "target",
+        "k": "category",
+        "class": "category",
+    }
 
 
 @pytest.mark.usefixtures("openml")

@@ -141,6 +141,14 @@ def test_what_a_builder_prints_stays_out_of_the_results(folder, capsys):
     assert not models.with_techniques(base((4,), 3), [], []).compiled
 
 
+def test_metrics_where_the_weights_of_losses_stand_are_refused(folder):
+    """The third argument of Keras' compile, which takes them without a word."""
+    body = "m = net(input_shape, outputs); m.compile('adam', 'mse', ['accuracy']); return m"
+    (folder / "third.py").write_text(MODULE.format(name="build", body=body))
+    with pytest.raises(InputError, match=r"expected loss_weights to be numbers; got 'accuracy' as the third argument"):
+        describe(models.base_of("third:build"))
+
+
 def test_a_builder_names_its_layers_alike_at_every_call():
     """Layers without a name of their own have the same names, and the model the same fingerprint, call after call."""
     base = models.base_of(net)
