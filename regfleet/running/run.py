@@ -17,8 +17,8 @@ from regfleet.errors import InputError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.metrics import metrics_of
 from regfleet.models.travel import check_travels
-from regfleet.planning.plan import fits_per_seed
 from regfleet.numbers import duration
+from regfleet.planning.plan import fits_per_seed
 from regfleet.planning.presets import preset_of
 from regfleet.planning.resolved import resolve
 from regfleet.planning.variants import resolve_variants
