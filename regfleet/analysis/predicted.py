@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -18,6 +19,13 @@ class Spread:
 
     mean: float
     sd: float
+
+
+def spread(values: Array) -> Spread:
+    """Of one value per seed, (seeds,), NaN where a seed has none."""
+    known = values[np.isfinite(values)]
+    mean = float(known.mean()) if len(known) else math.nan
+    return Spread(mean, float(known.std(ddof=1)) if len(known) > 1 else math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +199,8 @@ class Predicted:
     """What was predicted on a data set. ``hard``: the rows that hardly any network gets right, the worst first.
 
     ``hopeless`` counts those that none does, of ``judged`` rows that were tested often enough to say so. ``learned``
-    are the variants that entered that: those that learned something. ``numbers``, ``targets``, ``tested`` and
+    are the variants that entered that: those that learned something. ``classes``: 0 of values, and where only which
+    rows are right is known. ``numbers``, ``targets``, ``tested`` and
     ``wrong``, (rows,), are of every row that these tested, as in `VariantPredicted`.
     """
 

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from regfleet.analysis.across import over_datasets
-from regfleet.analysis.cells import Cells, PredictionsOf, cells_of
+from regfleet.analysis.cells import Cells, PredictionsOf
 from regfleet.analysis.checks import Seen, checks
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds
+from regfleet.analysis.predicting import predicted_of, read
 from regfleet.analysis.question import Question
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.analysis.together import ScoreOf
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
 from regfleet.settings.values import Scope, Task, Variant
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 Histories: TypeAlias = "pd.DataFrame | Callable[[str], Iterable[pd.DataFrame]] | None"
 
 
-def summarize(
+def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of it
     trials: pd.DataFrame,
     histories: Histories,
     variants: Sequence[Variant],
@@ -40,6 +42,8 @@ def summarize(
     class_shares: Mapping[str, Sequence[float]] | None = None,
     test_shares: Mapping[str, Sequence[float]] | None = None,
     predictions: PredictionsOf | None = None,
+    *,
+    score: ScoreOf | None = None,
 ) -> Summary:
     """The whole analysis of a study.
 
@@ -54,6 +58,9 @@ def summarize(
         question: metric, scope, alpha and which weights.
         class_shares: data set → shares of its classes, for scoring failed runs as the majority class; without it, and
             for regression judged by its errors, the worst finished score stands in.
+        predictions: of test rows; None where none were kept.
+        score: what the networks of a variant taken together are scored by; None: of the predictions only the
+            comparisons are wanted.
 
     Returns:
         the Summary; data sets in alphabetical order.
@@ -66,7 +73,7 @@ def summarize(
         _dataset(
             str(name),
             rows,
-            (histories, predictions),
+            (histories, predictions, score),
             variants,
             question,
             shares.get(str(name)),
@@ -81,26 +88,26 @@ def summarize(
 def _dataset(
     name: str,
     trials: pd.DataFrame,
-    kept: tuple[Histories, PredictionsOf | None],
+    kept: tuple[Histories, PredictionsOf | None, ScoreOf | None],
     variants: Sequence[Variant],
     question: Question,
     shares: Sequence[float] | None,
     test_shares: Sequence[float] | None,
 ) -> DatasetSummary:
-    histories, predictions = kept
+    histories, predictions, score = kept
     terms, n_train, fixed = _terms(name, trials, variants, question, shares)
-    cells: dict[str, Cells] = {}
-    if predictions is not None and terms.task == "classification":
-        cells = cells_of(predictions(name))
-    terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
     groups = {str(key): rows for key, rows in trials.groupby("variant")}
     runs = {
-        one.name: replace(
-            runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, question.at, terms.task),
-            cells=cells.get(one.name),
-        )
+        one.name: runs_of(groups.get(one.name, trials.iloc[:0]), terms.metric, question.at, terms.task)
         for one in variants
     }
+    is_class = terms.task == "classification"
+    found = {}
+    if predictions is not None and (is_class or score is not None):
+        found = read(predictions(name), {key: one.seeds for key, one in runs.items()}, score and score(name))
+    cells = {key: one.cells for key, one in found.items() if is_class}
+    terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
+    runs = {key: replace(one, cells=cells.get(key)) for key, one in runs.items()}
     curves = _curves(name, histories, runs)
     dataset = DatasetSummary(
         dataset=name,
@@ -119,6 +126,9 @@ def _dataset(
         rows=terms.tested.rows,
     )
     dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares)))
+    if score is not None:
+        controls = {one.name: one.control for one in variants}
+        dataset = replace(dataset, predicted=predicted_of(found, controls, dataset.knows_nothing))
     return _worded(_without_advice(dataset), runs, terms, variants)
 
 

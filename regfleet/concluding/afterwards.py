@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,24 +13,21 @@ import numpy as np
 from regfleet.concluding.analyze import free_folder
 from regfleet.concluding.judge import StudyConclusion, asked_rows, judge, read_results
 from regfleet.concluding.looks import standings, within_each
+from regfleet.concluding.predictions import Asked, Known, class_count, known_of, scorer_of
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric, metrics_of
 from regfleet.paths import expanded, unwritable
 from regfleet.report import write
-from regfleet.results import DataFacts, Stored, place_of
-from regfleet.scorers import ALIASES, Scorer, find_scorer, scores_of
+from regfleet.results import Stored, place_of
+from regfleet.scorers import ALIASES, scores_of
 from regfleet.text import slug
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from regfleet.planning.resolved import Resolved
-    from regfleet.predictions import Predictions
-    from regfleet.settings.values import Task
 
 Advance: TypeAlias = Callable[[int], None]
-Asked: TypeAlias = "str | Callable[[Task, Sequence[str]], Scorer]"
-"""The name of a metric, or what makes a scorer for a task and its classes."""
 
 
 def judge_by(asked: Asked, resolved: Resolved, results: Stored, advance: Advance = lambda _: None) -> StudyConclusion:
@@ -46,17 +43,17 @@ def judge_by(asked: Asked, resolved: Resolved, results: Stored, advance: Advance
     """
     notes: list[str] = []
     resolved, trials = _closed(resolved, results)
-    tasks = {name: resolved.data.get(name, DataFacts()).task for name in resolved.study.names}
+    known = known_of(resolved)
     plain = ALIASES.get(asked, asked) if isinstance(asked, str) else None
-    if plain in METRICS and all(plain in metrics_of(task) for task in tasks.values()):
+    if plain in METRICS and all(plain in metrics_of(task) for task, _ in known.values()):
         metric = METRICS[plain]
     else:
-        metric, trials, notes = _scored(asked, resolved, replace(results, trials=trials), tasks, advance)
+        metric, trials, notes = _scored(asked, resolved, replace(results, trials=trials), known, advance)
     if resolved.study.analysis.rope is not None and metric.name == resolved.question.metric.name:
         metric = resolved.question.metric
     planned = resolved.question.metric
     changed = replace(resolved, question=replace(resolved.question, metric=metric))
-    found = judge(changed, replace(results, trials=trials))
+    found = judge(changed, replace(results, trials=trials), asked)
     if metric.name != planned.name:
         notes.insert(0, _looked_again(planned, metric))
     return replace(found, facts=replace(found.facts, notes=(*notes, *found.facts.notes)))
@@ -103,17 +100,16 @@ def _closed(resolved: Resolved, results: Stored) -> tuple[Resolved, pd.DataFrame
 
 
 def _scored(
-    asked: Asked, resolved: Resolved, results: Stored, tasks: dict[str, Task], advance: Advance
+    asked: Asked, resolved: Resolved, results: Stored, known: Known, advance: Advance
 ) -> tuple[Metric, pd.DataFrame, list[str]]:
     """The metric, the trials that have its score or none at all, and what to say of the others."""
     trials, at = results.trials, resolved.question.at
     columns: dict[tuple[str, str, int], float] = {}
-    classes = {name: _classes(resolved.data.get(name, DataFacts())) for name in tasks}
-    problem, scorers = "", {name: _scorer(asked, task, classes[name]) for name, task in tasks.items()}
+    problem, scorers = "", {name: scorer_of(asked, *of) for name, of in known.items()}
     metric = next(iter(scorers.values())).metric
     for name, scorer in scorers.items():
         for variant, predictions in results.predicted(name, at):
-            scored = scores_of(scorer, predictions, len(classes[name]) or _count(predictions))
+            scored = scores_of(scorer, predictions, len(known[name][1]) or class_count(predictions))
             problem = problem or scored.problem
             seeds = scored.seeds.tolist()
             columns |= {(name, variant, seed): one for seed, one in zip(seeds, scored.scores.tolist(), strict=True)}
@@ -123,7 +119,7 @@ def _scored(
     done = (trials["status"] == "done").to_numpy()
     absent, unscored = done & np.isinf(values), done & np.isnan(values)
     if done.any() and absent[done].all():
-        usual = ", ".join(dict.fromkeys(one for task in tasks.values() for one in metrics_of(task)))
+        usual = ", ".join(dict.fromkeys(one for task, _ in known.values() for one in metrics_of(task)))
         raise InputError(
             f"--metric: expected one of {usual}, for these results hold no predictions (made by an earlier version or "
             f"with --keep-predictions no); got {metric.name}"
@@ -139,17 +135,3 @@ def _scored(
     values[np.isinf(values)] = np.nan
     scores = trials.assign(**{f"{at}_test_{metric.name}": values})
     return metric, scores[~(absent | unscored)], notes
-
-
-def _scorer(asked: Asked, task: Task, classes: Sequence[str]) -> Scorer:
-    return find_scorer(asked, task, classes) if isinstance(asked, str) else asked(task, classes)
-
-
-def _classes(facts: DataFacts) -> tuple[str, ...]:
-    """The names of the classes, or their numbers in results that did not keep the names; none of a regression."""
-    return () if facts.task == "regression" else facts.classes or tuple(map(str, range(len(facts.rows_by_class or ()))))
-
-
-def _count(predictions: Predictions) -> int:
-    """How many classes there are where the facts of a data set do not tell; 0 of a regression."""
-    return 0 if predictions.probabilities is None else predictions.probabilities.shape[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.concluding.looks import analysed, asked_of, standings, summarize_standings, within_each
-from regfleet.concluding.predictions import with_predictions
+from regfleet.concluding.predictions import Asked, known_of, together_by
 from regfleet.errors import InputError, ResultsError
 from regfleet.metrics import METRICS
 from regfleet.planning.resolved import Resolved, resolve
@@ -70,26 +70,28 @@ def kept_study(place: Place) -> Study:
         raise InputError(f"{file}: expected a TOML study file; got {problem}") from None
 
 
-def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
+def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> StudyConclusion:
     """Analyse what a results directory holds of its study, for its report; writes nothing.
 
+    ``asked`` is the metric that it is judged by where that is not one of a trial's own.
     Raises ResultsError when a study that adds seeds does not know its rows, which say when to look, and for trials that
     are there twice.
     """
     trials = asked_rows(resolved, results)
     _refuse_doubles(trials, results)
     predictions = partial(results.predicted, at=resolved.question.at)
+    score = together_by(asked or resolved.question.metric.name, known_of(resolved))
     if resolved.study.adds_seeds:
         reached = standings(resolved, trials, predictions)
         finished = _done(within_each(trials, asked_of(reached)))
         planned = sum(sum(seeds.values()) for seeds in asked_of(reached).values())
         trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
-        summary = summarize_standings(resolved, reached, trials, results.curves, predictions)
+        summary = summarize_standings(resolved, reached, trials, results.curves, predictions, score)
     else:
         finished, planned = _done(trials), len(resolved.study.names) * len(resolved.names) * len(resolved.study.seeds)
-        summary = analysed(resolved, trials, results.curves, predictions)
+        summary = analysed(resolved, trials, results.curves, predictions, score=score)
     return StudyConclusion(
-        summary=with_predictions(summary, predictions),
+        summary=summary,
         facts=_facts(resolved, results, trials, planned, finished),
         failures=failures_of(trials),
         trials=trials,
