@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from regfleet.analysis.cells import Cells, Pair, Seeds, ignorant, joined
-from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, decide, estimate, interval, sd_floor
+from regfleet.analysis.intervals import MINIMUM_PAIRS, NO_SCATTER, Array, decide, estimate, interval, sd_floor
 from regfleet.analysis.judging import (
     BRIER,
     Judged,
@@ -70,9 +71,9 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
     rope = terms.metric.rope_at(float(np.mean(control.scores[there])) if len(d) else 0.0)
     verdict, note = decide(judged.interval, rope, len(d))
     same = pair.tested if pair is not None and pair.same else 0
-    if same and verdict == "equivalent" and judged.rule == "seeds" and terms.ratio and not d.any():
-        # Scores without any scatter make an interval without width, and these rows say less than that of fresh ones.
-        verdict, note = "undecided", ""
+    if verdict == "equivalent" and _says_nothing(d, pair, judged.rule, terms):
+        judged = replace(judged, interval=Interval(0.0, math.nan, math.nan), p=math.nan, floor=math.nan)
+        verdict, note = "undecided", NO_SCATTER
     dropped = _dropped(variant, control)
     withdrawn = None
     if dropped and verdict != "undecided" and _with_failures(variant, control, judged.rule, terms, rope) != verdict:
@@ -101,6 +102,14 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
         companion=_companion(pair, terms),
         outlook=judged.outlook,
     )
+
+
+def _says_nothing(d: Array, pair: Pair | None, rule: Rule, terms: Terms) -> bool:
+    """Whether scores are the same on every seed, which makes an interval of no width.
+
+    The rows behind them say less than that of fresh rows. How much less is known of a count of rows alone.
+    """
+    return pair is not None and rule == "seeds" and bool(terms.ratio) and not terms.metric.counts and not d.any()
 
 
 def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, TOO_FEW, TOO_FEW_DATASETS
+from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, NO_SCATTER, TOO_FEW, TOO_FEW_DATASETS
 from regfleet.analysis.judging import BRIER
 from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.question import Question
@@ -48,6 +48,11 @@ def sentence(
             f"No verdict on {label}: on the seeds that finished it looks {comparison.withdrawn} against {control}, but "
             f"{counted(comparison.dropped, 'seed')} did not finish, and counting them as a model that learned nothing "
             "changes the answer. Find out why they failed."
+        )
+    if comparison.note == NO_SCATTER and not comparison.same:
+        return (
+            f"Undecided: {label} and {control} have the same {unit.metric.title} on every seed, though not the same "
+            "predictions; fresh rows may still tell them apart."
         )
     if comparison.verdict == "undecided" and not comparison.same:
         more = "more seeds may settle it"
