@@ -200,8 +200,9 @@ class Predicted:
 
     ``hopeless`` counts those that none does, of ``judged`` rows that were tested often enough to say so. ``learned``
     are the variants that entered that: those that learned something. ``classes``: 0 of values, and where only which
-    rows are right is known. ``numbers``, ``targets``, ``tested`` and
-    ``wrong``, (rows,), are of every row that these tested, as in `VariantPredicted`.
+    rows are right is known. ``numbers``, ``targets``, ``tested`` and ``wrong``, (rows,), are of every row that these
+    tested, as in `VariantPredicted`. ``row_names``: of all rows in order of their numbers, where scores from elsewhere
+    name them.
     """
 
     kind: Literal["classes", "values"]
@@ -216,6 +217,11 @@ class Predicted:
     targets: Array = field(repr=False)
     tested: Array = field(repr=False)
     wrong: Array = field(repr=False)
+    row_names: tuple[str, ...] = field(default=(), repr=False)
+
+    def row(self, number: int) -> str:
+        """What a row is called."""
+        return self.row_names[number] if self.row_names else str(number)
 
     def table(self) -> dict[str, Any]:
         """What JSON says of it: no curves, and of the rows only those that are hard or change most."""
@@ -227,12 +233,18 @@ class Predicted:
             "judged": self.judged,
             "hopeless": self.hopeless,
             "hard": [asdict(row) for row in self.hard],
+            "row_names": {number: self.row(number) for number in sorted(self._listed())} if self.row_names else {},
             "variants": {
                 name: {field: getattr(one, field) for field in names}
                 | {field: _plain(getattr(one, field)) for field in nested}
                 for name, one in self.variants.items()
             },
         }
+
+    def _listed(self) -> set[int]:
+        """The rows that are listed by number."""
+        moved = (row.row for one in self.variants.values() if one.changes for row in one.changes.rows)
+        return {*(row.row for row in self.hard), *moved}
 
 
 def _plain(value: Any) -> Any:

@@ -49,23 +49,25 @@ def sentence(
             f"{counted(comparison.dropped, 'seed')} did not finish, and counting them as a model that learned nothing "
             "changes the answer. Find out why they failed."
         )
-    if comparison.note == NO_SCATTER and not comparison.same:
-        return (
-            f"Undecided: {label} and {control} have the same {unit.metric.title} on every seed, though not the same "
-            "predictions; fresh rows may still tell them apart."
-        )
     if comparison.verdict == "undecided" and not comparison.same:
         more = "more seeds may settle it"
         if question.looks > 1 and question.look == question.looks:
             more = "the last look left it open" + (", and more rows may settle it" if ratio else "")
         if not decidable(comparison, ratio, question.alpha_last, count):
             more = "more seeds alone will hardly settle it, more rows would"
-        return f"Undecided: on {where}, {label} may be {_range(comparison.difference, control, unit)}; {more}."
+        return f"Undecided: {_open(label, control, comparison, unit, where)}; {more}."
     if comparison.same and comparison.verdict in ("undecided", "equivalent"):
         least = rows_for_equivalence(comparison.rope, question.alpha_now, count) if comparison.rope else 0
         return _same(label, control, comparison, unit, least)
     say = _equivalent if comparison.verdict == "equivalent" else _clear
     return say(label, control, comparison, unit, where)
+
+
+def _open(label: str, control: str, comparison: Comparison, unit: Scale, where: str) -> str:
+    """What is not decided."""
+    if comparison.note == NO_SCATTER:
+        return f"{label} and {control} have the same {unit.metric.title} on every seed, though not the same predictions"
+    return f"on {where}, {label} may be {_range(comparison.difference, control, unit)}"
 
 
 def _same(label: str, control: str, comparison: Comparison, unit: Scale, least: int) -> str:

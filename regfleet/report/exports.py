@@ -149,11 +149,12 @@ def rows_blocks(
             at = slice(start, start + BLOCK)
             rows, tested = found.numbers[at], found.tested[at]
             is_class = found.kind == "classes"
+            unknown = is_class and not found.classes
             wrong = found.wrong[at] if is_class else found.wrong[at] / tested
             cells: list[Iterable[str]] = [
                 [safe_cell(one.dataset)] * len(rows),
-                map(str, rows.tolist()),
-                map(_plain, found.targets[at].tolist()),
+                (safe_cell(found.row(number)) for number in rows.tolist()),
+                ["" if unknown else _plain(target) for target in found.targets[at].tolist()],
                 (_name(labels, target) for target in found.targets[at].tolist()),
                 map(_plain, tested.tolist()),
                 map(_plain, wrong.tolist()),
