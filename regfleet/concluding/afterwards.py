@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from regfleet.concluding.analyze import free_folder
+from regfleet.concluding.chosen import LUCK, looked_again
 from regfleet.concluding.judge import StudyConclusion, asked_rows, judge, read_results
 from regfleet.concluding.looks import standings, within_each
 from regfleet.concluding.predictions import Asked, Known, class_count, known_of, scorer_of
@@ -42,6 +43,7 @@ def judge_by(asked: Asked, resolved: Resolved, results: Stored, advance: Advance
         InputError: the metric is not known, is not of this task, or needs predictions that were not kept.
     """
     notes: list[str] = []
+    asked_for = resolved
     resolved, trials = _closed(resolved, results)
     known = known_of(resolved)
     plain = ALIASES.get(asked, asked) if isinstance(asked, str) else None
@@ -56,7 +58,8 @@ def judge_by(asked: Asked, resolved: Resolved, results: Stored, advance: Advance
     found = judge(changed, replace(results, trials=trials), asked)
     if metric.name != planned.name:
         notes.insert(0, _looked_again(planned, metric))
-    return replace(found, facts=replace(found.facts, notes=(*notes, *found.facts.notes)))
+    # What was asked for stays the study's own question.
+    return replace(found, facts=replace(found.facts, notes=(*notes, *found.facts.notes)), resolved=asked_for)
 
 
 def conclude_by(
@@ -64,12 +67,15 @@ def conclude_by(
 ) -> StudyConclusion:
     """A results directory judged by another metric, with its report in ``out``, by default reports/DIRECTORY-METRIC.
 
-    What lies in the results directory, its own report too, stays as it is.
+    What lies in the results directory stays as it is, its own report too, but for its provenance: that records the
+    look, and the study's report says it when it is written again.
     """
     resolved, results = read_results(directory)
     found = judge_by(metric, resolved, results, advance)
     name = Path(str(results.path).rstrip("/")).absolute().name
     folder = free_folder(expanded(out or Path("reports") / f"{name}-{slug(metric)}", "--out"))
+    if problem := looked_again(resolved, found.summary.metric, results):
+        found = replace(found, facts=replace(found.facts, notes=(problem, *found.facts.notes)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -79,8 +85,8 @@ def conclude_by(
 
 def _looked_again(planned: Metric, metric: Metric) -> str:
     return (
-        f"Judged by {metric.title} after the study was done, which was to be judged by {planned.title}. Verdicts hold "
-        "for a metric chosen beforehand; of several, one shows a difference by luck: test it again with new seeds."
+        f"Judged by {metric.title} after the study was done, which was to be judged by {planned.title}: a second "
+        f"metric, chosen after seeing results. {LUCK}: test it again with new seeds."
     )
 
 

@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet.concluding.chosen import later_notes
 from regfleet.concluding.looks import analysed, asked_of, standings, summarize_standings, within_each
 from regfleet.concluding.predictions import Asked, known_of, together_by
 from regfleet.errors import InputError, ResultsError
-from regfleet.metrics import METRICS
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
 from regfleet.report.exports import table_cells
-from regfleet.results import Place, Provenance, Stored, load, study_text
+from regfleet.results import Place, Stored, load, study_text
 from regfleet.settings import Study, read_study
 from regfleet.trials import Execution
 
@@ -156,18 +156,14 @@ def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: i
         finished=finished,
         command=runs[-1].command if runs else "",
         study_toml=study.toml(),
-        notes=(*_notes(resolved, trials, waiting), *_metrics_note(results.provenance), *map(str, results.problems)),
+        notes=(
+            *_notes(resolved, trials, waiting),
+            *later_notes(results.provenance.later, resolved.question.metric.name),
+            *map(str, results.problems),
+        ),
         article=study.is_article,
         provenance=results.provenance,
     )
-
-
-def _metrics_note(provenance: Provenance) -> list[str]:
-    names = [METRICS[name].title if name in METRICS else name for name in provenance.judged_by or ()]
-    if len(set(names)) < 2:
-        return []
-    said = f"The metric was changed after results were there: {', then '.join(names)}"
-    return [f"{said}. Verdicts hold for a metric chosen beforehand; of several, one shows a difference by luck."]
 
 
 def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from regfleet.results import DataFacts, Provenance, RunFacts
+from regfleet.results import Choice, DataFacts, Provenance, RunFacts
 from regfleet.text import masked
 
 _PACKAGES = (
@@ -52,12 +52,12 @@ def provenance(
     fleet: str,
     beginning: Beginning,
     trained: int,
-    judged_by: tuple[str, ...] | None = None,
+    chosen_later: tuple[Choice, ...] | None = None,
 ) -> Provenance:
     """What holds now, and one more entry for a run that trained something.
 
-    ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``judged_by`` the
-    metrics that were asked for, where there was more than one.
+    ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``chosen_later``
+    the settings of the analysis that were chosen when results were there.
     """
     seconds = beginning.seconds
     run = RunFacts(
@@ -75,7 +75,7 @@ def provenance(
         commit=beginning.commit,
         data=dict(data),
         runs=(*before.runs, *([run] if trained else [])),
-        judged_by=judged_by,
+        chosen_later=chosen_later,
     )
 
 

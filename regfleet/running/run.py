@@ -7,19 +7,20 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from regfleet.analysis.sequential import LOOKS
 from regfleet.concluding.judge import StudyConclusion, batch_notes, conclude, kept_study
 from regfleet.data import BUILTIN
 from regfleet.data.dataset import table_of
-from regfleet.errors import InputError
+from regfleet.errors import InputError, ResultsError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.metrics import metrics_of
 from regfleet.models.travel import check_travels
 from regfleet.planning.resolved import resolve
 from regfleet.report.page import refuse_foreign
 from regfleet.results import (
+    Choice,
     Place,
     Provenance,
     Store,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from regfleet.results import DataFacts, Reporter
+    from regfleet.results import DataFacts, Reporter, Stored
     from regfleet.running.train import Work
     from regfleet.settings import Study
     from regfleet.settings.values import Variant
@@ -93,9 +94,10 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             resolved, before = ready.resolved, read_provenance(place)
             watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
-            judged_by = _judged_by(before, place, resolved.study)
+            there = kept_study(place) if place.exists("study.toml") else resolved.study
             write_study(place, resolved.study.toml())
             store, results = Store(place, {variant.name: variant for variant in resolved.variants}), load(place)
+            later = (*before.later, *_chosen_later(there, resolved.study, results))
             rows = {name: facts.training_rows for name, facts in resolved.data.items()}
             sizes = (variant.training.batch_size for variant in resolved.variants)
             # The study was written just now; where it came from is recorded next.
@@ -104,7 +106,12 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             for text in (*store.set_aside(problems), *scaled, *batch_notes(rows, sizes)):
                 watch.note(text)
             facts = partial(
-                provenance, before, command=command, data=resolved.data, beginning=beginning, judged_by=judged_by
+                provenance,
+                before,
+                command=command,
+                data=resolved.data,
+                beginning=beginning,
+                chosen_later=later or None,
             )
             # Whatever becomes of this run, its trials can be analysed.
             _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
@@ -199,16 +206,23 @@ def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place:
             )
 
 
-def _judged_by(before: Provenance, place: Place, study: Study) -> tuple[str, ...] | None:
-    """The metrics that the results of ``place`` were judged by and now are; None where there is one."""
-    there = kept_study(place).analysis.metric if before.kept and place.exists("study.toml") else None
-    now = study.analysis.metric
-    if there in (None, now):
-        return before.judged_by
-    return (*(before.judged_by or (str(there),)), str(now))
+def _chosen_later(there: Study, now: Study, results: Stored) -> list[Choice]:
+    """What is judged otherwise than the study that lies ``there``, once it has trials that finished."""
+    trials = int((results.trials["status"] == "done").sum())
+    return [
+        Choice(setting=name, was=str(was), now=str(chosen), trials=trials)
+        for name in get_args(Choice.model_fields["setting"].annotation)
+        if trials and (was := getattr(there.analysis, name)) != (chosen := getattr(now.analysis, name))
+        if name != "metric" or was is not None
+    ]
 
 
 def _record(place: Place, facts: Provenance, kept: Collection[str]) -> None:
     """Write where the results come from, and how many trials are kept."""
-    now = {"kept": len(kept), "study": study_seal(place)}
+    try:
+        looks = [one for one in read_provenance(place).later if one.look and one not in facts.later]
+    except ResultsError:  # it is written anew
+        looks = []
+    # Reports may have been made by another metric while this run went on.
+    now = {"kept": len(kept), "study": study_seal(place), "chosen_later": (*facts.later, *looks) or None}
     place.write("provenance.json", facts.model_copy(update=now).json_text().encode())
