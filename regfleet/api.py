@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from regfleet.analysis.summary import Summary
-    from regfleet.concluding.afterwards import Asked
     from regfleet.concluding.judge import StudyConclusion
+    from regfleet.concluding.predictions import Asked
     from regfleet.data.dataset import Dataset
     from regfleet.models import Base
     from regfleet.running.display import Screen

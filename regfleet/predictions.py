@@ -113,14 +113,22 @@ def of_numbers(seed: int, rows: np.ndarray, target: np.ndarray, predicted: np.nd
 
 
 def _of(
-    seed: int, rows: np.ndarray, target: np.ndarray, predicted: np.ndarray, *of_classes: np.ndarray | None
+    seed: int,
+    rows: np.ndarray,
+    target: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray | None = None,
+    classes: np.ndarray | None = None,
+    brier: np.ndarray | None = None,
 ) -> Predictions:
     return Predictions(
         np.full(len(rows), seed, np.int64),
         rows.astype(np.int32),
         target.astype(np.float64),
         predicted.astype(np.float64),
-        *of_classes,
+        probabilities,
+        classes,
+        brier,
     )
 
 

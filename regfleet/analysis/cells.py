@@ -53,7 +53,7 @@ class Cells:
     def miss(self) -> Array:
         """1 where the class is wrong, or the absolute error; (cells,)."""
         if self.is_class:
-            return 1.0 - self.right
+            return (~self.right).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             error: Array = np.abs(self.said - self.targets)
         return error

@@ -121,17 +121,27 @@ def _variant(row: VariantSummary, found: Predicted, figure: Markup | None, names
 
 def verdict(found: Predicted) -> str:
     """What to look at: the rows that no network gets right, by number."""
+    if not found.learned:
+        return "No network learned anything, so none of them says which rows are hard."
     if not found.judged:
         return "No row was tested by three networks or more, so none can be called one that nobody gets right."
-    if found.kind == "values":
-        if not found.hard:
-            return "No row is far off in the networks that were tested on it."
-        named = _rows(found, [row.row for row in found.hard], found.hopeless)
-        are = "is" if found.hopeless == 1 else "are"
-        return (
-            f"{named} {are} missed by three times the usual error or more, on average over the networks: look at their "
-            "target, and whether they are like the others."
-        )
+    return _far_off(found) if found.kind == "values" else _always_wrong(found)
+
+
+def _far_off(found: Predicted) -> str:
+    """The rows of a regression that are missed by far."""
+    if not found.hard:
+        return "No row is far off in the networks that were tested on it."
+    named = _rows(found, [row.row for row in found.hard], found.hopeless)
+    are = "is" if found.hopeless == 1 else "are"
+    return (
+        f"{named} {are} missed by three times the usual error or more, on average over the networks: look at their "
+        "target, and whether they are like the others."
+    )
+
+
+def _always_wrong(found: Predicted) -> str:
+    """The rows whose class no network predicts."""
     if not found.hopeless:
         return f"Each of the {found.judged:,} rows that were tested by three networks or more is right in some of them."
     always = [row for row in found.hard if row.wrong == row.tested]
