@@ -11,7 +11,7 @@ import textwrap
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from importlib import import_module
 from numbers import Integral
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from regfleet.analysis.summary import Summary
-    from regfleet.concluding.afterwards import Asked
     from regfleet.concluding.judge import StudyConclusion
+    from regfleet.concluding.predictions import Asked
     from regfleet.data.dataset import Dataset
     from regfleet.models import Base
     from regfleet.running.display import Screen
@@ -120,10 +120,13 @@ class Results(results.Stored):
 
     def report(self, path: str | Path) -> Path:
         """Write the report, one HTML file, to ``path``; returns it. Only an earlier report is written over."""
+        from regfleet.concluding.chosen import looked_again
         from regfleet.report import render
         from regfleet.report.publish import is_report
 
         found, file = self._conclusion, expanded(path, "path")
+        if self._by is not None and (problem := looked_again(found.resolved, found.summary.metric, found.results)):
+            found = replace(found, facts=replace(found.facts, notes=(problem, *found.facts.notes)))
         text = render(found)
         try:
             if not is_ours(file, {}, file.name, is_report):

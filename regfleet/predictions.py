@@ -10,6 +10,8 @@ import numpy as np
 FEW_CLASSES = 32
 """Up to so many classes every probability is kept; above, those of the true class and of the `TOP` likeliest."""
 TOP = 5
+BINS = 15
+"""Of confidence, of equal width, in the calibration error."""
 
 
 Weights = Literal["last", "best"]
@@ -26,6 +28,8 @@ class Predictions:
     ``classes`` int32 of the same shape says whose they are: the true class, then the `TOP` likeliest of the others, the
     likeliest first; None where they are those of all classes in order.
     ``brier`` float32: the sum over all classes of (probability − truth)², where ``classes`` leaves some out.
+    ``only`` says what is known of classes without their probabilities: which was predicted, or only whether it was
+    right, and the classes are made up.
     """
 
     seeds: np.ndarray
@@ -35,6 +39,7 @@ class Predictions:
     probabilities: np.ndarray | None = None
     classes: np.ndarray | None = None
     brier: np.ndarray | None = None
+    only: Literal["classes", "right"] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -42,18 +47,20 @@ class Predictions:
     @property
     def nbytes(self) -> int:
         """Bytes of its arrays."""
-        arrays = (getattr(self, field.name) for field in fields(self))
-        return sum(array.nbytes for array in arrays if array is not None)
+        return sum(array.nbytes for array in self._arrays().values())
 
     def taken(self, cells: np.ndarray) -> Predictions:
         """Some of the cells, by a mask, bool (cells,), or by their places in ascending order."""
-        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{name: array[cells] for name, array in arrays.items() if array is not None})
+        return replace(self, **{name: array[cells] for name, array in self._arrays().items()})
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
 
     @property
     def is_class(self) -> bool:
         """Whether classes were predicted."""
-        return self.probabilities is not None
+        return self.probabilities is not None or self.only is not None
 
     def correct(self) -> np.ndarray:
         """1 where the predicted class is the true one, else 0; float64 (cells,)."""
@@ -106,14 +113,22 @@ def of_numbers(seed: int, rows: np.ndarray, target: np.ndarray, predicted: np.nd
 
 
 def _of(
-    seed: int, rows: np.ndarray, target: np.ndarray, predicted: np.ndarray, *of_classes: np.ndarray | None
+    seed: int,
+    rows: np.ndarray,
+    target: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray | None = None,
+    classes: np.ndarray | None = None,
+    brier: np.ndarray | None = None,
 ) -> Predictions:
     return Predictions(
         np.full(len(rows), seed, np.int64),
         rows.astype(np.int32),
         target.astype(np.float64),
         predicted.astype(np.float64),
-        *of_classes,
+        probabilities,
+        classes,
+        brier,
     )
 
 
@@ -123,3 +138,17 @@ def _brier(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     errors[np.arange(len(errors)), truth] -= 1
     scores: np.ndarray = (errors**2).sum(axis=1)
     return scores
+
+
+def calibration_error(confidence: np.ndarray, hit: np.ndarray) -> float:
+    """Expected calibration error over `BINS` bins: Σ share of rows in the bin × |accuracy − confidence|.
+
+    Naeini, Cooper & Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning" (AAAI 2015).
+
+    Args:
+        confidence: probability of the top class, (rows,), in [0, 1]; a bin holds its upper edge.
+        hit: whether the top class is the true one, (rows,).
+    """
+    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    gaps = np.bincount(place, weights=hit - confidence, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(hit))

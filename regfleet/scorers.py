@@ -16,7 +16,7 @@ import numpy as np
 
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric, Tasks, error, share
-from regfleet.predictions import FEW_CLASSES, Predictions
+from regfleet.predictions import FEW_CLASSES, Predictions, calibration_error
 from regfleet.text import given, named, nearest, one_line, reason
 
 CLASSES: Tasks = ("classification",)
@@ -185,6 +185,8 @@ def _mean_squared_error(predictions: Predictions) -> np.ndarray:
     if predictions.classes is not None:
         raise InputError(f"--metric: expected another metric for more than {FEW_CLASSES} classes; got mse")
     p = predictions.probabilities
+    if p is None and predictions.is_class:
+        raise InputError("--metric: expected a metric of predicted classes, as no probabilities are there; got mse")
     return predictions.squared_error() / (1 if p is None else p.shape[1])
 
 
@@ -195,6 +197,11 @@ def _brier(predictions: Predictions) -> np.ndarray:
     return predictions.squared_error()
 
 
+def _calibration(sample: Sample) -> float:
+    p = sample.probabilities
+    return calibration_error(p.max(axis=1), p.argmax(axis=1) == sample.truth)
+
+
 SCORERS = {
     scorer.metric.name: scorer
     for scorer in (
@@ -203,6 +210,7 @@ SCORERS = {
         Scorer(METRICS["macro_f1"], _sklearn("f1_score", average="macro", zero_division=0)),
         Scorer(METRICS["auc"], _over_classes(lambda number: _of_class("roc_auc_score", number))),
         Scorer(METRICS["cross_entropy"], per_row=_log_loss),
+        Scorer(METRICS["calibration_error"], _calibration),
         Scorer(METRICS["r2"], _sklearn("r2_score")),
         Scorer(METRICS["mae"], per_row=Predictions.absolute_error),
         Scorer(METRICS["rmse"], _sklearn("root_mean_squared_error")),

@@ -5,11 +5,14 @@ from regfleet.analysis.power import detection, detections
 from regfleet.analysis.question import Question, ask
 from regfleet.analysis.sequential import planned_looks, take_look
 from regfleet.analysis.summarize import Histories, summarize
+from regfleet.analysis.together import Score, ScoreOf
 
 __all__ = [
     "Histories",
     "PredictionsOf",
     "Question",
+    "Score",
+    "ScoreOf",
     "ask",
     "detection",
     "detections",

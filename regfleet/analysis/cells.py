@@ -1,9 +1,9 @@
-"""Predicted classes of test rows as cells, one for each seed and row that it tested, and two variants' in pairs."""
+"""What was said of test rows as cells, one for each seed and row that it tested, and two variants' in pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +14,8 @@ from regfleet.predictions import Predictions
 
 PredictionsOf: TypeAlias = Callable[[str], Iterator[tuple[str, Predictions]]]
 """Data set → (variant, its predictions), some whole variants at a time."""
-Seeds: TypeAlias = NDArray[np.int64]
+Whole: TypeAlias = NDArray[np.int64]
+Seeds: TypeAlias = Whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,18 +23,51 @@ class Cells:
     """The test rows of one variant on one data set, in ascending order of seed, then of row.
 
     ``seeds`` and ``counts``, (seeds,): which seeds, and how many rows each tested. ``rows`` int32, ``targets`` float,
-    ``right`` bool, (cells,): the number of the row, its class, and whether that was predicted. ``said`` (seeds,): a
-    hash of all that was predicted on a seed. ``brier`` (seeds,): the mean Brier score of its probabilities, NaN without
-    any.
+    (cells,): the number of the row, and its class or value. ``said`` (cells,): the number of the predicted class,
+    int32, −1 for none, or the value, float64. ``sure`` float32 (cells,): the probability of the predicted class, NaN
+    where it is not known. ``brier`` (seeds,): the mean Brier score of its probabilities, NaN without any. ``classes``:
+    how many there are, as far as these cells tell; 0 of a regression.
     """
 
     seeds: Seeds
     counts: NDArray[np.intp]
     rows: NDArray[np.int32]
     targets: Array
-    right: NDArray[np.bool_]
-    said: Seeds
+    said: NDArray[np.int32] | Array
+    sure: NDArray[np.float32]
     brier: Array
+    classes: int
+
+    @property
+    def is_class(self) -> bool:
+        """Whether classes were predicted."""
+        return self.classes > 0
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the class was predicted, (cells,)."""
+        found: NDArray[np.bool_] = self.said == self.targets
+        return found
+
+    @property
+    def miss(self) -> Array:
+        """1 where the class is wrong, or the absolute error; (cells,)."""
+        if self.is_class:
+            return (~self.right).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            error: Array = np.abs(self.said - self.targets)
+        return error
+
+    @property
+    def places(self) -> Whole:
+        """The place in ``seeds`` of each cell's."""
+        return np.repeat(np.arange(len(self.seeds)), self.counts)
+
+    def slices(self, most: int) -> list[slice]:
+        """Where the cells of each seed lie, of at most ``most`` seeds, evenly chosen."""
+        ends = np.cumsum(self.counts)
+        step = max(1, -(-len(ends) // most))
+        return [slice(int(end - many), int(end)) for end, many in zip(ends[::step], self.counts[::step], strict=True)]
 
     def at(self, seeds: Seeds) -> Cells | None:
         """The cells of ``seeds``; None where one of them has none."""
@@ -48,40 +82,50 @@ class Cells:
             self.counts[wanted],
             self.rows[cells],
             self.targets[cells],
-            self.right[cells],
-            self.said[wanted],
+            self.said[cells],
+            self.sure[cells],
             self.brier[wanted],
+            self.classes,
         )
 
+    def beside(self, other: Cells) -> tuple[NDArray[np.intp], NDArray[np.intp]] | tuple[slice, slice]:
+        """Where the cells that both have lie in each."""
+        same = all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("seeds", "counts"))
+        if self.rows is other.rows and same:
+            return slice(None), slice(None)
+        width = 1 + max(int(one.rows.max(initial=0)) for one in (self, other))
+        mine, its = (np.repeat(one.seeds, one.counts) * width + one.rows for one in (self, other))
+        _, here, there = np.intersect1d(mine, its, assume_unique=True, return_indices=True)
+        return here, there
 
-def cells_of(predicted: Iterable[tuple[str, Predictions]]) -> dict[str, Cells]:
-    """The cells of each variant; those that tested the same rows share the arrays that say so."""
-    found: dict[str, Cells] = {}
-    last: Cells | None = None
-    for name, one in predicted:
-        last = found[name] = _cells(one, last)
-    return found
 
+def cells_of(predictions: Predictions, last: Cells | None = None) -> Cells:
+    """The cells of a variant; where they are of the same rows as those of ``last``, they share the arrays that say so.
 
-def _cells(predictions: Predictions, last: Cells | None) -> Cells:
+    What is not a class of those that are there is none.
+    """
     seeds, counts = np.unique(predictions.seeds, return_counts=True)
     rows, targets = predictions.rows, predictions.target
     if last is not None and np.array_equal(rows, last.rows) and np.array_equal(targets, last.targets):
         rows, targets = last.rows, last.targets
-    starts = np.cumsum(counts) - counts
-    parts = np.split(predictions.predicted, starts[1:]) if len(counts) else []
-    brier = np.full(len(seeds), np.nan)
-    if predictions.is_class and len(seeds):
-        brier = np.add.reduceat(predictions.squared_error(), starts) / counts
-    return Cells(
-        seeds=seeds,
-        counts=counts,
-        rows=rows,
-        targets=targets,
-        right=predictions.predicted == targets,
-        said=np.array([hash(part.tobytes()) for part in parts], dtype=np.int64),
-        brier=brier,
-    )
+    said, p, classes = predictions.predicted, predictions.probabilities, _classes(predictions)
+    brier, sure = np.full(len(seeds), np.nan), np.broadcast_to(np.float32(np.nan), len(rows))
+    if predictions.is_class:
+        said = np.where((said >= 0) & (said < classes), said, -1.0).astype(np.int32)
+    if p is not None and len(seeds):
+        brier = np.add.reduceat(predictions.squared_error(), np.cumsum(counts) - counts) / counts
+        with np.errstate(invalid="ignore"):
+            sure = p.max(axis=1)
+    return Cells(seeds, counts, rows, targets, said, sure, brier, classes)
+
+
+def _classes(part: Predictions) -> int:
+    if not part.is_class:
+        return 0
+    if part.probabilities is not None and part.classes is None:
+        return int(part.probabilities.shape[1])
+    known = [values for values in (part.classes, part.target, part.predicted) if values is not None and len(values)]
+    return 1 + int(max((np.nanmax(values) for values in known), default=0))
 
 
 def joined(parts: Sequence[Cells]) -> Cells | None:
@@ -95,8 +139,9 @@ def joined(parts: Sequence[Cells]) -> Cells | None:
     def all_of(name: str, places: NDArray[np.intp]) -> NDArray[np.generic]:
         return np.concatenate([getattr(part, name) for part in parts])[places]
 
-    by_seed = {name: all_of(name, order) for name in ("seeds", "counts", "said", "brier")}
-    return Cells(**by_seed, **{name: all_of(name, cells) for name in ("rows", "targets", "right")})  # type: ignore[arg-type]
+    by_seed = {name: all_of(name, order) for name in ("seeds", "counts", "brier")}
+    by_cell = {name: all_of(name, cells) for name in ("rows", "targets", "said", "sure")}
+    return Cells(**by_seed, **by_cell, classes=max(part.classes for part in parts))  # type: ignore[arg-type]
 
 
 def picked(members: Sequence[Cells | None], seeds: Seeds, pick: NDArray[np.intp]) -> Cells | None:
@@ -121,8 +166,8 @@ def ignorant(beside: Cells, shares: Sequence[float] | None) -> Cells:
     """
     classes, counts = np.unique(beside.targets, return_counts=True)
     largest = classes[counts.argmax()] if shares is None or not len(shares) else np.argmax(shares)
-    seeds = np.repeat(beside.seeds, beside.counts)
-    return _cells(Predictions(seeds, beside.rows, beside.targets, np.full(len(seeds), float(largest))), beside)
+    said = np.full(len(beside.rows), largest, np.int32)
+    return replace(beside, said=said, sure=np.full(len(said), np.nan, np.float32), brier=beside.brier * np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from regfleet.analysis.cells import Cells, Pair, Seeds, ignorant, joined
 from regfleet.analysis.halves import halves_estimate
-from regfleet.analysis.intervals import MINIMUM_PAIRS, TOO_FEW, Array, decide, estimate, interval, sd_floor
+from regfleet.analysis.intervals import (
+    MINIMUM_PAIRS,
+    NO_SCATTER,
+    TOO_FEW,
+    Array,
+    decide,
+    estimate,
+    interval,
+    sd_floor,
+)
 from regfleet.analysis.judging import (
     BRIER,
     NO_HALVES,
@@ -73,10 +83,9 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
     rope = terms.metric.rope_at(float(np.mean(control.scores[there])) if len(d) else 0.0)
     verdict, note = decide(judged.interval, rope, len(d))
     same = pair.tested if pair is not None and pair.same else 0
-    alike = judged.rule == "halves" or (same and judged.rule == "seeds" and terms.ratio)
-    if alike and verdict == "equivalent" and not d.any():
-        # Scores without any scatter make an interval without width, and these rows say less than that of fresh ones.
-        verdict, note = "undecided", ""
+    if verdict == "equivalent" and _says_nothing(d, pair, judged.rule, terms):
+        judged = replace(judged, interval=Interval(0.0, math.nan, math.nan), p=math.nan, floor=math.nan)
+        verdict, note = "undecided", NO_SCATTER
     if judged.rule == "halves" and note == TOO_FEW and len(d) >= MINIMUM_PAIRS:
         note = NO_HALVES
     dropped = _dropped(variant, control) + sum(map(_dropped, variant.halves, control.halves))
@@ -107,6 +116,15 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
         companion=_companion(pair, terms),
         outlook=judged.outlook,
     )
+
+
+def _says_nothing(d: Array, pair: Pair | None, rule: Rule, terms: Terms) -> bool:
+    """Whether scores are the same on every seed, which makes an interval of no width.
+
+    The rows behind them say less than that of fresh rows. How much less is known of a count of rows alone.
+    """
+    by_seeds = pair is not None and rule == "seeds" and bool(terms.ratio) and not terms.metric.counts
+    return (rule == "halves" or by_seeds) and not d.any()
 
 
 def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:

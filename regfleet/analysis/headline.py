@@ -72,8 +72,7 @@ def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
     if dataset.lead is not None:
         lines.append(dataset.lead.sentence)
     lines += _companions(compared, metric)
-    lines.append(_resolution(dataset, metric))
-    return tuple(lines)
+    return tuple(line for line in (*lines, _resolution(dataset, metric)) if line)
 
 
 def _nothing_learned(dataset: DatasetSummary) -> tuple[str, ...]:
@@ -136,6 +135,7 @@ def _control(dataset: DatasetSummary, compared: Sequence[VariantSummary]) -> str
 
 
 def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
+    """What this study cannot see; empty where that is not known."""
     if dataset.fixed_test:
         return "All of this is about this one test set; other test rows may say otherwise."
     if any(row.comparison and row.comparison.rule == "halves" for row in dataset.shown):
@@ -143,8 +143,10 @@ def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
             "These intervals hold for any score and are wide on purpose: more rows would narrow them, more seeds do so "
             "only a little."
         )
-    if dataset.ratio == 0 or not dataset.floor > 0:
+    if dataset.ratio == 0:
         return "All of this is about random splits of these rows; new rows may say otherwise."
+    if not dataset.floor > 0:  # no seed tells any two apart
+        return ""
     unit = Scale(metric)
     floors = [row.comparison.floor for row in dataset.shown if row.comparison and row.comparison.floor > 0]
     least, most = unit.amount(dataset.floor), unit.amount(max(floors))

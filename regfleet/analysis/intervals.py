@@ -89,6 +89,7 @@ MINIMUM_PAIRS = 5
 TOO_FEW = "too few seeds"
 TOO_FEW_DATASETS = "too few data sets"
 TINY = "tiny but real"
+NO_SCATTER = "the same score on every seed: no interval"
 BEYOND_ROPE = "by enough to matter"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -18,6 +19,13 @@ class Spread:
 
     mean: float
     sd: float
+
+
+def spread(values: Array) -> Spread:
+    """Of one value per seed, (seeds,), NaN where a seed has none."""
+    known = values[np.isfinite(values)]
+    mean = float(known.mean()) if len(known) else math.nan
+    return Spread(mean, float(known.std(ddof=1)) if len(known) > 1 else math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +199,10 @@ class Predicted:
     """What was predicted on a data set. ``hard``: the rows that hardly any network gets right, the worst first.
 
     ``hopeless`` counts those that none does, of ``judged`` rows that were tested often enough to say so. ``learned``
-    are the variants that entered that: those that learned something. ``numbers``, ``targets``, ``tested`` and
-    ``wrong``, (rows,), are of every row that these tested, as in `VariantPredicted`.
+    are the variants that entered that: those that learned something. ``classes``: 0 of values, and where only which
+    rows are right is known. ``numbers``, ``targets``, ``tested`` and ``wrong``, (rows,), are of every row that these
+    tested, as in `VariantPredicted`. ``row_names``: of all rows in order of their numbers, where scores from elsewhere
+    name them.
     """
 
     kind: Literal["classes", "values"]
@@ -207,6 +217,11 @@ class Predicted:
     targets: Array = field(repr=False)
     tested: Array = field(repr=False)
     wrong: Array = field(repr=False)
+    row_names: tuple[str, ...] = field(default=(), repr=False)
+
+    def row(self, number: int) -> str:
+        """What a row is called."""
+        return self.row_names[number] if self.row_names else str(number)
 
     def table(self) -> dict[str, Any]:
         """What JSON says of it: no curves, and of the rows only those that are hard or change most."""
@@ -218,12 +233,18 @@ class Predicted:
             "judged": self.judged,
             "hopeless": self.hopeless,
             "hard": [asdict(row) for row in self.hard],
+            "row_names": {number: self.row(number) for number in sorted(self._listed())} if self.row_names else {},
             "variants": {
                 name: {field: getattr(one, field) for field in names}
                 | {field: _plain(getattr(one, field)) for field in nested}
                 for name, one in self.variants.items()
             },
         }
+
+    def _listed(self) -> set[int]:
+        """The rows that are listed by number."""
+        moved = (row.row for one in self.variants.values() if one.changes for row in one.changes.rows)
+        return {*(row.row for row in self.hard), *moved}
 
 
 def _plain(value: Any) -> Any:

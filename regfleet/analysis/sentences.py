@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, TOO_FEW, TOO_FEW_DATASETS
+from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, NO_SCATTER, TOO_FEW, TOO_FEW_DATASETS
 from regfleet.analysis.judging import BRIER, NO_HALVES
 from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.question import Question
@@ -57,12 +57,19 @@ def sentence(
             more = "more seeds change that little, more rows may settle it"
         elif not decidable(comparison, ratio, question.alpha_last, count):
             more = "more seeds alone will hardly settle it, more rows would"
-        return f"Undecided: on {where}, {label} may be {_range(comparison.difference, control, unit)}; {more}."
+        return f"Undecided: {_open(label, control, comparison, unit, where)}; {more}."
     if comparison.same and comparison.verdict in ("undecided", "equivalent"):
         least = rows_for_equivalence(comparison.rope, question.alpha_now, count) if comparison.rope else 0
         return _same(label, control, comparison, unit, least)
     say = _equivalent if comparison.verdict == "equivalent" else _clear
     return say(label, control, comparison, unit, where)
+
+
+def _open(label: str, control: str, comparison: Comparison, unit: Scale, where: str) -> str:
+    """What is not decided."""
+    if comparison.note == NO_SCATTER:
+        return f"{label} and {control} have the same {unit.metric.title} on every seed, though not the same predictions"
+    return f"on {where}, {label} may be {_range(comparison.difference, control, unit)}"
 
 
 def _same(label: str, control: str, comparison: Comparison, unit: Scale, least: int) -> str:

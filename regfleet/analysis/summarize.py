@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from regfleet.analysis.across import over_datasets
-from regfleet.analysis.cells import Cells, PredictionsOf, cells_of
+from regfleet.analysis.cells import Cells, PredictionsOf
 from regfleet.analysis.checks import Seen, checks
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
+from regfleet.analysis.predicting import predicted_of, read
 from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.analysis.together import ScoreOf
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
 from regfleet.settings.values import PAIRS, Scope, Task, Variant
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 Histories: TypeAlias = "pd.DataFrame | Callable[[str], Iterable[pd.DataFrame]] | None"
 
 
-def summarize(
+def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of it
     trials: pd.DataFrame,
     histories: Histories,
     variants: Sequence[Variant],
@@ -41,6 +43,8 @@ def summarize(
     class_shares: Mapping[str, Sequence[float]] | None = None,
     test_shares: Mapping[str, Sequence[float]] | None = None,
     predictions: PredictionsOf | None = None,
+    *,
+    score: ScoreOf | None = None,
 ) -> Summary:
     """The whole analysis of a study.
 
@@ -56,6 +60,9 @@ def summarize(
         question: metric, scope, alpha and which weights.
         class_shares: data set → shares of its classes, for scoring failed runs as the majority class; without it, and
             for regression judged by its errors, the worst finished score stands in.
+        predictions: of test rows; None where none were kept.
+        score: what the networks of a variant taken together are scored by; None: of the predictions only the
+            comparisons are wanted.
 
     Returns:
         the Summary; data sets in alphabetical order.
@@ -68,7 +75,7 @@ def summarize(
         _dataset(
             str(name),
             rows,
-            (histories, predictions),
+            (histories, predictions, score),
             variants,
             question,
             shares.get(str(name)),
@@ -83,35 +90,34 @@ def summarize(
 def _dataset(
     name: str,
     trials: pd.DataFrame,
-    kept: tuple[Histories, PredictionsOf | None],
+    kept: tuple[Histories, PredictionsOf | None, ScoreOf | None],
     variants: Sequence[Variant],
     question: Question,
     shares: Sequence[float] | None,
     test_shares: Sequence[float] | None,
 ) -> DatasetSummary:
-    histories, predictions = kept
+    histories, predictions, score = kept
     halves: list[pd.DataFrame] = []
     if question.halves:
         half = trials["half"]
         halves, trials = [trials[half == number] for number in range(2 * PAIRS)], trials[half < 0]
     terms, n_train, fixed = _terms(name, trials, variants, question, shares)
-    cells: dict[str, Cells] = {}
-    if predictions is not None and terms.task == "classification":
-        cells = cells_of(predictions(name))
-    terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
     groups, *of_halves = ({str(key): rows for key, rows in part.groupby("variant")} for part in (trials, *halves))
 
     def finished(of: Mapping[str, pd.DataFrame], variant: str) -> Runs:
         return runs_of(of.get(variant, trials.iloc[:0]), terms.metric, question.at, terms.task)
 
     runs = {
-        one.name: replace(
-            finished(groups, one.name),
-            cells=cells.get(one.name),
-            halves=tuple(finished(of, one.name) for of in of_halves),
-        )
+        one.name: replace(finished(groups, one.name), halves=tuple(finished(of, one.name) for of in of_halves))
         for one in variants
     }
+    is_class = terms.task == "classification"
+    found = {}
+    if predictions is not None and (is_class or score is not None):
+        found = read(predictions(name), {key: one.seeds for key, one in runs.items()}, score and score(name))
+    cells = {key: one.cells for key, one in found.items() if is_class}
+    terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
+    runs = {key: replace(one, cells=cells.get(key)) for key, one in runs.items()}
     curves = _curves(name, histories, runs)
     dataset = DatasetSummary(
         dataset=name,
@@ -129,6 +135,9 @@ def _dataset(
         rows=terms.tested.rows,
     )
     dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares)))
+    if score is not None:
+        controls = {one.name: one.control for one in variants}
+        dataset = replace(dataset, predicted=predicted_of(found, controls, dataset.knows_nothing))
     return _worded(_without_advice(dataset), runs, terms, variants)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from regfleet.concluding.analyze import free_folder
+from regfleet.concluding.chosen import LUCK, looked_again
 from regfleet.concluding.judge import StudyConclusion, asked_rows, judge, read_results
 from regfleet.concluding.looks import standings, within_each
+from regfleet.concluding.predictions import Asked, Known, class_count, known_of, scorer_of
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric, metrics_of
 from regfleet.paths import expanded, unwritable
 from regfleet.report import write
-from regfleet.results import DataFacts, Stored, place_of
-from regfleet.scorers import ALIASES, Scorer, find_scorer, scores_of
+from regfleet.results import Stored, place_of
+from regfleet.scorers import ALIASES, scores_of
 from regfleet.settings.values import whole_name
 from regfleet.text import slug
 
@@ -26,12 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from regfleet.planning.resolved import Resolved
-    from regfleet.predictions import Predictions
-    from regfleet.settings.values import Task
 
 Advance: TypeAlias = Callable[[int], None]
-Asked: TypeAlias = "str | Callable[[Task, Sequence[str]], Scorer]"
-"""The name of a metric, or what makes a scorer for a task and its classes."""
 
 
 def judge_by(asked: Asked, resolved: Resolved, results: Stored, advance: Advance = lambda _: None) -> StudyConclusion:
@@ -46,21 +44,23 @@ def judge_by(asked: Asked, resolved: Resolved, results: Stored, advance: Advance
         InputError: the metric is not known, is not of this task, or needs predictions that were not kept.
     """
     notes: list[str] = []
+    asked_for = resolved
     resolved, trials = _closed(resolved, results)
-    tasks = {name: resolved.data.get(name, DataFacts()).task for name in resolved.study.names}
+    known = known_of(resolved)
     plain = ALIASES.get(asked, asked) if isinstance(asked, str) else None
-    if plain in METRICS and all(plain in metrics_of(task) for task in tasks.values()):
+    if plain in METRICS and all(plain in metrics_of(task) for task, _ in known.values()):
         metric = METRICS[plain]
     else:
-        metric, trials, notes = _scored(asked, resolved, replace(results, trials=trials), tasks, advance)
+        metric, trials, notes = _scored(asked, resolved, replace(results, trials=trials), known, advance)
     if resolved.study.analysis.rope is not None and metric.name == resolved.question.metric.name:
         metric = resolved.question.metric
     planned = resolved.question.metric
     changed = replace(resolved, question=replace(resolved.question, metric=metric))
-    found = judge(changed, replace(results, trials=trials))
+    found = judge(changed, replace(results, trials=trials), asked)
     if metric.name != planned.name:
         notes.insert(0, _looked_again(planned, metric))
-    return replace(found, facts=replace(found.facts, notes=(*notes, *found.facts.notes)))
+    # What was asked for stays the study's own question.
+    return replace(found, facts=replace(found.facts, notes=(*notes, *found.facts.notes)), resolved=asked_for)
 
 
 def conclude_by(
@@ -68,12 +68,15 @@ def conclude_by(
 ) -> StudyConclusion:
     """A results directory judged by another metric, with its report in ``out``, by default reports/DIRECTORY-METRIC.
 
-    What lies in the results directory, its own report too, stays as it is.
+    What lies in the results directory stays as it is, its own report too, but for its provenance: that records the
+    look, and the study's report says it when it is written again.
     """
     resolved, results = read_results(directory)
     found = judge_by(metric, resolved, results, advance)
     name = Path(str(results.path).rstrip("/")).absolute().name
     folder = free_folder(expanded(out or Path("reports") / f"{name}-{slug(metric)}", "--out"))
+    if problem := looked_again(resolved, found.summary.metric, results):
+        found = replace(found, facts=replace(found.facts, notes=(problem, *found.facts.notes)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -83,8 +86,8 @@ def conclude_by(
 
 def _looked_again(planned: Metric, metric: Metric) -> str:
     return (
-        f"Judged by {metric.title} after the study was done, which was to be judged by {planned.title}. Verdicts hold "
-        "for a metric chosen beforehand; of several, one shows a difference by luck: test it again with new seeds."
+        f"Judged by {metric.title} after the study was done, which was to be judged by {planned.title}: a second "
+        f"metric, chosen after seeing results. {LUCK}: test it again with new seeds."
     )
 
 
@@ -104,18 +107,17 @@ def _closed(resolved: Resolved, results: Stored) -> tuple[Resolved, pd.DataFrame
 
 
 def _scored(
-    asked: Asked, resolved: Resolved, results: Stored, tasks: dict[str, Task], advance: Advance
+    asked: Asked, resolved: Resolved, results: Stored, known: Known, advance: Advance
 ) -> tuple[Metric, pd.DataFrame, list[str]]:
     """The metric, the trials that have its score or none at all, and what to say of the others."""
     trials, at = results.trials, resolved.question.at
     columns: dict[tuple[str, str, int], float] = {}
-    classes = {name: _classes(resolved.data.get(name, DataFacts())) for name in tasks}
-    problem, scorers = "", {name: _scorer(asked, task, classes[name]) for name, task in tasks.items()}
+    problem, scorers = "", {name: scorer_of(asked, *of) for name, of in known.items()}
     metric = next(iter(scorers.values())).metric
     for name in resolved.parts:
-        scorer, known = scorers[whole_name(name)], classes[whole_name(name)]
+        scorer, of = scorers[whole_name(name)], known[whole_name(name)]
         for variant, predictions in results.predicted(name, at):
-            scored = scores_of(scorer, predictions, len(known) or _count(predictions))
+            scored = scores_of(scorer, predictions, len(of[1]) or class_count(predictions))
             problem = problem or scored.problem
             seeds = scored.seeds.tolist()
             columns |= {(name, variant, seed): one for seed, one in zip(seeds, scored.scores.tolist(), strict=True)}
@@ -125,7 +127,7 @@ def _scored(
     done = (trials["status"] == "done").to_numpy()
     absent, unscored = done & np.isinf(values), done & np.isnan(values)
     if done.any() and absent[done].all():
-        usual = ", ".join(dict.fromkeys(one for task in tasks.values() for one in metrics_of(task)))
+        usual = ", ".join(dict.fromkeys(one for task, _ in known.values() for one in metrics_of(task)))
         raise InputError(
             f"--metric: expected one of {usual}, for these results hold no predictions (made by an earlier version or "
             f"with --keep-predictions no); got {metric.name}"
@@ -141,17 +143,3 @@ def _scored(
     values[np.isinf(values)] = np.nan
     scores = trials.assign(**{f"{at}_test_{metric.name}": values})
     return metric, scores[~(absent | unscored)], notes
-
-
-def _scorer(asked: Asked, task: Task, classes: Sequence[str]) -> Scorer:
-    return find_scorer(asked, task, classes) if isinstance(asked, str) else asked(task, classes)
-
-
-def _classes(facts: DataFacts) -> tuple[str, ...]:
-    """The names of the classes, or their numbers in results that did not keep the names; none of a regression."""
-    return () if facts.task == "regression" else facts.classes or tuple(map(str, range(len(facts.rows_by_class or ()))))
-
-
-def _count(predictions: Predictions) -> int:
-    """How many classes there are where the facts of a data set do not tell; 0 of a regression."""
-    return 0 if predictions.probabilities is None else predictions.probabilities.shape[1]

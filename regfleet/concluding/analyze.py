@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from regfleet import files
 from regfleet.atomic import is_beside
 from regfleet.concluding.judge import failures_of
+from regfleet.concluding.predictions import together_by
 from regfleet.errors import InputError
 from regfleet.memory import check_room
 from regfleet.paths import REPORT, SUMS, expanded, is_ours, sums_in, unwritable
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.publish import is_report
-from regfleet.results import Provenance, place_of
+from regfleet.results import DataFacts, Provenance, place_of
 from regfleet.settings import Analysis, read_part
 from regfleet.text import given, named, one_line, reason
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from regfleet.analysis.summary import Summary
     from regfleet.concluding.score_table import Scores
 
 NAMES = ("technique", "dataset", "y_true", "y_pred", "group")
@@ -72,7 +74,6 @@ def analyze(
     Raises:
         InputError: one line that names the column, the technique or the setting, and what was expected.
     """
-    from regfleet import analysis
     from regfleet.concluding.row_scores import has_rows
     from regfleet.concluding.score_table import columns_of, read_scores
 
@@ -87,8 +88,7 @@ def analyze(
         found = read_scores(frame, asked, control, metric=metric, higher_is_better=higher_is_better)
     except InputError as problem:
         raise InputError(f"{name}: {problem}") from None
-    predictions = found.rows.of if found.rows and found.rows.predicted else None
-    summary = analysis.summarize(found.trials, None, found.variants, found.question, predictions=predictions)
+    summary = _summarized(found)
     told = _facts(found, [data.dataset for data in summary.datasets], command, facts)
     error = found.trials["status"].map({"failed": "there is no score", "diverged": "the score is not finite"})
     trials = found.trials.assign(label=found.trials["variant"], error=error, traceback="")
@@ -102,6 +102,22 @@ def analyze(
     except OSError as problem:
         raise unwritable("--out", directory, problem) from None
     return replace(done, report=write(place_of(directory), done))
+
+
+def _summarized(found: Scores) -> Summary:
+    """The analysis of scores, with what was predicted where there is a line for each test row."""
+    from regfleet import analysis
+
+    rows = found.rows
+    if rows is None or not rows.predicted:
+        return analysis.summarize(found.trials, None, found.variants, found.question)
+    score = together_by(rows.metric, dict.fromkeys(rows.predicted, (rows.task, rows.classes)))
+    summary = analysis.summarize(found.trials, None, found.variants, found.question, predictions=rows.of, score=score)
+    named = (
+        replace(one, predicted=one.predicted and replace(one.predicted, row_names=rows.row_names))
+        for one in summary.datasets
+    )
+    return replace(summary, datasets=tuple(named))
 
 
 def _facts(found: Scores, datasets: Sequence[str], command: str, provenance: Provenance) -> StudyFacts:
@@ -119,9 +135,17 @@ def _facts(found: Scores, datasets: Sequence[str], command: str, provenance: Pro
         study_toml="",
         notes=found.notes,
         article=False,
-        provenance=provenance,
+        provenance=_with_classes(provenance, found, datasets),
         foreign=True,
     )
+
+
+def _with_classes(provenance: Provenance, found: Scores, datasets: Sequence[str]) -> Provenance:
+    """``provenance`` with the names of the classes, where rows say which was predicted."""
+    if found.rows is None or not found.rows.classes:
+        return provenance
+    facts = DataFacts(classes=found.rows.classes)
+    return provenance.model_copy(update={"data": dict.fromkeys(datasets, facts)})
 
 
 def _read(scores: pd.DataFrame | str | Path) -> tuple[str, pd.DataFrame, Provenance]:

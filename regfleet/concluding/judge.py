@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet.concluding.chosen import later_notes
 from regfleet.concluding.looks import analysed, asked_of, standings, summarize_standings, within_each
-from regfleet.concluding.predictions import with_predictions
+from regfleet.concluding.predictions import Asked, known_of, together_by
 from regfleet.errors import InputError, ResultsError
-from regfleet.metrics import METRICS
 from regfleet.planning.plan import conservative_cost, fits_per_seed
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
 from regfleet.report.exports import table_cells
-from regfleet.results import Place, Provenance, Stored, load, study_text
+from regfleet.results import Place, Stored, load, study_text
 from regfleet.settings import Study, read_study
 from regfleet.trials import Execution
 
@@ -71,28 +71,30 @@ def kept_study(place: Place) -> Study:
         raise InputError(f"{file}: expected a TOML study file; got {problem}") from None
 
 
-def judge(resolved: Resolved, results: Stored) -> StudyConclusion:
+def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> StudyConclusion:
     """Analyse what a results directory holds of its study, for its report; writes nothing.
 
+    ``asked`` is the metric that it is judged by where that is not one of a trial's own.
     Raises ResultsError when a study that adds seeds does not know its rows, which say when to look, and for trials that
     are there twice.
     """
     trials = asked_rows(resolved, results)
     _refuse_doubles(trials, results)
     predictions = partial(results.predicted, at=resolved.question.at)
+    score = together_by(asked or resolved.question.metric.name, known_of(resolved))
     if resolved.study.adds_seeds:
         reached = standings(resolved, trials, predictions)
         finished = _done(within_each(trials, asked_of(reached)))
         planned = sum(sum(seeds.values()) for seeds in asked_of(reached).values())
         trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
-        summary = summarize_standings(resolved, reached, trials, results.curves, predictions)
+        summary = summarize_standings(resolved, reached, trials, results.curves, predictions, score)
     else:
         study = resolved.study
         planned = len(study.names) * len(resolved.names) * len(study.seeds) * fits_per_seed(study)
         finished = _done(trials)
-        summary = analysed(resolved, trials, results.curves, predictions)
+        summary = analysed(resolved, trials, results.curves, predictions, score=score)
     return StudyConclusion(
-        summary=with_predictions(summary, predictions),
+        summary=summary,
         facts=_facts(resolved, results, trials, planned, finished),
         failures=failures_of(trials),
         trials=trials,
@@ -158,21 +160,14 @@ def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: i
         finished=finished,
         command=runs[-1].command if runs else "",
         study_toml=study.toml(),
-        notes=(*_notes(resolved, whole, waiting), *_changes(results.provenance), *map(str, results.problems)),
+        notes=(
+            *_notes(resolved, whole, waiting),
+            *later_notes(results.provenance.later, resolved.question.metric.name),
+            *map(str, results.problems),
+        ),
         article=study.is_article,
         provenance=results.provenance,
     )
-
-
-def _changes(provenance: Provenance) -> list[str]:
-    """What was chosen anew after results were there."""
-    metrics = [METRICS[name].title if name in METRICS else name for name in provenance.judged_by or ()]
-    return [
-        f"The {what} was changed after results were there: {', then '.join(names)}. Verdicts hold for "
-        f"{'an' if what == 'interval' else 'a'} {what} chosen beforehand; of several, one shows a difference by luck."
-        for what, names in (("metric", metrics), ("interval", provenance.intervals or ()))
-        if len(set(names)) > 1
-    ]
 
 
 def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regfleet.analysis import Histories, PredictionsOf, Question, summarize, take_look
+from regfleet.analysis import Histories, PredictionsOf, Question, ScoreOf, summarize, take_look
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.rows import sweeps
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
@@ -47,8 +47,12 @@ def analysed(
     histories: Histories,
     predictions: PredictionsOf | None,
     question: Question | None = None,
+    score: ScoreOf | None = None,
 ) -> Summary:
-    """The Summary of a study's ``trials``, which answers ``question``, by default the study's own."""
+    """The Summary of a study's ``trials``, which answers ``question``, by default the study's own.
+
+    ``score``, of networks taken together, is None where only the comparisons are wanted.
+    """
     if resolved.question.halves:
         numbers = {half_name(name, half): half for name in resolved.study.names for half in range(2 * PAIRS)}
         of_half = [numbers.get(name, -1) for name in trials["dataset"]]
@@ -67,6 +71,7 @@ def analysed(
         resolved.class_shares,
         resolved.test_shares,
         predictions,
+        score=score,
     )
 
 
@@ -135,6 +140,7 @@ def summarize_standings(
     trials: pd.DataFrame,
     histories: Histories,
     predictions: PredictionsOf | None = None,
+    score: ScoreOf | None = None,
 ) -> Summary:
     """The Summary of a study that adds seeds: each data set as its last look saw it.
 
@@ -145,7 +151,7 @@ def summarize_standings(
     datasets: list[DatasetSummary] = []
     for name, standing in sorted(reached.items()):
         rows = within(trials[trials["dataset"] == name], standing.analysed)
-        datasets += analysed(resolved, rows, histories, predictions, standing.question).datasets
+        datasets += analysed(resolved, rows, histories, predictions, standing.question, score).datasets
     order = [*resolved.names, *(family.name for family in sweeps(variants))]
     looks = tuple(look for _, standing in sorted(reached.items()) for look in standing.looks)
     across = over_datasets(tuple(datasets), order, question)

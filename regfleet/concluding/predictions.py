@@ -1,72 +1,73 @@
-"""A Summary with what was said of the test rows, where that was kept."""
+"""The networks of a variant taken together, scored by the metric that judges a study."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
-from regfleet.analysis.predicting import predicted_of
-from regfleet.analysis.summary import Summary
-from regfleet.predictions import Predictions
+from regfleet.errors import InputError
+from regfleet.results import DataFacts
+from regfleet.scorers import Scorer, find_scorer, scores_of
 
 if TYPE_CHECKING:
-    from regfleet.metrics import Metric
+    from regfleet.analysis import Score, ScoreOf
+    from regfleet.planning.resolved import Resolved
+    from regfleet.predictions import Predictions
+    from regfleet.settings.values import Task
+
+Asked: TypeAlias = "str | Callable[[Task, Sequence[str]], Scorer]"
+"""The name of a metric, or what makes a scorer for a task and its classes."""
+Known: TypeAlias = "Mapping[str, tuple[Task, Sequence[str]]]"
+"""Data set → its task and the names of its classes."""
 
 
-def with_predictions(
-    summary: Summary, predictions: Callable[[str], Iterable[tuple[str, Predictions]]] | None
-) -> Summary:
-    """``summary`` with what was predicted on each of its data sets, on the seeds that it is about.
+def scorer_of(asked: Asked, task: Task, classes: Sequence[str]) -> Scorer:
+    """What computes a metric; raises InputError where nobody knows it or it is not of this task."""
+    return find_scorer(asked, task, classes) if isinstance(asked, str) else asked(task, classes)
 
-    ``predictions``: data set → (variant, all its predictions); None without any.
+
+def known_of(resolved: Resolved) -> Known:
+    """Task and classes of a study's data sets; numbers in results that did not keep the names of classes."""
+    facts = {name: resolved.data.get(name, DataFacts()) for name in resolved.study.names}
+    return {name: (one.task, _classes(one)) for name, one in facts.items()}
+
+
+def _classes(facts: DataFacts) -> tuple[str, ...]:
+    return () if facts.task == "regression" else facts.classes or tuple(map(str, range(len(facts.rows_by_class or ()))))
+
+
+def together_by(asked: Asked, known: Known) -> ScoreOf:
+    """Data set → the function from predictions of networks taken together to their score, NaN where it has none.
+
+    Args:
+        asked: what judges the study.
+        known: of its data sets.
     """
-    if predictions is None:
-        return summary
 
-    def asked(dataset: str, seeds: Mapping[str, tuple[int, ...]]) -> Iterable[tuple[str, Predictions]]:
-        for name, part in predictions(dataset):
-            if name in seeds:
-                yield name, within(part, seeds[name])
+    def score_on(dataset: str) -> Score:
+        task, classes = known[dataset]
+        try:
+            scorer = scorer_of(asked, task, classes)
+        except InputError:  # scores from elsewhere may have any name
+            return lambda _: math.nan
+        return lambda predictions: _score(scorer, predictions, len(classes))
 
-    return replace(
-        summary,
-        datasets=tuple(
-            replace(
-                one,
-                predicted=predicted_of(
-                    asked(one.dataset, {row.name: row.seeds for row in one.variants}),
-                    {row.name: row.control for row in one.variants},
-                    score_of(summary.metric),
-                    one.knows_nothing,
-                ),
-            )
-            for one in summary.datasets
-        ),
-    )
+    return score_on
 
 
-def within(part: Predictions, seeds: Collection[int]) -> Predictions:
-    """The cells of ``seeds``."""
+def _score(scorer: Scorer, predictions: Predictions, classes: int) -> float:
     import numpy as np
 
-    wanted = np.isin(part.seeds, np.fromiter(seeds, np.int64, len(seeds)))
-    return part if wanted.all() else part.taken(wanted)
+    if predictions.probabilities is not None and not np.isfinite(predictions.probabilities).all():
+        return math.nan
+    try:
+        (score,) = scores_of(scorer, predictions, classes or class_count(predictions)).scores.tolist()
+    except InputError:  # as the first 50 rows of 40, or probabilities that were not kept
+        return math.nan
+    return float(score)
 
 
-def score_of(metric: Metric) -> Callable[[Predictions], float]:
-    """The function from predictions to their score by ``metric``, NaN where it is not one of a trial's own."""
-    import numpy as np
-
-    from regfleet.training.scoring import class_scores, number_scores
-
-    def score(part: Predictions) -> float:
-        if part.probabilities is None:
-            return number_scores(part.predicted, part.target).get(metric.name, math.nan)
-        if not np.isfinite(part.probabilities).all():
-            return math.nan
-        truth = np.eye(part.probabilities.shape[1])[part.target.astype(np.int64)]
-        return class_scores(part.probabilities, truth).get(metric.name, math.nan)
-
-    return score
+def class_count(predictions: Predictions) -> int:
+    """How many classes there are where the facts of a data set do not tell; 0 of a regression."""
+    return 0 if predictions.probabilities is None else predictions.probabilities.shape[1]

@@ -16,6 +16,8 @@ from regfleet.text import given
 if TYPE_CHECKING:
     import pandas as pd
 
+    from regfleet.settings.values import Task
+
 KEYS = ["dataset", "technique", "seed"]
 PROBA = "proba_"
 CORRECT, TRUE, PREDICTED = "correct", "y_true", "y_pred"
@@ -29,7 +31,8 @@ class RowScores:
     """``frame`` has a row for each run, with its score in the column ``metric``; ``facts`` one for each data set.
 
     ``facts`` has n_rows, fixed_test and grouped by data set. ``predicted`` are the predictions by data set and
-    technique, empty where the score is none that single rows judge.
+    technique, empty where the score is none that single rows judge. ``task`` and ``classes`` are what was predicted, as
+    far as that is known; ``row_names`` those of the rows in order of their numbers, empty where they have numbers.
     """
 
     frame: pd.DataFrame
@@ -37,6 +40,9 @@ class RowScores:
     facts: pd.DataFrame
     predicted: dict[str, dict[str, Predictions]]
     notes: tuple[str, ...]
+    task: Task
+    classes: tuple[str, ...]
+    row_names: tuple[str, ...]
 
     def of(self, dataset: str) -> Iterator[tuple[str, Predictions]]:
         """The predictions of each technique on a data set, in order of names."""
@@ -64,7 +70,8 @@ def by_run(frame: pd.DataFrame, seeds: np.ndarray, metric: str | None) -> RowSco
     for column in ("technique", "dataset"):
         if column in frame and frame[column].isna().any():
             raise InputError(f"{column} must be a name. Got nothing in row {_first(frame[column].isna())}")
-    frame = frame.assign(seed=seeds, row=_rows(frame), dataset=_text(frame, "dataset"), technique=_text(frame))
+    rows, row_names = _rows(frame)
+    frame = frame.assign(seed=seeds, row=rows, dataset=_text(frame, "dataset"), technique=_text(frame))
     frame = frame.sort_values([*KEYS, "row"], kind="stable")
     twice = frame.duplicated([*KEYS, "row"])
     if twice.any():
@@ -86,7 +93,8 @@ def by_run(frame: pd.DataFrame, seeds: np.ndarray, metric: str | None) -> RowSco
         for key, cells in places.items():
             dataset, technique = cast("tuple[str, str]", key)
             predicted.setdefault(str(dataset), {})[str(technique)] = predictions.taken(np.asarray(cells))
-    return RowScores(table, name, _facts(frame), predicted, _notes(frame, name))
+    task: Task = "regression" if kind == "numbers" else "classification"
+    return RowScores(table, name, _facts(frame), predicted, _notes(frame, name), task, classes, row_names)
 
 
 def _text(frame: pd.DataFrame, column: str = "technique") -> pd.Series | str:
@@ -94,8 +102,8 @@ def _text(frame: pd.DataFrame, column: str = "technique") -> pd.Series | str:
     return frame[column].astype(str) if column in frame else "scores"
 
 
-def _rows(frame: pd.DataFrame) -> np.ndarray:
-    """The numbers of rows, or of their names in alphabetical order; int32."""
+def _rows(frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The numbers of rows, int32; where they have names, numbers in alphabetical order, and those names."""
     import pandas as pd
 
     column = frame["row"]
@@ -103,8 +111,9 @@ def _rows(frame: pd.DataFrame) -> np.ndarray:
         raise InputError(f"row must say which row of the data set it is. Got nothing in row {_first(column.isna())}")
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     if ((numbers >= 0) & (numbers <= MOST_ROWS) & (numbers % 1 == 0)).all():
-        return numbers.astype(np.int32)
-    return np.unique(column.astype(str).to_numpy(), return_inverse=True)[1].astype(np.int32)
+        return numbers.astype(np.int32), ()
+    names, places = np.unique(column.astype(str).to_numpy(), return_inverse=True)
+    return places.astype(np.int32), tuple(names.tolist())
 
 
 def _kind(frame: pd.DataFrame, metric: str | None) -> str:
@@ -163,7 +172,7 @@ def _predictions(frame: pd.DataFrame, kind: str) -> tuple[Predictions, tuple[str
 def _right_or_wrong(seeds: np.ndarray, rows: np.ndarray, right: np.ndarray) -> Predictions:
     """Which rows are right is all that is known: classes are made up, two, so that no single one is always right."""
     target = (rows % 2).astype(np.float64)
-    return Predictions(seeds, rows, target, np.where(right == 1, target, 1 - target))
+    return Predictions(seeds, rows, target, np.where(right == 1, target, 1 - target), only="right")
 
 
 def _of_classes(frame: pd.DataFrame, seeds: np.ndarray, rows: np.ndarray) -> tuple[Predictions, tuple[str, ...]]:
@@ -182,7 +191,8 @@ def _of_classes(frame: pd.DataFrame, seeds: np.ndarray, rows: np.ndarray) -> tup
     number = {name: place for place, name in enumerate(classes)}
     target = truth.map(number).to_numpy(dtype=np.float64)
     if not proba and said is not None:
-        return Predictions(seeds, rows, target, said.map(number).to_numpy(dtype=np.float64)), classes
+        top = said.map(number).to_numpy(dtype=np.float64)
+        return Predictions(seeds, rows, target, top, only="classes"), classes
     p = np.column_stack([_finite(frame, column) for column in proba])
     wrong = (p < 0).any(axis=1) | (np.abs(p.sum(axis=1) - 1) > _SLACK)
     if wrong.any():

@@ -12,7 +12,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from regfleet import atomic
@@ -20,7 +20,8 @@ from regfleet.errors import ResultsError, StorageError
 from regfleet.paths import REPORT, SUMS, WRITTEN_FIRST
 from regfleet.text import one_line, printable, reason
 
-LIMIT_BYTES = 20_000_000
+LIMIT_BYTES = 100_000_000
+"""Of an archive: it takes 8 s over loopback and 0.6 GB of memory here, and the head keeps it in the job's log."""
 UNPACKED_LIMIT_BYTES = 400_000_000
 MARK = "regfleet-results"
 LINE = 16_000
@@ -39,13 +40,13 @@ def is_result(name: str) -> bool:
     return bool(_NAME.fullmatch(name))
 
 
-def pack(directory: Path) -> bytes:
-    """The files of a results directory as a zip; without locks, parts half written, and links."""
+def pack(directory: Path, only: Collection[str] | None = None) -> bytes:
+    """The files of a results directory as a zip, or ``only`` those; without locks, parts half written, and links."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(directory.rglob("*")):
             name = path.relative_to(directory).as_posix()
-            if is_result(name) and path.is_file() and not path.is_symlink():
+            if is_result(name) and (only is None or name in only) and path.is_file() and not path.is_symlink():
                 archive.write(path, name)
     return buffer.getvalue()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from regfleet.jobs.archive import LIMIT_BYTES, lines, pack
 from regfleet.jobs.parcel import CODE
+from regfleet.paths import REPORT
 
 BAD_INPUT = 2  # then nothing was written
 
@@ -45,8 +46,11 @@ def _send(out: Path) -> None:
             f"the job: they stay on the head in {out.resolve()}; --out URL puts them into storage that you read, "
             "--keep-predictions no makes them smaller"
         )
-    else:
-        sys.stdout.writelines(f"{line}\n" for line in lines(archive))
+        archive = pack(out, only=REPORT)
+        if len(archive) > LIMIT_BYTES:
+            return
+        _say(f"only the report and its tables come back ({', '.join(REPORT)})")
+    sys.stdout.writelines(f"{line}\n" for line in lines(archive))
 
 
 def _say(text: str) -> None:

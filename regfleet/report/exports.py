@@ -11,10 +11,11 @@ from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.predicted import VariantPredicted
+from regfleet.analysis.predicted import Together, VariantPredicted
 from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, VariantSummary
 from regfleet.errors import InputError
 from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
+from regfleet.report.predicted import together
 from regfleet.report.verdicts import chip
 from regfleet.text import json_text, printable
 
@@ -43,6 +44,7 @@ def leaderboard_rows(summary: Summary) -> list[dict[str, Cell]]:
     """A row per data set and variant, best first, in units of the metric; None where there is no value."""
     return [
         {"dataset": dataset.dataset, "metric": summary.metric.name, "scope": summary.question.scope, **_row(row)}
+        | _together(dataset.networks(row.name))
         for dataset in summary.datasets
         for row in dataset.ordered(summary.metric)
     ]
@@ -74,6 +76,17 @@ def _row(row: VariantSummary) -> dict[str, Cell]:
         "failed": row.failed,
         "diverged": row.diverged,
     }
+
+
+def _together(one: Together | None) -> dict[str, Cell]:
+    """The networks of a variant as one: their score, how many they are on a row as a rule, over how many rows.
+
+    Then what leaves one seed out: the mean of the others, and that seed's own network on the same rows.
+    """
+    names = ("together", "together_networks", "together_rows", "together_others", "together_alone")
+    if one is None:
+        return dict.fromkeys(names)
+    return dict(zip(names, (one.score, one.networks[1], one.rows, one.others, one.alone), strict=True))
 
 
 _COMPARED = (
@@ -136,11 +149,12 @@ def rows_blocks(
             at = slice(start, start + BLOCK)
             rows, tested = found.numbers[at], found.tested[at]
             is_class = found.kind == "classes"
+            unknown = is_class and not found.classes
             wrong = found.wrong[at] if is_class else found.wrong[at] / tested
             cells: list[Iterable[str]] = [
                 [safe_cell(one.dataset)] * len(rows),
-                map(str, rows.tolist()),
-                map(_plain, found.targets[at].tolist()),
+                (safe_cell(found.row(number)) for number in rows.tolist()),
+                ["" if unknown else _plain(target) for target in found.targets[at].tolist()],
                 (_name(labels, target) for target in found.targets[at].tolist()),
                 map(_plain, tested.tolist()),
                 map(_plain, wrong.tolist()),
@@ -307,7 +321,13 @@ def _table(dataset: DatasetSummary, summary: Summary) -> tuple[list[str], list[l
     percent, points = (", %", ", points") if unit.unit else ("", "")
     gap_header = "Gap, points" if gap.unit else "Gap"
     header = ["Rank", "Variant", f"Test{percent}", f"Difference{points}", gap_header, "Seeds", "Verdict"]
-    return header, [_cells(row, unit, gap) for row in dataset.ordered(summary.metric)]
+    order = dataset.ordered(summary.metric)
+    rows = [_cells(row, unit, gap) for row in order]
+    if any(dataset.networks(row.name) for row in order):
+        header.insert(-1, f"Networks together{percent}")
+        for row, cells in zip(order, rows, strict=True):
+            cells.insert(-1, together(dataset.networks(row.name), unit)[0])
+    return header, rows
 
 
 def _cells(row: VariantSummary, unit: Scale, gap: Scale) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.predicted import Changes, Confused, HardRow, Predicted, Spread, Together, VariantPredicted
@@ -64,12 +65,15 @@ class Variant:
 class Mistakes:
     """The section on what the networks get wrong: ``verdict`` says what to look at, ``hard`` lists those rows.
 
-    ``telling``: there are rows to look at.
+    ``telling``: there are rows to look at. ``sure``: it is known how sure they were. ``once``: each row was tested by
+    one network of a variant only.
     """
 
     verdict: str
     telling: bool
     is_class: bool
+    sure: bool
+    once: bool
     hard: Table
     variants: tuple[Variant, ...]
 
@@ -86,6 +90,8 @@ def mistakes(
         verdict=verdict(found),
         telling=found.hopeless > 0,
         is_class=found.kind == "classes",
+        sure=any(one.bins for one in found.variants.values()),
+        once=all(one.tested.max(initial=0) <= 1 for one in found.variants.values()),
         hard=_hard(found, names),
         variants=tuple(
             _variant(row, found, figures.get(plate_name(places[row.name])), names)
@@ -115,23 +121,33 @@ def _variant(row: VariantSummary, found: Predicted, figure: Markup | None, names
 
 def verdict(found: Predicted) -> str:
     """What to look at: the rows that no network gets right, by number."""
+    if not found.learned:
+        return "No network learned anything, so none of them says which rows are hard."
     if not found.judged:
         return "No row was tested by three networks or more, so none can be called one that nobody gets right."
-    if found.kind == "values":
-        if not found.hard:
-            return "No row is far off in the networks that were tested on it."
-        named = _rows([row.row for row in found.hard], found.hopeless)
-        are = "is" if found.hopeless == 1 else "are"
-        return (
-            f"{named} {are} missed by three times the usual error or more, on average over the networks: look at their "
-            "target, and whether they are like the others."
-        )
+    return _far_off(found) if found.kind == "values" else _always_wrong(found)
+
+
+def _far_off(found: Predicted) -> str:
+    """The rows of a regression that are missed by far."""
+    if not found.hard:
+        return "No row is far off in the networks that were tested on it."
+    named = _rows(found, [row.row for row in found.hard], found.hopeless)
+    are = "is" if found.hopeless == 1 else "are"
+    return (
+        f"{named} {are} missed by three times the usual error or more, on average over the networks: look at their "
+        "target, and whether they are like the others."
+    )
+
+
+def _always_wrong(found: Predicted) -> str:
+    """The rows whose class no network predicts."""
     if not found.hopeless:
         return f"Each of the {found.judged:,} rows that were tested by three networks or more is right in some of them."
     always = [row for row in found.hard if row.wrong == row.tested]
     tests = [row.tested for row in always]
     span = f"{min(tests):,}" if min(tests) == max(tests) else f"{min(tests):,} to {max(tests):,}"
-    named = _rows([row.row for row in always], found.hopeless)
+    named = _rows(found, [row.row for row in always], found.hopeless)
     are, it = ("is", "it") if found.hopeless == 1 else ("are", "each")
     said = f"{named} {are} wrong in every one of the {span} networks that were tested on {it}"
     if found.hopeless > MANY * found.judged:
@@ -140,11 +156,16 @@ def verdict(found: Predicted) -> str:
     return f"{said}: look at {'its label' if found.hopeless == 1 else 'their labels'}."
 
 
-def _rows(numbers: Sequence[int], many: int) -> str:
+def _rows(found: Predicted, numbers: Sequence[int], many: int) -> str:
     """``Row 7``, ``Rows 7, 70 and 3 more``: sorted, those that are not named counted."""
-    shown = [str(row) for row in sorted(numbers[:NAMED])]
+    shown = [row_name(row, found) for row in sorted(numbers[:NAMED])]
     rest = many - len(shown)
     return f"Row{'' if many == 1 else 's'} {listed([*shown, f'{rest:,} more'] if rest else shown, NAMED + 1)}"
+
+
+def row_name(number: int, found: Predicted) -> str:
+    """What a row is called, cut where that is long."""
+    return elide(found.row(number), 40)
 
 
 def class_name(value: float, names: Sequence[str]) -> str:
@@ -164,25 +185,31 @@ def _value(value: float, found: Predicted, names: Sequence[str]) -> str:
 def _hard(found: Predicted, names: Sequence[str]) -> Table:
     if found.kind == "values":
         head = ("Row", "True value", "Mean prediction", "Networks", "Error, times the usual")
-        return Table(head, tuple(_far(row) for row in found.hard))
+        return Table(head, tuple(_far(row, found) for row in found.hard))
     head = ("Row", "True class", "Taken for", "Wrong in", "How sure they were")
-    return Table(
-        head,
-        tuple(
-            (
-                str(row.row),
-                class_name(row.target, names),
-                f"{class_name(row.said, names)}{'' if row.votes == row.wrong else f', {row.votes:,} times'}",
-                f"{row.wrong:,} of {row.tested:,}",
-                _share(row.confidence),
-            )
-            for row in found.hard
-        ),
+    rows = (
+        (
+            row_name(row.row, found),
+            class_name(row.target, names),
+            f"{class_name(row.said, names)}{'' if row.votes == row.wrong else f', {row.votes:,} times'}",
+            f"{row.wrong:,} of {row.tested:,}",
+            _share(row.confidence),
+        )
+        for row in found.hard
     )
+    known = found.classes > 0
+    shown = (True, known, known, True, any(math.isfinite(row.confidence) for row in found.hard))
+    return Table(tuple(compress(head, shown)), tuple(tuple(compress(row, shown)) for row in rows))
 
 
-def _far(row: HardRow) -> tuple[str, ...]:
-    return str(row.row), short(row.target, 4), short(row.said, 4), f"{row.tested:,}", number(row.confidence, 1)
+def _far(row: HardRow, found: Predicted) -> tuple[str, ...]:
+    return (
+        row_name(row.row, found),
+        short(row.target, 4),
+        short(row.said, 4),
+        f"{row.tested:,}",
+        number(row.confidence, 1),
+    )
 
 
 def _share(value: float) -> str:
@@ -219,18 +246,29 @@ def _moved(changes: Changes | None, found: Predicted, names: Sequence[str]) -> T
         return Table(
             head,
             tuple(
-                (str(row.row), short(row.target, 4), f"{row.tested:,}", short(row.control, 3), short(row.variant, 3))
+                (
+                    row_name(row.row, found),
+                    short(row.target, 4),
+                    f"{row.tested:,}",
+                    short(row.control, 3),
+                    short(row.variant, 3),
+                )
                 for row in changes.rows
             ),
         )
     head = ("Row", "True class", "Tested", "Control right", "Variant right")
-    return Table(
-        head,
-        tuple(
-            (str(row.row), class_name(row.target, names), f"{row.tested:,}", f"{row.control:.0f}", f"{row.variant:.0f}")
-            for row in changes.rows
-        ),
+    shown = (True, found.classes > 0, True, True, True)
+    rows = (
+        (
+            row_name(row.row, found),
+            class_name(row.target, names),
+            f"{row.tested:,}",
+            f"{row.control:.0f}",
+            f"{row.variant:.0f}",
+        )
+        for row in changes.rows
     )
+    return Table(tuple(compress(head, shown)), tuple(tuple(compress(row, shown)) for row in rows))
 
 
 def _scores(one: VariantPredicted, names: Sequence[str]) -> Table:

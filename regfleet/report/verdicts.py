@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from regfleet.analysis.intervals import NO_SCATTER
 from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSummary, VariantSummary
 from regfleet.numbers import gap_scale
 
@@ -56,7 +57,7 @@ def note(comparison: Comparison) -> str:
     if not comparison.same:
         return comparison.note
     what = "" if verdict_chip(comparison) is SAME else "same predictions "
-    return f"{what}on all {comparison.same:,} rows"
+    return f"{what}on all {comparison.same:,} rows{': no interval' if comparison.note == NO_SCATTER else ''}"
 
 
 def gap_sentence(dataset: DatasetSummary, best: VariantSummary | None) -> str:

@@ -24,7 +24,7 @@ from regfleet.results.parts import (
 )
 from regfleet.results.place import Place
 from regfleet.results.progress import Reporter, read_progress, reporting
-from regfleet.results.provenance import DataFacts, Provenance, RunFacts, read_provenance
+from regfleet.results.provenance import Choice, DataFacts, Provenance, RunFacts, add_choice, read_provenance
 from regfleet.results.seals import study_seal, study_text, write_study
 from regfleet.results.store import Store
 
@@ -34,6 +34,7 @@ __all__ = [
     "METRIC_COLUMNS",
     "PREDICTION_FIELDS",
     "TRIAL_FIELDS",
+    "Choice",
     "DataFacts",
     "Place",
     "Problem",
@@ -42,6 +43,7 @@ __all__ = [
     "RunFacts",
     "Store",
     "Stored",
+    "add_choice",
     "claim",
     "load",
     "place_of",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from regfleet.errors import ResultsError
 from regfleet.results.seals import altered, read_json, sealed_json
 from regfleet.settings.values import Task
 from regfleet.text import one_line
@@ -75,13 +77,26 @@ class RunFacts(_Facts):
     trials: Count = 0
 
 
+class Choice(_Facts):
+    """A setting of the analysis that was chosen when results were there, and so not without knowing them.
+
+    ``setting`` is metric, rope, at, scope, alpha or interval; ``was`` and ``now`` are its values as text; ``trials``
+    counts those that were finished. ``look``: a report was made by it, and the study keeps its own.
+    """
+
+    setting: Literal["metric", "rope", "at", "scope", "alpha", "interval"]
+    was: str
+    now: str
+    trials: Count = 0
+    look: bool = False
+
+
 class Provenance(_Facts):
     """What holds of a results directory now, and one entry per run that trained something.
 
     ``kept`` counts the trials that were there when it was written: they are there since, or were lost.
     ``study`` is the checksum of the study.toml that the results were made with.
-    ``judged_by`` are the metrics that results were judged by, one after the other, where there was more than one, and
-    ``intervals`` likewise the intervals.
+    ``chosen_later`` are the settings of the analysis that were chosen when results were there, in that order.
     Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.
     """
 
@@ -90,18 +105,31 @@ class Provenance(_Facts):
     commit: str | None = None
     data: dict[str, DataFacts] = {}
     runs: tuple[RunFacts, ...] = ()
-    judged_by: tuple[str, ...] | None = None
-    intervals: tuple[str, ...] | None = None
+    chosen_later: tuple[Choice, ...] | None = None
     scores: str | None = None
     sha256: str | None = None
     rows: Count | None = None
     kept: Count | None = None
     study: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_earlier(cls, table: Any) -> Any:
+        """Earlier versions knew only of metrics, and held them one after the other."""
+        names = table.get("judged_by") if isinstance(table, dict) else None
+        if not isinstance(names, list) or "chosen_later" in table:
+            return table
+        return table | {"chosen_later": [{"setting": "metric", "was": a, "now": b} for a, b in pairwise(names)]}
+
     @property
     def finished(self) -> str:
         """When the last run finished, as recorded; empty when nothing was."""
         return self.runs[-1].finished or self.runs[-1].started if self.runs else ""
+
+    @property
+    def later(self) -> tuple[Choice, ...]:
+        """``chosen_later``, none where there were none."""
+        return self.chosen_later or ()
 
     def table(self) -> dict[str, Any]:
         """What is known of the results."""
@@ -110,6 +138,18 @@ class Provenance(_Facts):
     def json_text(self) -> str:
         """The text of the file."""
         return sealed_json(self.table() | self.model_dump(include={"kept", "study"}, exclude_none=True))
+
+
+def add_choice(place: Place, choice: Choice) -> None:
+    """Record ``choice`` in the provenance of a results directory, unless it is there.
+
+    Raises ResultsError where there is no provenance, StorageError where it cannot be written.
+    """
+    there = read_provenance(place)
+    if not there.versions:
+        raise ResultsError(f"{place.at(FILE)}: expected where the results come from; got no such file")
+    if not any((one.setting, one.now, one.look) == (choice.setting, choice.now, choice.look) for one in there.later):
+        place.write(FILE, there.model_copy(update={"chosen_later": (*there.later, choice)}).json_text().encode())
 
 
 def read_provenance(place: Place) -> Provenance:

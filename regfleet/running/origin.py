@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from regfleet.results import DataFacts, Provenance, RunFacts
+from regfleet.results import Choice, DataFacts, Provenance, RunFacts
 from regfleet.text import masked
 
 _PACKAGES = (
@@ -44,7 +44,7 @@ class Beginning:
         return time.monotonic() - self.begun
 
 
-def provenance(  # noqa: PLR0913 - what is recorded
+def provenance(
     before: Provenance,
     *,
     command: str,
@@ -52,13 +52,12 @@ def provenance(  # noqa: PLR0913 - what is recorded
     fleet: str,
     beginning: Beginning,
     trained: int,
-    judged_by: tuple[str, ...] | None = None,
-    intervals: tuple[str, ...] | None = None,
+    chosen_later: tuple[Choice, ...] | None = None,
 ) -> Provenance:
     """What holds now, and one more entry for a run that trained something.
 
-    ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``judged_by`` the
-    metrics and ``intervals`` the intervals that were asked for, where there was more than one.
+    ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``chosen_later``
+    the settings of the analysis that were chosen when results were there.
     """
     seconds = beginning.seconds
     run = RunFacts(
@@ -76,8 +75,7 @@ def provenance(  # noqa: PLR0913 - what is recorded
         commit=beginning.commit,
         data=dict(data),
         runs=(*before.runs, *([run] if trained else [])),
-        judged_by=judged_by,
-        intervals=intervals,
+        chosen_later=chosen_later,
     )
 
 

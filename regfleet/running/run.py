@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 from regfleet.analysis.sequential import LOOKS
 from regfleet.concluding.judge import StudyConclusion, batch_notes, conclude, kept_study
 from regfleet.data import BUILTIN
 from regfleet.data.dataset import table_of
-from regfleet.errors import InputError
+from regfleet.errors import InputError, ResultsError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.metrics import metrics_of
 from regfleet.models.travel import check_travels
@@ -24,6 +24,7 @@ from regfleet.planning.resolved import resolve
 from regfleet.planning.variants import resolve_variants
 from regfleet.report.page import refuse_foreign
 from regfleet.results import (
+    Choice,
     Place,
     Provenance,
     Store,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from regfleet.results import DataFacts, Reporter
+    from regfleet.results import DataFacts, Reporter, Stored
     from regfleet.running.train import Work
     from regfleet.settings import Study
     from regfleet.settings.values import Variant
@@ -97,17 +98,17 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             if not place.exists("study.toml"):
                 seeds = LOOKS[0] if study.adds_seeds else len(study.seeds)
                 begun = ready.resolved if ready else resolve(study, {})
-                variants = begun.variants
                 watch.judge(begun.question)
                 each = len(study.data) * seeds * fits_per_seed(study)
-                workers.start(variants, dict.fromkeys((one.name for one in variants), each))
+                workers.start(begun.variants, dict.fromkeys((one.name for one in begun.variants), each))
             ready = (ready or get_ready(study)).with_seeds(study.seeds)
             resolved, before = ready.resolved, read_provenance(place)
             watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
-            judged_by, intervals = _judged_by(before, place, resolved.study)
+            there = kept_study(place) if place.exists("study.toml") else resolved.study
             write_study(place, resolved.study.toml())
             store, results = Store(place, {variant.name: variant for variant in resolved.variants}), load(place)
+            later = (*before.later, *_chosen_later(there, resolved.study, results))
             rows = {name: facts.training_rows for name, facts in resolved.data.items()}
             sizes = (variant.training.batch_size for variant in resolved.variants)
             # The study was written just now; where it came from is recorded next.
@@ -121,8 +122,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
                 command=command,
                 data=resolved.data,
                 beginning=beginning,
-                judged_by=judged_by,
-                intervals=intervals,
+                chosen_later=later or None,
             )
             # Whatever becomes of this run, its trials can be analysed.
             _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
@@ -219,23 +219,27 @@ def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place:
             )
 
 
-Choices = tuple[str, ...] | None
+def _chosen_later(there: Study, now: Study, results: Stored) -> list[Choice]:
+    """What is judged otherwise than the study that lies ``there``, once it has trials that finished."""
+    trials = int((results.trials["status"] == "done").sum())
+    return [
+        Choice(setting=name, was=str(was), now=str(chosen), trials=trials)
+        for name in get_args(Choice.model_fields["setting"].annotation)
+        if trials and (was := _chosen(there, name)) != (chosen := _chosen(now, name))
+        if name != "metric" or was is not None
+    ]
 
 
-def _judged_by(before: Provenance, place: Place, study: Study) -> tuple[Choices, Choices]:
-    """The metrics, and the intervals, that the results of ``place`` were judged by and now are; None: there is one."""
-    if not before.kept or not place.exists("study.toml"):
-        return before.judged_by, before.intervals
-    there = kept_study(place)
-
-    def chosen(so_far: Choices, was: str | None, now: str | None) -> Choices:
-        return so_far if was in (None, now) else (*(so_far or (str(was),)), str(now))
-
-    metrics = chosen(before.judged_by, there.analysis.metric, study.analysis.metric)
-    return metrics, chosen(before.intervals, there.interval, study.interval)
+def _chosen(study: Study, setting: str) -> Any:
+    return study.interval if setting == "interval" else getattr(study.analysis, setting)
 
 
 def _record(place: Place, facts: Provenance, kept: Collection[str]) -> None:
     """Write where the results come from, and how many trials are kept."""
-    now = {"kept": len(kept), "study": study_seal(place)}
+    try:
+        looks = [one for one in read_provenance(place).later if one.look and one not in facts.later]
+    except ResultsError:  # it is written anew
+        looks = []
+    # Reports may have been made by another metric while this run went on.
+    now = {"kept": len(kept), "study": study_seal(place), "chosen_later": (*facts.later, *looks) or None}
     place.write("provenance.json", facts.model_copy(update=now).json_text().encode())

@@ -12,9 +12,10 @@ import math
 
 import numpy as np
 
+from regfleet.predictions import calibration_error
+
 CLIP = 1e-7
 """Keras' fuzz factor: probabilities are clipped to [CLIP, 1 - CLIP] before the logarithm."""
-BINS = 15
 
 
 def class_scores(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -103,17 +104,3 @@ def macro_f1(predicted: np.ndarray, truth: np.ndarray) -> float:
     sizes = np.bincount(predicted, minlength=classes) + np.bincount(truth, minlength=classes)
     hits = np.bincount(truth[predicted == truth], minlength=classes)
     return float(np.mean(2 * hits[sizes > 0] / sizes[sizes > 0]))
-
-
-def calibration_error(confidence: np.ndarray, hit: np.ndarray) -> float:
-    """Expected calibration error over 15 bins of equal width: Σ share of rows in the bin × |accuracy − confidence|.
-
-    Naeini, Cooper & Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning" (AAAI 2015).
-
-    Args:
-        confidence: probability of the top class, (rows,), in [0, 1]; a bin holds its upper edge.
-        hit: whether the top class is the true one, (rows,).
-    """
-    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    gaps = np.bincount(place, weights=hit - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(hit))

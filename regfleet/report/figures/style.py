@@ -22,6 +22,8 @@ T = TypeVar("T")
 WIDE, NARROW = 760, 350
 BODY, SMALL, TINY = 12.0, 11.0, 9.5
 LINE, BAND, GHOST = 1.6, 0.18, 1.1
+APART = 8.0
+"""CSS pixels between two numbers of an axis."""
 LETTER = 6.9
 """The mean width of a letter of size SMALL in CSS pixels."""
 SETTINGS: dict[Any, Any] = {
@@ -161,7 +163,15 @@ class Rows:
         write(self.axes, 1, index, value, colour=colour, shift=12)
 
     def describe_axis(self, text: str) -> None:
-        """What the x axis shows."""
+        """What the x axis shows, whose limits are set; it gets as many numbers as stand apart."""
+        low, high = self.axes.get_xlim()
+        pixels = self.axes.get_position().width * self.figure.get_figwidth() * 72
+        for bins in range(8 if self.wide else 6, 0, -1):
+            self.axes.locator_params(axis="x", nbins=bins)
+            ticks = [tick for tick in self.axes.get_xticks() if low <= tick <= high]
+            longest = LETTER * max((len(short(tick)) for tick in ticks), default=0)
+            if len(ticks) < 2 or pixels * (ticks[1] - ticks[0]) / (high - low) >= longest + APART:
+                break
         self.axes.set_xlabel(text, fontsize=SMALL, color=LIGHT["muted"], labelpad=6)
 
 
@@ -172,7 +182,6 @@ def rows(many: int, width: int, longest: int) -> Rows:
     figure, axes = canvas(width, (32 if wide else 46) * many + 58, left=left, right=right, top=6, bottom=52)
     axes.set_ylim(many - 0.5, -0.5)
     axes.set_yticks([])
-    axes.locator_params(axis="x", nbins=8 if wide else 6)
     axes.xaxis.set_major_formatter(lambda value, _: short(value))
     grid(axes, "x")
     return Rows(figure, axes, wide)

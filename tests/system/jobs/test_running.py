@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import ROOT
 
-from regfleet.jobs import CODE, entrypoint
+from regfleet.jobs import CODE, entrypoint, unpack
+from regfleet.jobs.archive import Carried
 from regfleet.jobs.remote import run
 
 HOSTILE = [
@@ -65,7 +66,10 @@ def test_the_job_runs_our_code_before_what_is_installed(job, tmp_path):
 
 
 def test_too_large_results_stay_on_the_head(tmp_path, monkeypatch, capfd):
-    """A job whose results exceed the limit says so, where they are, and what to do; its exit code is the command's."""
+    """A job whose results exceed the limit says so, where they are, and what to do; its exit code is the command's.
+
+    The report and its tables come back all the same, where they fit.
+    """
     from regfleet.jobs import remote
 
     home, upload = tmp_path / "home", tmp_path / "upload"
@@ -83,3 +87,18 @@ def test_too_large_results_stay_on_the_head(tmp_path, monkeypatch, capfd):
     said = capfd.readouterr().out
     assert f"they stay on the head in {home}/.cache/regfleet/jobs/key/out; --out URL" in said
     assert "regfleet-results" not in said
+    for name in ("report.html", "trials.csv"):
+        (home / ".cache/regfleet/jobs/key/out" / name).write_text("small")
+    (home / ".cache/regfleet/jobs/key/out/trials").mkdir()
+    (home / ".cache/regfleet/jobs/key/out/trials/part-0.parquet").write_bytes(os.urandom(3000))
+    monkeypatch.setattr(remote, "LIMIT_BYTES", 2000)
+    monkeypatch.chdir(upload)
+    try:
+        assert run("key", "out", ["techniques"]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    said, carried = capfd.readouterr().out, Carried()
+    assert "only the report and its tables come back (report.html, leaderboard.csv, trials.csv, rows.csv)" in said
+    assert all(carried.take(line) for line in said.splitlines() if line.startswith("regfleet-results"))
+    assert unpack(carried.archive(), tmp_path / "back") == 2
+    assert sorted(path.name for path in (tmp_path / "back").iterdir()) == ["report.html", "trials.csv"]

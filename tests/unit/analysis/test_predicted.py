@@ -10,8 +10,15 @@ import pytest
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from regfleet.analysis.predicting import POINTS, predicted_of
+from regfleet.analysis import predicting
+from regfleet.analysis.certainty import POINTS
 from regfleet.predictions import Predictions
+
+
+def predicted_of(parts, controls, score, idle=()):
+    """What was predicted by variants that finished every seed they have predictions of."""
+    seeds = {name: part.seeds for name, part in parts if name in controls}
+    return predicting.predicted_of(predicting.read(parts, seeds, score), controls, idle)
 
 
 def predictions(

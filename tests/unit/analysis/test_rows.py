@@ -52,6 +52,13 @@ def test_scores_that_never_differ_are_no_equivalence():
     assert (of["l1"].rule, of["l1"].verdict, of["l1"].same) == ("seeds", "undecided", 20)
     assert of["l1"].sentence.endswith("on all 20 rows that were tested. Fresh rows may still tell them apart.")
     assert "without loss" not in " ".join(found.headline)
+    assert of["l1"].difference.mean == 0
+    assert math.isnan(of["l1"].difference.low)  # by a count of rows they have an interval, by this none is known
+    right = {"none": CONTROL, "l1": VARIANT}
+    kept = {name: predictions(one, ROWS) for name, one in right.items()}
+    _, of = judge(trials_of(right, last_test_macro_f1=1.0), kept, metric="macro_f1")
+    assert (of["l1"].verdict, of["l1"].same, math.isnan(of["l1"].difference.high)) == ("undecided", 0, True)
+    assert "the same macro-F1 on every seed, though not the same predictions" in of["l1"].sentence
     # Of splits of these rows alone it is one.
     assert both({"none": CONTROL, "l1": CONTROL}, metric="macro_f1", scope="this_dataset")[1]["l1"].verdict == (
         "equivalent"

@@ -304,6 +304,34 @@ def test_scores_of_single_rows_are_judged_by_the_rule_of_rows(command, tmp_path)
     assert comparisons(regfleet.analyze(frame.assign(n_rows=60)))["l2"].difference != expected
 
 
+def test_rows_from_elsewhere_show_what_is_got_wrong(tmp_path):
+    """By the names that the scores give rows and classes; of rows that are only right or wrong nothing else is told."""
+    named = lines().assign(row="p-" + lines()["row"].astype(str).str.zfill(2))
+    classes = ["y_true", "y_pred", "proba_cat", "proba_dog"]
+    shapes = {
+        "probabilities": named.drop(columns="correct"),
+        "classes": named.drop(columns=["correct", "proba_cat", "proba_dog"]),
+        "correct": named.drop(columns=classes),
+    }
+    wrong = named.assign(wrong=1 - named["correct"]).groupby(["technique", "row"])["wrong"].mean()
+    for name, frame in shapes.items():
+        done = regfleet.analyze(frame, out=tmp_path / name)
+        page = (tmp_path / name / "report.html").read_text()
+        assert "What the networks get wrong" in page
+        assert ("True class" in page, "Reliability: of the" in page) == (name != "correct", name == "probabilities")
+        table = pd.read_csv(tmp_path / name / "rows.csv", index_col="row")
+        for technique in ("none", "l2"):
+            told = table[f"wrong: {technique}"]
+            assert told.to_dict() == pytest.approx(wrong[technique].to_dict(), abs=1e-3)
+        assert table["class"].isna().all() == (name == "correct")
+        found = done.summary.datasets[0].predicted.variants["l2"]
+        assert (found.matrix is None, found.together is None) == (name == "correct", name != "probabilities")
+        assert (
+            found.changes.differ
+            == (named["correct"] != named["correct"].groupby([named["seed"], named["row"]]).transform("min")).sum()
+        )
+
+
 def test_where_rows_cannot_be_judged_the_report_says_why():
     """Groups of rows, the same test rows of every seed, and an error that is no mean of what was simulated."""
     assert "groups" in comparisons(regfleet.analyze(lines(group=lines()["row"] // 2)))["l2"].rule_why

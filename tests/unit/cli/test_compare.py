@@ -51,6 +51,11 @@ def test_a_metric_that_is_changed_after_results_is_said(command, finished, train
         out = command(*again, "--metric", metric)[1]
     for text in (out, command("report", finished)[1]):
         assert said in " ".join(text.split())
+    command(*again, "--metric", "auc", "--at", "best", "--rope", "0.02")
+    text = " ".join(command(*again, "--metric", "auc", "--at", "last", "--rope", "0.02")[1].split())
+    assert said in text
+    assert "epoch whose weights are judged was changed after results were there: the last epoch, then the best" in text
+    assert "(ROPE) was changed after results were there: the metric's own, then 0.02." in text
     assert trained == []
 
 

@@ -61,6 +61,9 @@ def test_a_folder_of_ones_own_replaces_templates(command, finished, tmp_path):
     assert text.endswith("<i>&lt;b&gt;</i>")
 
 
+BY_RECALL = ["--metric", "recall:virginica", "--json"]
+
+
 def predicted(self, *_, **__):
     """What every trial of a variant said: the control is right on all rows, the others on all but some of class 2."""
     for name, trials in self.trials.groupby("variant"):
@@ -76,12 +79,18 @@ def test_results_are_judged_by_another_metric_without_training(command, finished
     """By name and by a function, in a report of its own; that of the study stays as it was, and both are told apart."""
     monkeypatch.setattr(Stored, "predicted", predicted, raising=False)
     before = {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()}
+    origin = json.loads(before.pop("provenance.json"))
     code, out, err = command("report", finished, "--metric", "recall:virginica", "--format", "json")
     assert (code, err) == (0, "")
     assert {row["variant"]: round(float(row["mean"]), 6) for row in json.loads(out)} == dict.fromkeys(
         ["l2(0.01)@all", "dropout(0.3)@first+batchnorm(0.99)@2"], 0.6
     ) | {"none": 1.0}
-    assert {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()} == before
+    after = {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()}
+    look = {"setting": "metric", "was": "accuracy", "now": "recall:virginica", "trials": 12, "look": True}
+    told = json.loads(after.pop("provenance.json"))
+    assert told.pop("chosen_later") == [look]
+    assert {**told, "checksum": ""} == {**origin, "checksum": ""}
+    assert after == before
     page = (tmp_path / "reports/out-recall-virginica/report.html").read_text()
     assert "Judged by recall of virginica after the study was done, which was to be judged by accuracy" in page
     results = regfleet.load(finished)
@@ -92,6 +101,10 @@ def test_results_are_judged_by_another_metric_without_training(command, finished
     sure = results.score(lambda _, p: p.max(axis=1).mean(), higher_is_better=True, on="probabilities")
     assert sure.summary().datasets[0].variants[0].score.mean == pytest.approx(0.8)
     assert results.summary().metric.name == "accuracy"
+    later = [json.loads(command("report", finished, *more)[1])["notes"] for more in (["--json"], BY_RECALL)]
+    said = "Also judged by recall of virginica, a second metric, chosen after seeing results."
+    assert [any(note.startswith(said) for note in notes) for notes in later] == [True, False]
+    assert "a second metric, chosen after seeing results" in later[1][0]
     for metric, more, complaint in (
         (np.mean, {}, "higher_is_better: expected True or False beside a function; got None"),
         (

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regfleet.concluding.predictions import with_predictions
+from regfleet.analysis.predicting import predicted_of, read
+from regfleet.concluding.predictions import together_by
 from regfleet.paths import ROWS
 from regfleet.predictions import Predictions
 from regfleet.report import exports, render, write
@@ -45,7 +46,12 @@ def study(nine):
     provenance = nine.facts.provenance
     data = {name: facts.model_copy(update={"classes": LABELS}) for name, facts in provenance.data.items()}
     facts = replace(nine.facts, provenance=provenance.model_copy(update={"data": data}))
-    return replace(nine, summary=with_predictions(nine.summary, lambda _: kept), facts=facts)
+    (dataset,) = nine.summary.datasets
+    score = together_by("accuracy", {dataset.dataset: ("classification", LABELS)})(dataset.dataset)
+    found = read(kept, {row.name: row.seeds for row in dataset.variants}, score)
+    said = predicted_of(found, {row.name: row.control for row in dataset.variants}, dataset.knows_nothing)
+    summary = replace(nine.summary, datasets=(replace(dataset, predicted=said),))
+    return replace(nine, summary=summary, facts=facts)
 
 
 def test_the_page_names_the_rows_that_nobody_gets_right_and_stays_small(parse, rendered, study):

@@ -5,13 +5,17 @@ import json
 from dataclasses import replace
 from io import StringIO
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn import metrics
 from support.rows import CONTROL, ROWS, VARIANT, predictions, trials_of
 from support.studies import make_variants
 from support.synthetic import article, build
 
 from regfleet import analysis
 from regfleet.cli.terminal import print_conclusion
+from regfleet.concluding.predictions import together_by
 from regfleet.report import exports
 from regfleet.report.context import fragment
 from regfleet.report.page import render
@@ -57,3 +61,33 @@ def test_page_notebook_and_terminal_say_it(conclusion):
         assert "by one score per seed, because no predictions of test rows were kept" in text
     assert "Whose probabilities are better?" in page
     assert "The rule, for statisticians" in page
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "log_loss", "recall:b"])
+def test_networks_together_are_in_every_table_by_any_metric(conclusion, metric):
+    """Score, leave-one-seed-out and rows, as scikit-learn scores the mean of the probabilities of each row."""
+    kept = predictions(CONTROL, ROWS)
+    sure = np.abs(kept.probabilities - kept.seeds[:, None] / 100).astype(np.float32)  # no two are equally sure
+    kept = replace(kept, probabilities=sure / sure.sum(axis=1, keepdims=True))
+    score = together_by(metric, {"toy": ("classification", ("a", "b"))})
+    trials = conclusion.trials[conclusion.trials["variant"] == "none"]
+    summary = analysis.summarize(
+        trials, None, make_variants(["none"]), analysis.Question(), predictions=lambda _: [("none", kept)], score=score
+    )
+    frame = pd.DataFrame(kept.probabilities).assign(row=kept.rows, truth=kept.target, one=1)
+    rows = frame.groupby("row").agg({0: "mean", 1: "mean", "truth": "first", "one": "sum"}).query("one > 1")
+    p, truth = rows[[0, 1]].to_numpy(), rows["truth"].astype(int)
+    expected = {
+        "f1_macro": lambda: metrics.f1_score(truth, p.argmax(axis=1), average="macro"),
+        "log_loss": lambda: metrics.log_loss(truth, p, labels=[0, 1]),
+        "recall:b": lambda: metrics.recall_score(truth == 1, p.argmax(axis=1) == 1),
+    }[metric]()
+    for (row,) in (
+        list(csv.DictReader(StringIO(exports.leaderboard_csv(summary)))),
+        json.loads(exports.leaderboard_json(summary)),
+    ):
+        assert float(row["together"]) == pytest.approx(expected)
+        assert (int(row["together_networks"]), int(row["together_rows"])) == (rows["one"].median(), len(rows))
+    for form in ("markdown", "latex", "html"):
+        assert "Networks together" in exports.leaderboard(summary, form)
+        assert "Networks together" not in exports.leaderboard(conclusion.summary, form)
