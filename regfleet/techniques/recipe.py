@@ -197,7 +197,8 @@ class Recipe:
 
     def add(self, **slots: Any) -> Recipe:
         """The recipe with more in the slots that hold several: ``add(batches=[mix])``."""
-        return replace(self, **{name: (*getattr(self, name), *more) for name, more in slots.items()})
+        more: dict[str, Any] = {name: (*getattr(self, name), *each) for name, each in slots.items()}
+        return replace(self, **more)
 
 
 class Facts(NamedTuple):
