@@ -103,10 +103,10 @@ SPECTRAL = Definition(
     summary="computes with the kernel divided by its largest singular value",
     source="Miyato et al. 2018, Spectral normalization for generative adversarial networks",
     about="The layer computes, in training and in inference, with its kernel divided by its largest singular value, so "
-    "that it stretches no difference between two rows. That value is found by 20 power iterations from the same "
-    "start at every update; gradients go through it, with the singular vectors held. It helps where small changes"
-    " of the input must not change the answer much. It costs as much as some 40 more rows in each batch. It "
-    "stands at any layer with a kernel. There is no strength.",
+    "that it stretches no difference between two rows. That value is found by 20 power iterations from the same start "
+    "at every update; gradients go through it, with the singular vectors held. It helps where small changes of the "
+    "input must not change the answer much, learns slowly, and wants more epochs. It costs as much as some 40 more "
+    "rows in each batch. It stands at any layer with a kernel. There is no strength.",
     parameters=(),
     apply=_spectral,
     label=lambda _values: "",

@@ -57,7 +57,9 @@ def _strengths(values: tuple[float, ...]) -> str:
     return f"λ1 = {values[0]:g}, λ2 = {values[1]:g}"
 
 
-_ANY = {"low": 0, "high": float("inf"), "open_high": True}
+def _strength(name: str, symbol: str, default: float) -> Parameter:
+    return Parameter(name, symbol, default, 0, float("inf"), open_high=True)
+
 
 L1 = Definition(
     name="l1",
@@ -94,7 +96,7 @@ L1L2 = Definition(
     "those that are left are kept small as by L2. It helps where inputs that matter are correlated, among which "
     "L1 alone picks one by chance. It costs next to nothing. It stands at any layer with a kernel. With one "
     "strength zero it is the other penalty, with both zero the control.",
-    parameters=(Parameter("l1", "λ1", 0.001, **_ANY), Parameter("l2", "λ2", 0.001, **_ANY)),
+    parameters=(_strength("l1", "λ1", 0.001), _strength("l2", "λ2", 0.001)),
     apply=partial(_penalize, "L1L2"),
     label=_strengths,
 )
@@ -108,7 +110,7 @@ ORTHOGONAL = Definition(
     "cosine between two of a layer's directions, so that units learn different things, whatever their size. It "
     "helps where many units end up alike. It costs one product of the kernel with itself an update. It stands at "
     "any layer of two units or more. Strength zero is the control.",
-    parameters=(Parameter("strength", "λ", 0.01, **_ANY),),
+    parameters=(_strength("strength", "λ", 0.01),),
     apply=_orthogonal,
     label=lambda values: f"λ = {values[0]:g}",
 )
@@ -121,7 +123,7 @@ ACTIVITY = Definition(
     "answer to a row, and with a second strength the squares. The sum over units is averaged over the rows of a "
     "batch. It helps where a sparse code is wanted. It costs next to nothing. It stands behind the activation of "
     "any hidden layer. With both strengths zero it is the control.",
-    parameters=(Parameter("l1", "λ1", 1e-4, **_ANY), Parameter("l2", "λ2", 0, **_ANY)),
+    parameters=(_strength("l1", "λ1", 1e-4), _strength("l2", "λ2", 0)),
     apply=_activity,
     label=_strengths,
 )
