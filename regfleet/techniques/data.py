@@ -27,7 +27,7 @@ def _mixup(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str, ...]) 
     def mix(batch: Batch) -> Batch:
         import tensorflow as tf
 
-        drawn = _uniform(batch, "mixup share", ())
+        drawn = batch.uniform("mixup share", ())
         share = tf.gather(tf.constant(_quantiles(values[0]), tf.float32), tf.cast(drawn * QUANTILES, tf.int32))
         other = _partners(batch, "mixup")
         mixed = _targets_mixed(batch, other, share)
@@ -53,7 +53,7 @@ def _cutmix(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str, ...])
     def mix(batch: Batch) -> Batch:
         import tensorflow as tf
 
-        chance, cut = tf.unstack(_uniform(batch, "cutmix share", (2,)))
+        chance, cut = tf.unstack(batch.uniform("cutmix share", (2,)))
         inside = _parts(batch, "cutmix", cut, rows=1, least=0) & (chance < values[0])
         other = _partners(batch, "cutmix")
         mixed = _targets_mixed(batch, other, 1 - tf.reduce_mean(tf.cast(inside, tf.float32)))
@@ -72,7 +72,7 @@ def _cutout(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str, ...])
 
         rows = tf.shape(batch.x)[0]
         inside = _parts(batch, "cutout", tf.fill((rows,), share), rows=rows, least=1)
-        chance = _uniform(batch, "cutout chance", (rows, *(1 for _ in batch.x.shape[1:])))
+        chance = batch.uniform("cutout chance", (rows, *(1 for _ in batch.x.shape[1:])))
         return batch._replace(x=tf.where(inside & (chance < probability), tf.zeros_like(batch.x), batch.x))
 
     return recipe.add(batches=[cut])
@@ -87,10 +87,10 @@ def _feature_mask(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str,
 
         rows = tf.shape(batch.x)[0]
         flat = tf.reshape(batch.x, (rows, math.prod(batch.x.shape[1:])))
-        drawn = _uniform(batch, "featuremask rows", tf.shape(flat))
+        drawn = batch.uniform("featuremask rows", tf.shape(flat))
         others = tf.cast(drawn * tf.cast(rows, tf.float32), tf.int32)
         given = tf.transpose(tf.gather(tf.transpose(flat), tf.transpose(others), batch_dims=1))
-        replaced = _uniform(batch, "featuremask", tf.shape(flat)) < values[0]
+        replaced = batch.uniform("featuremask", tf.shape(flat)) < values[0]
         return batch._replace(x=tf.reshape(tf.where(replaced, given, flat), tf.shape(batch.x)))
 
     return recipe.add(batches=[mask])
@@ -117,18 +117,11 @@ def _adversarial(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str, 
     return recipe.add(steps=[step])
 
 
-def _uniform(batch: Batch, name: str, shape: Any) -> tf.Tensor:
-    """Uniform numbers of [0, 1) for this update."""
-    import tensorflow as tf
-
-    return tf.random.stateless_uniform(shape, batch.seed(name), alg="philox")
-
-
 def _partners(batch: Batch, name: str) -> tf.Tensor:
     """A permutation of the batch: the number of the row that each row is mixed with."""
     import tensorflow as tf
 
-    return tf.argsort(_uniform(batch, f"{name} partners", (tf.shape(batch.x)[0],)), stable=True)
+    return tf.argsort(batch.uniform(f"{name} partners", (tf.shape(batch.x)[0],)), stable=True)
 
 
 def _targets_mixed(batch: Batch, other: tf.Tensor, share: tf.Tensor) -> Batch:
@@ -157,10 +150,10 @@ def _parts(batch: Batch, name: str, share: tf.Tensor, rows: Any, least: int) -> 
     *sizes, channels = batch.x.shape[1:]
     share, rounding = tf.reshape(share, (-1, 1)), 1e-4
     if not sizes:
-        draws = _uniform(batch, name, (rows, channels))
+        draws = batch.uniform(name, (rows, channels))
         rank = tf.argsort(tf.argsort(draws, axis=-1, stable=True), axis=-1, stable=True)
         return rank < tf.maximum(tf.cast(share * channels + rounding, tf.int32), 1)
-    centres = _uniform(batch, name, (rows, len(sizes)))
+    centres = batch.uniform(name, (rows, len(sizes)))
     inside: Any = True
     for axis, size in enumerate(sizes):
         side = tf.maximum(tf.cast(tf.pow(share, 1 / len(sizes)) * size + rounding, tf.int32), least)

@@ -87,6 +87,15 @@ class Batch(NamedTuple):
         update = tf.cast(self.update, tf.int32) if every_update else tf.constant(-1)
         return tf.stack([tf.bitwise.bitwise_xor(tf.cast(self.key, tf.int32), salt), update])
 
+    def uniform(self, name: str, shape: Any, *, every_update: bool = True) -> tf.Tensor:
+        """Float32 of ``shape``, uniform in [0, 1), for the draw ``name`` as `seed` has it; alike with and without XLA."""
+        import tensorflow as tf
+
+        seed = self.seed(name, every_update=every_update)
+        draws = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+        # Libraries make floats of such whole numbers in ways of their own.
+        return tf.cast(tf.bitwise.bitwise_and(draws, 2**24 - 1), tf.float32) / 2**24
+
 
 class Descent(NamedTuple):
     """Gradients for ``model.trainable_weights``, with the ``loss``, the output and the target that are recorded.

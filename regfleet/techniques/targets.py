@@ -27,8 +27,7 @@ def _wrong(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str, ...]) 
         import tensorflow as tf
 
         classes = batch.y.shape[-1]
-        seed = batch.seed("labelnoise", every_update=False)
-        drawn = tf.random.stateless_uniform((batch.total, 2), seed, alg="philox")
+        drawn = batch.uniform("labelnoise", (batch.total, 2), every_update=False)
         chance, which = tf.unstack(tf.gather(drawn, batch.rows), axis=1)
         away = 1 + tf.cast(which * (classes - 1), tf.int32)
         true = tf.argmax(batch.y, axis=-1, output_type=tf.int32)

@@ -84,6 +84,14 @@ def test_every_seed_and_update_mixes_anew():
     assert not np.allclose(first, other)
 
 
+def test_draws_are_uniform_and_the_same_bits_with_and_without_xla():
+    """XLA makes floats of random bits in a way of its own."""
+    batch = Batch(tf.zeros((1, 1)), tf.zeros((1, 1)), None, tf.range(1), tf.constant(7), tf.constant(3), 1)
+    draw = tf.function(lambda: batch.uniform("draw", (5000,)), jit_compile=True)
+    np.testing.assert_array_equal(draw(), batch.uniform("draw", (5000,)))
+    assert stats.kstest(draw(), "uniform").pvalue > 0.01
+
+
 def parts_of(change, shape, updates):
     """The masks of what is replaced in each batch of 8 rows; checks that rows and targets come from two rows."""
     number, y = np.arange(1, 9.0), targets(8, 8)
