@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from regfleet.techniques.recipe import Descent
@@ -98,4 +97,7 @@ def descender(plain: Plain, steps: Sequence[Step]) -> Descender:
     scale = optimizer.scale_loss(1.0)
     if steps and plain.watched is None and not (isinstance(scale, float) and scale == 1):
         steps = (times(lambda scale: 1 / scale), *steps, times(lambda scale: scale))
-    return reduce(lambda inner, step: _Stepping(step, inner), steps, plain)
+    found: Descender = plain
+    for step in steps:
+        found = _Stepping(step, found)
+    return found

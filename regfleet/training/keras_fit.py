@@ -74,11 +74,12 @@ def _changed(given: tuple[Any, ...], settings: Settings, chosen: Any, key: int, 
     """The rows of an update as techniques change them."""
     import tensorflow as tf
 
-    parts = [*map(tf.constant, given), *([None] if len(given) == 2 else [])]
-    batch = Batch(*parts, *(tf.constant(each, tf.int32) for each in (chosen, key, update)))
+    x, y, *weight = map(tf.constant, given)
+    rows, key, update = (tf.constant(each, tf.int32) for each in (chosen, key, update))
+    batch = Batch(x, y, weight[0] if weight else None, rows, key, update)
     for change in settings.batches:
         batch = change(batch)
-    return tuple(part.numpy() for part in batch[: len(given)])
+    return tuple(part.numpy() for part in (batch.x, batch.y, batch.weight) if part is not None)
 
 
 def _take_steps(model: keras.Model, settings: Settings, start: Start) -> None:

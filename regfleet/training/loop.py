@@ -143,9 +143,9 @@ class Loop(ABC):
 
             def update_on(chosen: Any, number: Any) -> Any:
                 """One update, the ``number``-th of the epoch, on the rows numbered ``chosen``."""
-                parts = [tf.gather(part, chosen, batch_dims=axis) for part in (x, y, *weight)]
+                rows_x, rows_y, *counts = (tf.gather(part, chosen, batch_dims=axis) for part in (x, y, *weight))
                 update = progress.epoch * updates + number
-                measured = self._update(Batch(*parts, *([] if weight else [None]), chosen, keys, update))
+                measured = self._update(Batch(rows_x, rows_y, counts[0] if counts else None, chosen, keys, update))
                 self._averaging.after("update", update + 1)
                 return measured
 

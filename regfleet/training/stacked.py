@@ -137,7 +137,7 @@ class Stack(Loop):
         import tensorflow as tf
 
         def gradients(values: Any, current: Any, x: Any, y: Any, rows: Any, key: Any, *weight: Any) -> Any:
-            mine = Batch(x, y, *(weight or (None,)), rows, key, batch.update)
+            mine = Batch(x, y, weight[0] if weight else None, rows, key, batch.update)
             for change in self._settings.batches:
                 mine = change(mine)
             descent = descender(Plain(self.model, values), self._settings.steps).of(mine)
