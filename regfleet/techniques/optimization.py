@@ -241,8 +241,8 @@ def _rate_led_already(facts: Facts, _values: Values) -> str:
 
 
 def _no_room_for_cycles(facts: Facts, values: Values) -> str:
-    cycles, factor = int(values[0]), *values[1:], *([] if values[1:] else [1.0])
-    ends = cycle_ends(facts.training.epochs, cycles, factor)
+    cycles = int(values[0])
+    ends = cycle_ends(facts.training.epochs, cycles, *values[1:])
     if len({0, *ends}) <= cycles:
         return f"{facts.training.epochs} epochs are too few for {cycles} cycles"
     return _rate_led_already(facts, values)
