@@ -10,7 +10,7 @@ from regfleet.errors import InputError
 
 
 @keras.saving.register_keras_serializable("regfleet")
-class Skip(keras.layers.Layer):
+class Skip(keras.layers.Layer):  # type: ignore[misc]
     """The sum of a layer's input and its output, called with both.
 
     Where their widths differ the input goes through a projection without bias, as option B of He et al. 2016; where the
@@ -50,7 +50,7 @@ def _stride(name: str, source: int | None, output: int | None) -> int:
     return stride
 
 
-class _Noisy(keras.layers.Layer):
+class _Noisy(keras.layers.Layer):  # type: ignore[misc]
     """A layer that draws, from a generator of its own."""
 
     def __init__(self, **kwargs: Any) -> None:
