@@ -19,6 +19,7 @@ from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
 from regfleet.report.exports import table_cells
 from regfleet.results import Place, Stored, load, study_text
 from regfleet.settings import Study, read_study
+from regfleet.techniques import technique_named
 from regfleet.trials import Execution
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: i
             *map(str, results.problems),
         ),
         article=study.is_article,
+        techniques=_explained(resolved),
         provenance=results.provenance,
     )
 
@@ -190,3 +192,10 @@ def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
     if waiting:
         notes.append(f"{waiting} more trials have finished; they wait for the others of their look to be analysed")
     return notes
+
+
+def _explained(resolved: Resolved) -> tuple[tuple[str, str, str], ...]:
+    """Title, paragraph and source of each technique of the study."""
+    names = dict.fromkeys(technique.name for variant in resolved.variants for technique in variant.techniques)
+    found = map(technique_named, names)
+    return tuple((one.title, one.about or one.summary, one.source) for one in found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
 from regfleet.settings.defaults import default_variants
@@ -47,6 +47,7 @@ def preset_of(entry: VariantEntry) -> str:
 
 def members(name: str, entry: VariantEntry, study: Study) -> list[VariantEntry]:
     """The entries that ``entry`` stands for, each with its training settings."""
+    fields: list[dict[str, Any]]
     if name == "article":
         model = (
             {"layers": study.model.layers, "source": "own"} if study.model.source else {"hidden": study.model.hidden}

@@ -40,6 +40,7 @@ class StudyFacts:
     ``notes`` are sentences on what the protocol gets wrong or on what was allowed but should be known;
     ``provenance`` says where it comes from; ``article`` marks the article's own study. ``foreign`` marks scores
     that another tool produced: model, epochs, split, engine and study_toml are unknown then, and empty or 0.
+    ``techniques`` has title, paragraph and source of each technique in it.
     """
 
     datasets: tuple[str, ...]
@@ -57,6 +58,7 @@ class StudyFacts:
     article: bool
     provenance: Provenance
     foreign: bool = False
+    techniques: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
