@@ -11,7 +11,7 @@ from regfleet.models.regularizers import added
 if TYPE_CHECKING:
     import keras
 
-    from regfleet.techniques.recipe import Recipe
+    from regfleet.techniques.recipe import KernelUse, Limit, Recipe
 
 
 class Hooks:
@@ -25,7 +25,7 @@ class Hooks:
     def __init__(self, recipe: Recipe | None = None) -> None:
         self._penalties = recipe.penalties if recipe else ()
         self._insertions = recipe.insertions if recipe else ()
-        self._others = (*recipe.limits, *recipe.kernel_uses) if recipe else ()
+        self._others: tuple[Limit | KernelUse, ...] = (*recipe.limits, *recipe.kernel_uses) if recipe else ()
         self._asked: dict[tuple[str, str], None] = {}
 
     def kernel_regularizer(self, layer: str) -> keras.Regularizer | None:

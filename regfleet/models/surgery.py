@@ -59,7 +59,7 @@ def with_techniques(
         InputError: a technique is for a layer that is not a hidden one with a kernel, or a layer cannot be copied.
     """
     known = hidden_layers(model)
-    changes = (*penalties, *limits, *kernel_uses)
+    changes: tuple[Penalty | Limit | KernelUse, ...] = (*penalties, *limits, *kernel_uses)
     for place in {change.layer for change in changes} | {insertion.after for insertion in insertions} - {INPUT}:
         if place not in known:
             names = ", ".join(known) or "there is none"
@@ -159,7 +159,7 @@ class _Surgery:
             )
             tensor = layer(*args, **kwargs)
             due = inserted.get(layer.name)
-            follow = partial(due.follow, args[0]) if due else None
+            follow: Callable[[Any], Any] | None = partial(due.follow, args[0]) if due else None
             for value in keras.tree.flatten((args, kwargs)):
                 follow = waiting.pop(id(value), (None, follow))[1]
             if due:
@@ -250,8 +250,10 @@ class _Due:
     def follow(self, source: Any, tensor: Any) -> Any:
         """What comes of ``tensor``, the output of the layer whose input is ``source``."""
         for takes, layer in self.behind:
-            others = {"input": lambda: [source, tensor], "twin": lambda: [tensor, self.twin(source)]}  # noqa: B023 - called here
-            tensor = _called(layer, others[takes]() if takes in others else tensor)
+            taken = [source, tensor] if takes == "input" else tensor
+            if takes == "twin" and self.twin is not None:
+                taken = [tensor, self.twin(source)]
+            tensor = _called(layer, taken)
         return tensor
 
 

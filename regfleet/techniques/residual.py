@@ -42,7 +42,7 @@ def _stride(name: str, source: int | None, output: int | None) -> int:
     if source == output:
         return 1
     stride = round(source / output) if source and output and output < source else 0
-    if not stride or -(-source // stride) != output:  # type: ignore[operator] - both are numbers here
+    if not stride or -(-(source or 0) // stride) != output:
         raise InputError(
             f"skip: expected an output of the input's size, or of a whole share of it; got {name} from {source} to "
             f"{output} places: padding='same' keeps the size"
