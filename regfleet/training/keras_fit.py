@@ -77,10 +77,11 @@ def _changed(given: tuple[Any, ...], settings: Settings, start: Start, chosen: A
 
     parts = [*map(tf.constant, given), *([None] if len(given) == 2 else [])]
     numbers = (tf.constant(each, tf.int32) for each in (chosen, start.order_key, update))
-    batch = Batch(*parts, *numbers, len(start.train.x))
+    batch = Batch(*parts, *numbers, total=len(start.train.x))
     for change in settings.batches:
         batch = change(batch)
-    return tuple(part.numpy() for part in batch[: len(given)])
+    changed: tuple[Any, ...] = batch[: len(given)]
+    return tuple(part.numpy() for part in changed)
 
 
 def _take_steps(model: keras.Model, settings: Settings, start: Start) -> None:

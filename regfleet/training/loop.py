@@ -137,7 +137,7 @@ class Loop(ABC):
                 """One update, the ``number``-th of the epoch, on the rows numbered ``chosen``."""
                 parts = [tf.gather(part, chosen, batch_dims=axis) for part in (x, y, *weight)]
                 update = progress.epoch * updates + number
-                measured = self._update(Batch(*parts, *([] if weight else [None]), chosen, keys, update, rows))
+                measured = self._update(Batch(*parts, *([] if weight else [None]), chosen, keys, update, total=rows))
                 self._averaging.after("update", update + 1)
                 return measured
 
