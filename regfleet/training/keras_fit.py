@@ -75,9 +75,9 @@ def _changed(given: tuple[Any, ...], settings: Settings, start: Start, chosen: A
     """The rows of an update as techniques change them."""
     import tensorflow as tf
 
-    parts = [*map(tf.constant, given), *([None] if len(given) == 2 else [])]
-    numbers = (tf.constant(each, tf.int32) for each in (chosen, start.order_key, update))
-    batch = Batch(*parts, *numbers, total=len(start.train.x))
+    x, y, *weight = map(tf.constant, given)
+    rows, key, number = (tf.constant(each, tf.int32) for each in (chosen, start.order_key, update))
+    batch = Batch(x, y, weight[0] if weight else None, rows, key, number, len(start.train.x))
     for change in settings.batches:
         batch = change(batch)
     changed: tuple[Any, ...] = batch[: len(given)]

@@ -135,9 +135,10 @@ class Loop(ABC):
 
             def update_on(chosen: Any, number: Any) -> Any:
                 """One update, the ``number``-th of the epoch, on the rows numbered ``chosen``."""
-                parts = [tf.gather(part, chosen, batch_dims=axis) for part in (x, y, *weight)]
+                mine_x, mine_y, *mine = (tf.gather(part, chosen, batch_dims=axis) for part in (x, y, *weight))
                 update = progress.epoch * updates + number
-                measured = self._update(Batch(*parts, *([] if weight else [None]), chosen, keys, update, total=rows))
+                batch = Batch(mine_x, mine_y, mine[0] if mine else None, chosen, keys, update, rows)
+                measured = self._update(batch)
                 self._averaging.after("update", update + 1)
                 return measured
 

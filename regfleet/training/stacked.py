@@ -127,7 +127,7 @@ class Stack(Loop):
         """Keras' training step for every seed on its rows, as in `Program`."""
 
         def gradients(values: Any, current: Any, x: Any, y: Any, rows: Any, key: Any, *weight: Any) -> Any:
-            mine = Batch(x, y, *(weight or (None,)), rows, key, batch.update, total=batch.total)
+            mine = Batch(x, y, weight[0] if weight else None, rows, key, batch.update, batch.total)
             for change in self._settings.batches:
                 mine = change(mine)
             descent = descender(Plain(self.model, values), self._settings.steps).of(mine)
