@@ -88,7 +88,7 @@ class Batch(NamedTuple):
         return tf.stack([tf.bitwise.bitwise_xor(tf.cast(self.key, tf.int32), salt), update])
 
     def uniform(self, name: str, shape: Any, *, every_update: bool = True) -> tf.Tensor:
-        """Float32 of ``shape``, uniform in [0, 1), for the draw ``name`` as `seed` has it; alike with and without XLA."""
+        """Float32 of ``shape``, uniform in [0, 1), for the draw ``name`` of `seed`; alike with and without XLA."""
         import tensorflow as tf
 
         seed = self.seed(name, every_update=every_update)
