@@ -41,7 +41,7 @@ from regfleet.running.prepare import NOTHING, Given, check, prepare
 from regfleet.running.preview import rough_seconds
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import run_chunk, warm_up
-from regfleet.techniques import asks_for_facts
+from regfleet.techniques import Facts, why_unfit
 from regfleet.training import runtime
 
 if TYPE_CHECKING:
@@ -186,10 +186,19 @@ def _holds_nothing_own(study: Study, given: Given) -> bool:
         given == NOTHING
         and not study.model.source
         and not any(map(preset_of, study.variant))
-        and not any(asks_for_facts(variant.techniques) for variant in resolve_variants(study))
+        and all(_fits_tables(variant, study) for variant in resolve_variants(study))
         and {data.location for data in study.data} <= {*BUILTIN}
         and study.analysis.metric in (None, *metrics_of("classification"))
     )
+
+
+def _fits_tables(variant: Variant, study: Study) -> bool:
+    """Whether a variant can act on any table of numbers."""
+    table = Facts(
+        "classification", (4,), whole=False, outputs=3, rows=100, training=variant.training, model=study.model.spec()
+    )
+    tables = (table, table._replace(task="regression", outputs=1))
+    return not any(why_unfit(variant.techniques, facts) for facts in tables)
 
 
 def _with_kept_seeds(study: Study, place: Place) -> Study:

@@ -67,7 +67,8 @@ def test_it_is_asked_for_later_stopped_and_resumed(tmp_path):
     assert any(
         "The interval was changed after results were there: auto, then conservative" in n for n in done.facts.notes
     )
-    assert done.results.provenance.intervals == ("auto", "conservative")
+    (choice,) = done.results.provenance.later
+    assert (choice.setting, choice.was, choice.now) == ("interval", "auto", "conservative")
 
     trials = load(out).trials.pivot_table("last_test_accuracy", ["dataset", "seed"], "variant")
     d = (trials["l2(0.01)@all"] - trials["none"]).unstack()

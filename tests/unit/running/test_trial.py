@@ -206,14 +206,15 @@ def test_a_failing_trial_fails_alone(monkeypatch):
     assert "in make" in failed.traceback
 
 
-def test_recipes_compose_in_the_order_written():
-    """Dropout then batch norm behind one layer stand in that order, and the penalty moves no layer."""
-    study = plan(variant=[{"technique": "l2@1+dropout(0.2)@1+batchnorm@1"}])
+@pytest.mark.parametrize("text", ["l2@1+dropout(0.2)@1+batchnorm@1", "batchnorm@1+dropout(0.2)@1+l2@1"])
+def test_recipes_compose_in_the_order_of_the_catalogue(text):
+    """Batch norm then dropout stand behind one layer however they are typed, and the penalty moves no layer."""
+    study = plan(variant=[{"technique": text}])
     variant = study.groups[-1].variant
     recipe = techniques.recipe(study.groups[0].model, variant.training, variant.techniques)
     assert isinstance(recipe, Recipe)
     names = [layer.name for layer in models.build(recipe, (4,), 3).layers]
-    assert names[1:] == ["dense_1", "dropout_after_dense_1", "batchnorm_after_dense_1", "dense_2", "output"]
+    assert names[1:] == ["dense_1", "batchnorm_after_dense_1", "dropout_after_dense_1", "dense_2", "output"]
 
 
 def own_model(input_shape, outputs):

@@ -36,7 +36,7 @@ def test_equal_techniques_have_one_spelling(text, canonical):
 
 def test_canonical_text_reads_back():
     """A canonical text stands for the technique it was made from."""
-    text = "l1(0.001)@first+dropout(0.5,0.25)@2,4+batchnorm(0.9)@all"
+    text = "l1(0.001)@first+batchnorm(0.9)@all+dropout(0.5,0.25)@2,4"
     assert "+".join(map(str, only(text))) == text
 
 
