@@ -138,6 +138,30 @@ def in_order(techniques: Iterable[Technique]) -> tuple[Technique, ...]:
     )
 
 
+OLDEST = ("l1", "l2", "batchnorm", "dropout")
+"""The techniques of which trials are stored by the order in which they were typed."""
+
+
+def as_named(techniques: tuple[Technique, ...], layers: tuple[str, ...]) -> tuple[Technique, ...]:
+    """The techniques in the order that names a variant of a model with these ``layers``.
+
+    It is that of the catalogue, but for the oldest techniques: they keep theirs where it makes no difference.
+    """
+    ordered = in_order(techniques)
+
+    def inserted(among: tuple[Technique, ...]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for technique in among:
+            for layer in resolve(technique.place, layers) if technique.name in OLDEST[2:] else ():
+                found.setdefault(layer, []).append(technique.name)
+        return found
+
+    oldest = {technique.name for technique in techniques} <= {*OLDEST} and ":" not in "".join(
+        t.place for t in techniques
+    )
+    return techniques if oldest and inserted(techniques) == inserted(ordered) else ordered
+
+
 def check_together(techniques: Sequence[Technique]) -> None:
     """Raise InputError for techniques that cannot be combined, with the reason."""
     names = [technique.name for technique in techniques]

@@ -12,7 +12,7 @@ from regfleet.settings.setting import MOST
 from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques import places
-from regfleet.techniques.catalogue import check_together, in_order, technique_named
+from regfleet.techniques.catalogue import as_named, check_together, technique_named
 from regfleet.techniques.recipe import Definition
 from regfleet.text import given
 
@@ -50,7 +50,7 @@ def parse_techniques(text: str, model: ModelSpec) -> Sweep:
     terms = [_term(part, model) for part in re.split(r"\+(?![^()]*\))", text)]
     if math.prod(map(len, terms)) > MAX_LISTED:
         raise InputError(f"expected at most {MAX_LISTED:,} combinations; got {math.prod(map(len, terms)):,}")
-    combinations = tuple(in_order(combination) for combination in itertools.product(*terms))
+    combinations = tuple(as_named(combination, model.layer_names) for combination in itertools.product(*terms))
     for combination in combinations:
         check_together(combination)
         seen = [(technique.name, technique.place) for technique in combination]

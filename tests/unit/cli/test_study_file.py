@@ -43,7 +43,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(command, tmp_path):
             ("No regularization", None),
             ("L2, all layers (λ = 0.001)", "No regularization"),
             ("L2, all layers (λ = 0.01)", "No regularization"),
-            ("Dropout, first layer (rate 0.3) + Batch norm, all layers", "No regularization"),
+            ("Batch norm, all layers + Dropout, first layer (rate 0.3)", "No regularization"),
         )
     ]
     assert all(1 <= row["chunks"] <= 2 for row in plan["rows"])

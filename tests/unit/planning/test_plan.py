@@ -55,7 +55,7 @@ def test_a_sweep_becomes_a_family_of_variants():
     ("text", "training", "title"),
     [
         ("l2(1e-5|0.1)@first", {"batch_size": 32}, "L2, first layer, batch 32 (λ 1e-05 … 0.1)"),
-        ("dropout(0.2|0.1)@first+l1(1)@all", {}, "L1, all layers (λ = 1) + Dropout, first layer (rate 0.1 … 0.2)"),
+        ("dropout(0.2|0.1)@first+l1(1)@all", {}, "Dropout, first layer + L1, all layers (λ = 1) (rate 0.1 … 0.2)"),
         ("l1(0.1)@all+l2(0.1|0.2)", {}, "L1, all layers (λ = 0.1) + L2, all layers (λ 0.1 … 0.2)"),
         ("batchnorm(0.9|0.99)@2", {}, "Batch norm, layer 2 (momentum 0.9 … 0.99)"),
         ("dropout(0.3,0.1|0.3)@1,2", {}, None),
