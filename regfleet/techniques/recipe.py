@@ -115,7 +115,7 @@ class Descender(Protocol):
     def of(self, batch: Batch, shift: list[tf.Tensor | None] | None = None) -> Descent:
         """The gradients on ``batch``, at the weights or, with a ``shift`` for each, at their sum."""
 
-    def of_input(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> tf.Tensor | None:
+    def of_input(self, batch: Batch, shift: list[tf.Tensor | None] | None = None) -> tf.Tensor | None:
         """The gradient of the loss with respect to ``batch.x``, of its shape, at such weights; None: there is none."""
 
 

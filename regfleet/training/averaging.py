@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from regfleet.borrowed.keras import parts_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -101,7 +103,7 @@ def statistics_taken_whole(model: keras.Model) -> Iterator[bool]:
     """Let batch normalizations of ``model`` take their moving statistics from the next batch alone; whether any is."""
     import keras
 
-    layers = [one for one in model._flatten_layers() if isinstance(one, keras.layers.BatchNormalization)]  # noqa: SLF001
+    layers = [one for one in parts_of(model) if isinstance(one, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = 0.0

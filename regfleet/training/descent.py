@@ -35,34 +35,26 @@ class Plain:
         with tf.GradientTape(watch_accessed_variables=self.watched is None) as tape:
             if self.watched is not None:
                 tape.watch(self.watched)
-            before = []
-            for weight, step in zip(weights, shift or (), strict=False):
-                before.append(tf.identity(weight.value))
-                if step is not None:
-                    weight.assign(before[-1] + step)
+            before = _moved(weights, shift)
             loss, predicted = self._loss(batch)
             scaled = self.model.optimizer.scale_loss(loss) if self.watched is None else loss
         sources = weights if self.watched is None else self.watched
         unconnected = tf.UnconnectedGradients.NONE if self.watched is None else tf.UnconnectedGradients.ZERO
         gradients = tape.gradient(scaled, sources, unconnected_gradients=unconnected)
-        for weight, value in zip(weights, before, strict=False):
-            weight.assign(value)
+        _put_back(weights, before)
         return Descent(gradients, loss, predicted, batch.y)
 
-    def of_input(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> tf.Tensor | None:
+    def of_input(self, batch: Batch, shift: list[tf.Tensor | None] | None = None) -> tf.Tensor | None:
         """As in `Descender`."""
         import tensorflow as tf
 
         weights = self.model.trainable_weights
-        before = [tf.identity(weight.value) for weight in weights] if shift else []
-        for weight, value, step in zip(weights, before, shift or (), strict=False):
-            weight.assign(value + step)
+        before = _moved(weights, shift)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch.x)
             loss, _ = self._loss(batch)
         slope = tape.gradient(loss, batch.x)
-        for weight, value in zip(weights, before, strict=False):
-            weight.assign(value)
+        _put_back(weights, before)
         return slope
 
     def _loss(self, batch: Batch) -> tuple[Any, Any]:
@@ -73,6 +65,22 @@ class Plain:
         return loss, predicted
 
 
+def _moved(weights: Sequence[keras.Variable], shift: Sequence[tf.Tensor | None] | None) -> list[tf.Tensor]:
+    """The values of ``weights``, which are then moved by ``shift``; empty without one."""
+    import tensorflow as tf
+
+    before = [tf.identity(weight.value) for weight in weights] if shift else []
+    for weight, value, step in zip(weights, before, shift or (), strict=False):
+        if step is not None:
+            weight.assign(value + step)
+    return before
+
+
+def _put_back(weights: Sequence[keras.Variable], before: Sequence[tf.Tensor]) -> None:
+    for weight, value in zip(weights, before, strict=False):
+        weight.assign(value)
+
+
 @dataclass(frozen=True, slots=True)
 class _Stepping:
     step: Step
@@ -81,7 +89,7 @@ class _Stepping:
     def of(self, batch: Batch, shift: list[tf.Tensor | None] | None = None) -> Descent:
         return self.step(self.inner, batch, shift)
 
-    def of_input(self, batch: Batch, shift: list[tf.Tensor] | None = None) -> tf.Tensor | None:
+    def of_input(self, batch: Batch, shift: list[tf.Tensor | None] | None = None) -> tf.Tensor | None:
         return self.inner.of_input(batch, shift)
 
 
