@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from support.training import iris, worker_runtime
+from support.training import article, assert_same_fit, by_keras, iris, side_by_side, small, worker_runtime
 
 from regfleet import training
 from regfleet.data.dataset import Rows, Sets
@@ -14,7 +14,7 @@ from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec
 from regfleet.techniques import TECHNIQUES, Facts, parse_techniques, recipe
 
-__all__ = ["iris", "worker_runtime"]
+__all__ = ["article", "iris", "small", "worker_runtime"]
 NETWORK = ModelSpec((6, 6), ("tanh", "relu"))
 SETTINGS = Training(epochs=2, batch_size=25)
 OWN = ModelSpec((), (), "own", ("first", "second"))
@@ -96,3 +96,13 @@ def test_pair(pair, iris):
     assert not fit.execution.untraceable
     assert fit.diverged_at is None
     assert np.isfinite(fit.predictions["last"]["test"]).all()
+
+
+@pytest.mark.parametrize("variant", ["l1 all", "dropout four", "batchnorm one"])
+def test_the_articles_other_variants_in_a_stack(variant, article, small, iris):
+    """Three seeds in a stack of four, each with its rows, order, weights and noise: the numbers of `model.fit`."""
+    recipe_ = article(12, small.model)[variant]
+    fits = side_by_side(recipe_, iris, [1, 2, 7])
+    for fit, reference in zip(fits, by_keras(recipe_, iris, [1, 2, 7]), strict=True):
+        assert fit.execution.stacked
+        assert_same_fit(fit, reference)

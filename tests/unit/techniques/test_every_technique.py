@@ -1,4 +1,4 @@
-"""Every technique trains in both engines alike; see tests/slow for each alone and each pair."""
+"""Techniques together train in both engines alike; see tests/slow for each alone and each pair."""
 
 import numpy as np
 import pytest
@@ -11,15 +11,16 @@ from regfleet.techniques import TECHNIQUES, parse_techniques, recipe
 from regfleet.techniques.recipe import Facts
 
 NETWORK = ModelSpec((6, 6), ("tanh", "relu"))
-SETTINGS = Training(epochs=3, batch_size=25)
+SETTINGS = Training(epochs=2, batch_size=25)
 FACTS = Facts("classification", (4,), whole=False, outputs=3, rows=90, training=SETTINGS, model=NETWORK)
 
 
-def combinations(most=7):
-    """Texts that have every technique that fits a table once, as many in each as go together."""
+def combinations(most=12):
+    """Texts that have every technique that fits a table once, as many in each as go together; of dropouts one shape."""
     texts = []
     for name, definition in TECHNIQUES.items():
-        if definition.unfit(FACTS, tuple(parameter.default for parameter in definition.parameters)):
+        unfit = definition.unfit(FACTS, tuple(parameter.default for parameter in definition.parameters))
+        if unfit or (name.startswith("dropout_") and name != "dropout_funnel"):
             continue
         alone = "+".join(filter(None, (name, definition.needs)))
         for place, text in enumerate(texts):
