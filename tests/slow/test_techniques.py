@@ -13,6 +13,7 @@ from regfleet.errors import InputError
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec
 from regfleet.techniques import TECHNIQUES, Facts, parse_techniques, recipe
+from regfleet.training import engines
 
 __all__ = ["article", "iris", "small", "worker_runtime"]
 NETWORK = ModelSpec((6, 6), ("tanh", "relu"))
@@ -101,6 +102,7 @@ def test_pair(pair, iris):
 @pytest.mark.parametrize("variant", ["l1 all", "dropout four", "batchnorm one"])
 def test_the_articles_other_variants_in_a_stack(variant, article, small, iris):
     """Three seeds in a stack of four, each with its rows, order, weights and noise: the numbers of `model.fit`."""
+    engines._PROGRAMS.clear()  # which are kept by a name that these fits share
     recipe_ = article(12, small.model)[variant]
     fits = side_by_side(recipe_, iris, [1, 2, 7])
     for fit, reference in zip(fits, by_keras(recipe_, iris, [1, 2, 7]), strict=True):
