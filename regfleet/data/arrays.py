@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import warnings
 import zipfile
 from dataclasses import replace
 from io import BytesIO
@@ -272,7 +273,9 @@ def read_npz(content: Any) -> "dict[str, np.ndarray]":
     """
     import numpy as np
 
-    with zipfile.ZipFile(BytesIO(content)) as archive:
+    with zipfile.ZipFile(BytesIO(content)) as archive, warnings.catch_warnings():
+        # NumPy's word on a header of Python 2, which reads as well.
+        warnings.simplefilter("ignore", UserWarning)
         members = [one for one in archive.infolist() if one.filename.endswith(".npy")]
         if len({one.filename.lower() for one in members}) < len(members):
             raise ValueError("two arrays of one name")

@@ -282,6 +282,21 @@ def dictionaries(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field.with_type(coded) if field.name in names else field for field in schema])
 
 
+def _listed(place: Place, folder: str) -> dict[str, int | None]:
+    """The parts of a folder and their sizes, as two listings in a row found them.
+
+    One that is made while parts are merged may have neither those that go nor the one that comes.
+    """
+
+    def listing() -> dict[str, int | None]:
+        return {part: size for part, size in place.sizes(folder).items() if not part.endswith(SKIPPED)}
+
+    before, now = listing(), listing()
+    while before.keys() != now.keys():
+        before, now = now, listing()
+    return now
+
+
 def each_part(
     place: Place, folder: str, read: Callable[[str], Any], problems: list[Problem], names: Iterable[str] | None = None
 ) -> dict[str, Any]:
@@ -291,11 +306,9 @@ def each_part(
     has merged it into another.
     """
     found: dict[str, Any] = {}
-    sizes = place.sizes(folder) if names is None else dict.fromkeys(names, 0)
+    sizes = _listed(place, folder) if names is None else dict.fromkeys(names, 0)
     wanted = []
     for part, size in sizes.items():
-        if part.endswith(SKIPPED):
-            continue
         if size is None:
             problems.append(Problem(f"{folder}/{part}", "link"))
         elif size > MOST_BYTES:
