@@ -40,6 +40,12 @@ def exact(value: float) -> str:
     return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
+def span(low: float, high: float) -> str:
+    """The range of values: ``0.13 to 19.9``, ``15,336 to 2,480,510``."""
+    millions = 1e6 <= max(abs(low), abs(high)) < HUGE
+    return " to ".join(f"{one:,.0f}" if millions and abs(one) >= 1000 else f"{one:g}" for one in (low, high))
+
+
 def number(value: float, decimals: int = 1, *, signed: bool = False) -> str:
     """``value`` with ``decimals``, or one digit where they would all be zero; a dash where there is no number.
 

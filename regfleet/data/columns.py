@@ -8,6 +8,7 @@ from regfleet.data import marks
 from regfleet.data.arrow import Coded, arrow, coded, flat, is_text, is_useless, physical, without, without_codes
 from regfleet.data.dates import read_dates
 from regfleet.data.numerals import Decimal, read_numbers
+from regfleet.numbers import span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,8 +113,8 @@ def _numbers(name: str, values: "np.ndarray", kind: Kind, *, whole: bool, notes:
         notes += (f"Column {name}: {share}; if that means that the value is missing, use --missing {code:g}.",)
     if whole and _look_like_days(values[~np.isnan(values)]):
         notes += (f"Column {name}: numbers that look like days, as YYYYMMDD; written YYYY-MM-DD they are dates.",)
-    span = "true or false" if kind == "boolean" else f"{low:g} to {high:g}"
-    return Column(name, kind, span + _missing(missing), values, notes)
+    found = "true or false" if kind == "boolean" else span(low, high)
+    return Column(name, kind, found + _missing(missing), values, notes)
 
 
 def _code_in(values: "np.ndarray") -> float | None:

@@ -12,6 +12,7 @@ from regfleet.data.numerals import Decimal, decimal_of
 from regfleet.data.roles import Roles, infer_target, read_roles, reading_of, target_of
 from regfleet.data.scaling import asked
 from regfleet.errors import InputError
+from regfleet.numbers import span
 from regfleet.settings import Data
 from regfleet.text import nearest
 
@@ -121,7 +122,7 @@ def _described(roles: Roles, source: Data) -> Iterator[tuple[str, str, str]]:
     yield (
         str(source.target),
         "target",
-        f"{len(classes)} classes: {_some(classes)}" if classes else f"{low:g} to {high:g}",
+        f"{len(classes)} classes: {_some(classes)}" if classes else span(low, high),
     )
     for one in roles.columns:
         yield one.name, one.kind, one.detail

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from regfleet.metrics import METRICS, resolve_metric
-from regfleet.numbers import Scale, duration, level, number, number_word, rough, seed_list, short
+from regfleet.numbers import Scale, duration, level, number, number_word, rough, seed_list, short, span
 from regfleet.text import elide, head_and_detail, listed, slug
 
 
@@ -90,6 +90,8 @@ def test_settings_and_factors_are_short():
     assert [level(alpha) for alpha in (0.05, 0.1, 0.001)] == ["95\u202f%", "90\u202f%", "99.9\u202f%"]
     assert [rough(value) for value in (1.234, 16.2, 130.4, 160_321)] == ["1.2", "16", "130", "160,000"]
     assert [duration(value) for value in (40, 180, 9000)] == ["40 s", "3 min", "2.5 h"]
+    assert span(0.128, 19.898) == "0.128 to 19.898"
+    assert span(-0.5, 2_480_510) == "-0.5 to 2,480,510"
 
 
 def test_names_and_counts_read_as_a_person_writes_them():
