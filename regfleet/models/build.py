@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from regfleet.borrowed.keras import in_a_thread
 from regfleet.models.base import takes_techniques
 from regfleet.models.describe import opened
 from regfleet.models.given import keep
@@ -46,14 +47,16 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], outputs: int, task: Task
         built = recipe.base(input_shape, outputs)
         model = opened(built, recipe.model.source, input_shape)
         keep(model, recipe.model)
-        made = of_class(built, with_techniques(model, *_layer_changes(recipe)))
+        made = of_class(built, _changed(model, recipe))
         remember(made, compiled_of(built))
         return made
-    return with_techniques(model, *_layer_changes(recipe))
+    return _changed(model, recipe)
 
 
-def _layer_changes(recipe: Recipe) -> tuple[Sequence[Any], ...]:
-    return recipe.penalties, recipe.insertions, recipe.limits, recipe.kernel_uses
+def _changed(model: keras.Model, recipe: Recipe) -> keras.Model:
+    """``model`` with the techniques; what their layers name inside them does not depend on what was built before."""
+    changes = recipe.penalties, recipe.insertions, recipe.limits, recipe.kernel_uses
+    return in_a_thread(lambda: with_techniques(model, *changes))
 
 
 def check_techniques(recipes: Sequence[Recipe], input_shape: tuple[int, ...], outputs: int, task: Task) -> None:

@@ -94,6 +94,16 @@ def cosines(kernel):
     return np.abs(unit.T @ unit)[pairs].mean()
 
 
+@pytest.mark.parametrize("name", [name for name, technique in TECHNIQUES.items() if technique.place])
+def test_what_is_put_in_starts_the_same_whatever_was_built_before(name):
+    """The second model of a recipe has the weights and the noise of the first, as another worker's has."""
+    text = "+".join(f"{each}@first" for each in (name, TECHNIQUES[name].needs) if each)
+    first, second = (built_on_images(text) for _ in range(2))
+    assert [variable.path for variable in first.variables] == [variable.path for variable in second.variables]
+    for values in zip(*(models.starting_weights(model, 3) for model in (first, second)), strict=True):
+        np.testing.assert_array_equal(*values)
+
+
 def test_penalties_are_their_formulas():
     """Elastic net and orthogonality of two Dense layers, and of filters; activity as a sum a row."""
     model = built("l1l2(.01,.03)")
