@@ -11,7 +11,7 @@ from regfleet.checks import PAGE
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
 from regfleet.report.verdicts import VERDICTS, chip
 from regfleet.running.display import styled
-from regfleet.text import listed
+from regfleet.text import capital, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
     controls = {
         row.name: letter for row, letter in zip((r for r in data.variants if not r.control), "ABCDEFGH", strict=False)
     }
-    for name in ("#", "Variant", unit.metric.title.capitalize() + (", %" if unit.points else "")):
+    for name in ("#", "Variant", capital(unit.metric.title) + (", %" if unit.points else "")):
         table.add_column(name, justify="left" if name == "Variant" else "right", max_width=22)
     table.add_column(_two_lines("vs control", unit.points), justify="right")
     table.add_column("Verdict")
