@@ -98,6 +98,7 @@ def measures(root: Path) -> dict[str, str]:
         "files": f"{len(lengths)}",
         "lines of the median file": f"{statistics.median(lengths):g}",
         "files under 60 lines": f"{sum(length < 60 for length in lengths)}",
+        "lines of a technique, median": f"{statistics.median(technique_lines(root) or [0]):g}",
         "imports, % of all lines": f"{100 * importing / sum(lengths):.1f}",
         "modules at the top level": f"{len(list((root / PACKAGE).glob('*.py')))}",
         "rooms": f"{len(rooms(plain))}",
@@ -107,6 +108,38 @@ def measures(root: Path) -> dict[str, str]:
         "floors of the import contract": f"{len(contract['layers'])}",
         "floors that are used": f"{floors(rooms(typed))}",
     }
+
+
+def technique_lines(root: Path) -> list[int]:
+    """The lines of each `Definition` of a technique and of all in its file that it names, however far; in order.
+
+    What several techniques share counts for each of them whole; the slots of `recipe.py`, which all share, do not.
+    """
+    found = []
+    for path in (root / PACKAGE / "techniques").glob("*.py"):
+        tree = ast.parse(path.read_text())
+        parts: dict[str, ast.stmt] = {}
+        for part in tree.body:
+            targets = part.targets if isinstance(part, ast.Assign) else [part]
+            parts |= {name: part for target in targets if (name := getattr(target, "name", getattr(target, "id", "")))}
+        for part in parts.values():
+            if _defines(part):
+                reached, left = {part}, [part]
+                while left:
+                    for node in ast.walk(left.pop()):
+                        other = parts.get(getattr(node, "id", ""))
+                        if other and other not in reached and not _defines(other):
+                            reached.add(other)
+                            left.append(other)
+                found.append(sum(map(_span, reached)))
+    return sorted(found)
+
+
+def _defines(part: ast.stmt) -> bool:
+    """Whether a statement makes techniques: calls `Definition`, itself or in the function that it is."""
+    return not isinstance(part, ast.ClassDef) and any(
+        isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Definition" for node in ast.walk(part)
+    )
 
 
 def help_seconds(roots: Iterable[Path], runs: int) -> list[float]:
