@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
 import sys
+import tempfile
 import traceback
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _NAME = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
+_CHATTER = re.compile(
+    rb"WARNING: All log messages before absl|To enable the following|[IWE][0-9]{4}[0-9:. ]+ [0-9]+ \S+:[0-9]+\]"
+)
 _NOT_THE_USERS = ("<frozen", str(Path(inspect.__file__).parent), str(Path(__file__).parent))
 
 
@@ -37,13 +42,43 @@ def import_function(flag: str, text: str) -> Callable[..., Any]:
     if not parts:
         raise InputError(f"{flag}: expected package.module:function; got {text!r}")
     module, name = parts
-    with users_code(flag, text, "to be importable"), redirect_stdout(sys.stderr):
+    with importing(flag, text):
         names = vars(importlib.import_module(module))
     if not callable(names.get(name)):
         hint = nearest(name, [key for key, value in names.items() if inspect.isfunction(value)])
         raise InputError(f"{flag}: expected a function in {module}; got {name}, which is not there{hint}")
     function: Callable[..., Any] = names[name]
     return function
+
+
+@contextmanager
+def importing(flag: str, source: str) -> Iterator[None]:
+    """Import the module behind ``source``: what it prints is no result, and what TensorFlow says of itself is not said.
+
+    Raises InputError for whatever it raises.
+    """
+    with users_code(flag, source, "to be importable"), redirect_stdout(sys.stderr), _without_chatter():
+        yield
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """TensorFlow writes from C++, past `sys.stderr`, and before it has read how much is to be said."""
+    if sys.stderr is None:  # closed
+        yield
+        return
+    with tempfile.TemporaryFile() as kept:
+        sys.stderr.flush()
+        errors = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(errors, 2)
+            kept.seek(0)
+            os.write(errors, b"".join(line for line in kept if not _CHATTER.match(line)))
+            os.close(errors)
 
 
 @contextmanager

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
-from regfleet.functions import module_and_name, users_code
+from regfleet.functions import importing, module_and_name, users_code
 from regfleet.techniques.recipe import Definition, Parameter, Recipe
 from regfleet.text import given
 
@@ -34,13 +32,13 @@ def own_named(name: str) -> Definition | None:
     parts = module_and_name(name)
     if parts:
         module, attribute = parts
-        with users_code("technique", name, "to be importable"), redirect_stdout(sys.stderr):
+        with importing("technique", name):
             found = vars(importlib.import_module(module)).get(attribute)
     else:
         points = [*entry_points(group=GROUP, name=name)]
         if not points:
             return None
-        with users_code("technique", points[0].value, "to be importable"), redirect_stdout(sys.stderr):
+        with importing("technique", points[0].value):
             found = points[0].load()
     return _definition(name, found)
 

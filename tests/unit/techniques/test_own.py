@@ -85,3 +85,17 @@ def test_what_is_wrong_with_one_is_said_by_its_name(text, words):
 def test_the_page_of_techniques_is_what_the_entries_declare():
     """docs/techniques.md is written by the command in its third line."""
     assert (ROOT / "docs" / "techniques.md").read_text(encoding="utf-8") == techniques_page()
+
+
+def test_its_module_speaks_beside_results_and_tensorflow_of_itself_does_not(tmp_path, capfd):
+    """What a module prints comes on stderr; of TensorFlow's lines, as its library writes them, none does."""
+    (tmp_path / "loud_technique.py").write_text(
+        'import os, sys\nprint("mine")\nsys.stderr.write("too\\n")\n'
+        'os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\\n"\n'
+        '    b"I0000 00:00:1795866318.359606   26150 port.cc:153] oneDNN custom operations are on.\\nI0 is kept\\n")\n'
+        "def same(recipe, values, layers):\n    return recipe\n"
+    )
+    assert own.own_named("loud_technique:same").title == "same"
+    said = capfd.readouterr()
+    assert not said.out
+    assert sorted(said.err.splitlines()) == ["I0 is kept", "mine", "too"]
