@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet.concluding.judge import kept_study
 from regfleet.data import cut, scaling_meaning, split_meaning
 from regfleet.planning.schedule import Schedule
 from regfleet.results import load, place_of
@@ -21,6 +22,7 @@ from regfleet.training.runtime import WORKER_BYTES
 if TYPE_CHECKING:
     from regfleet.data.dataset import Sets
     from regfleet.planning.resolved import Resolved
+    from regfleet.results import Place
     from regfleet.settings import Study
     from regfleet.trials import Chunk
 
@@ -82,7 +84,8 @@ def preview(
         note: is told what the user should know.
     """
     check(study)
-    ready, place = prepare(study, note=note), place_of(out)
+    place = place_of(out)
+    ready = prepare(as_before(study, place), note=note)
     results = load(place) if place.exists("study.toml") else None
     resolved, plan, count = ready.resolved, ready.plan(), workers or len(os.sched_getaffinity(0))
     missing = plan.without(results.finished if results else ())
@@ -126,11 +129,26 @@ def preview(
         bool(known),
         count * (WORKER_BYTES + 16 * max(weights.values())) + sum(_bytes(one) for one in sets.values()) * (count + 1),
         tuple(
-            f"{name}: {sentence}"
-            for name, dataset in ready.datasets.items()
-            for sentence in (split_meaning(resolved.split, dataset), scaling_meaning(dataset))
+            *ready.chosen,
+            *(
+                f"{name}: {sentence}"
+                for name, dataset in ready.datasets.items()
+                for sentence in (split_meaning(resolved.split, dataset), scaling_meaning(dataset))
+            ),
         ),
     )
+
+
+def study_there(place: Place) -> Study | None:
+    """The study whose results lie at ``place``; None where none of ours do. Raises InputError for a file that is none."""
+    # To claim a place says what stands in the way.
+    return kept_study(place) if place.exists("study.toml") and place.is_ours() else None
+
+
+def as_before(study: Study, place: Place) -> Study:
+    """The study with what it leaves open as it is in the results at ``place``, if they are of the same data."""
+    there = study_there(place) if study.left_open or "variant" not in study.model_fields_set else None
+    return study.as_in(there) if there else study
 
 
 def rough_seconds(ready: Prepared, workers: int | None = None) -> float:

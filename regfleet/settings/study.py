@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from regfleet.settings.defaults import ARTICLE_MODEL, default_variants
+from regfleet.settings.defaults import ARTICLE_MODEL, default_variants, is_article_data
 from regfleet.settings.sections import Analysis, Data, Model, NotEmpty, VariantEntry, listed
 from regfleet.settings.seeds import each_once, parse_seeds, seeds_text
 from regfleet.settings.setting import Part, Setting
@@ -92,6 +92,38 @@ class Study(Part):
     def adds_seeds(self) -> bool:
         """Whether seeds are added until the answer is clear; ``seeds`` is empty then."""
         return not self.seeds
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """The settings of model and training that nobody gave and that are sized to the rows; none on Iris."""
+        if is_article_data([one.model_dump() for one in self.data]):
+            return ()
+        model = self.model.model_fields_set if "model" in self.model_fields_set else set[str]()
+        training = self.training.model_fields_set
+        given = self.model.source or "hidden" in model or ("activation" in model and len(self.model.activation) > 1)
+        names = () if given else ("hidden",) if "activation" in model else ("hidden", "activation")
+        # A rate that nobody gave is the optimizer's own where that was given.
+        rate = () if "optimizer" in training else ("learning_rate",)
+        return names + tuple(
+            name for name in ("epochs", "batch_size", "optimizer", *rate) if name not in training
+        )
+
+    def with_settings(self, values: Mapping[str, Any]) -> "Study":
+        """The study with ``values`` of its model and its training, by the names of their fields."""
+        parts = {
+            part: getattr(self, part).model_copy(update={name: values[name] for name in kind.model_fields if name in values})
+            for part, kind in (("model", Model), ("training", Training))
+        }
+        return self.model_copy(update=parts)
+
+    def as_in(self, other: "Study") -> "Study":
+        """The study with what it leaves open as it is in ``other``, a study of the same data; itself for other data."""
+        if self.data != other.data or is_article_data([one.model_dump() for one in self.data]):
+            return self
+        names = [name for name in self.left_open if name in Training.model_fields or not other.model.source]
+        values = {name: getattr(other.training if name in Training.model_fields else other.model, name) for name in names}
+        study = self.with_settings(values)
+        return study if "variant" in self.model_fields_set else study.model_copy(update={"variant": other.variant})
 
     @property
     def is_article(self) -> bool:
