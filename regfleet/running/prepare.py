@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
 from regfleet.planning.resolved import Resolved, data_facts, resolve
-from regfleet.planning.sizing import sized
+from regfleet.planning.sizing import Size, sized
 from regfleet.planning.variants import problems
 from regfleet.running.logs import log_to
 from regfleet.settings import Study, VariantEntry
@@ -214,7 +215,16 @@ class _Knowing:
 
 def _sized(split: SplitSpec, datasets: Mapping[str, Dataset], study: Study) -> tuple[Study, tuple[str, ...]]:
     """The study with what it leaves open sized to the training rows, and sentences on that."""
-    return sized(study, {name: row_counts(dataset, split)[0] for name, dataset in datasets.items()})
+    if not study.left_open:
+        return study, ()
+    inputs = partial(_inputs, split) if "hidden" in study.left_open else lambda _: 1
+    sizes = [Size(row_counts(dataset, split)[0], inputs(dataset)) for dataset in datasets.values()]
+    return sized(study, sizes, next(iter(datasets.values())).task)
+
+
+def _inputs(split: SplitSpec, dataset: Dataset) -> int:
+    """The numbers of a row as they go into a network."""
+    return math.prod(cut(dataset, split, 0).train.x.shape[1:])
 
 
 def _trained(

@@ -128,7 +128,7 @@ def preview(
         sum(each.values()) / count,
         bool(known),
         count * (WORKER_BYTES + 16 * max(weights.values())) + sum(_bytes(one) for one in sets.values()) * (count + 1),
-        tuple(
+        (
             *ready.chosen,
             *(
                 f"{name}: {sentence}"
