@@ -25,7 +25,6 @@ from regfleet.running.trial import run_chunk
 from regfleet.settings import Study, read_study
 
 if TYPE_CHECKING:
-
     import pandas as pd
 
 Setting = tuple[tuple[int, ...], int, int]

@@ -52,13 +52,12 @@ def provenance(
     fleet: str,
     beginning: Beginning,
     trained: int,
-    chosen: tuple[str, ...] = (),
     chosen_later: tuple[Choice, ...] | None = None,
 ) -> Provenance:
     """What holds now, and one more entry for a run that trained something.
 
     ``before`` is the directory's content so far; ``data`` what is to be known of each data set; ``chosen_later``
-    the settings of the analysis that were chosen when results were there; ``chosen`` what was sized to the rows.
+    the settings of the analysis that were chosen when results were there.
     """
     seconds = beginning.seconds
     run = RunFacts(
@@ -76,7 +75,7 @@ def provenance(
         commit=beginning.commit,
         data=dict(data),
         runs=(*before.runs, *([run] if trained else [])),
-        chosen=chosen or before.chosen,
+        chosen=before.chosen,
         chosen_later=chosen_later,
     )
 

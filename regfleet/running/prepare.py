@@ -103,9 +103,7 @@ def prepare(
         for sentence in dataset.notes:
             note(f"{name}: {sentence}")
         _check_split(dataset, study, split)
-    study, chosen = _judged(study, datasets), ()
-    if not study.model.source:
-        study, chosen = _sized(split, datasets, study)
+    study, chosen = _sized_network(split, datasets, _judged(study, datasets))
     models: dict[str, ModelSpec] = {}
     uses: dict[str, InputUse] = {}
     if study.model.source:
@@ -220,6 +218,11 @@ def _sized(split: SplitSpec, datasets: Mapping[str, Dataset], study: Study) -> t
     inputs = partial(_inputs, split) if "hidden" in study.left_open else lambda _: 1
     sizes = [Size(row_counts(dataset, split)[0], inputs(dataset)) for dataset in datasets.values()]
     return sized(study, sizes, next(iter(datasets.values())).task)
+
+
+def _sized_network(split: SplitSpec, datasets: Mapping[str, Dataset], study: Study) -> tuple[Study, tuple[str, ...]]:
+    """The same, but for a model of the user's own, which may bring an optimizer and is built first."""
+    return (study, ()) if study.model.source else _sized(split, datasets, study)
 
 
 def _inputs(split: SplitSpec, dataset: Dataset) -> int:

@@ -76,8 +76,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
     """
     place, watch, beginning = place_of(out), watch or Watch(), Beginning()
     fleet = replace(fleet or FleetSettings(), environment=runtime.ENVIRONMENT)
-    check(study, sources=given == NOTHING)
-    study = as_before(study, place)
+    check(study := as_before(study, place), sources=given == NOTHING)
     get_ready = partial(prepare, given=given, note=watch.note, gpu=in_process)
     # Nothing is written before data and model of the user's own were seen to be right.
     ready = None if _holds_nothing_own(study, given) else get_ready(study)
@@ -103,7 +102,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
                 each = len(study.data) * seeds * fits_per_seed(study)
                 workers.start(begun.variants, dict.fromkeys((one.name for one in begun.variants), each))
             ready = (ready or get_ready(study)).with_seeds(study.seeds)
-            resolved, before = ready.resolved, read_provenance(place)
+            resolved, before = ready.resolved, _before(place, ready.chosen)
             watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
             there = kept_study(place) if place.exists("study.toml") else resolved.study
@@ -120,7 +119,6 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             facts = partial(
                 provenance,
                 before,
-                chosen=ready.chosen,
                 command=command,
                 data=resolved.data,
                 beginning=beginning,
@@ -215,6 +213,12 @@ def _with_kept_seeds(study: Study, place: Place) -> Study:
             f"--out: expected results of this study; got {place}, where {'; '.join(different)}. Choose another --out"
         )
     return study.model_copy(update={"seeds": tuple(sorted({*there.seeds, *study.seeds}))})
+
+
+def _before(place: Place, chosen: tuple[str, ...]) -> Provenance:
+    """Where the results that are there come from, with what was ``chosen`` now if anything was."""
+    found = read_provenance(place)
+    return found.model_copy(update={"chosen": chosen}) if chosen else found
 
 
 def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place: Place) -> None:

@@ -233,7 +233,9 @@ class VariantEntry(Part):
 
     panel: ClassVar[str] = "Model"
 
-    technique: Annotated[str, Setting("TEXT", short="-t", repeatable=True, default="classic; on Iris the article's eight")]
+    technique: Annotated[
+        str, Setting("TEXT", short="-t", repeatable=True, default="classic; on Iris the article's eight")
+    ]
     """techniques joined by + such as 'l2(1e-3)@all+dropout(0.3)', a sweep 'l2(1e-4|1e-3)', a preset: article, classic,
     cocktail13 or atlas; none is the control"""
     label: Annotated[str, Field(max_length=200)] | None = None

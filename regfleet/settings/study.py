@@ -104,14 +104,14 @@ class Study(Part):
         names = () if given else ("hidden",) if "activation" in model else ("hidden", "activation")
         # A rate that nobody gave is the optimizer's own where that was given.
         rate = () if "optimizer" in training else ("learning_rate",)
-        return names + tuple(
-            name for name in ("epochs", "batch_size", "optimizer", *rate) if name not in training
-        )
+        return names + tuple(name for name in ("epochs", "batch_size", "optimizer", *rate) if name not in training)
 
     def with_settings(self, values: Mapping[str, Any]) -> "Study":
         """The study with ``values`` of its model and its training, by the names of their fields."""
         parts = {
-            part: getattr(self, part).model_copy(update={name: values[name] for name in kind.model_fields if name in values})
+            part: getattr(self, part).model_copy(
+                update={name: values[name] for name in kind.model_fields if name in values}
+            )
             for part, kind in (("model", Model), ("training", Training))
         }
         return self.model_copy(update=parts)
@@ -121,7 +121,9 @@ class Study(Part):
         if self.data != other.data or is_article_data([one.model_dump() for one in self.data]):
             return self
         names = [name for name in self.left_open if name in Training.model_fields or not other.model.source]
-        values = {name: getattr(other.training if name in Training.model_fields else other.model, name) for name in names}
+        values = {
+            name: getattr(other.training if name in Training.model_fields else other.model, name) for name in names
+        }
         study = self.with_settings(values)
         return study if "variant" in self.model_fields_set else study.model_copy(update={"variant": other.variant})
 
