@@ -39,14 +39,10 @@ def sized(study: Study, sizes: Sequence[Size], task: Task) -> tuple[Study, tuple
     if not names:
         return study, ()
     size = Size(*(round(_geometric_mean(values)) for values in zip(*sizes, strict=True)))
-    chosen: dict[str, Any] = {
-        "hidden": _widths(size),
-        "activation": ("relu",),
-        "optimizer": "adam",
-        "learning_rate": RATE,
-    }
+    chosen: dict[str, Any] = {"hidden": _widths(size), "activation": ("relu",)}
     batch = _power(size.rows / ROWS_PER_ROW_OF_BATCH, *BATCHES) if "batch_size" in names else study.training.batch_size
     chosen |= {"batch_size": batch, "epochs": _epochs(size.rows, batch, task)}
+    chosen |= {"optimizer": "adam", "learning_rate": RATE}
     chosen = {name: chosen[name] for name in names}
     of = f"{size.rows:,} training rows" + (f" of {size.inputs:,} inputs" if "hidden" in chosen else "")
     if len(sizes) > 1:

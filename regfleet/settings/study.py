@@ -108,22 +108,19 @@ class Study(Part):
 
     def with_settings(self, values: Mapping[str, Any]) -> "Study":
         """The study with ``values`` of its model and its training, by the names of their fields."""
-        parts = {
-            part: getattr(self, part).model_copy(
-                update={name: values[name] for name in kind.model_fields if name in values}
-            )
-            for part, kind in (("model", Model), ("training", Training))
-        }
+        parts: dict[str, Part] = {}
+        for name, kind in (("model", Model), ("training", Training)):
+            own = {field: values[field] for field in kind.model_fields if field in values}
+            parts[name] = getattr(self, name).model_copy(update=own)
         return self.model_copy(update=parts)
 
     def as_in(self, other: "Study") -> "Study":
         """The study with what it leaves open as it is in ``other``, a study of the same data; itself for other data."""
         if self.data != other.data or is_article_data([one.model_dump() for one in self.data]):
             return self
-        names = [name for name in self.left_open if name in Training.model_fields or not other.model.source]
-        values = {
-            name: getattr(other.training if name in Training.model_fields else other.model, name) for name in names
-        }
+        values = {name: getattr(other.training, name) for name in self.left_open if name in Training.model_fields}
+        if not other.model.source:
+            values |= {name: getattr(other.model, name) for name in self.left_open if name not in values}
         study = self.with_settings(values)
         return study if "variant" in self.model_fields_set else study.model_copy(update={"variant": other.variant})
 
