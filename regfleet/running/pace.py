@@ -1,0 +1,93 @@
+"""How long trials will take: from rows, weights and epochs, on a machine as fast as this one is now."""
+
+from __future__ import annotations
+
+import math
+import time
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from regfleet import data, techniques
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from regfleet.data.dataset import Dataset, Sets
+    from regfleet.trials import Chunk
+
+# Seconds of a core that takes `ROUND` for a round of `speed`: what fits of the tables of benchmarks/defaults.py took.
+FIT, EPOCH, UPDATE = 0.015, 0.5e-3, 0.15e-3
+FLOPS = 110e9
+WEIGHT = {"sgd": 0.5e-9}
+"""Of an update for each weight, by optimizer; of the others as of Adam."""
+WEIGHT_OF_ADAM = 2e-9
+SLOWER = {
+    **dict.fromkeys(("batchnorm", "fgsm"), 1.7),
+    **dict.fromkeys(("layernorm", "groupnorm", "alphadropout", "sam"), 1.4),
+    **dict.fromkeys(("dropout", "gaussiandropout", "noise", "mixup", "cutmix", "cutout", "rmsnorm"), 1.25),
+}
+"""How much longer an update takes with a technique; with any other a tenth at most."""
+TRACE = 0.75
+"""Of the first fit of its kind in a process."""
+TRACE_OF = {"batchnorm": 0.3}
+START, END = 9.0, 4.0
+"""Until workers train: imports, Ray, and TensorFlow in each of them; and to analyse and write the report."""
+KERAS_FACTOR = 35.0
+"""How much longer model.fit takes than the fused engine, of benchmarks/speed.py."""
+ROUND, MEASURED = 0.67e-3, 0.3
+LOOKED_AT = 20
+"""Seeds of which the shapes of their rows are looked at."""
+
+
+def speed() -> float:
+    """How many times longer this process takes for its work, as the machine is now, than the one of the constants.
+
+    Measured for 0.3 s, in rounds of plain Python, of which most of a small fit is made.
+    """
+    began, rounds = time.perf_counter(), 0
+    while time.perf_counter() - began < MEASURED:
+        sum(number * number % 7 for number in range(10_000))
+        rounds += 1
+    return (time.perf_counter() - began) / rounds / ROUND
+
+
+def fit_seconds(group: Chunk, sets: Sets, weights: int) -> float:
+    """Seconds of a trial by the operations of its matrix products; convolutions use each weight more often.
+
+    On a machine of `speed` 1. ``sets`` are the rows of a seed, ``weights`` those of the base model.
+    """
+    training, n_train, n_validation = group.variant.training, len(sets.train.x), len(sets.validation.x)
+    updates = math.ceil(n_train / training.batch_size)
+    operations = 2 * weights * (4 * n_train + n_validation)
+    update = UPDATE + weights * WEIGHT.get(training.optimizer, WEIGHT_OF_ADAM)
+    slower = math.prod(SLOWER.get(one.name, 1.05) for one in group.variant.techniques)
+    epoch = EPOCH + (updates * update + operations / FLOPS) * slower
+    return (FIT + training.epochs * epoch) * (KERAS_FACTOR if group.engine == "keras" else 1.0)
+
+
+def overhead(
+    missing: Iterable[Chunk], chunks: Mapping[tuple[str, str], int], datasets: Mapping[str, Dataset], workers: int
+) -> float:
+    """Seconds that ``missing`` trials take beside their own, in so many ``chunks`` by data set and variant.
+
+    On a machine of `speed` 1. Each worker that gets a chunk traces each shape of the rows that it meets there.
+    """
+    traces, known = 0.0, dict[tuple[str, bool], int]()
+    for group in missing:
+        pads = not group.model.source and techniques.take_padding(group.variant.techniques)
+        if (group.dataset, pads) not in known:
+            known[group.dataset, pads] = _shapes(group, datasets[group.dataset], pads=pads)
+        count = min(workers, chunks[group.dataset, group.variant.name]) * known[group.dataset, pads]
+        each = TRACE + sum(TRACE_OF.get(one.name, 0.0) for one in group.variant.techniques)
+        traces += min(count, len(group.trials)) * each * (group.engine == "fused")
+    return START * bool(traces) + END + traces / workers
+
+
+def _shapes(group: Chunk, dataset: Dataset, *, pads: bool) -> int:
+    """How many shapes the rows of the group's seeds have; of the first of them where there are many."""
+    found = set()
+    for trial in islice(group.trials, LOOKED_AT):
+        parts = data.split_rows(dataset, group.split, trial.seed)
+        wide = 0 if pads or dataset.text_shape is not None else data.spare_columns(dataset.features, parts)
+        found.add((len(parts[0]), len(parts[1]), wide))
+    return len(found)
