@@ -81,6 +81,7 @@ def prepare(
     study: Study,
     *,
     given: Given = NOTHING,
+    there: Study | None = None,
     note: Callable[[str], None] = lambda _: None,
     gpu: bool = False,
 ) -> Prepared:
@@ -89,6 +90,7 @@ def prepare(
     Args:
         study: fields that are right by themselves.
         given: what is in memory already.
+        there: the study of the results that are to be gone on with: what ``study`` leaves open is as there.
         note: is told what the user should know.
         gpu: whether this process trains on a GPU later.
 
@@ -103,7 +105,8 @@ def prepare(
         for sentence in dataset.notes:
             note(f"{name}: {sentence}")
         _check_split(dataset, study, split)
-    study, chosen = _sized_network(split, datasets, _judged(study, datasets))
+    said = frozenset(study.training.model_fields_set)
+    study, chosen = _sized_network(split, datasets, _judged(study.as_in(there) if there else study, datasets))
     models: dict[str, ModelSpec] = {}
     uses: dict[str, InputUse] = {}
     if study.model.source:
@@ -122,7 +125,7 @@ def prepare(
     first = next(iter(models.values()), None)
     datasets = {name: decided(dataset, uses.get(name)) for name, dataset in datasets.items()}
     facts_of = _Knowing(study, split, datasets, models, base)
-    study = without_presets(study, facts_of.why_not, note)
+    study = without_presets(study, facts_of.why_not, note, said)
     check(study, sources=False, found=first.found if first else None)
     facts = {
         name: data_facts(dataset, split, models[name].found.notes if name in models else ())

@@ -81,7 +81,7 @@ def preview(
     """
     check(study)
     place = place_of(out)
-    ready = prepare(as_before(study, place), note=note)
+    ready = prepare(study, there=study_there(place), note=note)
     results = load(place) if place.exists("study.toml") else None
     resolved, plan, count = ready.resolved, ready.plan(), workers or len(os.sched_getaffinity(0))
     missing = plan.without(results.finished if results else ())
@@ -145,12 +145,6 @@ def study_there(place: Place) -> Study | None:
     """
     # To claim a place says what stands in the way.
     return kept_study(place) if place.exists("study.toml") and place.is_ours() else None
-
-
-def as_before(study: Study, place: Place) -> Study:
-    """The study with what it leaves open as it is in the results at ``place``, if they are of the same data."""
-    there = study_there(place) if study.left_open or "variant" not in study.model_fields_set else None
-    return study.as_in(there) if there else study
 
 
 def rough_seconds(ready: Prepared, workers: int | None = None) -> float:

@@ -38,7 +38,7 @@ from regfleet.results import (
 from regfleet.running.logs import log_to
 from regfleet.running.origin import Beginning, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
-from regfleet.running.preview import as_before, rough_seconds, study_there
+from regfleet.running.preview import rough_seconds, study_there
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import run_chunk, warm_up
 from regfleet.techniques import Facts, why_unfit
@@ -76,8 +76,8 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
     """
     place, watch, beginning = place_of(out), watch or Watch(), Beginning()
     fleet = replace(fleet or FleetSettings(), environment=runtime.ENVIRONMENT)
-    check(study := as_before(study, place), sources=given == NOTHING)
-    get_ready = partial(prepare, given=given, note=watch.note, gpu=in_process)
+    check(study, sources=given == NOTHING)
+    get_ready = partial(prepare, given=given, there=study_there(place), note=watch.note, gpu=in_process)
     # Nothing is written before data and model of the user's own were seen to be right.
     ready = None if _holds_nothing_own(study, given) else get_ready(study)
     if ready and any(map(preset_of, study.variant)):

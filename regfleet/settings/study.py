@@ -74,6 +74,14 @@ class Study(Part):
             return {**value, "seeds": int(folds[1]) * int(folds[2])}
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_model(cls, value: Any) -> Any:
+        """A model of which nothing is said is left open, but for the article's data."""
+        if isinstance(value, Mapping) and value.get("model") == {} and not is_article_data(value.get("data", "iris")):
+            return {name: one for name, one in value.items() if name != "model"}
+        return value
+
     @property
     def names(self) -> tuple[str, ...]:
         """What results call the data sets, each name once."""
