@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,11 @@ LOOKED_AT = 20
 """Seeds of which the shapes of their rows are looked at."""
 
 
+@cache
 def speed() -> float:
     """How many times longer this process takes for its work, as the machine is now, than the one of the constants.
 
-    Measured for 0.3 s, in rounds of plain Python, of which most of a small fit is made.
+    Measured once, for 0.3 s, in rounds of plain Python, of which most of a small fit is made.
     """
     began, rounds = time.perf_counter(), 0
     while time.perf_counter() - began < MEASURED:
