@@ -108,6 +108,6 @@ def _planned(bare: Forecast, seeds: int, resolved: Resolved, results: Stored) ->
         trials=sum(len(group.trials) for group in missing),
         chunks=chunks.total(),
         seconds=seconds,
-        overhead=speed() * overhead(missing, chunks, datasets, bare.workers),
+        overhead=speed(bare.workers) * overhead(missing, chunks, datasets, bare.workers),
         command=shlex.join(command),
     )

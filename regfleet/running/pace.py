@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
+import os
+import statistics
+import subprocess
+import sys
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -35,22 +38,30 @@ START, END = 9.0, 4.0
 """Until workers train: imports, Ray, and TensorFlow in each of them; and to analyse and write the report."""
 KERAS_FACTOR = 35.0
 """How much longer model.fit takes than the fused engine, of benchmarks/speed.py."""
-ROUND, MEASURED = 0.67e-3, 0.3
+ROUND, MEASURED = 0.79e-3, 0.3
+_ROUNDS = f"""
+import time
+began, rounds = time.perf_counter(), 0
+while time.perf_counter() - began < {MEASURED}:
+    for number in range(10_000):
+        number * number % 7
+    rounds += 1
+print((time.perf_counter() - began) / rounds)
+"""
 LOOKED_AT = 20
 """Seeds of which the shapes of their rows are looked at."""
 
 
 @cache
-def speed() -> float:
-    """How many times longer this process takes for its work, as the machine is now, than the one of the constants.
+def speed(processes: int) -> float:
+    """How many times longer so many processes at once take for their work here and now than on the constants' machine.
 
-    Measured once, for 0.3 s, in rounds of plain Python, of which most of a small fit is made.
+    Measured once, for a third of a second, in rounds of plain Python, of which most of a small fit is made.
     """
-    began, rounds = time.perf_counter(), 0
-    while time.perf_counter() - began < MEASURED:
-        sum(number * number % 7 for number in range(10_000))
-        rounds += 1
-    return (time.perf_counter() - began) / rounds / ROUND
+    command, count = [sys.executable, "-S", "-E", "-c", _ROUNDS], min(processes, os.cpu_count() or 1)
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(count)]  # noqa: S603
+    took = [float(one.communicate()[0]) for one in running]
+    return statistics.fmean(took) / ROUND
 
 
 def fit_seconds(group: Chunk, sets: Sets, weights: int) -> float:

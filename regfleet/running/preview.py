@@ -88,7 +88,7 @@ def preview(
     groups = {(group.dataset, group.variant.name): group for group in reversed(plan.groups)}
     sets = {name: cut(dataset, resolved.split, 0) for name, dataset in ready.datasets.items()}
     weights = {name: _weights(ready, name, each) for name, each in sets.items()}
-    known, pace = results.seconds_per_trial() if results else {}, speed()
+    known, pace = results.seconds_per_trial() if results else {}, speed(count)
     rough = {
         key: pace * fit_seconds(group, sets[group.dataset], weights[group.dataset])
         for key, group in groups.items()
@@ -149,7 +149,8 @@ def study_there(place: Place) -> Study | None:
 
 def rough_seconds(ready: Prepared, workers: int | None = None) -> float:
     """About how long the whole study takes ``workers`` tasks at once, None: one per CPU, before any trial has run."""
-    count, seconds, chunks, pace = workers or len(os.sched_getaffinity(0)), 0.0, Counter[Key](), speed()
+    count, seconds, chunks = workers or len(os.sched_getaffinity(0)), 0.0, Counter[Key]()
+    pace = speed(count)
     groups = ready.plan().groups
     sets = {name: cut(dataset, ready.resolved.split, 0) for name, dataset in ready.datasets.items()}
     weights = {name: _weights(ready, name, each) for name, each in sets.items()}

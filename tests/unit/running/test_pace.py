@@ -43,9 +43,9 @@ def test_a_slow_machine_takes_longer(monkeypatch):
     study = read_study(FIELDS | {"data": "wine", "variant": [{"technique": "l2"}]})
     found = []
     for speed in (1.0, 2.0):
-        monkeypatch.setattr(preview, "speed", lambda speed=speed: speed)
+        monkeypatch.setattr(preview, "speed", lambda _, speed=speed: speed)
         found.append(preview.preview(study, "nowhere"))
     assert found[1].seconds == pytest.approx(2 * found[0].seconds)
     assert found[1].overhead == pytest.approx(2 * found[0].overhead)
     monkeypatch.undo()
-    assert 0.05 < pace.speed() < 100
+    assert 0.05 < pace.speed(2) < 100
