@@ -31,7 +31,7 @@ def _atlas() -> tuple[str, ...]:
 
 
 PRESETS = {
-    "article": "the article's eight, which are compared where no technique is given",
+    "article": "the article's eight, which are compared on Iris where no technique is given",
     "classic": "one usual setting of the ten techniques that are tried most",
     "cocktail13": "the thirteen of Kadra et al. 2021, Well-tuned simple nets excel on tabular datasets",
     "atlas": "every technique there is, at its default values and places",

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from regfleet.settings import Study
     from regfleet.settings.values import Task
 
-WIDTHS = (128, 512)
+WIDTHS = (256, 512)
 """Of the first hidden layer, as wide as a row within these; the second is half as wide."""
 BATCHES = (32, 256)
 ROWS_PER_ROW_OF_BATCH = 50
 """Rows for each row of a batch: an epoch makes about so many updates, within `BATCHES`."""
 RATE = 0.001
 """Of Adam: its authors' and Keras' own."""
-UPDATES = {"classification": 700, "regression": 2_500}
+UPDATES = {"classification": 500, "regression": 2_500}
 """That a fit makes, within `EPOCHS`: classes are learned, and overfit, in fewer updates than numbers."""
 EPOCHS = {"classification": (10, 40), "regression": (20, 40)}
 

@@ -34,7 +34,7 @@ hold for every data set."""
 def schema() -> str:
     """The JSON schema of a study file."""
     schema = Study.model_json_schema(mode="validation") | {"$schema": "http://json-schema.org/draft-07/schema#"}
-    schema["required"] = []  # the article's variants stand in
+    schema["required"] = []  # others stand in
     return json.dumps(schema, indent=2).replace(r"\n", " ") + "\n"  # a description is one line
 
 

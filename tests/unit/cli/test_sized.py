@@ -5,7 +5,7 @@ import tomllib
 
 ROWS = "\n".join(f"{number % 7},{number * 31 % 11},{'ab'[number % 2]},{number % 3 == 0}" for number in range(60))
 DATA = ("--data", "t.csv", "--target", "sold", "-t", "none", "--in-process")
-SAID = "sized to 36 training rows of 4 inputs: hidden layers of 128 and 64, batches of 32, adam at the rate 0.001"
+SAID = "sized to 36 training rows of 4 inputs: hidden layers of 256 and 128, batches of 32, adam at the rate 0.001"
 
 
 def kept(place):
@@ -20,7 +20,7 @@ def test_what_was_chosen_is_said_and_kept(command, tmp_path):
     assert code == 0
     assert SAID in err
     study = kept(tmp_path / "one")
-    assert study["model"] == {"hidden": [128, 64], "activation": ["relu"]}
+    assert study["model"] == {"hidden": [256, 128], "activation": ["relu"]}
     assert study["training"] == {"epochs": 1, "batch_size": 32, "optimizer": "adam", "learning_rate": 0.001}
     assert SAID in json.loads((tmp_path / "one" / "provenance.json").read_text())["chosen"][0]
     assert SAID in " ".join((tmp_path / "one" / "report.html").read_text().split())

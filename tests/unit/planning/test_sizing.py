@@ -22,17 +22,17 @@ OLD = {
 @pytest.mark.parametrize(
     ("rows", "inputs", "task", "hidden", "batch", "epochs"),
     [
-        # 16 rows of each batch were a fiftieth, so 32; 25 updates an epoch, 28 epochs for 700, in fives.
-        (785, 7, "classification", (128, 64), 32, 30),
-        # A fiftieth is 60, near 64; 47 updates an epoch make 15 epochs.
-        (3_000, 73, "classification", (128, 64), 64, 15),
+        # A fiftieth is 16, so 32; 25 updates an epoch make 20 epochs for 500.
+        (785, 7, "classification", (256, 128), 32, 20),
+        # A fiftieth is 60, near 64; 47 updates an epoch make 11 epochs, in fives 10.
+        (3_000, 73, "classification", (256, 128), 64, 10),
         # Every epoch is one update: no more than 40.
-        (20, 3, "classification", (128, 64), 32, 40),
-        # 2000 rows of each batch were a fiftieth, so 256; at least 10 epochs.
+        (20, 3, "classification", (256, 128), 32, 40),
+        # A fiftieth is 2,000, so 256; at least 10 epochs. 784 inputs are more than the widest layer.
         (100_000, 784, "classification", (512, 256), 256, 10),
-        # 306 inputs are nearer 256 than 512; 55 updates, 45 epochs, of which 40.
+        # 306 inputs are nearer 256 than 512; 55 updates would be 45 epochs.
         (1_758, 306, "regression", (256, 128), 32, 40),
-        (32_364, 26, "regression", (128, 64), 256, 20),
+        (32_364, 400, "regression", (512, 256), 256, 20),
     ],
 )
 def test_the_rule_by_hand(rows, inputs, task, hidden, batch, epochs):
@@ -47,9 +47,9 @@ def test_the_rule_by_hand(rows, inputs, task, hidden, batch, epochs):
 
 
 def test_several_share_a_size_between_them():
-    """A hundred and ten thousand rows are sized as a thousand: 20 rows of a batch, 32; 32 updates, 22 epochs of 700."""
+    """A hundred and ten thousand rows are sized as a thousand: batches of 32, 32 updates an epoch, 16 epochs of 500."""
     study, (said,) = sized(read_study(OWN), [Size(100, 4), Size(10_000, 16)], "classification")
-    assert (study.training.batch_size, study.training.epochs) == (32, 20)
+    assert (study.training.batch_size, study.training.epochs) == (32, 15)
     assert "about 1,000 training rows of 8 inputs, the geometric mean of 2 data sets" in said
 
 
