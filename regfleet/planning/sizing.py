@@ -44,7 +44,8 @@ def sized(study: Study, sizes: Sequence[Size], task: Task) -> tuple[Study, tuple
     chosen |= {"batch_size": batch, "epochs": _epochs(size.rows, batch, task)}
     chosen |= {"optimizer": "adam", "learning_rate": RATE}
     chosen = {name: chosen[name] for name in names}
-    of = f"{size.rows:,} training rows" + (f" of {size.inputs:,} inputs" if "hidden" in chosen else "")
+    inputs = f" of {size.inputs:,} input{'s' * (size.inputs != 1)}" if "hidden" in chosen else ""
+    of = f"{size.rows:,} training rows{inputs}"
     if len(sizes) > 1:
         of = f"about {of}, the geometric mean of {len(sizes)} data sets"
     return study.with_settings(chosen), (_sentence(chosen, of),)

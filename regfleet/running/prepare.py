@@ -106,7 +106,7 @@ def prepare(
             note(f"{name}: {sentence}")
         _check_split(dataset, study, split)
     said = frozenset(study.training.model_fields_set)
-    study, chosen = _sized_network(split, datasets, _judged(study.as_in(there) if there else study, datasets))
+    study, chosen = _sized_network(split, datasets, _judged(_as_in(there, study, note), datasets))
     models: dict[str, ModelSpec] = {}
     uses: dict[str, InputUse] = {}
     if study.model.source:
@@ -212,6 +212,14 @@ class _Knowing:
         except InputError as problem:
             return str(problem)
         return ""
+
+
+def _as_in(there: Study | None, study: Study, note: Callable[[str], None]) -> Study:
+    """The study with what it leaves open as it is in the results that are gone on with."""
+    found = study.as_in(there) if there else study
+    if found is not study:
+        note("what is not given is as in the results that are there")
+    return found
 
 
 def _sized(split: SplitSpec, datasets: Mapping[str, Dataset], study: Study) -> tuple[Study, tuple[str, ...]]:

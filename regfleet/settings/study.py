@@ -123,14 +123,16 @@ class Study(Part):
         return self.model_copy(update=parts)
 
     def as_in(self, other: "Study") -> "Study":
-        """The study with what it leaves open as it is in ``other``, a study of the same data; itself for other data."""
-        if self.data != other.data or is_article_data([one.model_dump() for one in self.data]):
+        """The study with what it leaves open as it is in ``other``; itself where that is nothing, or of other data."""
+        silent = "variant" not in self.model_fields_set
+        article = is_article_data([one.model_dump() for one in self.data])
+        if self.data != other.data or article or not (silent or self.left_open):
             return self
         values = {name: getattr(other.training, name) for name in self.left_open if name in Training.model_fields}
         if not other.model.source:
             values |= {name: getattr(other.model, name) for name in self.left_open if name not in values}
         study = self.with_settings(values)
-        return study if "variant" in self.model_fields_set else study.model_copy(update={"variant": other.variant})
+        return study.model_copy(update={"variant": other.variant}) if silent else study
 
     @property
     def is_article(self) -> bool:
