@@ -217,7 +217,7 @@ def compare(
             the number of outputs that returns a Keras model; or such a model. Where it is compiled, its optimizer and
             loss are used.
         techniques: a text such as ``"l2(1e-3)@all+dropout(0.3)"`` for each variant, or a mapping with ``technique``,
-            ``label`` and training settings of its own; None: the article's eight.
+            ``label`` and training settings of its own; None: the preset classic, on Iris the article's eight.
         address: a running Ray head; None starts Ray here.
         workers: tasks at once; None: one per CPU.
         gpus_per_trial: the share of a GPU that each trial gets; None chooses one.

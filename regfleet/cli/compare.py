@@ -56,7 +56,7 @@ def compare(
     Without arguments: the nine models of the article on Iris, ten seeds. Run it again with --seeds 20 and only the ten
     new seeds are trained.
 
-    Your own table:  regfleet compare --data churn.csv --target churned --model 64,32 -t 'l2(1e-3)' -t 'dropout(0.3)'
+    Your own table:  regfleet compare --data churn.csv --target churned. What you leave open is sized to its rows.
 
     Your own study:  regfleet init --data churn.csv --target churned, then regfleet compare study.toml
     """

@@ -60,9 +60,10 @@ def print_preview(screen: Console, found: Preview) -> None:
     left, trials, chunks = (sum(getattr(row, name) for row in found.rows) for name in ("left", "trials", "chunks"))
     counted = f"{trials} trials, {left} of them to run in {chunks} chunks on {found.workers} workers"
     how = "as earlier trials there took" if found.measured else "rough: from the number of weights, rows and epochs"
+    beside = f"{duration(found.overhead)} of it beside trials: start, tracing and report"
     for line in (
         f"{found.seeds}, judged by {found.metric}; {counted}",
-        f"Time: about {duration(found.seconds)} and the start of the workers ({how})",
+        f"Time: about {duration(found.seconds + found.overhead)}, {beside} ({how})",
         f"Memory: about {found.memory / 1e9:.1f} GB, all workers together (rough)",
         *(f"note: {sentence}" for sentence in found.notes),
         "Nothing was trained or written.",

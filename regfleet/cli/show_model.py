@@ -42,6 +42,8 @@ def show_model(flags: dict[str, Any]) -> None:
         runtime.prepare(gpu=False)
     prepared = prepare(study)
     with console(1) as screen:
+        for sentence in prepared.chosen:
+            screen.print(f"note: {sentence}", soft_wrap=True)
         for name, dataset in prepared.datasets.items():
             of_model = prepared.models[name].found.notes if name in prepared.models else ()
             for sentence in (*dataset.notes, *of_model, scaling_meaning(dataset)):

@@ -199,7 +199,7 @@ def print_forecast(screen: Console, forecast: Forecast) -> None:
         return
     screen.print(
         f"{forecast.trials} trials are left to run, in {forecast.chunks} chunks, "
-        f"about {duration(forecast.seconds)} on {forecast.workers} workers:",
+        f"about {duration(forecast.seconds + forecast.overhead)} on {forecast.workers} workers with start and report:",
         markup=False,
     )
     screen.print(f"  {forecast.command}", soft_wrap=True)

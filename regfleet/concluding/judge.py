@@ -162,6 +162,7 @@ def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: i
         command=runs[-1].command if runs else "",
         study_toml=study.toml(),
         notes=(
+            *results.provenance.chosen,
             *_notes(resolved, whole, waiting),
             *later_notes(results.provenance.later, resolved.question.metric.name),
             *map(str, results.problems),

@@ -5,6 +5,7 @@ A new kind of source is one file with a function that returns a `Dataset`.
 
 from regfleet.data.arrays import from_arrays
 from regfleet.data.encoding import cut, is_text
+from regfleet.data.padding import padded, spare_columns
 from regfleet.data.scaling import InputUse, decided, scaling_key, scaling_meaning
 from regfleet.data.sources import BUILTIN, check_source, data_name, load_builtin, load_dataset, preview
 from regfleet.data.splits import SPLITS, parse_split, row_counts, split_meaning, split_rows, stratifies
@@ -23,11 +24,13 @@ __all__ = [
     "is_text",
     "load_builtin",
     "load_dataset",
+    "padded",
     "parse_split",
     "preview",
     "row_counts",
     "scaling_key",
     "scaling_meaning",
+    "spare_columns",
     "split_meaning",
     "split_rows",
     "stratifies",

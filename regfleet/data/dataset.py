@@ -125,6 +125,7 @@ class Sets:
 
     For regression the target is ``target_mean + target_scale · y``, both from the training rows. ``test_rows``: the
     numbers of the test rows in the data set, (rows,), in the order of ``test``; empty where they come from none.
+    ``spare`` columns are wanting to the width that serves every seed; the last ``padding`` columns are zeros for that.
     """
 
     train: Rows
@@ -134,6 +135,8 @@ class Sets:
     target_mean: float = 0.0
     target_scale: float = 1.0
     test_rows: Sequence[int] | np.ndarray = ()
+    spare: int = 0
+    padding: int = 0
 
 
 def table_of(dataset: Dataset) -> pd.DataFrame | None:

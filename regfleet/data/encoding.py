@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from regfleet.data.dataset import Dataset, Rows, Scaling, Sets
+from regfleet.data.padding import MAX_ONE_HOT, spare_columns
 from regfleet.data.splits import split_rows
 from regfleet.settings.values import SplitSpec
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 
 STANDARD = Scaling("standard")
-MAX_ONE_HOT = 100
-"""Columns that one categorical column becomes at most; the rarest values of the training rows share the last."""
 TEXT_COMPONENTS = 30
 """Numbers that a high-cardinality text becomes."""
 
@@ -201,21 +200,23 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
     """The three sets of a seed, encoded and scaled by what its training rows hold and nothing else.
 
     The number of input columns may differ between seeds: a category is a column where the training rows have it.
-    Raises InputError when the data set cannot be split that way.
+    `padding.padded` makes them equal. Raises InputError when the data set cannot be split that way.
     """
     import numpy as np
 
-    parts = split_rows(dataset, split, seed)
+    parts, spare = split_rows(dataset, split, seed), 0
     if dataset.text_shape is not None:
         inputs = _texts(dataset, parts)
     else:
         inputs = encode(dataset.features, parts, dataset.scaling)
+        # With a fixed test set, the same rows train in every seed.
+        spare = 0 if dataset.fixed_test else spare_columns(dataset.features, parts)
     if dataset.task == "classification":
         one_hot = np.eye(len(dataset.classes), dtype="float32")
         train, validation, test = (
             Rows(x, one_hot[dataset.target[rows]]) for x, rows in zip(inputs, parts, strict=True)
         )
-        return Sets(train, validation, test, test_rows=parts[2])
+        return Sets(train, validation, test, test_rows=parts[2], spare=spare)
     known = dataset.target[parts[0]]
     mean, scale = float(known.mean()), float(known.std()) or 1.0
 
@@ -224,4 +225,4 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
         return scaled[:, None]
 
     train, validation, test = (Rows(x, column(rows)) for x, rows in zip(inputs, parts, strict=True))
-    return Sets(train, validation, test, "regression", mean, scale, parts[2])
+    return Sets(train, validation, test, "regression", mean, scale, parts[2], spare)

@@ -10,7 +10,7 @@ from regfleet.settings.sections import VariantEntry
 from regfleet.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from regfleet.settings import Study
 
@@ -31,7 +31,7 @@ def _atlas() -> tuple[str, ...]:
 
 
 PRESETS = {
-    "article": "the article's eight, which are compared where no technique is given",
+    "article": "the article's eight, which are compared on Iris where no technique is given",
     "classic": "one usual setting of the ten techniques that are tried most",
     "cocktail13": "the thirteen of Kadra et al. 2021, Well-tuned simple nets excel on tabular datasets",
     "atlas": "every technique there is, at its default values and places",
@@ -45,14 +45,14 @@ def preset_of(entry: VariantEntry) -> str:
     return text if text in PRESETS else ""
 
 
-def members(name: str, entry: VariantEntry, study: Study) -> list[VariantEntry]:
-    """The entries that ``entry`` stands for, each with its training settings."""
+def members(name: str, entry: VariantEntry, study: Study, said: Collection[str]) -> list[VariantEntry]:
+    """The entries that ``entry`` stands for, each with its training settings; ``said`` as in `without_presets`."""
     fields: list[dict[str, Any]]
     if name == "article":
         model = (
             {"layers": study.model.layers, "source": "own"} if study.model.source else {"hidden": study.model.hidden}
         )
-        training = dict.fromkeys(study.training.model_fields_set)
+        training = dict.fromkeys(said)
         fields = default_variants({"model": model, "training": training})
     else:
         texts = {"classic": CLASSIC, "cocktail13": COCKTAIL}.get(name) or _atlas()
@@ -63,12 +63,17 @@ def members(name: str, entry: VariantEntry, study: Study) -> list[VariantEntry]:
 
 
 def without_presets(
-    study: Study, why_not: Callable[[VariantEntry], str], note: Callable[[str], None] = lambda _: None
+    study: Study,
+    why_not: Callable[[VariantEntry], str],
+    note: Callable[[str], None] = lambda _: None,
+    said: Collection[str] | None = None,
 ) -> Study:
     """The study with the members of its presets in their place.
 
     Members are left out where ``why_not`` gives a reason; ``note`` is told of each preset what is in it.
+    ``said`` names the training settings that were given, by default those that the study has.
     """
+    given_settings = study.training.model_fields_set if said is None else said
 
     def entries() -> Iterator[VariantEntry]:
         for entry in study.variant:
@@ -76,7 +81,7 @@ def without_presets(
             if not name:
                 yield entry
                 continue
-            reasons = [(member, why_not(member)) for member in members(name, entry, study)]
+            reasons = [(member, why_not(member)) for member in members(name, entry, study, given_settings)]
             fit = [member for member, why in reasons if not why]
             left = "; ".join(f"{member.technique} ({why})" for member, why in reasons if why)
             note(f"{name}: {len(fit)} techniques" + (f"; left out: {left}" if left else ""))

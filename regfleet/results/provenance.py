@@ -96,6 +96,7 @@ class Provenance(_Facts):
 
     ``kept`` counts the trials that were there when it was written: they are there since, or were lost.
     ``study`` is the checksum of the study.toml that the results were made with.
+    ``chosen`` says which settings of the study were sized to the rows, and why.
     ``chosen_later`` are the settings of the analysis that were chosen when results were there, in that order.
     Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.
     """
@@ -105,6 +106,7 @@ class Provenance(_Facts):
     commit: str | None = None
     data: dict[str, DataFacts] = {}
     runs: tuple[RunFacts, ...] = ()
+    chosen: tuple[str, ...] = ()
     chosen_later: tuple[Choice, ...] | None = None
     scores: str | None = None
     sha256: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from regfleet.planning.plan import make_plan
 from regfleet.planning.resolved import Resolved
 from regfleet.planning.schedule import Schedule
 from regfleet.results import Stored
+from regfleet.running.pace import overhead, speed
 from regfleet.text import json_text
 
 LEAST_EFFECT = 1e-9
@@ -28,7 +30,8 @@ class Forecast:
     """``detections[data set][label]`` of each comparison, and what running the most of their seeds takes.
 
     ``seeds`` None: no number of seeds shows the difference in any comparison. ``trials`` are those still to run, in
-    ``chunks`` tasks, in about ``seconds`` on ``workers`` workers; ``command`` runs them.
+    ``chunks`` tasks, in about ``seconds`` on ``workers`` workers and ``overhead`` seconds beside them, as in `Preview`;
+    ``command`` runs them.
     """
 
     effect: float
@@ -39,6 +42,7 @@ class Forecast:
     trials: int = 0
     chunks: int = 0
     seconds: float = 0.0
+    overhead: float = 0.0
     command: str = ""
 
     def json(self) -> str:
@@ -91,9 +95,9 @@ def _planned(bare: Forecast, seeds: int, resolved: Resolved, results: Stored) ->
     plan = make_plan(resolved.with_seeds(tuple(sorted({*study.seeds, *range(seeds)}))), datasets)
     missing = plan.without(() if study.adds_seeds else results.finished)
     schedule = Schedule(missing, bare.workers, results.seconds_per_trial())
-    seconds, chunks = schedule.seconds_left(bare.workers) or 0.0, 0
-    while schedule.next():
-        chunks += 1
+    seconds, chunks = schedule.seconds_left(bare.workers) or 0.0, Counter[tuple[str, str]]()
+    while chunk := schedule.next():
+        chunks[chunk.dataset, chunk.variant.name] += 1
     command = ["regfleet", "compare", results.place.at("study.toml"), "--seeds", str(seeds), "--out", str(out)]
     return Forecast(
         bare.effect,
@@ -102,7 +106,8 @@ def _planned(bare: Forecast, seeds: int, resolved: Resolved, results: Stored) ->
         seeds,
         bare.workers,
         trials=sum(len(group.trials) for group in missing),
-        chunks=chunks,
+        chunks=chunks.total(),
         seconds=seconds,
+        overhead=speed(bare.workers) * overhead(missing, chunks, datasets, bare.workers),
         command=shlex.join(command),
     )

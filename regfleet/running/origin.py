@@ -75,6 +75,7 @@ def provenance(
         commit=beginning.commit,
         data=dict(data),
         runs=(*before.runs, *([run] if trained else [])),
+        chosen=before.chosen,
         chosen_later=chosen_later,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,13 +10,14 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regfleet.data import cut, decided, is_text, load_dataset, parse_split, split_rows
+from regfleet.data import cut, decided, is_text, load_dataset, parse_split, row_counts, split_rows
 from regfleet.data.dataset import Dataset, Scaling
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
 from regfleet.planning.resolved import Resolved, data_facts, resolve
+from regfleet.planning.sizing import Size, sized
 from regfleet.planning.variants import problems
 from regfleet.running.logs import log_to
 from regfleet.settings import Study, VariantEntry
@@ -45,12 +47,16 @@ NOTHING = Given()
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study that can run, with its data in memory; ``models``, by data set, and ``base`` are of the user's own."""
+    """A study that can run, with its data in memory; ``models``, by data set, and ``base`` are of the user's own.
+
+    ``chosen`` says which settings were sized to the rows, and why.
+    """
 
     resolved: Resolved
     datasets: Mapping[str, Dataset]
     models: Mapping[str, ModelSpec]
     base: Base | None
+    chosen: tuple[str, ...] = ()
 
     def plan(self) -> Plan:
         """The trials of the study."""
@@ -75,6 +81,7 @@ def prepare(
     study: Study,
     *,
     given: Given = NOTHING,
+    there: Study | None = None,
     note: Callable[[str], None] = lambda _: None,
     gpu: bool = False,
 ) -> Prepared:
@@ -83,6 +90,7 @@ def prepare(
     Args:
         study: fields that are right by themselves.
         given: what is in memory already.
+        there: the study of the results that are to be gone on with: what ``study`` leaves open is as there.
         note: is told what the user should know.
         gpu: whether this process trains on a GPU later.
 
@@ -97,7 +105,8 @@ def prepare(
         for sentence in dataset.notes:
             note(f"{name}: {sentence}")
         _check_split(dataset, study, split)
-    study = _judged(study, datasets)
+    said = frozenset(study.training.model_fields_set)
+    study, chosen = _sized_network(split, datasets, _judged(_as_in(there, study, note), datasets))
     models: dict[str, ModelSpec] = {}
     uses: dict[str, InputUse] = {}
     if study.model.source:
@@ -109,14 +118,14 @@ def prepare(
         if found.fingerprints and found.fingerprints != prints:
             said = "expected the model that this study was made with"
             raise InputError(f"model.fingerprints: {said}; got another {found.source}. Take the line out to study it")
-        study = _trained(study.with_model(layers, prints), models, note)
+        study, chosen = _trained(study.with_model(layers, prints), models, partial(_sized, split, datasets), note)
         for name, model in models.items():
             for sentence in model.found.notes:
                 note(f"{name}: {sentence}")
     first = next(iter(models.values()), None)
     datasets = {name: decided(dataset, uses.get(name)) for name, dataset in datasets.items()}
     facts_of = _Knowing(study, split, datasets, models, base)
-    study = without_presets(study, facts_of.why_not, note)
+    study = without_presets(study, facts_of.why_not, note, said)
     check(study, sources=False, found=first.found if first else None)
     facts = {
         name: data_facts(dataset, split, models[name].found.notes if name in models else ())
@@ -129,7 +138,7 @@ def prepare(
     if base and first:
         _refuse_idle(resolved, first)
         _check_techniques(resolved, next(iter(datasets.values())), first, base)
-    return Prepared(resolved, datasets, models, base)
+    return Prepared(resolved, datasets, models, base, chosen)
 
 
 def _check_split(dataset: Dataset, study: Study, split: SplitSpec) -> None:
@@ -205,8 +214,40 @@ class _Knowing:
         return ""
 
 
-def _trained(study: Study, models: Mapping[str, ModelSpec], note: Callable[[str], None]) -> Study:
-    """The study with the optimizer that its model brings, where it names none."""
+def _as_in(there: Study | None, study: Study, note: Callable[[str], None]) -> Study:
+    """The study with what it leaves open as it is in the results that are gone on with."""
+    found = study.as_in(there) if there else study
+    if found is not study:
+        note("what is not given is as in the results that are there")
+    return found
+
+
+def _sized(split: SplitSpec, datasets: Mapping[str, Dataset], study: Study) -> tuple[Study, tuple[str, ...]]:
+    """The study with what it leaves open sized to the training rows, and sentences on that."""
+    if not study.left_open:
+        return study, ()
+    inputs = partial(_inputs, split) if "hidden" in study.left_open else lambda _: 1
+    sizes = [Size(row_counts(dataset, split)[0], inputs(dataset)) for dataset in datasets.values()]
+    return sized(study, sizes, next(iter(datasets.values())).task)
+
+
+def _sized_network(split: SplitSpec, datasets: Mapping[str, Dataset], study: Study) -> tuple[Study, tuple[str, ...]]:
+    """The same, but for a model of the user's own, which may bring an optimizer and is built first."""
+    return (study, ()) if study.model.source else _sized(split, datasets, study)
+
+
+def _inputs(split: SplitSpec, dataset: Dataset) -> int:
+    """The numbers of a row as they go into a network."""
+    return math.prod(cut(dataset, split, 0).train.x.shape[1:])
+
+
+def _trained(
+    study: Study,
+    models: Mapping[str, ModelSpec],
+    size: Callable[[Study], tuple[Study, tuple[str, ...]]],
+    note: Callable[[str], None],
+) -> tuple[Study, tuple[str, ...]]:
+    """The study with the optimizer that its model brings, where it names none, and what else it leaves open sized."""
     compiled, said = all(model.found.compiled for model in models.values()), study.training.model_fields_set
     training = study.training
     if compiled and "optimizer" not in said:
@@ -214,7 +255,9 @@ def _trained(study: Study, models: Mapping[str, ModelSpec], note: Callable[[str]
     asked = [training.optimizer, *(entry.overrides().get("optimizer") for entry in study.variant)]
     if "model" in asked and not compiled:
         raise InputError(f"--optimizer: expected {study.model.source} to be compiled; got model, and it is not")
-    silent = [name for name in ("epochs", "batch_size", "optimizer", "learning_rate") if name not in said]
+    silent = [name for name in ("epochs", "batch_size", "optimizer") if name not in said]
+    study, chosen = size(study.model_copy(update={"training": training}))
+    training = study.training
     words = [f"{training.epochs} epochs", f"batches of {training.batch_size}", f"{training.optimizer}"]
     if training.optimizer == "model":
         words[2] = "the optimizer that the model was compiled with"
@@ -222,9 +265,9 @@ def _trained(study: Study, models: Mapping[str, ModelSpec], note: Callable[[str]
             words[2] += f", at the learning rate {training.learning_rate:g} of --learning-rate"
     elif compiled:
         words[2] += " of --optimizer instead of the optimizer that the model was compiled with"
-    flags = ", ".join(f"--{name.replace('_', '-')}" for name in silent if name != "learning_rate")
-    note(f"training: {', '.join(words)}" + (f"; {flags} would say otherwise" if flags else ""))
-    return study.model_copy(update={"training": training})
+    flags = ", ".join(f"--{name.replace('_', '-')}" for name in silent)
+    note(f"training: {', '.join(words)}" + (f"; {flags} would say otherwise" if flags and not chosen else ""))
+    return study, chosen
 
 
 def _refuse_idle(resolved: Resolved, model: ModelSpec) -> None:

@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet.concluding.judge import kept_study
 from regfleet.data import cut, scaling_meaning, split_meaning
 from regfleet.planning.schedule import Schedule
 from regfleet.results import load, place_of
+from regfleet.running.pace import fit_seconds, overhead, speed
 from regfleet.running.prepare import Prepared, check, prepare
 from regfleet.techniques.recipe import Recipe
 from regfleet.text import json_text
@@ -21,17 +23,11 @@ from regfleet.training.runtime import WORKER_BYTES
 if TYPE_CHECKING:
     from regfleet.data.dataset import Sets
     from regfleet.planning.resolved import Resolved
+    from regfleet.results import Place
     from regfleet.settings import Study
-    from regfleet.trials import Chunk
 
-# Of the article's study on two cores, where a trial of 49 GFLOP in 350 epochs took 1.1 s; see benchmarks/rates.py.
-FLOPS = 40e9
-EPOCH_SECONDS = 0.3e-3
-UPDATE_SECONDS = 0.2e-3
 Key = tuple[str, str]
 """Data set and variant."""
-KERAS_FACTOR = 35.0
-"""How much longer model.fit takes than the fused engine, of benchmarks/speed.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,8 @@ class PreviewRow:
 class Preview:
     """What a study would do. ``measured`` says whether ``seconds`` rest on earlier trials or on a rough rule.
 
-    ``seconds`` are those of all ``workers`` together, ``memory`` the bytes of all workers and the data.
+    ``seconds`` are those of all ``workers`` together, ``overhead`` those of starting them, of tracing each kind of fit
+    and of the report, ``memory`` the bytes of all workers and the data.
     """
 
     rows: tuple[PreviewRow, ...]
@@ -61,6 +58,7 @@ class Preview:
     metric: str
     workers: int
     seconds: float
+    overhead: float
     measured: bool
     memory: float
     notes: tuple[str, ...]
@@ -82,16 +80,19 @@ def preview(
         note: is told what the user should know.
     """
     check(study)
-    ready, place = prepare(study, note=note), place_of(out)
+    place = place_of(out)
+    ready = prepare(study, there=study_there(place), note=note)
     results = load(place) if place.exists("study.toml") else None
     resolved, plan, count = ready.resolved, ready.plan(), workers or len(os.sched_getaffinity(0))
     missing = plan.without(results.finished if results else ())
     groups = {(group.dataset, group.variant.name): group for group in reversed(plan.groups)}
     sets = {name: cut(dataset, resolved.split, 0) for name, dataset in ready.datasets.items()}
     weights = {name: _weights(ready, name, each) for name, each in sets.items()}
-    known = results.seconds_per_trial() if results else {}
+    known, pace = results.seconds_per_trial() if results else {}, speed(count)
     rough = {
-        key: _rough(group, sets[group.dataset], weights[group.dataset]) for key, group in groups.items() if not known
+        key: pace * fit_seconds(group, sets[group.dataset], weights[group.dataset])
+        for key, group in groups.items()
+        if not known
     }
     schedule = Schedule(missing, count, known or rough)
     trials, left, chunks, each = Counter[Key](), Counter[Key](), Counter[Key](), defaultdict[Key, float](float)
@@ -123,25 +124,45 @@ def preview(
         str(resolved.study.analysis.metric),
         count,
         sum(each.values()) / count,
+        pace * overhead(missing, chunks, ready.datasets, count),
         bool(known),
         count * (WORKER_BYTES + 16 * max(weights.values())) + sum(_bytes(one) for one in sets.values()) * (count + 1),
-        tuple(
-            f"{name}: {sentence}"
-            for name, dataset in ready.datasets.items()
-            for sentence in (split_meaning(resolved.split, dataset), scaling_meaning(dataset))
+        (
+            *ready.chosen,
+            *(
+                f"{name}: {sentence}"
+                for name, dataset in ready.datasets.items()
+                for sentence in (split_meaning(resolved.split, dataset), scaling_meaning(dataset))
+            ),
         ),
     )
 
 
+def study_there(place: Place) -> Study | None:
+    """The study whose results lie at ``place``; None where none of ours do.
+
+    Raises InputError for a file that is no study.
+    """
+    # To claim a place says what stands in the way.
+    return kept_study(place) if place.exists("study.toml") and place.is_ours() else None
+
+
 def rough_seconds(ready: Prepared, workers: int | None = None) -> float:
     """About how long the whole study takes ``workers`` tasks at once, None: one per CPU, before any trial has run."""
-    seconds = 0.0
-    for name, dataset in ready.datasets.items():
-        sets = cut(dataset, ready.resolved.split, 0)
-        weights = _weights(ready, name, sets)
-        groups = (group for group in ready.plan().groups if group.dataset == name)
-        seconds += sum(_rough(group, sets, weights) * len(group.trials) for group in groups)
-    return seconds / (workers or len(os.sched_getaffinity(0)))
+    count, seconds, chunks = workers or len(os.sched_getaffinity(0)), 0.0, Counter[Key]()
+    pace = speed(count)
+    groups = ready.plan().groups
+    sets = {name: cut(dataset, ready.resolved.split, 0) for name, dataset in ready.datasets.items()}
+    weights = {name: _weights(ready, name, each) for name, each in sets.items()}
+    rough: dict[Key, float] = {}
+    for group in groups:
+        key = (group.dataset, group.variant.name)
+        rough[key] = pace * fit_seconds(group, sets[group.dataset], weights[group.dataset])
+        seconds += rough[key] * len(group.trials)
+    schedule = Schedule(groups, count, rough)
+    while chunk := schedule.next():
+        chunks[chunk.dataset, chunk.variant.name] += 1
+    return seconds / count + pace * overhead(groups, chunks, ready.datasets, count)
 
 
 def _seeds(resolved: Resolved) -> str:
@@ -160,15 +181,6 @@ def _weights(ready: Prepared, name: str, sets: Sets) -> int:
         recipe = Recipe(ready.models[name], ready.resolved.study.training, base=ready.base)
         return int(build(recipe, inputs, outputs, sets.task).count_params())
     return ready.resolved.model.weights(math.prod(inputs), outputs)
-
-
-def _rough(group: Chunk, sets: Sets, weights: int) -> float:
-    """Seconds of a trial by the operations of its matrix products; convolutions use each weight more often."""
-    training, n_train, n_validation = group.variant.training, len(sets.train.x), len(sets.validation.x)
-    operations = 2 * weights * (4 * n_train + n_validation)
-    updates = math.ceil(n_train / training.batch_size)
-    epoch = EPOCH_SECONDS + updates * UPDATE_SECONDS + operations / FLOPS
-    return training.epochs * epoch * (KERAS_FACTOR if group.engine == "keras" else 1.0)
 
 
 def _bytes(sets: Sets) -> int:

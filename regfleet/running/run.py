@@ -38,7 +38,7 @@ from regfleet.results import (
 from regfleet.running.logs import log_to
 from regfleet.running.origin import Beginning, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
-from regfleet.running.preview import rough_seconds
+from regfleet.running.preview import rough_seconds, study_there
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import run_chunk, warm_up
 from regfleet.techniques import Facts, why_unfit
@@ -77,7 +77,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
     place, watch, beginning = place_of(out), watch or Watch(), Beginning()
     fleet = replace(fleet or FleetSettings(), environment=runtime.ENVIRONMENT)
     check(study, sources=given == NOTHING)
-    get_ready = partial(prepare, given=given, note=watch.note, gpu=in_process)
+    get_ready = partial(prepare, given=given, there=study_there(place), note=watch.note, gpu=in_process)
     # Nothing is written before data and model of the user's own were seen to be right.
     ready = None if _holds_nothing_own(study, given) else get_ready(study)
     if ready and any(map(preset_of, study.variant)):
@@ -102,7 +102,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
                 each = len(study.data) * seeds * fits_per_seed(study)
                 workers.start(begun.variants, dict.fromkeys((one.name for one in begun.variants), each))
             ready = (ready or get_ready(study)).with_seeds(study.seeds)
-            resolved, before = ready.resolved, read_provenance(place)
+            resolved, before = ready.resolved, _before(place, ready.chosen)
             watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
             there = kept_study(place) if place.exists("study.toml") else resolved.study
@@ -114,7 +114,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             # The study was written just now; where it came from is recorded next.
             problems = [problem for problem in results.problems if problem.kind != "study"]
             scaled = (f"{name}: {facts.scaling}" for name, facts in resolved.data.items() if facts.scaling_key)
-            for text in (*store.set_aside(problems), *scaled, *batch_notes(rows, sizes)):
+            for text in (*ready.chosen, *store.set_aside(problems), *scaled, *batch_notes(rows, sizes)):
                 watch.note(text)
             facts = partial(
                 provenance,
@@ -185,6 +185,7 @@ def _holds_nothing_own(study: Study, given: Given) -> bool:
     return (
         given == NOTHING
         and not study.model.source
+        and not study.left_open
         and not any(map(preset_of, study.variant))
         and all(_fits_tables(variant, study) for variant in resolve_variants(study))
         and {data.location for data in study.data} <= {*BUILTIN}
@@ -203,15 +204,21 @@ def _fits_tables(variant: Variant, study: Study) -> bool:
 
 def _with_kept_seeds(study: Study, place: Place) -> Study:
     """The study with the seeds that ``place`` holds already; raises InputError where another study lies there."""
-    if not place.exists("study.toml") or not place.is_ours():  # to claim it says what stands in the way
+    there = study_there(place)
+    if there is None:
         return study
-    there = kept_study(place)
     different = there.differences(study)
     if different:
         raise InputError(
             f"--out: expected results of this study; got {place}, where {'; '.join(different)}. Choose another --out"
         )
     return study.model_copy(update={"seeds": tuple(sorted({*there.seeds, *study.seeds}))})
+
+
+def _before(place: Place, chosen: tuple[str, ...]) -> Provenance:
+    """Where the results that are there come from, with what was ``chosen`` now if anything was."""
+    found = read_provenance(place)
+    return found.model_copy(update={"chosen": chosen}) if chosen else found
 
 
 def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place: Place) -> None:

@@ -75,7 +75,7 @@ def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tu
     for trial in chunk.trials:
         # Data that cannot be cut for a seed is that seed's own failure.
         with suppress(Exception):
-            sets = datasets.cut(dataset, chunk.split, trial.seed)
+            sets = _cut(trial, chunk, dataset)
             by_shape[sets.train.x.shape, sets.validation.x.shape].append((trial, sets))
     for cut in by_shape.values():
         for first in range(0, len(cut), chunk.stack):
@@ -90,11 +90,18 @@ def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tu
 
 def _alone(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, why: str) -> Trained:
     started = time.perf_counter()
-    sets = datasets.cut(dataset, chunk.split, trial.seed)
+    sets = _cut(trial, chunk, dataset)
     fit = training.fit(recipe, sets, _training_seed(trial, chunk), chunk.engine, _cache_key(chunk))
     if why:
         fit = replace(fit, execution=replace(fit.execution, unstacked=why))
     return sets, fit, time.perf_counter() - started
+
+
+def _cut(trial: Trial, chunk: Chunk, dataset: Dataset) -> Sets:
+    """The rows of a trial, as wide as those of the other seeds where that changes nothing but the shape."""
+    sets = datasets.cut(dataset, chunk.split, trial.seed)
+    built_in = not chunk.model.source
+    return datasets.padded(sets) if built_in and techniques.take_padding(chunk.variant.techniques) else sets
 
 
 def _training_seed(trial: Trial, chunk: Chunk) -> int:

@@ -1,4 +1,4 @@
-"""What a study compares where nothing is said: the article's study."""
+"""What a study compares where nothing is said: on Iris the article's study, on other data usual techniques."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,8 +30,21 @@ GENERAL_VARIANTS: tuple[tuple[str, str | None, int | None], ...] = (
 )
 
 
+ARTICLE_DATA = "iris"
+OWN_DATA_PRESET = "classic"
+"""What is compared on data that are not the article's."""
+
+
+def is_article_data(data: Any) -> bool:
+    """Whether ``data``, as a study file has them, are the article's and nothing else."""
+    one = data[0] if isinstance(data, list | tuple) and len(data) == 1 else data
+    return (one.get("location") if isinstance(one, Mapping) else one) == ARTICLE_DATA
+
+
 def default_variants(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The variants of a study whose ``fields`` name none."""
+    if not is_article_data(fields.get("data", ARTICLE_DATA)):
+        return [{"technique": OWN_DATA_PRESET}]
     training, model = fields.get("training"), fields.get("model")
     own_size = not isinstance(training, Mapping) or "batch_size" not in training
     model = model if isinstance(model, Mapping) else {}

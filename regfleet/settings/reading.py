@@ -51,7 +51,10 @@ def read_study(
     flags: Mapping[str, Any] | None = None,
     check: Check | None = None,
 ) -> Study:
-    """A study from nested fields, the article's where they are silent.
+    """A study from nested fields, the article's where they are silent on Iris.
+
+    On other data, settings of model and training that are not among the study's ``model_fields_set`` are left open:
+    `planning.sizing` sizes them to the rows.
 
     ``flags`` by name override them. ``source`` is the file that the fields come from; without it, and for what flags
     gave, errors name flags. ``check`` looks at the fields that are right by themselves. Raises InputError with one line
@@ -60,7 +63,8 @@ def read_study(
     file = StudyFile(source, {}) if isinstance(source, str) else source
     flags = flags or {}
     fields = merge(fields, flags)
-    if not fields.get("variant"):
+    silent = not fields.get("variant")
+    if silent:
         fields["variant"] = default_variants(fields)
     lines: list[tuple[Place, str]] = []
     try:
@@ -76,6 +80,8 @@ def read_study(
             lines.append((place, f"{_where(at, place)}: {words}" if at else words))
     if lines or study is None:
         raise InputError(*_listed(words for _, words in lines))
+    if silent:
+        study.model_fields_set.discard("variant")
     return study
 
 

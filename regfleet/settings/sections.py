@@ -152,14 +152,19 @@ class Model(Part):
         tuple[Annotated[int, Field(ge=1, le=65536)], ...],
         NotEmpty,
         Field(max_length=100),
-        Setting("MODEL", flag="model"),
+        Setting(
+            "MODEL",
+            flag="model",
+            default=f"sized to the rows; on Iris {','.join(map(str, ARTICLE_MODEL.hidden))}",
+            example=[64, 32],
+        ),
     ] = ARTICLE_MODEL.hidden
     """widths of the hidden layers"""
     activation: Annotated[
         tuple[Activation, ...],
         BeforeValidator(listed, json_schema_input_type=Activation | list[Activation]),
         NotEmpty,
-        Setting("NAME", default="relu where widths are given"),
+        Setting("NAME", default="relu; of the article's network on Iris tanh and, last, relu", example="relu"),
     ] = ("relu",)
     """one for all hidden layers, or one for each"""
     source: Annotated[str | None, Setting("MODEL", flag="model")] = None
@@ -228,7 +233,9 @@ class VariantEntry(Part):
 
     panel: ClassVar[str] = "Model"
 
-    technique: Annotated[str, Setting("TEXT", short="-t", repeatable=True, default="the article's eight")]
+    technique: Annotated[
+        str, Setting("TEXT", short="-t", repeatable=True, default="classic; on Iris the article's eight")
+    ]
     """techniques joined by + such as 'l2(1e-3)@all+dropout(0.3)', a sweep 'l2(1e-4|1e-3)', a preset: article, classic,
     cocktail13 or atlas; none is the control"""
     label: Annotated[str, Field(max_length=200)] | None = None

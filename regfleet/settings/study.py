@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from regfleet.settings.defaults import ARTICLE_MODEL, default_variants
+from regfleet.settings.defaults import ARTICLE_MODEL, default_variants, is_article_data
 from regfleet.settings.sections import Analysis, Data, Model, NotEmpty, VariantEntry, listed
 from regfleet.settings.seeds import each_once, parse_seeds, seeds_text
 from regfleet.settings.setting import Part, Setting
@@ -74,6 +74,14 @@ class Study(Part):
             return {**value, "seeds": int(folds[1]) * int(folds[2])}
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_model(cls, value: Any) -> Any:
+        """A model of which nothing is said is left open, but for the article's data."""
+        if isinstance(value, Mapping) and value.get("model") == {} and not is_article_data(value.get("data", "iris")):
+            return {name: one for name, one in value.items() if name != "model"}
+        return value
+
     @property
     def names(self) -> tuple[str, ...]:
         """What results call the data sets, each name once."""
@@ -92,6 +100,39 @@ class Study(Part):
     def adds_seeds(self) -> bool:
         """Whether seeds are added until the answer is clear; ``seeds`` is empty then."""
         return not self.seeds
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """The settings of model and training that nobody gave and that are sized to the rows; none on Iris."""
+        if is_article_data([one.model_dump() for one in self.data]):
+            return ()
+        model = self.model.model_fields_set if "model" in self.model_fields_set else set[str]()
+        training = self.training.model_fields_set
+        given = self.model.source or "hidden" in model or ("activation" in model and len(self.model.activation) > 1)
+        names = () if given else ("hidden",) if "activation" in model else ("hidden", "activation")
+        # A rate that nobody gave is the optimizer's own where that was given.
+        rate = () if "optimizer" in training else ("learning_rate",)
+        return names + tuple(name for name in ("epochs", "batch_size", "optimizer", *rate) if name not in training)
+
+    def with_settings(self, values: Mapping[str, Any]) -> "Study":
+        """The study with ``values`` of its model and its training, by the names of their fields."""
+        parts: dict[str, Part] = {}
+        for name, kind in (("model", Model), ("training", Training)):
+            own = {field: values[field] for field in kind.model_fields if field in values}
+            parts[name] = getattr(self, name).model_copy(update=own)
+        return self.model_copy(update=parts)
+
+    def as_in(self, other: "Study") -> "Study":
+        """The study with what it leaves open as it is in ``other``; itself where that is nothing, or of other data."""
+        silent = "variant" not in self.model_fields_set
+        article = is_article_data([one.model_dump() for one in self.data])
+        if self.data != other.data or article or not (silent or self.left_open):
+            return self
+        values = {name: getattr(other.training, name) for name in self.left_open if name in Training.model_fields}
+        if not other.model.source:
+            values |= {name: getattr(other.model, name) for name in self.left_open if name not in values}
+        study = self.with_settings(values)
+        return study.model_copy(update={"variant": other.variant}) if silent else study
 
     @property
     def is_article(self) -> bool:

@@ -14,15 +14,32 @@ class Training(Part):
 
     panel: ClassVar[str] = "Training"
 
-    epochs: Annotated[int, Field(ge=1, le=1_000_000), Setting("N", label="{} epochs")] = 350
+    epochs: Annotated[
+        int,
+        Field(ge=1, le=1_000_000),
+        Setting("N", default="sized to the rows; on Iris 350", example=100, label="{} epochs"),
+    ] = 350
     """epochs of each trial"""
     batch_size: Annotated[
-        int, Field(ge=1, le=10_000_000), Setting("N", default="128; the article's batch norm: 32", label="batch {}")
+        int,
+        Field(ge=1, le=10_000_000),
+        Setting(
+            "N",
+            default="sized to the rows; on Iris 128, the article's batch norm 32",
+            example=32,
+            label="batch {}",
+        ),
     ] = 128
     """rows per update"""
-    optimizer: Annotated[Optimizer, Setting("NAME", default="sgd; model where your model was compiled", label="{}")] = (
-        "sgd"
-    )
+    optimizer: Annotated[
+        Optimizer,
+        Setting(
+            "NAME",
+            default="adam; on Iris sgd; model where your model was compiled",
+            example="adam",
+            label="{}",
+        ),
+    ] = "sgd"
     """a Keras optimizer, or model: the one that a model of your own was compiled with"""
     learning_rate: Annotated[
         Annotated[float, Field(ge=1e-30, le=1e38, allow_inf_nan=False)] | None, Setting("RATE", example=0.01)

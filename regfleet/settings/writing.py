@@ -34,13 +34,18 @@ hold for every data set."""
 def schema() -> str:
     """The JSON schema of a study file."""
     schema = Study.model_json_schema(mode="validation") | {"$schema": "http://json-schema.org/draft-07/schema#"}
-    schema["required"] = []  # the article's variants stand in
+    schema["required"] = []  # others stand in
     return json.dumps(schema, indent=2).replace(r"\n", " ") + "\n"  # a description is one line
 
 
 def commented(study: Study) -> str:
-    """The study as a TOML file that explains itself; `read_study` reads it back to an equal study."""
+    """The study as a TOML file that explains itself; `read_study` reads it back to an equal study.
+
+    What is left open, to be sized to the rows, stands as an example.
+    """
     table = study.table()
+    for part in ("model", "training"):
+        table[part] = {name: value for name, value in table[part].items() if name not in study.left_open}
     text = [_HEAD]
     plain = all(isinstance(one, str) for one in table["data"])
     top = ("data", "seeds", "split", "engine") if plain else ("seeds", "split", "engine")
@@ -80,6 +85,8 @@ def _settings(part: type[Part], values: dict[str, Any], names: tuple[str, ...] =
     lines = []
     for name in names or part.model_fields:
         text = " ".join((part.model_fields[name].description or "").split())
+        default = part.declared()[name].default if name not in values and name in part.declared() else ""
+        text += f"; otherwise {default}" if default and "otherwise" not in text else ""
         setting = _setting(name, values[name] if name in values else part.declared()[name].example)
         setting = setting if name in values else f"# {setting}"
         lines.append(f"{setting}  # {text}" if len(setting) + len(text) < 110 else f"# {text}\n{setting}")

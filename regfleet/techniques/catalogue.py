@@ -130,6 +130,28 @@ def asks_for_facts(techniques: Iterable[Technique]) -> bool:
     return any(technique_named(technique.name).unfit is not fits_all for technique in techniques)
 
 
+_BLIND_TO_ZEROS = {
+    one.name
+    for one in (
+        *(SMALLER, L1, L2, L1L2, ACTIVITY, MAXNORM, UNITNORM, BATCHNORM, LAYERNORM, GROUPNORM, RMSNORM),
+        *(DROPOUT, GAUSSIAN_DROPOUT, ALPHA_DROPOUT, NOISE, LABEL_NOISE, MIXUP, LABEL_SMOOTHING, FOCAL),
+        *(CONFIDENCE_PENALTY, FGSM, SAM, CLIP, WEIGHT_DECAY, COSINE, WARM_RESTARTS, SNAPSHOT, EARLY_STOPPING),
+        *(EMA, SWA, LOOKAHEAD),
+    )
+}
+"""Those that do the same beside inputs that are zero in every row and have weights of zero.
+
+The others draw a number for each input or its weights, or look at all of them together.
+"""
+
+
+def take_padding(techniques: Iterable[Technique]) -> bool:
+    """Whether all of ``techniques`` do the same beside inputs that are zero in every row, with weights of zero."""
+    return all(
+        one.name in _BLIND_TO_ZEROS and (one.place != "input" or one.name == BATCHNORM.name) for one in techniques
+    )
+
+
 def in_order(techniques: Iterable[Technique]) -> tuple[Technique, ...]:
     """The techniques as they are applied, however they were typed: in the order of the catalogue, people's own last."""
     order = {name: place for place, name in enumerate(TECHNIQUES)}

@@ -230,12 +230,29 @@ def _length(recipe: Recipe, sets: Sets) -> Length:
 
 
 def _start(model: keras.Model, recipe: Recipe, sets: Sets, seed: int) -> Start:
-    from regfleet.models import starting_weights
     from regfleet.training.contract import Start, balanced_weight, order_key
 
     weight = balanced_weight(sets.train.y) if recipe.training.class_weight else None
-    values = starting_weights(model, seed)
+    values = _starting_weights(model, recipe, sets, seed)
     return Start(values, sets.train, sets.validation, order_key(seed), weight)
+
+
+def _starting_weights(model: keras.Model, recipe: Recipe, sets: Sets, seed: int) -> list[np.ndarray]:
+    """The weights from which ``model`` starts: those of the narrower model for ``sets`` without their padding.
+
+    The weights of inputs that are zero in every row are zero, so that all others train as they would without them.
+    """
+    import numpy as np
+
+    from regfleet.models import build, starting_weights
+
+    if not sets.padding:
+        return starting_weights(model, seed)
+    narrow = build(recipe, (sets.train.x.shape[1] - sets.padding,), sets.train.y.shape[1], sets.task)
+    return [
+        np.pad(value, [(0, wide - own) for own, wide in zip(value.shape, variable.shape, strict=True)])
+        for value, variable in zip(starting_weights(narrow, seed), model.variables, strict=True)
+    ]
 
 
 def _fit(

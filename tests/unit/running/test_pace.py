@@ -1,0 +1,51 @@
+"""How long a study takes is told with what it takes beside its trials, at the pace of the machine."""
+
+import numpy as np
+import pytest
+from support.planning import planned
+
+from regfleet.data import cut, from_arrays, parse_split
+from regfleet.running import pace, preview
+from regfleet.settings import read_study
+
+FIELDS = {"data": "own", "seeds": 5, "model": {"hidden": [8]}, "training": {"epochs": 10, "batch_size": 20}}
+DATA = from_arrays("own", np.random.default_rng(0).normal(size=(102, 4)), np.arange(102) % 2)
+
+
+def test_start_traces_and_report_are_counted():
+    """102 rows in five folds are test sets of 20 and 21: each of two workers traces two shapes of two variants."""
+    study = read_study(FIELDS | {"variant": [{"technique": "batchnorm"}]})
+    groups = planned(study, {"own": DATA}).groups
+    seeds = [cut(DATA, parse_split("balanced"), seed) for seed in range(5)]
+    shapes = {(len(sets.train.x), len(sets.validation.x)) for sets in seeds}
+    assert len(shapes) == 2
+    chunks = {("own", group.variant.name): 3 for group in groups}
+    traces = 2 * 2 * (pace.TRACE + pace.TRACE + pace.TRACE_OF["batchnorm"])
+    took = pace.overhead(groups, chunks, {"own": DATA}, 2)
+    assert took == pytest.approx(pace.START + pace.END + traces / 2)
+    assert pace.overhead([], {}, {"own": DATA}, 2) == pace.END
+
+
+def test_a_trial_takes_as_long_as_its_epochs_updates_and_operations():
+    """By hand for 8 hidden units: 4·8 + 8 + 8·2 + 2 = 58 weights; 62 rows train in 4 updates, 20 validate."""
+    study = read_study(FIELDS | {"variant": [{"technique": "batchnorm"}]})
+    control, batchnorm = planned(study, {"own": DATA}).groups
+    sets = cut(DATA, parse_split("balanced"), 0)
+    train, validation = len(sets.train.x), len(sets.validation.x)
+    updates = -(-train // 20)
+    alone = updates * (150e-6 + 58 * 2e-9) + 2 * 58 * (4 * train + validation) / 110e9
+    assert pace.fit_seconds(control, sets, 58) == pytest.approx(0.015 + 10 * (0.0005 + alone), rel=1e-3)
+    assert pace.fit_seconds(batchnorm, sets, 58) == pytest.approx(0.015 + 10 * (0.0005 + 1.7 * alone), rel=1e-3)
+
+
+def test_a_slow_machine_takes_longer(monkeypatch):
+    """Half the speed is twice the time, of trials and of all beside them."""
+    study = read_study(FIELDS | {"data": "wine", "variant": [{"technique": "l2"}]})
+    found = []
+    for speed in (1.0, 2.0):
+        monkeypatch.setattr(preview, "speed", lambda _, speed=speed: speed)
+        found.append(preview.preview(study, "nowhere"))
+    assert found[1].seconds == pytest.approx(2 * found[0].seconds)
+    assert found[1].overhead == pytest.approx(2 * found[0].overhead)
+    monkeypatch.undo()
+    assert 0.05 < pace.speed(2) < 100
