@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.data import cut, scaling_meaning, split_meaning
+from regfleet.planning.references import reference_seconds
 from regfleet.planning.schedule import Schedule
 from regfleet.results import load, place_of
 from regfleet.running.prepare import Prepared, check, prepare
@@ -109,7 +110,7 @@ def preview(
             group.variant.name,
             group.variant.label,
             labels.get(group.variant.control or ""),
-            weights[group.dataset],
+            0 if group.variant.reference else weights[group.dataset],
             trials[key],
             left[key],
             chunks[key],
@@ -164,6 +165,8 @@ def _weights(ready: Prepared, name: str, sets: Sets) -> int:
 
 def _rough(group: Chunk, sets: Sets, weights: int) -> float:
     """Seconds of a trial by the operations of its matrix products; convolutions use each weight more often."""
+    if group.variant.reference:
+        return reference_seconds(group.variant.reference, sets)
     training, n_train, n_validation = group.variant.training, len(sets.train.x), len(sets.validation.x)
     operations = 2 * weights * (4 * n_train + n_validation)
     updates = math.ceil(n_train / training.batch_size)
