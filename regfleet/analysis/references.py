@@ -52,7 +52,7 @@ def _row(one: Variant, best: VariantSummary | None, runs: Mapping[str, Runs], te
     """A reference as a row of the leaderboard without a rank; its control is the best network."""
     row = variant_row(one, runs, terms)
     if best is None:
-        return row
+        return replace(row, control="")
     comparison = compare(runs[one.name], runs[best.name], best.name, terms)
     return replace(row, control=best.name, comparison=replace(comparison, companion=None))
 

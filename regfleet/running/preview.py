@@ -108,7 +108,7 @@ def preview(
         PreviewRow(
             group.dataset,
             group.variant.name,
-            group.variant.label,
+            group.variant.label + " (reference)" * bool(group.variant.reference),
             labels.get(group.variant.control or ""),
             0 if group.variant.reference else weights[group.dataset],
             trials[key],
