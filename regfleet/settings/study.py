@@ -58,7 +58,7 @@ class Study(Part):
     interval: Annotated[Literal["auto", "conservative"], Setting("auto|conservative", panel="Judging")] = "auto"
     """auto: the rule that fits the score and its rows; conservative: for any score, also AUC or balanced accuracy, by
     training every variant on ten pairs of halves of the rows too, which takes 21 times the fits"""
-    references: Annotated[Literal["auto", "no"], Setting("auto|no", panel="Data")] = "auto"
+    references: Annotated[Literal["auto", "no"], Setting("auto|no", default="auto", panel="Data")] = "auto"
     """auto: tables, and images and arrays of few numbers, have reference rows beside the networks (docs/references.md):
     the majority class or the mean, a linear model, boosted trees; no: networks alone"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)
