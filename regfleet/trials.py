@@ -35,7 +35,7 @@ def history_columns(task: Task) -> tuple[str, ...]:
 
 
 _EXECUTION = re.compile(
-    r"(?P<path>graph|xla|keras)(?P<stacked>, seeds stacked)?"
+    r"(?P<path>graph|xla|keras|scikit-learn)(?P<stacked>, seeds stacked)?"
     r"(?: \(not traceable: (?P<untraceable>.*?)\))?(?: \(one by one: (?P<unstacked>.*)\))?"
 )
 
@@ -44,11 +44,12 @@ _EXECUTION = re.compile(
 class Execution:
     """How an engine trained a fit: by ``path``, several seeds of a variant ``stacked`` in one program or each alone.
 
+    The path of a reference row is scikit-learn.
     ``untraceable`` says why Keras' own `fit` had to stand in for the fast engine, ``unstacked`` why seeds that should
     have been stacked ran one by one; empty where they did not. Its text is a trial's column ``execution``.
     """
 
-    path: Literal["graph", "xla", "keras"]
+    path: Literal["graph", "xla", "keras", "scikit-learn"]
     stacked: bool = False
     untraceable: str = ""
     unstacked: str = ""

@@ -20,6 +20,14 @@ LONGEST += ["unit/training/test_fused", "system/storage", "system/docs", "unit/t
 LONGEST += ["unit/report"]
 
 
+def pytest_configure():
+    """Studies of this process have networks alone unless they ask for references: most tests count trials."""
+    from regfleet.settings import Study
+
+    Study.model_fields["references"].default = "no"
+    Study.model_rebuild(force=True)
+
+
 def pytest_collection_modifyitems(items):
     """Begin with the places that take longest, so that no worker is left with one at the end."""
     places = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}

@@ -49,7 +49,14 @@ def _companions(compared: Sequence[VariantSummary], metric: Metric) -> list[str]
 
 
 def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
-    """The study's result on one data set, most important sentence first."""
+    """The study's result on one data set, most important sentence first, then whether a network is worth having."""
+    first, *others = _among_variants(dataset, metric)
+    beside = dataset.references.sentence if dataset.references else ""
+    return (first, *([beside] if beside else []), *others)
+
+
+def _among_variants(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
+    """What is to be said of the variants."""
     compared = [variant for variant in dataset.shown if variant.comparison is not None]
     if not any(variant.finished for variant in dataset.shown):
         return (f"No run on {dataset.dataset} finished, so there is nothing to compare.",)

@@ -19,6 +19,7 @@ from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
 from regfleet.analysis.predicting import predicted_of, read
 from regfleet.analysis.question import Question
+from regfleet.analysis.references import references_of
 from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
@@ -45,6 +46,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
     predictions: PredictionsOf | None = None,
     *,
     score: ScoreOf | None = None,
+    references: Sequence[Variant] = (),
 ) -> Summary:
     """The whole analysis of a study.
 
@@ -63,6 +65,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         predictions: of test rows; None where none were kept.
         score: what the networks of a variant taken together are scored by; None: of the predictions only the
             comparisons are wanted.
+        references: learners beside the networks, which the trials may hold too.
 
     Returns:
         the Summary; data sets in alphabetical order.
@@ -80,6 +83,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
             question,
             shares.get(str(name)),
             tested.get(str(name)),
+            references,
         )
         for name, rows in trials.groupby("dataset", sort=True)
     )
@@ -95,8 +99,10 @@ def _dataset(
     question: Question,
     shares: Sequence[float] | None,
     test_shares: Sequence[float] | None,
+    references: Sequence[Variant],
 ) -> DatasetSummary:
     histories, predictions, score = kept
+    references = [one for one in references if (trials["variant"] == one.name).any()]
     halves: list[pd.DataFrame] = []
     if question.halves:
         half = trials["half"]
@@ -109,7 +115,7 @@ def _dataset(
 
     runs = {
         one.name: replace(finished(groups, one.name), halves=tuple(finished(of, one.name) for of in of_halves))
-        for one in variants
+        for one in (*variants, *references)
     }
     is_class = terms.task == "classification"
     found = {}
@@ -118,7 +124,8 @@ def _dataset(
     cells = {key: one.cells for key, one in found.items() if is_class}
     terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
     runs = {key: replace(one, cells=cells.get(key)) for key, one in runs.items()}
-    curves = _curves(name, histories, runs)
+    networks = {one.name: runs[one.name] for one in variants}
+    curves = _curves(name, histories, networks)
     dataset = DatasetSummary(
         dataset=name,
         n_train=n_train,
@@ -137,8 +144,10 @@ def _dataset(
     dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares)))
     if score is not None:
         controls = {one.name: one.control for one in variants}
-        dataset = replace(dataset, predicted=predicted_of(found, controls, dataset.knows_nothing))
-    return _worded(_without_advice(dataset), runs, terms, variants)
+        of_networks = {key: one for key, one in found.items() if key in networks}
+        dataset = replace(dataset, predicted=predicted_of(of_networks, controls, dataset.knows_nothing))
+    dataset = replace(dataset, references=references_of(references, dataset.variants, runs, terms))
+    return _worded(_without_advice(dataset), networks, terms, variants)
 
 
 def _terms(

@@ -173,6 +173,21 @@ class FamilySummary:
 
 
 @dataclass(frozen=True, slots=True)
+class References:
+    """Learners that are no networks, on the same rows of the same splits; they have no rank and do not compete.
+
+    ``rows`` are in order of their scores; each is compared with ``best``, the network with the best mean, which stands
+    as its control. Their intervals are simultaneous over ``comparisons``, all pairs of a reference and a network.
+    ``sentence`` says whether a network is worth having; empty where that is not known.
+    """
+
+    rows: tuple[VariantSummary, ...]
+    best: str
+    comparisons: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """Something about the training or the rows of a data set that a reader must know before the verdicts.
 
@@ -201,7 +216,7 @@ class DatasetSummary:
     nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report. ``rows`` is
     the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows`` of them show no
     equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule. ``predicted``: what was said of
-    the test rows, where that was kept.
+    the test rows, where that was kept. ``references`` stand beside the variants where they were trained.
     """
 
     dataset: str
@@ -225,6 +240,7 @@ class DatasetSummary:
     equivalence_rows: int = 0
     judged: str = ""
     predicted: Predicted | None = field(default=None, repr=False, compare=False)
+    references: References | None = None
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from regfleet.checks import PAGE
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
+from regfleet.report.references import about
 from regfleet.report.verdicts import VERDICTS, chip
 from regfleet.running.display import styled
 from regfleet.text import capital, listed
@@ -31,6 +32,8 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     for data in summary.datasets:
         _say(screen, data.headline)
         screen.print(_leaderboard(data, analysis))
+        if data.references:
+            screen.print(_references(data, unit=Scale(summary.metric)))
         for sentence in verdicts(data):
             screen.print(f"• {sentence}")
         for check in data.shown_checks:
@@ -97,6 +100,27 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
             else DASH,
             _verdict(row, controls),
             _two_lines(gap.difference(row.gap.mean), gap.from_to(row.gap.low, row.gap.high)),
+        )
+    return table
+
+
+def _references(data: DatasetSummary, unit: Scale) -> Table:
+    """Those beside the networks, two lines a row."""
+    rows = data.references.rows if data.references else ()
+    table = _table(f"{data.dataset}: references", f"{about(data)}.")
+    for name in ("Reference", unit.metric.title.capitalize() + (", %" if unit.points else "")):
+        table.add_column(name, justify="left" if name == "Reference" else "right", max_width=22)
+    table.add_column(_two_lines("vs best network", unit.points), justify="right")
+    table.add_column("Verdict")
+    for row in rows:
+        difference = row.comparison.difference if row.comparison else None
+        table.add_row(
+            row.label,
+            _two_lines(unit.score(row.score.mean), unit.between(row.score.low, row.score.high)),
+            _two_lines(unit.difference(difference.mean), unit.from_to(difference.low, difference.high))
+            if difference
+            else DASH,
+            _verdict(row, {}),
         )
     return table
 

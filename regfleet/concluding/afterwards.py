@@ -13,7 +13,7 @@ import numpy as np
 from regfleet.concluding.analyze import free_folder
 from regfleet.concluding.chosen import LUCK, looked_again
 from regfleet.concluding.judge import StudyConclusion, asked_rows, judge, read_results
-from regfleet.concluding.looks import standings, within_each
+from regfleet.concluding.looks import analysed_of, standings, within_each
 from regfleet.concluding.predictions import Asked, Known, class_count, known_of, scorer_of
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric, metrics_of
@@ -101,7 +101,7 @@ def _closed(resolved: Resolved, results: Stored) -> tuple[Resolved, pd.DataFrame
         return resolved, trials
     reached = standings(resolved, trials, partial(results.predicted, at=resolved.question.at))
     first = min((standing.question for standing in reached.values()), key=lambda question: question.alpha_now)
-    trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
+    trials = within_each(trials, analysed_of(resolved, reached))
     closed = resolved.with_seeds(tuple(sorted({int(seed) for seed in trials["seed"]})))
     return replace(closed, question=first), trials
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.concluding.chosen import later_notes
-from regfleet.concluding.looks import analysed, asked_of, standings, summarize_standings, within_each
+from regfleet.concluding.looks import analysed, analysed_of, asked_of, standings, summarize_standings, within_each
 from regfleet.concluding.predictions import Asked, known_of, together_by
 from regfleet.errors import InputError, ResultsError
-from regfleet.planning.plan import conservative_cost, fits_per_seed
+from regfleet.planning.plan import conservative_cost, trial_counts
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
 from regfleet.report.conclusion import Conclusion, Failure, StudyFacts
@@ -85,13 +85,13 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
     score = together_by(asked or resolved.question.metric.name, known_of(resolved))
     if resolved.study.adds_seeds:
         reached = standings(resolved, trials, predictions)
-        finished = _done(within_each(trials, asked_of(reached)))
-        planned = sum(sum(seeds.values()) for seeds in asked_of(reached).values())
-        trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
+        asked_for = asked_of(resolved, reached)
+        finished = _done(within_each(trials, asked_for))
+        planned = sum(sum(seeds.values()) for seeds in asked_for.values())
+        trials = within_each(trials, analysed_of(resolved, reached))
         summary = summarize_standings(resolved, reached, trials, results.curves, predictions, score)
     else:
-        study = resolved.study
-        planned = len(study.names) * len(resolved.names) * len(study.seeds) * fits_per_seed(study)
+        planned = sum(trial_counts(resolved).values())
         finished = _done(trials)
         summary = analysed(resolved, trials, results.curves, predictions, score=score)
     return StudyConclusion(
@@ -107,7 +107,8 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
 def asked_rows(resolved: Resolved, results: Stored) -> pd.DataFrame:
     """The rows of the trials that the study is about, those of halves of its data sets too where these judge."""
     trials, study = results.trials, resolved.study
-    asked = trials["variant"].isin(resolved.names) & trials["dataset"].isin(resolved.parts)
+    wanted = [one.name for one in resolved.trained]
+    asked = trials["variant"].isin(wanted) & trials["dataset"].isin(resolved.parts)
     rows = trials[asked & (study.adds_seeds | trials["seed"].isin(study.seeds))]
     fixed = [name for name, facts in resolved.data.items() if facts.fixed_test]
     return rows.assign(fixed_test=rows["dataset"].isin(fixed)) if fixed else rows
@@ -180,7 +181,8 @@ def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
     notes = batch_notes(rows, (variant.training.batch_size for variant in resolved.variants))
     for name, facts in resolved.data.items():
         scaling = facts.scaling if facts.scaling_key else ""  # a table's is what anyone expects
-        said = (facts.split, scaling, *facts.notes, *facts.model)
+        left_out = facts.references_note if resolved.references_on(name) else ""
+        said = (facts.split, scaling, *facts.notes, *facts.model, left_out)
         notes += [f"{name}: {sentence}" for sentence in said if sentence]
     if resolved.split.test_is_validation:
         notes.append(ARTICLE_SPLIT_NOTE)

@@ -72,6 +72,7 @@ def analysed(
         resolved.test_shares,
         predictions,
         score=score,
+        references=resolved.references,
     )
 
 
@@ -116,9 +117,19 @@ def take_looks(
     return standing
 
 
-def asked_of(reached: Mapping[str, Standing]) -> dict[str, Seeds]:
-    """Data set → the seeds that are asked for there."""
-    return {name: standing.asked for name, standing in reached.items()}
+def asked_of(resolved: Resolved, reached: Mapping[str, Standing]) -> dict[str, Seeds]:
+    """Data set → the seeds that are asked for there, of reference rows as many as of any variant."""
+    return {name: _with_references(resolved, name, standing.asked) for name, standing in reached.items()}
+
+
+def analysed_of(resolved: Resolved, reached: Mapping[str, Standing]) -> dict[str, Seeds]:
+    """The same of the seeds that are analysed."""
+    return {name: _with_references(resolved, name, standing.analysed) for name, standing in reached.items()}
+
+
+def _with_references(resolved: Resolved, dataset: str, seeds: Seeds) -> Seeds:
+    """``seeds`` with those of the reference rows, which no look depends on."""
+    return {**seeds, **dict.fromkeys((one.name for one in resolved.references_on(dataset)), max(seeds.values()))}
 
 
 def within(trials: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
@@ -149,8 +160,9 @@ def summarize_standings(
     variants, question = resolved.variants, resolved.question
     whole = summarize(trials.iloc[:0], None, variants, question)
     datasets: list[DatasetSummary] = []
+    wanted = analysed_of(resolved, reached)
     for name, standing in sorted(reached.items()):
-        rows = within(trials[trials["dataset"] == name], standing.analysed)
+        rows = within(trials[trials["dataset"] == name], wanted[name])
         datasets += analysed(resolved, rows, histories, predictions, standing.question, score).datasets
     order = [*resolved.names, *(family.name for family in sweeps(variants))]
     looks = tuple(look for _, standing in sorted(reached.items()) for look in standing.looks)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from regfleet.analysis.sequential import LOOKS
 from regfleet.concluding.judge import asked_rows, read_results
-from regfleet.concluding.looks import standings
+from regfleet.concluding.looks import asked_of, standings
 from regfleet.errors import ResultsError
-from regfleet.planning.plan import fits_per_seed
+from regfleet.planning.plan import trial_counts
 from regfleet.results import read_progress
 from regfleet.text import json_text
 
@@ -78,7 +78,7 @@ def status(directory: str | Path) -> StudyStatus:
             planned[one.name],
             *(counts[one.name, word] for word in ("done", "diverged", "failed")),
         )
-        for one in resolved.variants
+        for one in resolved.trained
     )
     place, progress = results.place, read_progress(results.place)
     running = place.in_use()
@@ -105,9 +105,10 @@ def _planned(resolved: Resolved, results: Stored) -> Mapping[str, int]:
     """Variant → trials due so far; a study that adds seeds plans from look to look."""
     study = resolved.study
     if not study.adds_seeds:
-        return dict.fromkeys(resolved.names, len(study.data) * len(study.seeds) * fits_per_seed(study))
+        return trial_counts(resolved)
     try:
-        reached = standings(resolved, results.trials, partial(results.predicted, at=resolved.question.at)).values()
+        reached = standings(resolved, results.trials, partial(results.predicted, at=resolved.question.at))
     except ResultsError:  # a run that has only begun has not written its provenance yet
         return dict.fromkeys(resolved.names, len(study.data) * LOOKS[0])
-    return {name: sum(standing.asked[name] for standing in reached) for name in resolved.names}
+    asked = asked_of(resolved, reached).values()
+    return {one.name: sum(seeds.get(one.name, 0) for seeds in asked) for one in resolved.trained}

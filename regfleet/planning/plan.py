@@ -6,9 +6,11 @@ import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
+from regfleet.planning.references import ENGINE
 from regfleet.planning.resolved import Resolved, data_facts
 from regfleet.results import DataFacts
 from regfleet.settings import Study, Training
@@ -16,8 +18,10 @@ from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant, half_
 from regfleet.training.engines import STACK, pays_to_stack
 from regfleet.trials import Chunk, Trial
 
-RESULT_FORMAT = 1
-"""Part of every trial's key: raised when the same trial would give another result."""
+RESULT_FORMAT = REFERENCE_FORMAT = 1
+"""Part of every trial's key: raised when the same trial of a network, or of a reference row, would give another."""
+NO_MODEL = ModelSpec((), ())
+"""That of a reference row."""
 MOST_TRIALS = 1_000_000
 """docs/large-studies.md: with more of them the analysis does not fit the memory of a usual machine."""
 
@@ -57,7 +61,7 @@ def make_plan(
     study, groups = resolved.study, []
     variants, most = len(resolved.variants), sum(len(_seeds(resolved, name)) for name in datasets)
     most *= fits_per_seed(study)
-    if variants * most > MOST_TRIALS:
+    if variants * most > MOST_TRIALS:  # before any key of them is made
         got = f"{variants * most:,} of {variants:,} variants"
         got += f" and {2 * PAIRS} halves of the rows" if study.interval == "conservative" else ""
         raise InputError(f"--seeds: expected at most {MOST_TRIALS:,} trials in a study; got {got}")
@@ -73,6 +77,12 @@ def make_plan(
                 groups.append(
                     Chunk(name, variant, model, split, study.engine, tuple(trials), stack, study.keep_predictions)
                 )
+            for reference in resolved.references_on(name):
+                keys = _reference_keys(facts, reference, split, seeds)
+                trials = (Trial(key, called, reference.name, seed) for key, seed in zip(keys, seeds, strict=True))
+                groups.append(
+                    Chunk(name, reference, NO_MODEL, split, ENGINE, tuple(trials), 1, study.keep_predictions)
+                )
     return Plan(tuple(groups))
 
 
@@ -81,10 +91,20 @@ def fits_per_seed(study: Study) -> int:
     return 1 + 2 * PAIRS if study.interval == "conservative" else 1
 
 
+def trial_counts(resolved: Resolved) -> dict[str, int]:
+    """Variant or reference row → how many trials it has in a study whose seeds are given."""
+    study = resolved.study
+    each = len(study.seeds) * fits_per_seed(study)
+    counts = dict.fromkeys(resolved.names, each * len(study.names))
+    for one in (one for name in study.names for one in resolved.references_on(name)):
+        counts[one.name] = counts.get(one.name, 0) + each
+    return counts
+
+
 def conservative_cost(resolved: Resolved) -> str:
     """What the conservative interval takes, in words."""
     study = resolved.study
-    alone = len(resolved.variants) * len(study.names) * len(study.seeds)
+    alone = sum(trial_counts(resolved).values()) // fits_per_seed(study)
     return (
         f"the conservative interval trains every variant on all rows and on {PAIRS} pairs of halves of them: "
         f"{alone * fits_per_seed(study):,} trials, {fits_per_seed(study)} times the {alone:,} of --interval auto"
@@ -107,6 +127,9 @@ def planned_keys(resolved: Resolved) -> set[str]:
         for variant in resolved.variants:
             for split in _splits(resolved):
                 keys.update(_keys(known[name], variant, model, split, study.engine, seeds))
+        for reference in resolved.references_on(name):
+            for split in _splits(resolved):
+                keys.update(_reference_keys(known[name], reference, split, seeds))
     return keys
 
 
@@ -125,18 +148,28 @@ def _seeds(resolved: Resolved, dataset: str) -> Sequence[int]:
 def _keys(
     data: DataFacts, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seeds: Iterable[int]
 ) -> Iterator[str]:
-    """The key of each of the trials on ``data`` that differ in their seed alone.
-
-    It is the first 32 hexadecimal digits of the SHA-256 of everything that determines a trial's result.
-    """
+    """The key of each of the trials of a variant on ``data`` that differ in their seed alone."""
     what = {
         "format": RESULT_FORMAT,
-        "data": data.sha256,
-        "split": {name: value for name, value in dataclasses.asdict(split).items() if value is not None},
         "model": {name: value for name, value in dataclasses.asdict(model).items() if name != "found"},
         "techniques": [str(technique) for technique in variant.techniques],
         "training": variant.training.model_dump(),
         "engine": engine,
+    }
+    return _hashes(what, data, split, seeds)
+
+
+def _reference_keys(data: DataFacts, reference: Variant, split: SplitSpec, seeds: Iterable[int]) -> Iterator[str]:
+    """The same of a reference row, which knows nothing of the model and its training but the weights of the classes."""
+    what = {"format": REFERENCE_FORMAT, "reference": reference.reference, "weights": reference.training.class_weight}
+    return _hashes(what, data, split, seeds)
+
+
+def _hashes(what: dict[str, Any], data: DataFacts, split: SplitSpec, seeds: Iterable[int]) -> Iterator[str]:
+    """The first 32 hexadecimal digits of the SHA-256 of everything that determines the result of each seed."""
+    what |= {
+        "data": data.sha256,
+        "split": {name: value for name, value in dataclasses.asdict(split).items() if value is not None},
         "seed": None,
     }
     if data.scaling_key:

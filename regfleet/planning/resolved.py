@@ -17,9 +17,10 @@ from regfleet.data import (
     stratifies,
 )
 from regfleet.errors import ResultsError
+from regfleet.planning.references import reference_variants
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
-from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant, half_name
+from regfleet.settings.values import PAIRS, ModelSpec, Reference, SplitSpec, Variant, half_name
 
 if TYPE_CHECKING:
     from regfleet.data.dataset import Dataset
@@ -46,6 +47,22 @@ class Resolved:
     def names(self) -> tuple[str, ...]:
         """The canonical names of the variants."""
         return tuple(variant.name for variant in self.variants)
+
+    def references_on(self, dataset: str) -> tuple[Variant, ...]:
+        """The reference rows of a data set; none of one that was not read yet."""
+        facts = self.data.get(dataset)
+        wanted = facts is not None and self.study.references == "auto"
+        return reference_variants(facts.references, self.study, facts.task) if facts and wanted else ()
+
+    @property
+    def references(self) -> tuple[Variant, ...]:
+        """The reference rows of all data sets, each once."""
+        return tuple(dict.fromkeys(one for name in self.study.names for one in self.references_on(name)))
+
+    @property
+    def trained(self) -> tuple[Variant, ...]:
+        """All that trials are of: the variants, then the reference rows."""
+        return (*self.variants, *self.references)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -94,8 +111,16 @@ def resolve(study: Study, data: Mapping[str, DataFacts]) -> Resolved:
     )
 
 
-def data_facts(dataset: Dataset, split: SplitSpec, model: tuple[str, ...] = ()) -> DataFacts:
-    """What is to be known of a data set without reading it again; ``model`` has sentences on the model for it."""
+def data_facts(
+    dataset: Dataset,
+    split: SplitSpec,
+    model: tuple[str, ...] = (),
+    references: tuple[tuple[Reference, ...], str] = ((), ""),
+) -> DataFacts:
+    """What is to be known of a data set without reading it again.
+
+    ``model`` has sentences on the model for it, ``references`` are those of `references_for`.
+    """
     import numpy as np
 
     n_train, n_validation, n_test = row_counts(dataset, split)
@@ -123,6 +148,8 @@ def data_facts(dataset: Dataset, split: SplitSpec, model: tuple[str, ...] = ()) 
         test_rows_by_class=by_class(dataset.target[split_rows(dataset, split, 0)[2]])
         if classes and dataset.fixed_test
         else None,
+        references=references[0],
+        references_note=references[1],
     )
 
 

@@ -124,7 +124,7 @@ class Group:
 
 def groups(failures: Sequence[Failure], summary: Summary) -> tuple[Group, ...]:
     """The failures by data set, variant and reason, the largest group first; GROUPS at most, all in trials.csv."""
-    labels = {(data.dataset, row.name): row.label for data in summary.datasets for row in data.variants}
+    labels = _labels(summary)
     reasons: dict[tuple[str, str, str, str], list[Failure]] = {}
     for failure in failures:
         reasons.setdefault((failure.dataset, failure.variant, failure.status, failure.error), []).append(failure)
@@ -142,6 +142,16 @@ def groups(failures: Sequence[Failure], summary: Summary) -> tuple[Group, ...]:
     ]
     lost.sort(key=lambda group: (-len(group.seeds), group.dataset, group.variant, group.reason))
     return tuple(lost[:GROUPS])
+
+
+def _labels(summary: Summary) -> dict[tuple[str, str], str]:
+    """The label of all that trials are of, by data set and name."""
+    beside = {data.dataset: data.references.rows for data in summary.datasets if data.references}
+    return {
+        (data.dataset, row.name): row.label
+        for data in summary.datasets
+        for row in (*data.variants, *beside.get(data.dataset, ()))
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +191,7 @@ def speed(trials: pd.DataFrame, runs: Sequence[RunFacts], summary: Summary) -> S
         totals.append(("Throughput", f"{number(trained / wall, 2)} trials a second over {over}, start included"))
         if trained == len(trials):
             totals.append(("Utilisation", f"{number(busy / wall, 2)} trials at work on average"))
-    labels = {(data.dataset, row.name): row.label for data in summary.datasets for row in data.variants}
+    labels = _labels(summary)
     order = timed.sort_values(["seconds", "dataset", "variant", "seed"], ascending=[False, True, True, True])
     slowest = tuple(
         SlowTrial(

@@ -91,7 +91,8 @@ class Conclusion:
         checks = [check for data in summary["datasets"] for check in data.pop("checks")]
         for data, one in zip(summary["datasets"], self.summary.datasets, strict=True):
             data["predicted"] = one.predicted.table() if one.predicted else None
-            for row in [*data["variants"], *(family["tuned"] for family in data["families"])]:
+            beside = data["references"]["rows"] if data["references"] else []
+            for row in [*data["variants"], *(family["tuned"] for family in data["families"]), *beside]:
                 del row["curves"]
                 row["spread"] = {"sd": row.pop("sd")}
         whole = {

@@ -18,6 +18,7 @@ from regfleet.numbers import Scale, gap_scale
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.predicted import Mistakes, mistakes, networks
+from regfleet.report.references import Shown, shown
 from regfleet.report.templates import environment, sentence
 from regfleet.report.verdicts import VERDICTS, Chip, chip, gap_sentence
 from regfleet.text import capital
@@ -83,7 +84,7 @@ class Probabilities:
 class Section:
     """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
 
-    ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
+    ``references`` are shown apart from ``rows``. ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
@@ -101,6 +102,7 @@ class Section:
     checks: tuple[Notice, ...]
     facts: tuple[Fact, ...]
     rows: tuple[Row, ...]
+    references: Shown | None
     main_control: str
     several_controls: bool
     comparisons: int
@@ -183,6 +185,7 @@ def section(
         checks=tuple(map(_notice, dataset.checks)),
         facts=facts(dataset, summary.metric),
         rows=rows(dataset, summary.metric, prefix),
+        references=shown(dataset, unit),
         main_control=dataset.labels.get(next(iter(dataset.controls), ""), ""),
         several_controls=len(dataset.controls) > 1,
         comparisons=dataset.comparisons,

@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, Varia
 from regfleet.errors import InputError
 from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
 from regfleet.report.predicted import together
+from regfleet.report.references import about as of_references
 from regfleet.report.verdicts import chip
 from regfleet.text import json_text, printable
 
@@ -41,13 +43,23 @@ _LATEX = {
 
 
 def leaderboard_rows(summary: Summary) -> list[dict[str, Cell]]:
-    """A row per data set and variant, best first, in units of the metric; None where there is no value."""
+    """A row per data set and variant, best first, in units of the metric; None where there is no value.
+
+    After those of a data set come its references, whose kind says so: they have no rank, and the best network for
+    control.
+    """
     return [
         {"dataset": dataset.dataset, "metric": summary.metric.name, "scope": summary.question.scope, **_row(row)}
         | _together(dataset.networks(row.name))
+        | {"kind": kind}
         for dataset in summary.datasets
-        for row in dataset.ordered(summary.metric)
+        for kind, rows in (("variant", dataset.ordered(summary.metric)), ("reference", _references(dataset)))
+        for row in rows
     ]
+
+
+def _references(dataset: DatasetSummary) -> Sequence[VariantSummary]:
+    return dataset.references.rows if dataset.references else ()
 
 
 def _row(row: VariantSummary) -> dict[str, Cell]:
@@ -309,9 +321,10 @@ def leaderboard(summary: Summary, form: str) -> str:
 
 def _caption(dataset: DatasetSummary, summary: Summary) -> str:
     about = f", {dataset.about}" if dataset.about else ""
+    beside = f" {of_references(dataset)}." if dataset.references else ""
     return (
         f"Test {summary.metric.title} on {dataset.dataset} with {level(summary.question.alpha)} intervals; "
-        f"differences from the control are simultaneous over {dataset.comparisons} comparisons{about}."
+        f"differences from the control are simultaneous over {dataset.comparisons} comparisons{about}.{beside}"
     )
 
 
@@ -327,6 +340,9 @@ def _table(dataset: DatasetSummary, summary: Summary) -> tuple[list[str], list[l
         header.insert(-1, f"Networks together{percent}")
         for row, cells in zip(order, rows, strict=True):
             cells.insert(-1, together(dataset.networks(row.name), unit)[0])
+    for row in _references(dataset):
+        cells = _cells(replace(row, label=f"{row.label} (reference)"), unit, gap)
+        rows.append([*cells[:-1], *[DASH] * (len(header) - len(cells)), cells[-1]])
     return header, rows
 
 

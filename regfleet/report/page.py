@@ -194,10 +194,19 @@ def _entry(conclusion: Conclusion) -> dict[str, Any]:
                     }
                     for row in dataset.ordered(summary.metric)
                 ],
+                **_beside(dataset, unit),
             }
             for dataset in summary.datasets
         ],
     }
+
+
+def _beside(dataset: DatasetSummary, unit: Scale) -> dict[str, Any]:
+    """The references of a data set in an index of reports; nothing where it has none."""
+    if dataset.references is None:
+        return {}
+    rows = [{"label": row.label, "score": unit.full(row.score.mean)} for row in dataset.references.rows]
+    return {"references": rows, "beside": dataset.references.sentence}
 
 
 def _section(dataset: DatasetSummary, conclusion: Conclusion, prefix: str) -> context.Section:

@@ -113,11 +113,20 @@ class _Row(BaseModel):
     verdict: str
 
 
+class _Reference(BaseModel):
+    label: str
+    score: str
+
+
 class _Data(BaseModel):
+    """``references`` stand apart from the leaderboard, and ``beside`` says what they mean for the networks."""
+
     name: str
     verdict: str
     metric: str
     leaderboard: tuple[_Row, ...]
+    references: tuple[_Reference, ...] = ()
+    beside: str = ""
 
 
 class _Entry(BaseModel):

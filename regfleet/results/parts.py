@@ -37,8 +37,9 @@ TRIAL_FIELDS = (
         "control": "the canonical name of its control; missing for a control",
         "seed": "the seed",
         "status": "done, diverged or failed",
-        "engine": "fused or keras",
-        "execution": "how the engine ran: graph, xla, seeds stacked or why not, or why it fell back to Keras",
+        "engine": "fused or keras; scikit-learn of a reference row",
+        "execution": "how the engine ran: graph, xla, seeds stacked or why not, or why it fell back to Keras; "
+        "scikit-learn",
         "best_epoch": "the epoch, from 1, with the lowest validation cross-entropy, or MSE of regression",
         "diverged_at": "the epoch, from 1, whose loss was not finite; missing otherwise",
         "epochs_run": "epochs trained",

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from regfleet.errors import ResultsError
 from regfleet.results.seals import altered, read_json, sealed_json
-from regfleet.settings.values import Task
+from regfleet.settings.values import Reference, Task
 from regfleet.text import one_line
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class DataFacts(_Facts):
     ``test_rows_by_class`` are those of the test set where every seed has the same; ``model`` has sentences on the model
     of the user's own. ``grouped``: rows of one group stay together. ``split`` says in words what the split means for
     the interval, empty for sets dealt or drawn; ``scaling`` how its numbers went into the model, and why;
-    ``scaling_key`` what the keys of its trials hold of that.
+    ``scaling_key`` what the keys of its trials hold of that. ``references`` are the learners of its reference rows,
+    none in results from before there were any; ``references_note`` says which are left out, and why.
     """
 
     sha256: str = ""
@@ -51,6 +52,8 @@ class DataFacts(_Facts):
     classes: tuple[str, ...] = ()
     rows_by_class: tuple[Count, ...] | None = None
     test_rows_by_class: tuple[Count, ...] | None = None
+    references: tuple[Reference, ...] = ()
+    references_note: str = ""
 
     @property
     def class_shares(self) -> tuple[float, ...]:

@@ -124,6 +124,7 @@ class Progressing(Watch):
     def start(self, variants: Sequence[Variant], planned: Mapping[str, int]) -> None:
         """Show the bar while workers start."""
         self._labels = {variant.name: variant.label for variant in variants}
+        self._references = {variant.name for variant in variants if variant.reference}
         self._planned, self._total, self._done, self._failed = planned, sum(planned.values()), 0, 0
         self._counts = dict.fromkeys(self._labels, 0)
         self._scores: dict[str, list[float]] = {name: [] for name in self._labels}
@@ -189,7 +190,7 @@ class Progressing(Watch):
         elif not self._quiet and (time.monotonic() - self._said > PLAIN_SECONDS or self._done == self._total):
             self._said = time.monotonic()
             counted = f"{self._done}/{self._total} trials" + (f", {self._failed} failed" if self._failed else "")
-            ahead = max(self._labels, key=self._standing)
+            ahead = max(self._labels, key=self._place)
             best = f"; best mean so far {self._score(ahead)}, {self._labels[ahead]}" if self._scores[ahead] else ""
             left = f", {left}" if left and self._done < self._total else ""
             is_followed = bool(os.environ.get(FOLLOWED))
@@ -230,10 +231,15 @@ class Progressing(Watch):
         ):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
         room = max(3, self._screen.height - 4)
-        for name in sorted(self._labels, key=self._standing, reverse=True)[:room]:
+        for name in sorted(self._labels, key=self._place, reverse=True)[:room]:
             counted = f"{self._counts[name]}/{self._planned.get(name, 0)}"
-            table.add_row(self._labels[name], counted, self._score(name))
+            label = self._labels[name] + " (reference)" * (name in self._references)
+            table.add_row(label, counted, self._score(name))
         return table
+
+    def _place(self, variant: str) -> tuple[bool, float]:
+        """What the leaderboard is sorted by: references do not compete, and stand last."""
+        return variant not in self._references, self._standing(variant)
 
     def _standing(self, variant: str) -> float:
         """The mean score so far, larger is better; below any other while there is none."""

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from regfleet import data, techniques
+from regfleet.planning.references import reference_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,6 +70,8 @@ def fit_seconds(group: Chunk, sets: Sets, weights: int) -> float:
 
     On a machine of `speed` 1. ``sets`` are the rows of a seed, ``weights`` those of the base model.
     """
+    if group.variant.reference:
+        return reference_seconds(group.variant.reference, sets)
     training, n_train, n_validation = group.variant.training, len(sets.train.x), len(sets.validation.x)
     updates = math.ceil(n_train / training.batch_size)
     operations = 2 * weights * (4 * n_train + n_validation)

@@ -16,6 +16,7 @@ from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
+from regfleet.planning.references import references_for
 from regfleet.planning.resolved import Resolved, data_facts, resolve
 from regfleet.planning.sizing import Size, sized
 from regfleet.planning.variants import problems
@@ -127,10 +128,13 @@ def prepare(
     facts_of = _Knowing(study, split, datasets, models, base)
     study = without_presets(study, facts_of.why_not, note, said)
     check(study, sources=False, found=first.found if first else None)
-    facts = {
-        name: data_facts(dataset, split, models[name].found.notes if name in models else ())
-        for name, dataset in datasets.items()
-    }
+    seed, facts = study.seeds[0] if study.seeds else 0, {}
+    for name, dataset in datasets.items():
+        references = references_for(dataset, split, seed) if study.references == "auto" else ((), "")
+        if references[1]:
+            note(f"{name}: {references[1]}")
+        found = models[name].found.notes if name in models else ()
+        facts[name] = data_facts(dataset, split, found, references)
     resolved = resolve(study, facts)
     facts_of.check(resolved.variants)
     if study.interval == "conservative":

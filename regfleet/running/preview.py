@@ -108,9 +108,9 @@ def preview(
         PreviewRow(
             group.dataset,
             group.variant.name,
-            group.variant.label,
+            group.variant.label + " (reference)" * bool(group.variant.reference),
             labels.get(group.variant.control or ""),
-            weights[group.dataset],
+            0 if group.variant.reference else weights[group.dataset],
             trials[key],
             left[key],
             chunks[key],

@@ -20,6 +20,7 @@ from regfleet.models.travel import check_travels
 from regfleet.numbers import duration
 from regfleet.planning.plan import fits_per_seed
 from regfleet.planning.presets import preset_of
+from regfleet.planning.references import reference_variants
 from regfleet.planning.resolved import resolve
 from regfleet.planning.variants import resolve_variants
 from regfleet.report.page import refuse_foreign
@@ -41,6 +42,7 @@ from regfleet.running.prepare import NOTHING, Given, check, prepare
 from regfleet.running.preview import rough_seconds, study_there
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import run_chunk, warm_up
+from regfleet.settings.values import Reference
 from regfleet.techniques import Facts, why_unfit
 from regfleet.training import runtime
 
@@ -100,14 +102,17 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
                 begun = ready.resolved if ready else resolve(study, {})
                 watch.judge(begun.question)
                 each = len(study.data) * seeds * fits_per_seed(study)
-                workers.start(begun.variants, dict.fromkeys((one.name for one in begun.variants), each))
+                # What is built in is small and has all references, whatever it turns out to hold.
+                kinds = get_args(Reference) if not ready and study.references == "auto" else ()
+                trained = (*begun.trained, *reference_variants(kinds, study, None))
+                workers.start(trained, dict.fromkeys((one.name for one in trained), each))
             ready = (ready or get_ready(study)).with_seeds(study.seeds)
             resolved, before = ready.resolved, _before(place, ready.chosen)
             watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
             there = kept_study(place) if place.exists("study.toml") else resolved.study
             write_study(place, resolved.study.toml())
-            store, results = Store(place, {variant.name: variant for variant in resolved.variants}), load(place)
+            store, results = Store(place, {variant.name: variant for variant in resolved.trained}), load(place)
             later = (*before.later, *_chosen_later(there, resolved.study, results))
             rows = {name: facts.training_rows for name, facts in resolved.data.items()}
             sizes = (variant.training.batch_size for variant in resolved.variants)
@@ -126,7 +131,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
             )
             # Whatever becomes of this run, its trials can be analysed.
             _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
-            start = partial(workers.start, resolved.variants)
+            start = partial(workers.start, resolved.trained)
             session = Session(ready, store, start, work, watch, reporter)
             interrupted = session.run(results)
         store.merge()

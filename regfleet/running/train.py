@@ -103,7 +103,7 @@ class Session:
         trials, predictions = results.trials, partial(results.predicted, at=resolved.question.at)
         known = trials[(trials["status"] != "failed") | trials["key"].isin(self.tried)]
         reached = standings(resolved, known, predictions)
-        return plan.limited(asked_of(reached)), tuple(look for one in reached.values() for look in one.looks)
+        return plan.limited(asked_of(resolved, reached)), tuple(look for one in reached.values() for look in one.looks)
 
 
 class Watch:

@@ -91,7 +91,11 @@ def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tu
 def _alone(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, why: str) -> Trained:
     started = time.perf_counter()
     sets = _cut(trial, chunk, dataset)
-    fit = training.fit(recipe, sets, _training_seed(trial, chunk), chunk.engine, _cache_key(chunk))
+    if chunk.variant.reference:
+        weights = chunk.variant.training.class_weight
+        fit = training.fit_reference(chunk.variant.reference, sets, _training_seed(trial, chunk), weights)
+    else:
+        fit = training.fit(recipe, sets, _training_seed(trial, chunk), chunk.engine, _cache_key(chunk))
     if why:
         fit = replace(fit, execution=replace(fit.execution, unstacked=why))
     return sets, fit, time.perf_counter() - started
@@ -139,7 +143,7 @@ def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: 
             seconds=seconds + time.perf_counter() - judging,
             trace_seconds=fit.trace_seconds,
             host=host,
-            device=runtime.device_name(),
+            device="cpu" if chunk.variant.reference else runtime.device_name(),
             error="" if fit.diverged_at is None else f"the loss was not finite in epoch {fit.diverged_at}",
         )
     # A user's model may raise anything, SystemExit included; as text it survives any serialiser.

@@ -58,6 +58,9 @@ class Study(Part):
     interval: Annotated[Literal["auto", "conservative"], Setting("auto|conservative", panel="Judging")] = "auto"
     """auto: the rule that fits the score and its rows; conservative: for any score, also AUC or balanced accuracy, by
     training every variant on ten pairs of halves of the rows too, which takes 21 times the fits"""
+    references: Annotated[Literal["auto", "no"], Setting("auto|no", default="auto", panel="Data")] = "auto"
+    """auto: tables, and images and arrays of few numbers, have reference rows beside the networks (docs/references.md):
+    the majority class or the mean, a linear model, boosted trees; no: networks alone"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)
     training: Training = Training()
     analysis: Analysis = Analysis()
@@ -170,13 +173,12 @@ class Study(Part):
     def differences(self, other: "Study") -> list[str]:
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
-        Analysis, the interval and what is kept never count, nor do more seeds or variants that ``other`` adds. Looks
-        are planned before the first seed, so a study that adds seeds by itself and one that does not are different.
+        Analysis, the interval, references and what is kept never count, nor do more seeds or variants that ``other``
+        adds. Looks are planned before the first seed, so a study that adds seeds by itself and one that does not are
+        different.
         """
-        mine, theirs = (
-            _flat(study.model_dump(exclude={"seeds", "analysis", "variant", "keep_predictions", "interval"}))
-            for study in (self, other)
-        )
+        beside = {"seeds", "analysis", "variant", "keep_predictions", "interval", "references"}
+        mine, theirs = (_flat(study.model_dump(exclude=beside)) for study in (self, other))
         found = [
             f"{name} is {_words(mine[name])} there and {_words(theirs[name])} here"
             for name in mine

@@ -13,6 +13,8 @@ from regfleet.settings.training import Training
 Scope = Literal["new_data", "this_dataset"]
 Task = Literal["classification", "regression"]
 Scale = Literal["standard", "none"]
+Reference = Literal["constant", "linear", "trees"]
+"""Learners beside the networks: one that looks at no input, a linear model, boosted trees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Variant:
     ``name`` is canonical and unique in a study, e.g. ``batchnorm@2[batch_size=32]``; ``label`` is for people.
     ``control`` names the variant without technique that has the same training settings; None marks a control.
     ``family`` is the sweep that the variant came from, and ``value`` the number in which it differs from the others
-    there; NaN where several numbers vary.
+    there; NaN where several numbers vary. ``reference`` names the learner of a reference row, which is no network and
+    does not compete; None of a variant of the study.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Variant:
     control: str | None = None
     family: Family | None = None
     value: float = math.nan
+    reference: Reference | None = None
 
 
 Output = Literal["probabilities", "logits", "sigmoids", "sigmoid", "logit", "number"]
