@@ -141,6 +141,9 @@ def _keys(
     }
     if data.scaling_key:
         what["scaling"] = data.scaling_key
+    if variant.tuning:
+        settings = [[one.learning_rate, *map(str, one.techniques)] for one in variant.tuning.candidates]
+        what["tuning"] = {"by": variant.tuning.by, "settings": settings}
     before, after = json.dumps(what, sort_keys=True).split('"seed": null')
     for seed in seeds:
         yield hashlib.sha256(f'{before}"seed": {seed}{after}'.encode()).hexdigest()[:32]

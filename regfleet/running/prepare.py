@@ -56,9 +56,10 @@ class Prepared:
         """The trials of the study."""
         return make_plan(self.resolved, self.datasets, self.models)
 
-    def with_seeds(self, seeds: tuple[int, ...]) -> Prepared:
-        """The same over ``seeds``."""
-        return replace(self, resolved=self.resolved.with_seeds(seeds))
+    def as_kept(self, study: Study) -> Prepared:
+        """The same over the seeds of ``study``, with settings chosen as there."""
+        now = self.resolved.study.model_copy(update={"seeds": study.seeds, "tuned_by": study.tuned_by})
+        return replace(self, resolved=resolve(now.with_choice(), self.resolved.data))
 
 
 def check(study: Study, *, sources: bool = True, found: Found | None = None) -> None:
@@ -253,7 +254,9 @@ def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:
     weighted = [study.training.class_weight, *(entry.overrides().get("class_weight") for entry in study.variant)]
     if task == "regression" and any(weighted):
         raise InputError("--class-weight: expected classes to weigh; got it with a regression")
-    return study.with_metric(default_metric(task))
+    if study.tuned_by:
+        resolve_metric(study.tuned_by.split("_", 2)[2], task=task)
+    return study.with_metric(default_metric(task)).with_choice()
 
 
 def _as_texts(

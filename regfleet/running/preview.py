@@ -168,7 +168,8 @@ def _rough(group: Chunk, sets: Sets, weights: int) -> float:
     operations = 2 * weights * (4 * n_train + n_validation)
     updates = math.ceil(n_train / training.batch_size)
     epoch = EPOCH_SECONDS + updates * UPDATE_SECONDS + operations / FLOPS
-    return training.epochs * epoch * (KERAS_FACTOR if group.engine == "keras" else 1.0)
+    fits = len(group.variant.tuning.candidates) if group.variant.tuning else 1
+    return fits * training.epochs * epoch * (KERAS_FACTOR if group.engine == "keras" else 1.0)
 
 
 def _bytes(sets: Sets) -> int:

@@ -101,7 +101,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
                 watch.judge(begun.question)
                 each = len(study.data) * seeds * fits_per_seed(study)
                 workers.start(begun.variants, dict.fromkeys((one.name for one in begun.variants), each))
-            ready = (ready or get_ready(study)).with_seeds(study.seeds)
+            ready = (ready or get_ready(study)).as_kept(study)
             resolved, before = ready.resolved, read_provenance(place)
             watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
@@ -211,7 +211,8 @@ def _with_kept_seeds(study: Study, place: Place) -> Study:
         raise InputError(
             f"--out: expected results of this study; got {place}, where {'; '.join(different)}. Choose another --out"
         )
-    return study.model_copy(update={"seeds": tuple(sorted({*there.seeds, *study.seeds}))})
+    seeds = tuple(sorted({*there.seeds, *study.seeds}))
+    return study.model_copy(update={"seeds": seeds, "tuned_by": there.tuned_by})
 
 
 def _refuse_other_data(before: Provenance, data: Mapping[str, DataFacts], place: Place) -> None:

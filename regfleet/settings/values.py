@@ -32,6 +32,47 @@ class Technique:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A setting that tuning tries: a learning rate, and the techniques with their strengths."""
+
+    learning_rate: float
+    techniques: tuple[Technique, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What tuning varies between ``low`` and ``high``: the learning rate, or a strength.
+
+    ``place`` is that of the strength: the number of its technique, and of its value there; None: the learning rate.
+    """
+
+    name: str
+    low: float
+    high: float
+    place: tuple[int, int] | None = None
+
+    def of(self, candidate: Candidate) -> float:
+        """Its value in a setting."""
+        if self.place is None:
+            return candidate.learning_rate
+        technique, number = self.place
+        return candidate.techniques[technique].values[number]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The settings of a variant that each seed tries, the one that was typed first.
+
+    ``by`` is the column of a trial's validation score that chooses among them, such as ``last_val_accuracy``; empty
+    while the data were not read that decide on it.
+    """
+
+    by: str
+    dimensions: tuple[Dimension, ...]
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """A sweep, whose variants differ in one number or in several.
 
@@ -51,7 +92,7 @@ class Variant:
     ``name`` is canonical and unique in a study, e.g. ``batchnorm@2[batch_size=32]``; ``label`` is for people.
     ``control`` names the variant without technique that has the same training settings; None marks a control.
     ``family`` is the sweep that the variant came from, and ``value`` the number in which it differs from the others
-    there; NaN where several numbers vary.
+    there; NaN where several numbers vary. ``tuning``: what each seed chooses its setting from; None: it is as typed.
     """
 
     name: str
@@ -61,6 +102,7 @@ class Variant:
     control: str | None = None
     family: Family | None = None
     value: float = math.nan
+    tuning: Tuning | None = None
 
 
 Output = Literal["probabilities", "logits", "sigmoids", "sigmoid", "logit", "number"]

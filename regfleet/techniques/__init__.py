@@ -3,13 +3,14 @@
 from regfleet.techniques.catalogue import TECHNIQUES, asks_for_facts, families, recipe, technique_named, why_unfit
 from regfleet.techniques.grammar import Sweep, describe_sweep, describe_techniques, parse_techniques, swept_values
 from regfleet.techniques.pages import techniques_page
-from regfleet.techniques.recipe import Definition, Facts, Parameter
+from regfleet.techniques.recipe import Definition, Facts, Parameter, Range
 
 __all__ = [
     "TECHNIQUES",
     "Definition",
     "Facts",
     "Parameter",
+    "Range",
     "Sweep",
     "asks_for_facts",
     "describe_sweep",

@@ -104,11 +104,18 @@ def fit_side_by_side(
 def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1) -> tuple[Any, float]:
     """What `_trace` makes of the recipe for rows of this shape, made once, and the seconds that took now."""
     shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
-    key = (stack, cache_key, recipe.model, recipe.training, sets.task, shapes)
+    rate = recipe.training.learning_rate
+    # One trace serves all learning rates, unless a schedule has it in its graph.
+    own_key = (stack, cache_key, recipe.model, recipe.training, sets.task, shapes)
+    shared_key = (*own_key[:3], recipe.training.model_copy(update={"learning_rate": None}), *own_key[4:], "any rate")
     started = time.perf_counter()
-    fresh = key not in _PROGRAMS
-    program = _trace(recipe, sets, seed, stack) if fresh else _PROGRAMS.pop(key)
-    trace_seconds = time.perf_counter() - started if fresh else 0.0
+    key = next((key for key in (own_key, shared_key) if key in _PROGRAMS and (rate or key is own_key)), None)
+    program = _PROGRAMS.pop(key) if key else _trace(recipe, sets, seed, stack)
+    trace_seconds = 0.0 if key else time.perf_counter() - started
+    if key is None:
+        key = shared_key if rate and _takes_rates(program, recipe.training) else own_key
+    if key is shared_key:
+        program.set_rate(rate)
     _PROGRAMS[key] = program
     held = {key: program.held_bytes for key, program in _PROGRAMS.items() if not isinstance(program, str)}
     outdated = False
@@ -119,6 +126,11 @@ def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1)
     if outdated:
         gc.collect()  # a traced function holds itself, and with it the variables
     return program, trace_seconds
+
+
+def _takes_rates(program: Program | Stack | str, training: Training) -> bool:
+    """Whether a traced fit runs at any learning rate; one of the model's own optimizer may stand anywhere."""
+    return not isinstance(program, str) and training.optimizer != "model" and program.takes_rates
 
 
 def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack | str:
