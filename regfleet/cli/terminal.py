@@ -9,6 +9,7 @@ from rich.text import Text
 
 from regfleet.checks import PAGE
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
+from regfleet.report.tuning import tunings
 from regfleet.report.verdicts import VERDICTS, chip
 from regfleet.running.display import styled
 from regfleet.text import listed
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from regfleet.analysis.summary import DatasetSummary, Summary, VariantSummary
     from regfleet.report.conclusion import Conclusion
+    from regfleet.report.tuning import Tunings
     from regfleet.running.forecast import Forecast
 
 STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
@@ -29,15 +31,7 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     """The verdict in words, the leaderboard of each data set, and where the report is."""
     summary = analysis.summary
     for data in summary.datasets:
-        _say(screen, data.headline)
-        screen.print(_leaderboard(data, analysis))
-        for sentence in verdicts(data):
-            screen.print(f"• {sentence}")
-        for check in data.shown_checks:
-            screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
-        for warning in data.warnings:
-            screen.print(f"note: {warning}")
-        screen.print()
+        _print_dataset(screen, data, analysis)
     if summary.across:
         _say(screen, summary.across.headline)
         screen.print(_across(summary))
@@ -50,6 +44,21 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     _explain(screen, summary)
     if analysis.report:
         screen.print(f"Report: {analysis.report}", soft_wrap=True)
+
+
+def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion) -> None:
+    """All that is said of one data set."""
+    _say(screen, data.headline)
+    screen.print(_leaderboard(data, analysis))
+    if chosen := tunings(data):
+        screen.print(_tuning(chosen))
+    for sentence in verdicts(data):
+        screen.print(f"• {sentence}")
+    for check in data.shown_checks:
+        screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
+    for warning in data.warnings:
+        screen.print(f"note: {warning}")
+    screen.print()
 
 
 def _explain(screen: Console, summary: Summary) -> None:
@@ -98,6 +107,16 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
             _verdict(row, controls),
             _two_lines(gap.difference(row.gap.mean), gap.from_to(row.gap.low, row.gap.high)),
         )
+    return table
+
+
+def _tuning(chosen: Tunings) -> Table:
+    """What tuning chose for each variant."""
+    table = _table("What tuning chose: the median over the seeds, and the range", f"{chosen.lead} {chosen.cost}.")
+    for name in ("Variant", "Learning rate", "Strength", "As typed", "Fits", "Time"):
+        table.add_column(name, justify="left" if name in ("Variant", "Strength") else "right")
+    for one in chosen.rows:
+        table.add_row(one.label, one.rate, "\n".join(one.strengths) or DASH, one.kept, one.fits, one.took)
     return table
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -88,7 +87,8 @@ def _ranges(rate: float, techniques: tuple[Technique, ...]) -> Iterator[tuple[Di
                 which = f" {place + 1}" * (definition.per_layer and several)
                 name = f"{technique.name} {parameter.name}{which}"
                 name += f" @{technique.place}" * (sum(one.name == technique.name for one in techniques) > 1)
-                yield Dimension(name, reach.low, reach.high, (number, place)), reach, value, parameter.whole
+                last = tuple(end for end in (reach.low, reach.high) if parameter.tuned_around(end) == reach)
+                yield Dimension(name, reach.low, reach.high, (number, place), last), reach, value, parameter.whole
 
 
 def _order(others: Sequence[np.ndarray], count: int, name: str) -> np.ndarray:
@@ -105,10 +105,6 @@ def _order(others: Sequence[np.ndarray], count: int, name: str) -> np.ndarray:
 def _candidate(
     techniques: tuple[Technique, ...], dimensions: Sequence[Dimension], values: Sequence[float]
 ) -> Candidate:
-    rate, changed = values[0], list(techniques)
     for dimension, value in zip(dimensions, values, strict=True):
-        if dimension.place is not None:
-            number, place = dimension.place
-            before = changed[number]
-            changed[number] = replace(before, values=(*before.values[:place], value, *before.values[place + 1 :]))
-    return Candidate(rate, tuple(changed))
+        techniques = dimension.put(value, techniques)
+    return Candidate(values[0], techniques)

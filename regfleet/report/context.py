@@ -19,6 +19,7 @@ from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, t
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.predicted import Mistakes, mistakes, networks
 from regfleet.report.templates import environment, sentence
+from regfleet.report.tuning import Tunings, tunings
 from regfleet.report.verdicts import VERDICTS, Chip, chip, gap_sentence
 from regfleet.text import capital
 
@@ -85,6 +86,7 @@ class Section:
 
     ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
+    ``tuning``: what was chosen, where settings were tuned.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
     ``companions_said`` counts what they say.
@@ -118,6 +120,7 @@ class Section:
     together: str
     filter: bool
     overlay: Mapping[str, object]
+    tuning: Tunings | None
 
 
 def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
@@ -204,6 +207,7 @@ def section(
         together=networks(dataset.predicted),
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
+        tuning=tunings(dataset),
     )
 
 

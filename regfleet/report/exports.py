@@ -16,6 +16,7 @@ from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, Varia
 from regfleet.errors import InputError
 from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
 from regfleet.report.predicted import together
+from regfleet.report.tuning import tuned_cells
 from regfleet.report.verdicts import chip
 from regfleet.text import json_text, printable
 
@@ -42,9 +43,11 @@ _LATEX = {
 
 def leaderboard_rows(summary: Summary) -> list[dict[str, Cell]]:
     """A row per data set and variant, best first, in units of the metric; None where there is no value."""
+    tuned = any(dataset.tuning for dataset in summary.datasets)
     return [
         {"dataset": dataset.dataset, "metric": summary.metric.name, "scope": summary.question.scope, **_row(row)}
         | _together(dataset.networks(row.name))
+        | (tuned_cells(dataset.tuned(row.name)) if tuned else {})
         for dataset in summary.datasets
         for row in dataset.ordered(summary.metric)
     ]

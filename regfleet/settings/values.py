@@ -44,12 +44,14 @@ class Dimension:
     """What tuning varies between ``low`` and ``high``: the learning rate, or a strength.
 
     ``place`` is that of the strength: the number of its technique, and of its value there; None: the learning rate.
+    ``last`` holds the ends, if any, beyond which there is nothing.
     """
 
     name: str
     low: float
     high: float
     place: tuple[int, int] | None = None
+    last: tuple[float, ...] = ()
 
     def of(self, candidate: Candidate) -> float:
         """Its value in a setting."""
@@ -57,6 +59,15 @@ class Dimension:
             return candidate.learning_rate
         technique, number = self.place
         return candidate.techniques[technique].values[number]
+
+    def put(self, value: float, techniques: tuple[Technique, ...]) -> tuple[Technique, ...]:
+        """``techniques`` with ``value`` for the strength; those of the learning rate stay as they are."""
+        if self.place is None:
+            return techniques
+        technique, number = self.place
+        before = techniques[technique]
+        changed = replace(before, values=(*before.values[:number], value, *before.values[number + 1 :]))
+        return (*techniques[:technique], changed, *techniques[technique + 1 :])
 
 
 @dataclass(frozen=True, slots=True)
