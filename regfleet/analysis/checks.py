@@ -380,14 +380,14 @@ def at_the_edge(seen: Seen) -> Found | None:
     for tuned, one in found:
         high = one.at_high > one.at_low
         value, which = exact(one.tried[-1 if high else 0]), "greatest" if high else "least"
-        where.setdefault(f"a {one.name} of {value}, the {which} tried", []).append(tuned.label)
+        where.setdefault(f"{one.name} {value}, the {which} tried", []).append(tuned.label)
     flags = tuple(dict.fromkeys(one.further for _, one in found))
     strengths = any(one is not tuned.dimensions[0] for tuned, one in found)
     weak = ", or leave a technique out that is best where it is weakest" if strengths else ""
     said = "; ".join(f"{listed(labels)} ({what})" for what, labels in where.items())
     sentence = (
-        f"The best may lie beyond what was tried: most seeds chose the edge of a range, for {said}. Tune further there, "
-        f"with {' '.join(flags)} and another --out{weak}."
+        f"The best may lie beyond what was tried: most seeds chose the edge of a range, for {said}. Tune further "
+        f"there, with {' '.join(flags)} and another --out{weak}."
     )
     names = {tuned.name for tuned, _ in found}
     evidence = {f"{tuned.name} {one.name}": max(one.at_low, one.at_high) / tuned.seeds for tuned, one in found}
