@@ -16,10 +16,10 @@ from regfleet.settings import read_study
 
 IRIS = load_builtin("iris")
 FIELDS = {
-    "model": {"hidden": [8, 4], "activation": ["tanh"]},
+    "model": {"hidden": [8], "activation": ["tanh"]},
     "training": {"epochs": 3, "optimizer": "adam", "batch_size": 16},
     "seeds": "1",
-    "variant": [{"technique": "l2+dropout(0.3)"}],
+    "variant": [{"technique": "l2"}],
     "tune": 3,
     "analysis": {"metric": "balanced_accuracy", "at": "best"},
 }
