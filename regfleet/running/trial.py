@@ -85,7 +85,7 @@ def _side_by_side(chunk: Chunk, recipes: Recipes, dataset: Dataset) -> Iterator[
             seeds = [_training_seed(trial, chunk) for trial in trials]
             choices = [Choice(sets, chunk.variant.tuning) for sets in rows]
             for recipe, name in recipes:
-                fits = training.fit_side_by_side(recipe, rows, seeds, chunk.stack, name)
+                fits = training.fit_side_by_side(recipe, rows, seeds, chunk.stack, name, len(recipes))
                 took = (time.perf_counter() - started - fits[0].trace_seconds) / len(trials)
                 for choice, fit in zip(choices, fits, strict=True):
                     choice.offer(fit, took + fit.trace_seconds)
@@ -100,7 +100,7 @@ def _alone(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, why: 
     choice = Choice(datasets.cut(dataset, chunk.split, trial.seed), chunk.variant.tuning)
     for recipe, name in recipes:
         begun = time.perf_counter()
-        fit = training.fit(recipe, choice.sets, _training_seed(trial, chunk), chunk.engine, name)
+        fit = training.fit(recipe, choice.sets, _training_seed(trial, chunk), chunk.engine, name, len(recipes))
         if why:
             fit = replace(fit, execution=replace(fit.execution, unstacked=why))
         choice.offer(fit, time.perf_counter() - begun)

@@ -44,9 +44,11 @@ _PROGRAMS: OrderedDict[tuple[object, ...], Program | Stack | str] = OrderedDict(
 """Traced fits of this process, the least recently used first; a text says why a fit cannot be traced."""
 _KEPT_PROGRAMS, _KEPT_BYTES = 16, 1_000_000_000
 """How many are kept, and for how many bytes of variables, which stay on a GPU: the last one in any case."""
+_MOST_PROGRAMS = 64
+"""That are kept where so many take turns: each takes about 13 MB of memory, and .8 s to be traced."""
 
 
-def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> Fit:
+def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str, turns: int = 1) -> Fit:
     """Train ``recipe`` on ``sets`` from ``seed``; the test rows are predicted when training is over.
 
     Args:
@@ -55,6 +57,7 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
         seed: decides initial weights, batch order and noise.
         engine: ``fused``, which falls back to ``keras`` for what cannot be traced and says so, or ``keras``.
         cache_key: names ``recipe`` in this process: equal keys share a trace.
+        turns: how many recipes take turns, so that traces of all of them are worth keeping.
 
     Returns:
         The history, the predictions of the last and the best weights, and how it was executed.
@@ -68,7 +71,7 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
     if engine == "keras":
         return _with_keras(recipe, sets, seed, Execution("keras"))
     program: Program | str
-    program, trace_seconds = _kept(recipe, sets, seed, cache_key)
+    program, trace_seconds = _kept(recipe, sets, seed, cache_key, turns=turns)
     if isinstance(program, str):
         return _with_keras(recipe, sets, seed, Execution("keras", untraceable=program))
     seed_global_noise(stream_int(seed, "noise"))  # a trace may have drawn
@@ -78,7 +81,7 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
 
 
 def fit_side_by_side(
-    recipe: Recipe, rows: Sequence[Sets], seeds: Sequence[int], stack: int, cache_key: str
+    recipe: Recipe, rows: Sequence[Sets], seeds: Sequence[int], stack: int, cache_key: str, turns: int = 1
 ) -> list[Fit]:
     """Train ``recipe`` from each of ``seeds`` on its ``rows`` at once, on a GPU, with the engine ``fused``.
 
@@ -89,7 +92,7 @@ def fit_side_by_side(
         ValueError: why one by one is faster or needed.
     """
     program: Stack | str
-    program, trace_seconds = _kept(recipe, rows[0], seeds[0], cache_key, stack)
+    program, trace_seconds = _kept(recipe, rows[0], seeds[0], cache_key, stack, turns)
     if isinstance(program, str):
         raise ValueError(program)  # noqa: TRY004 - the reason, not a wrong type
     starts = [_start(program.model, recipe, sets, seed) for sets, seed in zip(rows, seeds, strict=True)]
@@ -101,7 +104,7 @@ def fit_side_by_side(
     return fits
 
 
-def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1) -> tuple[Any, float]:
+def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1, turns: int = 1) -> tuple[Any, float]:
     """What `_trace` makes of the recipe for rows of this shape, made once, and the seconds that took now."""
     shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
     rate = recipe.training.learning_rate
@@ -118,8 +121,8 @@ def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1)
         program.set_rate(rate)
     _PROGRAMS[key] = program
     held = {key: program.held_bytes for key, program in _PROGRAMS.items() if not isinstance(program, str)}
-    outdated = False
-    while len(held) > 1 and (len(held) > _KEPT_PROGRAMS or sum(held.values()) > _KEPT_BYTES):
+    outdated, most = False, max(_KEPT_PROGRAMS, min(turns, _MOST_PROGRAMS))
+    while len(held) > 1 and (len(held) > most or sum(held.values()) > _KEPT_BYTES):
         oldest = next(iter(held))
         del held[oldest], _PROGRAMS[oldest]
         outdated = True
