@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from regfleet.errors import InputError
+from regfleet.metrics import METRICS
 from regfleet.settings import Study, Training
 from regfleet.settings.values import Candidate, Dimension, Technique, Tuning
 from regfleet.streams import stream
@@ -46,6 +47,15 @@ def check_tuning(study: Study) -> None:
                 "--tune: expected --learning-rate, around which it is tuned, beside an optimizer that the model was "
                 "compiled with; got none"
             )
+
+
+def tuning_cost(study: Study) -> str:
+    """What tuning takes, in words, and by what it chooses."""
+    when, _, metric = str(study.tuned_by).split("_", 2)
+    return (
+        f"each trial tries {study.tune} settings of its learning rate and its techniques' strengths, {study.tune} times "
+        f"the fits, and keeps the one with the best validation {METRICS[metric].title} of the {when} epoch"
+    )
 
 
 def tuning_of(techniques: tuple[Technique, ...], training: Training, study: Study) -> Tuning | None:

@@ -16,6 +16,7 @@ from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
 from regfleet.planning.resolved import Resolved, data_facts, resolve
+from regfleet.planning.tuning import tuning_cost
 from regfleet.planning.variants import problems
 from regfleet.running.logs import log_to
 from regfleet.settings import Study, VariantEntry
@@ -127,6 +128,8 @@ def prepare(
     facts_of.check(resolved.variants)
     if study.interval == "conservative":
         note(conservative_cost(resolved))
+    if study.tune > 1:
+        note(tuning_cost(study))
     if base and first:
         _refuse_idle(resolved, first)
         _check_techniques(resolved, next(iter(datasets.values())), first, base)
