@@ -53,8 +53,8 @@ def tuning_cost(study: Study) -> str:
     """What tuning takes, in words, and by what it chooses."""
     when, _, metric = str(study.tuned_by).split("_", 2)
     return (
-        f"each trial tries {study.tune} settings of its learning rate and its techniques' strengths, {study.tune} times "
-        f"the fits, and keeps the one with the best validation {METRICS[metric].title} of the {when} epoch"
+        f"each trial tries {study.tune} settings of its learning rate and its techniques' strengths, which takes "
+        f"{study.tune} times the fits, and keeps the one with the best validation {METRICS[metric].title} of the {when} epoch"
     )
 
 

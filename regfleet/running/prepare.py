@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -126,14 +126,20 @@ def prepare(
     }
     resolved = resolve(study, facts)
     facts_of.check(resolved.variants)
-    if study.interval == "conservative":
-        note(conservative_cost(resolved))
-    if study.tune > 1:
-        note(tuning_cost(study))
+    for sentence in _costs(resolved):
+        note(sentence)
     if base and first:
         _refuse_idle(resolved, first)
         _check_techniques(resolved, next(iter(datasets.values())), first, base)
     return Prepared(resolved, datasets, models, base)
+
+
+def _costs(resolved: Resolved) -> Iterator[str]:
+    """What takes a multiple of the usual fits."""
+    if resolved.study.interval == "conservative":
+        yield conservative_cost(resolved)
+    if resolved.study.tune > 1:
+        yield tuning_cost(resolved.study)
 
 
 def _check_split(dataset: Dataset, study: Study, split: SplitSpec) -> None:
