@@ -54,7 +54,8 @@ def tuning_cost(study: Study) -> str:
     when, _, metric = str(study.tuned_by).split("_", 2)
     return (
         f"each trial tries {study.tune} settings of its learning rate and its techniques' strengths, which takes "
-        f"{study.tune} times the fits, and keeps the one with the best validation {METRICS[metric].title} of the {when} epoch"
+        f"{study.tune} times the fits, and keeps the one with the best validation {METRICS[metric].title} of the "
+        f"{when} epoch"
     )
 
 
