@@ -72,6 +72,16 @@ CHECKS = {
             "Trials that ended because the loss was no number any more.",
             "Take a smaller step (`--learning-rate`, a tenth of it), or look for huge values among the columns.",
         ),
+        Kind(
+            "R201",
+            "best at the edge",
+            "With `--tune`, the settings that the seeds chose on their validation rows. The check speaks where more "
+            "than half of the seeds, three or more, chose the least or the greatest of four or more values that were "
+            "tried of the learning rate, or of a technique's strength.",
+            "Tune again around that end, with another `--out`: `--learning-rate` moves the range of all variants to a "
+            "tenth and ten times of it, and a strength that is typed at an end of its range, as `-t 'l2(0.1)'`, moves "
+            "that end past it. A technique that is chosen as weak as can be may as well be left out.",
+        ),
     )
 }
 

@@ -130,8 +130,10 @@ class Outcome:
     ``metrics`` has ``{last,best}_{train,val,test}_{…}`` as floats, the loss and `metrics.metrics_of` the task (of
     regression in units of the target, but for the loss), and for classes ``{last,best}_test_correct`` as counts of
     rows; it is empty for a failed trial. ``predictions`` of the test rows are by the weights that made them, one object
-    where these predict alike; empty unless the trial is done and they are to be kept. ``error`` and ``traceback`` are
-    `bounded`.
+    where these predict alike; empty unless the trial is done and they are to be kept. ``tuning``: what was tried to
+    choose the trial's setting, as JSON: by which score, the names of what varied, all ``settings``, their validation
+    scores and errors (null where a fit diverged), the seconds of each, and which was chosen; empty without. ``error``
+    and ``traceback`` are `bounded`.
     """
 
     trial: Trial
@@ -151,6 +153,7 @@ class Outcome:
     trace_seconds: float = 0.0
     host: str = ""
     device: str = ""
+    tuning: str = ""
     error: str = ""
     traceback: str = ""
 

@@ -15,7 +15,7 @@ from regfleet.analysis.runs import ignorant_score
 from regfleet.analysis.summary import Check, DatasetSummary, VariantSummary
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS, Metric, default_metric, error_of
-from regfleet.numbers import Scale, count, number, percent
+from regfleet.numbers import Scale, count, exact, number, percent
 from regfleet.settings.values import Variant
 from regfleet.text import listed
 
@@ -366,6 +366,35 @@ def diverged(seen: Seen) -> Found | None:
     )
 
 
+def at_the_edge(seen: Seen) -> Found | None:
+    """R201."""
+    # Beside a learning rate at its edge a strength stands where the best rate happened to be tried.
+    found = [
+        (tuned, next(one for one in tuned.dimensions if one.further))
+        for tuned in seen.dataset.tuning
+        if any(one.further for one in tuned.dimensions)
+    ]
+    if not found:
+        return None
+    where: dict[str, list[str]] = {}
+    for tuned, one in found:
+        high = one.at_high > one.at_low
+        value, which = exact(one.tried[-1 if high else 0]), "greatest" if high else "least"
+        where.setdefault(f"{one.name} {value}, the {which} tried", []).append(tuned.label)
+    flags = tuple(dict.fromkeys(one.further for _, one in found))
+    strengths = any(one is not tuned.dimensions[0] for tuned, one in found)
+    weak = ", or leave a technique out that is best where it is weakest" if strengths else ""
+    said = "; ".join(f"{listed(labels)} ({what})" for what, labels in where.items())
+    sentence = (
+        f"The best may lie beyond what was tried: most seeds chose the edge of a range, for {said}. Tune further "
+        f"there, with {' '.join(flags)} and another --out{weak}."
+    )
+    names = {tuned.name for tuned, _ in found}
+    evidence = {f"{tuned.name} {one.name}": max(one.at_low, one.at_high) / tuned.seeds for tuned, one in found}
+    rows = [row for row in seen.dataset.variants if row.name in names]
+    return Found(rows, sentence, evidence, " ".join(flags))
+
+
 def _mean(values: Sequence[float] | Array) -> float:
     return float(np.mean(values)) if len(values) else math.nan
 
@@ -377,5 +406,6 @@ LOOKS: Mapping[str, Callable[[Seen], Found | None]] = {
     "R104": rare_class,
     "R105": one_class,
     "R106": diverged,
+    "R201": at_the_edge,
 }
 """A check is a function here, under a code of `regfleet.checks.CHECKS`."""

@@ -26,6 +26,7 @@ from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.analysis.together import ScoreOf
+from regfleet.analysis.tuning import tuning_of
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
 from regfleet.settings.values import PAIRS, Scope, Task, Variant
@@ -140,6 +141,7 @@ def _dataset(
         about=terms.where,
         task=terms.task,
         rows=terms.tested.rows,
+        tuning=tuning_of(variants, groups),
     )
     dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares)))
     if score is not None:

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from regfleet.analysis.predicted import Predicted, Together
 from regfleet.analysis.question import Question
+from regfleet.analysis.tuning import VariantTuning
 from regfleet.metrics import Metric
 from regfleet.settings.values import Task
 
@@ -216,7 +217,8 @@ class DatasetSummary:
     nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report. ``rows`` is
     the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows`` of them show no
     equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule. ``predicted``: what was said of
-    the test rows, where that was kept. ``references`` stand beside the variants where they were trained.
+    the test rows, where that was kept. ``references`` stand beside the variants where they were trained. ``tuning``:
+    what the seeds chose, where settings were tuned.
     """
 
     dataset: str
@@ -241,6 +243,7 @@ class DatasetSummary:
     judged: str = ""
     predicted: Predicted | None = field(default=None, repr=False, compare=False)
     references: References | None = None
+    tuning: tuple[VariantTuning, ...] = ()
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:
@@ -276,6 +279,10 @@ class DatasetSummary:
     def variant(self, name: str | None) -> VariantSummary | None:
         """The variant called ``name``."""
         return next((row for row in self.variants if row.name == name), None)
+
+    def tuned(self, name: str) -> VariantTuning | None:
+        """What the seeds of the variant called ``name`` chose, where settings were tuned."""
+        return next((one for one in self.tuning if one.name == name), None)
 
     def networks(self, name: str) -> Together | None:
         """The networks of the variant called ``name`` taken as one, where that is known."""

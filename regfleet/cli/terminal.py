@@ -10,6 +10,7 @@ from rich.text import Text
 from regfleet.checks import PAGE
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
 from regfleet.report.references import about
+from regfleet.report.tuning import tunings
 from regfleet.report.verdicts import VERDICTS, chip
 from regfleet.running.display import styled
 from regfleet.text import capital, listed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from regfleet.analysis.summary import DatasetSummary, Summary, VariantSummary
     from regfleet.report.conclusion import Conclusion
+    from regfleet.report.tuning import Tunings
     from regfleet.running.forecast import Forecast
 
 STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
@@ -30,17 +32,7 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     """The verdict in words, the leaderboard of each data set, and where the report is."""
     summary = analysis.summary
     for data in summary.datasets:
-        _say(screen, data.headline)
-        screen.print(_leaderboard(data, analysis))
-        if data.references:
-            screen.print(_references(data, unit=Scale(summary.metric)))
-        for sentence in verdicts(data):
-            screen.print(f"• {sentence}")
-        for check in data.shown_checks:
-            screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
-        for warning in data.warnings:
-            screen.print(f"note: {warning}")
-        screen.print()
+        _print_dataset(screen, data, analysis)
     if summary.across:
         _say(screen, summary.across.headline)
         screen.print(_across(summary))
@@ -53,6 +45,23 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     _explain(screen, summary)
     if analysis.report:
         screen.print(f"Report: {analysis.report}", soft_wrap=True)
+
+
+def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion) -> None:
+    """All that is said of one data set."""
+    _say(screen, data.headline)
+    screen.print(_leaderboard(data, analysis))
+    if data.references:
+        screen.print(_references(data, unit=Scale(analysis.summary.metric)))
+    if chosen := tunings(data):
+        screen.print(_tuning(chosen))
+    for sentence in verdicts(data):
+        screen.print(f"• {sentence}")
+    for check in data.shown_checks:
+        screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
+    for warning in data.warnings:
+        screen.print(f"note: {warning}")
+    screen.print()
 
 
 def _explain(screen: Console, summary: Summary) -> None:
@@ -108,7 +117,7 @@ def _references(data: DatasetSummary, unit: Scale) -> Table:
     """Those beside the networks, two lines a row."""
     rows = data.references.rows if data.references else ()
     table = _table(f"{data.dataset}: references", f"{about(data)}.")
-    for name in ("Reference", unit.metric.title.capitalize() + (", %" if unit.points else "")):
+    for name in ("Reference", capital(unit.metric.title) + (", %" if unit.points else "")):
         table.add_column(name, justify="left" if name == "Reference" else "right", max_width=22)
     table.add_column(_two_lines("vs best network", unit.points), justify="right")
     table.add_column("Verdict")
@@ -122,6 +131,16 @@ def _references(data: DatasetSummary, unit: Scale) -> Table:
             else DASH,
             _verdict(row, {}),
         )
+    return table
+
+
+def _tuning(chosen: Tunings) -> Table:
+    """What tuning chose for each variant."""
+    table = _table("What tuning chose: the median over the seeds, and the range", f"{chosen.lead} {chosen.cost}.")
+    for name in ("Variant", "Learning rate", "Strength", "As typed", "Fits", "Time"):
+        table.add_column(name, justify="left" if name in ("Variant", "Strength") else "right")
+    for one in chosen.rows:
+        table.add_row(one.label, one.rate, "\n".join(one.strengths) or DASH, one.kept, one.fits, one.took)
     return table
 
 

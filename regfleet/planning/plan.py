@@ -156,6 +156,9 @@ def _keys(
         "training": variant.training.model_dump(),
         "engine": engine,
     }
+    if variant.tuning:
+        settings = [[one.learning_rate, *map(str, one.techniques)] for one in variant.tuning.candidates]
+        what["tuning"] = {"by": variant.tuning.by, "settings": settings}
     return _hashes(what, data, split, seeds)
 
 

@@ -9,6 +9,7 @@ from regfleet.data import check_source, parse_split
 from regfleet.errors import InputError
 from regfleet.models import parse_model
 from regfleet.planning.presets import preset_of, without_presets
+from regfleet.planning.tuning import check_tuning, tuning_of
 from regfleet.settings import Study, Training, VariantEntry
 from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import Family, Found, ModelSpec, Technique, Variant
@@ -28,6 +29,7 @@ def problems(study: Study, *, sources: bool = True, found: Found | None = None) 
     yield from _tried(("split",), lambda: parse_split(study.split))
     yield from _tried(("seeds",), lambda: _check_folds(study))
     yield from _tried(("interval",), lambda: _check_interval(study))
+    yield from _tried(("tune",), lambda: check_tuning(study))
     if sources:
         for number, source in enumerate(study.sources().values()):
             yield from _tried(("data", number), partial(check_source, source))
@@ -96,15 +98,16 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
         suffix = ",".join(f"{name}={value}" for name, value in changed.items())
         name = ("+".join(map(str, techniques)) or "none") + (f"[{suffix}]" if suffix else "")
         label = label if techniques else own.get(training)
-        words = label or describe_techniques(techniques, model) + _words(training, base)
+        tuning = tuning_of(techniques, training, study)
+        words = label or describe_techniques(techniques, model, tuned=bool(tuning)) + _words(training, base)
         control = add((), training, None) if techniques else None
-        variants.setdefault(name, Variant(name, words, techniques, training, control))
+        variants.setdefault(name, Variant(name, words, techniques, training, control, tuning=tuning))
         return name
 
     add((), base, None)
     members: dict[str, list[str]] = {}
     for entry in study.variant:
-        sweep = _sweep(entry, model)
+        sweep = _sweep(entry, model, study.tune)
         for techniques in sweep.combinations:
             before = len(variants)
             if before >= MAX_LISTED:
@@ -117,6 +120,11 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
         variants |= {variant.name: variant for variant in swept}
     labels = Counter(variant.label for variant in variants.values())
     twice = next((label for label, count in labels.items() if count > 1), None)
+    if twice and study.tune > 1:
+        both = " and ".join(one.name for one in variants.values() if one.label == twice)
+        raise InputError(
+            f"--technique: expected techniques that differ in more than what --tune varies, or labels; got {both}"
+        )
     if twice:
         raise InputError(f"variant label: expected a different label for each variant; got {given(twice)} twice")
     return tuple(variants.values())
@@ -143,7 +151,7 @@ def _check_entry(study: Study, entry: VariantEntry, model: ModelSpec) -> None:
     if preset_of(entry):
         without_presets(study.model_copy(update={"variant": (entry,)}), partial(_why_unread, model=model))
     else:
-        _sweep(entry, model)
+        _sweep(entry, model, study.tune)
 
 
 def _why_unread(entry: VariantEntry, model: ModelSpec) -> str:
@@ -155,8 +163,13 @@ def _why_unread(entry: VariantEntry, model: ModelSpec) -> str:
     return ""
 
 
-def _sweep(entry: VariantEntry, model: ModelSpec) -> Sweep:
+def _sweep(entry: VariantEntry, model: ModelSpec, tune: int) -> Sweep:
     try:
-        return parse_techniques(entry.technique, model)
+        found = parse_techniques(entry.technique, model)
     except InputError as problem:
         raise InputError(f"--technique {named(entry.technique)}: {problem}") from None
+    if found.family and tune > 1:
+        raise InputError(
+            f"--technique {named(entry.technique)}: expected one value, as --tune finds the best itself; got a sweep"
+        )
+    return found

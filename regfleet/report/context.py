@@ -20,6 +20,7 @@ from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.predicted import Mistakes, mistakes, networks
 from regfleet.report.references import Shown, shown
 from regfleet.report.templates import environment, sentence
+from regfleet.report.tuning import Tunings, tunings
 from regfleet.report.verdicts import VERDICTS, Chip, chip, gap_sentence
 from regfleet.text import capital
 
@@ -86,6 +87,7 @@ class Section:
 
     ``references`` are shown apart from ``rows``. ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
+    ``tuning``: what was chosen, where settings were tuned.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
     ``companions_said`` counts what they say.
@@ -120,6 +122,7 @@ class Section:
     together: str
     filter: bool
     overlay: Mapping[str, object]
+    tuning: Tunings | None
 
 
 def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
@@ -207,6 +210,7 @@ def section(
         together=networks(dataset.predicted),
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
+        tuning=tunings(dataset),
     )
 
 

@@ -18,6 +18,7 @@ from regfleet.errors import InputError
 from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
 from regfleet.report.predicted import together
 from regfleet.report.references import about as of_references
+from regfleet.report.tuning import tuned_cells
 from regfleet.report.verdicts import chip
 from regfleet.text import json_text, printable
 
@@ -48,9 +49,11 @@ def leaderboard_rows(summary: Summary) -> list[dict[str, Cell]]:
     After those of a data set come its references, whose kind says so: they have no rank, and the best network for
     control.
     """
+    tuned = any(dataset.tuning for dataset in summary.datasets)
     return [
         {"dataset": dataset.dataset, "metric": summary.metric.name, "scope": summary.question.scope, **_row(row)}
         | _together(dataset.networks(row.name))
+        | (tuned_cells(dataset.tuned(row.name)) if tuned else {})
         | {"kind": kind}
         for dataset in summary.datasets
         for kind, rows in (("variant", dataset.ordered(summary.metric)), ("reference", _references(dataset)))

@@ -52,6 +52,9 @@ TRIAL_FIELDS = (
         "trace_seconds": "of these, what the worker's first trial of its kind paid to be traced",
         "host": "the node it ran on",
         "device": "the processor it ran on",
+        "tuning": "what was tried to choose the trial's setting on validation rows, as JSON: by which score, the names "
+        "of what varied, all settings, their scores and errors, the seconds of each, and which was chosen, from 0; "
+        "empty without tuning, missing from before there was any",
         "error": "what went wrong, in a line",
         "traceback": "the whole traceback of a failed trial",
     }
@@ -139,6 +142,7 @@ def trial_row(outcome: Outcome, variant: Variant) -> dict[str, object]:
     row |= {"label": variant.label, "control": variant.control}
     row |= {"epochs_run": len(next(iter(outcome.history.values()), ()))}
     row |= {"n_predicted": len(next(iter(outcome.predictions.values()), ()))}
+    row |= {"tuning": outcome.tuning}  # as JSON it is text of ours, which must stay whole
     row |= {"execution": bounded(str(outcome.execution or ""))}
     return row | dict(outcome.metrics)
 
@@ -150,7 +154,7 @@ THREADS = 8
 SKIPPED = (".tmp", ".torn", ".foreign")
 WORDS = {"status": ("done", "diverged", "failed"), "weights": ("last", "best", "both")}
 """Columns of texts, and what they may say."""
-_LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS, "n_predicted"}
+_LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS, "n_predicted", "tuning"}
 """Columns that an older part may lack."""
 _NEVER_EMPTY = {*REPEATED, "seed", "status", "epoch", "row", "target", "predicted"}
 

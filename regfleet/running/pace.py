@@ -78,7 +78,8 @@ def fit_seconds(group: Chunk, sets: Sets, weights: int) -> float:
     update = UPDATE + weights * WEIGHT.get(training.optimizer, WEIGHT_OF_ADAM)
     slower = math.prod(SLOWER.get(one.name, 1.05) for one in group.variant.techniques)
     epoch = EPOCH + (updates * update + operations / FLOPS) * slower
-    return (FIT + training.epochs * epoch) * (KERAS_FACTOR if group.engine == "keras" else 1.0)
+    fits = len(group.variant.tuning.candidates) if group.variant.tuning else 1
+    return fits * (FIT + training.epochs * epoch) * (KERAS_FACTOR if group.engine == "keras" else 1.0)
 
 
 def overhead(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from regfleet.planning.presets import without_presets
 from regfleet.planning.references import references_for
 from regfleet.planning.resolved import Resolved, data_facts, resolve
 from regfleet.planning.sizing import Size, sized
+from regfleet.planning.tuning import tuning_cost
 from regfleet.planning.variants import problems
 from regfleet.running.logs import log_to
 from regfleet.settings import Study, VariantEntry
@@ -63,9 +64,10 @@ class Prepared:
         """The trials of the study."""
         return make_plan(self.resolved, self.datasets, self.models)
 
-    def with_seeds(self, seeds: tuple[int, ...]) -> Prepared:
-        """The same over ``seeds``."""
-        return replace(self, resolved=self.resolved.with_seeds(seeds))
+    def as_kept(self, study: Study) -> Prepared:
+        """The same over the seeds of ``study``, with settings chosen as there."""
+        now = self.resolved.study.model_copy(update={"seeds": study.seeds, "tuned_by": study.tuned_by})
+        return replace(self, resolved=resolve(now.with_choice(), self.resolved.data))
 
 
 def check(study: Study, *, sources: bool = True, found: Found | None = None) -> None:
@@ -137,12 +139,20 @@ def prepare(
         facts[name] = data_facts(dataset, split, found, references)
     resolved = resolve(study, facts)
     facts_of.check(resolved.variants)
-    if study.interval == "conservative":
-        note(conservative_cost(resolved))
+    for sentence in _costs(resolved):
+        note(sentence)
     if base and first:
         _refuse_idle(resolved, first)
         _check_techniques(resolved, next(iter(datasets.values())), first, base)
     return Prepared(resolved, datasets, models, base, chosen)
+
+
+def _costs(resolved: Resolved) -> Iterator[str]:
+    """What takes a multiple of the usual fits."""
+    if resolved.study.interval == "conservative":
+        yield conservative_cost(resolved)
+    if resolved.study.tune > 1:
+        yield tuning_cost(resolved.study)
 
 
 def _check_split(dataset: Dataset, study: Study, split: SplitSpec) -> None:
@@ -300,7 +310,9 @@ def _judged(study: Study, datasets: Mapping[str, Dataset]) -> Study:
     weighted = [study.training.class_weight, *(entry.overrides().get("class_weight") for entry in study.variant)]
     if task == "regression" and any(weighted):
         raise InputError("--class-weight: expected classes to weigh; got it with a regression")
-    return study.with_metric(default_metric(task))
+    if study.tuned_by:
+        resolve_metric(study.tuned_by.split("_", 2)[2], task=task)
+    return study.with_metric(default_metric(task)).with_choice()
 
 
 def _as_texts(

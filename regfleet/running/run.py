@@ -106,7 +106,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
                 kinds = get_args(Reference) if not ready and study.references == "auto" else ()
                 trained = (*begun.trained, *reference_variants(kinds, study, None))
                 workers.start(trained, dict.fromkeys((one.name for one in trained), each))
-            ready = (ready or get_ready(study)).with_seeds(study.seeds)
+            ready = (ready or get_ready(study)).as_kept(study)
             resolved, before = ready.resolved, _before(place, ready.chosen)
             watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
@@ -217,7 +217,8 @@ def _with_kept_seeds(study: Study, place: Place) -> Study:
         raise InputError(
             f"--out: expected results of this study; got {place}, where {'; '.join(different)}. Choose another --out"
         )
-    return study.model_copy(update={"seeds": tuple(sorted({*there.seeds, *study.seeds}))})
+    seeds = tuple(sorted({*there.seeds, *study.seeds}))
+    return study.model_copy(update={"seeds": seeds, "tuned_by": there.tuned_by})
 
 
 def _before(place: Place, chosen: tuple[str, ...]) -> Provenance:

@@ -15,10 +15,10 @@ from regfleet import data as datasets
 from regfleet import techniques, training
 from regfleet.metrics import error_of
 from regfleet.predictions import of_classes, of_numbers
+from regfleet.running.choosing import Choice, recipes_of, scores_of
 from regfleet.streams import stream_int
 from regfleet.text import reason, said
 from regfleet.training import runtime
-from regfleet.training.scoring import class_scores, number_scores
 from regfleet.trials import Outcome
 
 if TYPE_CHECKING:
@@ -47,16 +47,16 @@ def run_chunk(
     ``base`` makes a model of the user's own, as in `Recipe`.
     """
     _prepare()
-    recipe = replace(techniques.recipe(chunk.model, chunk.variant.training, chunk.variant.techniques), base=base)
+    recipes = recipes_of(chunk, base)
     trained: dict[Trial, Trained] = {}
     why = ""
     if chunk.stack > 1 and runtime.has_gpu():
         try:
-            trained.update(_side_by_side(chunk, recipe, dataset))
+            trained.update(_side_by_side(chunk, recipes, dataset))
         # One by one, each trial says for itself what is wrong with it.
         except (Exception, SystemExit) as problem:
             why = f"{type(problem).__name__}: {reason(problem)}"
-    return tuple(_run(trial, chunk, recipe, dataset, trained.get(trial), why) for trial in chunk.trials)
+    return tuple(_run(trial, chunk, recipes, dataset, trained.get(trial), why) for trial in chunk.trials)
 
 
 def _prepare() -> None:
@@ -64,11 +64,13 @@ def _prepare() -> None:
     runtime.prepare(gpu=os.environ.get("CUDA_VISIBLE_DEVICES") != "")
 
 
-Trained = tuple["Sets", "Fit", float]
-"""The rows of a trial, its fit and the seconds that both took."""
+Recipes = list[tuple["Recipe", str]]
+"""As of `recipes_of`."""
+Trained = tuple[Choice, float]
+"""What was chosen for a trial on which rows, and the seconds that cutting these and all fits took."""
 
 
-def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tuple[Trial, Trained]]:
+def _side_by_side(chunk: Chunk, recipes: Recipes, dataset: Dataset) -> Iterator[tuple[Trial, Trained]]:
     """Train trials of one shape at once; raises what stands against it."""
     by_shape: dict[Any, list[tuple[Trial, Sets]]] = defaultdict(list)
     started = time.perf_counter()
@@ -81,24 +83,33 @@ def _side_by_side(chunk: Chunk, recipe: Recipe, dataset: Dataset) -> Iterator[tu
         for first in range(0, len(cut), chunk.stack):
             trials, rows = zip(*cut[first : first + chunk.stack], strict=True)
             seeds = [_training_seed(trial, chunk) for trial in trials]
-            fits = training.fit_side_by_side(recipe, rows, seeds, chunk.stack, _cache_key(chunk))
-            took = time.perf_counter() - started - fits[0].trace_seconds
-            for trial, sets, fit in zip(trials, rows, fits, strict=True):
-                yield trial, (sets, fit, took / len(trials) + fit.trace_seconds)
+            choices = [Choice(sets, chunk.variant.tuning) for sets in rows]
+            for recipe, name in recipes:
+                fits = training.fit_side_by_side(recipe, rows, seeds, chunk.stack, name, len(recipes))
+                took = (time.perf_counter() - started - fits[0].trace_seconds) / len(trials)
+                for choice, fit in zip(choices, fits, strict=True):
+                    choice.offer(fit, took + fit.trace_seconds)
+                started = time.perf_counter()
+            for trial, choice in zip(trials, choices, strict=True):
+                yield trial, (choice, sum(choice.seconds))
             started = time.perf_counter()
 
 
-def _alone(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, why: str) -> Trained:
+def _alone(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, why: str) -> Trained:
     started = time.perf_counter()
-    sets = _cut(trial, chunk, dataset)
+    choice = Choice(_cut(trial, chunk, dataset), chunk.variant.tuning)
     if chunk.variant.reference:
         weights = chunk.variant.training.class_weight
-        fit = training.fit_reference(chunk.variant.reference, sets, _training_seed(trial, chunk), weights)
-    else:
-        fit = training.fit(recipe, sets, _training_seed(trial, chunk), chunk.engine, _cache_key(chunk))
-    if why:
-        fit = replace(fit, execution=replace(fit.execution, unstacked=why))
-    return sets, fit, time.perf_counter() - started
+        fit = training.fit_reference(chunk.variant.reference, choice.sets, _training_seed(trial, chunk), weights)
+        choice.offer(fit, time.perf_counter() - started)
+        return choice, time.perf_counter() - started
+    for recipe, name in recipes:
+        begun = time.perf_counter()
+        fit = training.fit(recipe, choice.sets, _training_seed(trial, chunk), chunk.engine, name, len(recipes))
+        if why:
+            fit = replace(fit, execution=replace(fit.execution, unstacked=why))
+        choice.offer(fit, time.perf_counter() - begun)
+    return choice, time.perf_counter() - started
 
 
 def _cut(trial: Trial, chunk: Chunk, dataset: Dataset) -> Sets:
@@ -114,15 +125,12 @@ def _training_seed(trial: Trial, chunk: Chunk) -> int:
     return trial.seed if half is None else stream_int(trial.seed, "half", str(half))
 
 
-def _cache_key(chunk: Chunk) -> str:
-    return f"{chunk.variant.name} {chunk.model}"
-
-
-def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: Trained | None, why: str) -> Outcome:
+def _run(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, trained: Trained | None, why: str) -> Outcome:
     started = time.perf_counter()
     host = platform.node()
     try:
-        sets, fit, seconds = trained or _alone(trial, chunk, recipe, dataset, why)
+        choice, seconds = trained or _alone(trial, chunk, recipes, dataset, why)
+        sets, fit = choice.sets, choice.fit()
         judging = time.perf_counter()
         metrics = _metrics(fit, sets)
         keeps = chunk.keep_predictions and fit.diverged_at is None
@@ -144,6 +152,7 @@ def _run(trial: Trial, chunk: Chunk, recipe: Recipe, dataset: Dataset, trained: 
             trace_seconds=fit.trace_seconds,
             host=host,
             device="cpu" if chunk.variant.reference else runtime.device_name(),
+            tuning=choice.record(),
             error="" if fit.diverged_at is None else f"the loss was not finite in epoch {fit.diverged_at}",
         )
     # A user's model may raise anything, SystemExit included; as text it survives any serialiser.
@@ -182,7 +191,7 @@ def _metrics(fit: Fit, sets: Sets) -> Mapping[str, float]:
     metrics: dict[str, float] = {}
     for when, by_rows in fit.predictions.items():
         for name, predicted in by_rows.items():
-            scores = _scores(predicted, rows[name], sets)
+            scores = scores_of(predicted, rows[name], sets)
             correct = scores.pop("correct", None)
             if name == "test" and correct is not None:
                 metrics[f"{when}_test_correct"] = correct
@@ -191,11 +200,3 @@ def _metrics(fit: Fit, sets: Sets) -> Mapping[str, float]:
             loss = fit.losses[when][name] if fit.losses else scores[error_of(sets.task)] / sets.target_scale**2
             metrics[f"{when}_{name}_loss"] = loss + fit.penalty[when]
     return metrics
-
-
-def _scores(predicted: np.ndarray, y: np.ndarray, sets: Sets) -> dict[str, float]:
-    """All scores of ``predicted`` (rows, …) against ``y`` (rows, …) as the model sees it."""
-    if sets.task == "classification":
-        return class_scores(predicted, y)
-    mean, scale = sets.target_mean, sets.target_scale
-    return number_scores(*(mean + scale * part[:, 0].astype("float64") for part in (predicted, y)))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
+from regfleet.metrics import METRICS
 from regfleet.settings.defaults import ARTICLE_MODEL, default_variants, is_article_data
 from regfleet.settings.sections import Analysis, Data, Model, NotEmpty, VariantEntry, listed
 from regfleet.settings.seeds import each_once, parse_seeds, seeds_text
@@ -16,6 +17,17 @@ from regfleet.settings.training import Training
 
 MAX_LISTED = 1000
 """Data sets, variants: no report of more of them could be read."""
+
+
+MAX_TUNED = 1000
+"""Settings that a trial may try."""
+
+
+def _validation_score(text: str) -> str:
+    columns = [f"{at}_val_{metric}" for at in ("last", "best") for metric in METRICS]
+    if text not in columns:
+        raise ValueError(f"expected a column such as {columns[0]}")
+    return text
 
 
 def _yes_or_no(value: Any) -> bool:
@@ -61,6 +73,11 @@ class Study(Part):
     references: Annotated[Literal["auto", "no"], Setting("auto|no", default="auto", panel="Data")] = "auto"
     """auto: tables, and images and arrays of few numbers, have reference rows beside the networks (docs/references.md):
     the majority class or the mean, a linear model, boosted trees; no: networks alone"""
+    tune: Annotated[int, Field(ge=1, le=MAX_TUNED), Setting("N", panel="Training")] = 1
+    """settings that each trial of every variant, control included, tries: learning rate and the technique's strength,
+    chosen on validation rows and judged once on test rows; 1: as typed. It takes so many times the fits"""
+    tuned_by: Annotated[str, AfterValidator(_validation_score)] | None = None
+    """written by regfleet: the column of the validation score that settings were chosen by"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)
     training: Training = Training()
     analysis: Analysis = Analysis()
@@ -170,6 +187,15 @@ class Study(Part):
             return self
         return self.model_copy(update={"analysis": self.analysis.model_copy(update={"metric": metric})})
 
+    def with_choice(self) -> "Study":
+        """The study with what chooses the settings of its trials: the score that it is judged by, on validation rows.
+
+        Another metric afterwards judges the same trials, so that what was chosen once stays.
+        """
+        if self.tune == 1 or self.tuned_by:
+            return self
+        return self.model_copy(update={"tuned_by": f"{self.analysis.at}_val_{self.analysis.metric}"})
+
     def differences(self, other: "Study") -> list[str]:
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
@@ -177,7 +203,7 @@ class Study(Part):
         adds. Looks are planned before the first seed, so a study that adds seeds by itself and one that does not are
         different.
         """
-        beside = {"seeds", "analysis", "variant", "keep_predictions", "interval", "references"}
+        beside = {"seeds", "analysis", "variant", "keep_predictions", "interval", "references", "tuned_by"}
         mine, theirs = (_flat(study.model_dump(exclude=beside)) for study in (self, other))
         found = [
             f"{name} is {_words(mine[name])} there and {_words(theirs[name])} here"

@@ -34,6 +34,58 @@ class Technique:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A setting that tuning tries: a learning rate, and the techniques with their strengths."""
+
+    learning_rate: float
+    techniques: tuple[Technique, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What tuning varies between ``low`` and ``high``: the learning rate, or a strength.
+
+    ``place`` is that of the strength: the number of its technique, and of its value there; None: the learning rate.
+    ``last`` holds the ends, if any, beyond which there is nothing.
+    """
+
+    name: str
+    low: float
+    high: float
+    place: tuple[int, int] | None = None
+    last: tuple[float, ...] = ()
+
+    def of(self, candidate: Candidate) -> float:
+        """Its value in a setting."""
+        if self.place is None:
+            return candidate.learning_rate
+        technique, number = self.place
+        return candidate.techniques[technique].values[number]
+
+    def put(self, value: float, techniques: tuple[Technique, ...]) -> tuple[Technique, ...]:
+        """``techniques`` with ``value`` for the strength; those of the learning rate stay as they are."""
+        if self.place is None:
+            return techniques
+        technique, number = self.place
+        before = techniques[technique]
+        changed = replace(before, values=(*before.values[:number], value, *before.values[number + 1 :]))
+        return (*techniques[:technique], changed, *techniques[technique + 1 :])
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The settings of a variant that each seed tries, the one that was typed first.
+
+    ``by`` is the column of a trial's validation score that chooses among them, such as ``last_val_accuracy``; empty
+    while the data were not read that decide on it.
+    """
+
+    by: str
+    dimensions: tuple[Dimension, ...]
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """A sweep, whose variants differ in one number or in several.
 
@@ -54,7 +106,8 @@ class Variant:
     ``control`` names the variant without technique that has the same training settings; None marks a control.
     ``family`` is the sweep that the variant came from, and ``value`` the number in which it differs from the others
     there; NaN where several numbers vary. ``reference`` names the learner of a reference row, which is no network and
-    does not compete; None of a variant of the study.
+    does not compete; None of a variant of the study. ``tuning``: what each seed chooses its setting from; None: it is
+    as typed.
     """
 
     name: str
@@ -65,6 +118,7 @@ class Variant:
     family: Family | None = None
     value: float = math.nan
     reference: Reference | None = None
+    tuning: Tuning | None = None
 
 
 Output = Literal["probabilities", "logits", "sigmoids", "sigmoid", "logit", "number"]

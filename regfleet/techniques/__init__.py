@@ -11,13 +11,14 @@ from regfleet.techniques.catalogue import (
 )
 from regfleet.techniques.grammar import Sweep, describe_sweep, describe_techniques, parse_techniques, swept_values
 from regfleet.techniques.pages import techniques_page
-from regfleet.techniques.recipe import Definition, Facts, Parameter
+from regfleet.techniques.recipe import Definition, Facts, Parameter, Range
 
 __all__ = [
     "TECHNIQUES",
     "Definition",
     "Facts",
     "Parameter",
+    "Range",
     "Sweep",
     "asks_for_facts",
     "describe_sweep",

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from regfleet.techniques.recipe import Definition, Limit, Parameter, Recipe
+from regfleet.techniques.recipe import Definition, Limit, Parameter, Range, Recipe
 
 
 def _limit(kind: str, recipe: Recipe, values: tuple[float, ...], layers: tuple[str, ...]) -> Recipe:
@@ -31,7 +31,7 @@ MAXNORM = Definition(
     "it; those below are left alone. It helps beside dropout and large learning rates, where weights may run "
     "away. It costs next to nothing. It stands at any layer with a kernel. A limit above all norms that occur is "
     "the control.",
-    parameters=(Parameter("limit", "c", 3, 0, float("inf"), open_low=True, open_high=True),),
+    parameters=(Parameter("limit", "c", 3, 0, float("inf"), open_low=True, open_high=True, tunes=Range(0.5, 10)),),
     apply=partial(_limit, "MaxNorm"),
     label=lambda values: f"c = {values[0]:g}",
 )

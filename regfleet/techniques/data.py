@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
-from regfleet.techniques.recipe import Batch, Definition, Descender, Descent, Facts, Parameter, Recipe
+from regfleet.techniques.recipe import Batch, Definition, Descender, Descent, Facts, Parameter, Range, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -215,7 +215,7 @@ MIXUP = Definition(
     title="Mix-up",
     summary="trains on weighted means of two rows and of their targets",
     source="Zhang et al. 2018, mixup: Beyond empirical risk minimization",
-    parameters=(Parameter("alpha", "α", 0.2, 0, 100),),
+    parameters=(Parameter("alpha", "α", 0.2, 0, 100, tunes=Range(0.02, 2)),),
     apply=_mixup,
     label=lambda values: f"α = {values[0]:g}",
     about=(
@@ -237,7 +237,7 @@ CUTMIX = Definition(
     summary="replaces a part of each row by that of another one, and its target by the share of that part",
     source="Yun et al. 2019, CutMix: Regularization strategy to train strong classifiers with localizable features; "
     "for rows of a table: Kadra et al. 2021, Well-tuned simple nets excel on tabular datasets",
-    parameters=(Parameter("probability", "p", 0.5, 0, 1),),
+    parameters=(Parameter("probability", "p", 0.5, 0, 1, tunes=Range(0.1, 1, "linear")),),
     apply=_cutmix,
     label=lambda values: f"p = {values[0]:g}",
     about=(
@@ -258,7 +258,10 @@ CUTOUT = Definition(
     summary="sets a random part of a row to zero, the mean of a standardized feature",
     source="DeVries & Taylor 2017, Improved regularization of convolutional neural networks with cutout; "
     "for rows of a table: Kadra et al. 2021, Well-tuned simple nets excel on tabular datasets",
-    parameters=(Parameter("probability", "p", 0.5, 0, 1), Parameter("share", "share", 0.25, 0, 1)),
+    parameters=(
+        Parameter("probability", "p", 0.5, 0, 1, tunes=Range(0.1, 1, "linear")),
+        Parameter("share", "share", 0.25, 0, 1, tunes=Range(0.05, 0.6, "linear")),
+    ),
     apply=_cutout,
     label=lambda values: f"p = {values[0]:g}, share {values[1]:g}",
     about=(
@@ -279,7 +282,7 @@ FEATURE_MASK = Definition(
     summary="replaces random features of a row by those of other rows",
     source="Yoon et al. 2020, VIME: Extending the success of self- and semi-supervised learning to tabular domain; "
     "Bahri et al. 2022, SCARF: Self-supervised contrastive learning using random feature corruption",
-    parameters=(Parameter("probability", "p", 0.15, 0, 1),),
+    parameters=(Parameter("probability", "p", 0.15, 0, 1, tunes=Range(0.02, 0.6, "linear")),),
     apply=_feature_mask,
     label=lambda values: f"p = {values[0]:g}",
     about=(
@@ -298,7 +301,7 @@ FGSM = Definition(
     title="Adversarial training",
     summary="trains on each row and on the same row moved a little to where its loss grows; triples the cost",
     source="Goodfellow et al. 2015, Explaining and harnessing adversarial examples",
-    parameters=(Parameter("epsilon", "ε", 0.007, 0, float("inf"), open_high=True),),
+    parameters=(Parameter("epsilon", "ε", 0.007, 0, float("inf"), open_high=True, tunes=Range(0.001, 0.3)),),
     apply=_adversarial,
     label=lambda values: f"ε = {values[0]:g}",
     about=(
@@ -334,7 +337,7 @@ CROP = Definition(
     title="Crops",
     summary="moves each image by a random part of its size, and fills with zeros what is left empty",
     source="He et al. 2016, Deep residual learning for image recognition (padded crops); Keras' RandomTranslation",
-    parameters=(Parameter("share", "share", 0.125, 0, 1, open_high=True),),
+    parameters=(Parameter("share", "share", 0.125, 0, 1, open_high=True, tunes=Range(0.02, 0.3, "linear")),),
     apply=_on_images("crop", _moving),
     label=lambda values: f"share {values[0]:g}",
     about=(
@@ -353,7 +356,7 @@ ROTATE = Definition(
     summary="turns each image by a random angle, and fills with zeros what is left empty",
     source="Simard et al. 2003, Best practices for convolutional neural networks applied to visual document analysis; "
     "Keras' RandomRotation",
-    parameters=(Parameter("angle", "angle", 15, 0, 180),),
+    parameters=(Parameter("angle", "angle", 15, 0, 180, tunes=Range(2, 45, "linear")),),
     apply=_on_images("rotate", _turning),
     label=lambda values: f"up to {values[0]:g}°",
     about=(

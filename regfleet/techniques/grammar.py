@@ -130,14 +130,20 @@ def _placed(
     return Technique(definition.name, values, where)
 
 
-def describe_techniques(techniques: Sequence[Technique], model: ModelSpec) -> str:
-    """The label of a combination, e.g. ``L2, all layers (λ = 0.01)``; ``No regularization`` for none."""
+def describe_techniques(techniques: Sequence[Technique], model: ModelSpec, *, tuned: bool = False) -> str:
+    """The label of a combination, e.g. ``L2, all layers (λ = 0.01)``; ``No regularization`` for none.
+
+    The values of techniques whose strength is ``tuned`` are left out.
+    """
     if not techniques:
         return "No regularization"
-    return " + ".join(
-        _described(technique, model, technique_named(technique.name).label(technique.values))
-        for technique in techniques
-    )
+
+    def detail(technique: Technique) -> str:
+        definition = technique_named(technique.name)
+        varies = tuned and any(one.tunes for one in definition.parameters) and any(technique.values)
+        return "tuned" if varies else definition.label(technique.values)
+
+    return " + ".join(_described(technique, model, detail(technique)) for technique in techniques)
 
 
 def describe_sweep(combinations: Sequence[Sequence[Technique]], model: ModelSpec) -> tuple[str, str] | None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from regfleet.techniques.recipe import Definition, Facts, KernelUse, Parameter, Recipe
+from regfleet.techniques.recipe import Definition, Facts, KernelUse, Parameter, Range, Recipe
 
 POWER_ITERATIONS = 20
 
@@ -122,7 +122,7 @@ DROPCONNECT = Definition(
     " where the source draws from a normal approximation. It helps where dropout does, and is weaker, as a unit "
     "loses some inputs and not all. It costs a random number a weight and update. It stands at any layer with a "
     "kernel, recurrent ones too. Rate zero is the control.",
-    parameters=(Parameter("rate", "rate", 0.3, 0, 1, open_high=True),),
+    parameters=(Parameter("rate", "rate", 0.3, 0, 1, open_high=True, tunes=Range(0.05, 0.8, "linear")),),
     apply=_in_training(_silenced),
     label=lambda values: f"rate {values[0]:g}",
 )
@@ -135,7 +135,7 @@ WEIGHT_NOISE = Definition(
     "standard deviation, so that weights are preferred at which small changes do little. In inference there is no"
     " noise. It helps recurrent networks above all. It costs a random number a weight and update. It stands at "
     "any layer with a kernel. Deviation zero is the control.",
-    parameters=(Parameter("deviation", "σ", 0.05, 0, float("inf"), open_high=True),),
+    parameters=(Parameter("deviation", "σ", 0.05, 0, float("inf"), open_high=True, tunes=Range(0.005, 0.5)),),
     apply=_in_training(_disturbed),
     label=lambda values: f"σ = {values[0]:g}",
 )

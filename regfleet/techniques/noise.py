@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from regfleet.techniques.recipe import Definition, Facts, Parameter, Recipe
+from regfleet.techniques.recipe import Definition, Facts, Parameter, Range, Recipe
 
 
 def apply(recipe: Recipe, values: Sequence[float], layers: tuple[str, ...]) -> Recipe:
@@ -102,7 +102,7 @@ def _rate(values: Sequence[float]) -> str:
     return "rate " + "/".join(f"{value:g}" for value in values)
 
 
-_RATE = Parameter("rate", "rate", 0.5, 0, 1, open_high=True)
+_RATE = Parameter("rate", "rate", 0.5, 0, 1, open_high=True, tunes=Range(0.05, 0.8, "linear"))
 
 DROPOUT = Definition(
     name="dropout",
@@ -114,7 +114,7 @@ DROPOUT = Definition(
     "networks were averaged. It helps wide networks that overfit, and needs more epochs. It costs a random number"
     " an output. It stands behind the activation of any hidden layer or, as input dropout, at the input. One rate"
     " at all layers is the cocktail paper's brick; the other shapes are techniques of their own.",
-    parameters=(Parameter("rate", "rate", 0.5, 0, 1, open_low=True, open_high=True),),
+    parameters=(Parameter("rate", "rate", 0.5, 0, 1, open_low=True, open_high=True, tunes=Range(0.05, 0.8, "linear")),),
     apply=apply,
     label=_rate,
     per_layer=True,
@@ -161,7 +161,7 @@ ALPHA_DROPOUT = Definition(
     "all are scaled and shifted so that mean 0 and variance 1 stay so; in inference nothing happens. It is made "
     "for networks of SELUs, and elsewhere it is a harsh noise. It costs a random number an output. It stands "
     "behind the activation of any hidden layer or at the input. Rate zero is the control.",
-    parameters=(Parameter("rate", "rate", 0.1, 0, 1, open_high=True),),
+    parameters=(Parameter("rate", "rate", 0.1, 0, 1, open_high=True, tunes=Range(0.02, 0.5, "linear")),),
     apply=_behind("alphadropout", "AlphaDropout"),
     label=_rate,
     at_input=True,
@@ -175,7 +175,7 @@ SPATIAL_DROPOUT = Definition(
     "once: neighbouring places tell nearly the same, so that dropping single ones hides little. It helps "
     "convolutions. It costs a random number a row and channel. It stands behind layers that keep the places, such"
     " as convolutions and embeddings, or at the input; a layer of vectors is refused. Rate zero is the control.",
-    parameters=(Parameter("rate", "rate", 0.2, 0, 1, open_high=True),),
+    parameters=(Parameter("rate", "rate", 0.2, 0, 1, open_high=True, tunes=Range(0.05, 0.8, "linear")),),
     apply=_behind("spatialdropout", _spatial_class),
     label=_rate,
     at_input=True,
@@ -191,7 +191,7 @@ NOISE = Definition(
     " that of a column. It helps where answers should change little with small changes of the input. It costs a "
     "random number an output. It stands behind the activation of any hidden layer or at the input. Deviation zero"
     " is the control.",
-    parameters=(Parameter("deviation", "σ", 0.1, 0, 1),),
+    parameters=(Parameter("deviation", "σ", 0.1, 0, 1, tunes=Range(0.01, 1)),),
     apply=_behind("noise", "GaussianNoise"),
     label=lambda values: f"σ = {values[0]:g}",
     at_input=True,

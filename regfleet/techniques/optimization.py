@@ -16,6 +16,7 @@ from regfleet.techniques.recipe import (
     Facts,
     Length,
     Parameter,
+    Range,
     Recipe,
 )
 
@@ -284,7 +285,7 @@ SAM = Definition(
     "low as they are are preferred, which often generalize better. It helps most with networks that fit their "
     "training rows exactly, and costs two passes an update, so twice the time. The loss in the history is that of the "
     "weights before the climb. Radius 0 is the control.",
-    parameters=(Parameter("radius", "ρ", 0.05, 0, float("inf"), open_high=True),),
+    parameters=(Parameter("radius", "ρ", 0.05, 0, float("inf"), open_high=True, tunes=Range(0.005, 0.5)),),
     apply=_sharpness_aware,
     label=lambda values: f"ρ = {values[0]:g}",
     place="",
@@ -299,7 +300,7 @@ GRADIENT_NOISE = Definition(
     "for very deep networks that train badly, and costs next to nothing. The noise is drawn anew for each seed and "
     "update, before gradients are clipped. Variance 0 is the control.",
     parameters=(
-        Parameter("variance", "η", 0.01, 0, float("inf"), open_high=True),
+        Parameter("variance", "η", 0.01, 0, float("inf"), open_high=True, tunes=Range(1e-4, 1)),
         Parameter("decay", "γ", 0.55, 0, 10),
     ),
     apply=_gradient_noise,
@@ -316,7 +317,7 @@ CLIP = Definition(
     "throwing the weights away, above all in recurrent networks and at high learning rates, and costs next to nothing. "
     "Optimizers that divide gradients by their size, such as Adam, feel it little. A limit above every norm is the "
     "control, up to rounding.",
-    parameters=(Parameter("limit", "c", 1, 0, float("inf"), open_low=True, open_high=True),),
+    parameters=(Parameter("limit", "c", 1, 0, float("inf"), open_low=True, open_high=True, tunes=Range(0.01, 10)),),
     apply=_clip,
     label=lambda values: f"c = {values[0]:g}",
     place="",
@@ -332,7 +333,7 @@ WEIGHT_DECAY = Definition(
     "plain SGD it is nearly L2 of half the strength; with Adam and its kin it shrinks all weights alike, where L2 "
     "shrinks those with large gradients less. It costs nothing. It replaces the weight decay that an optimizer has "
     "itself, such as AdamW's; strength 0 is an optimizer without any.",
-    parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_high=True),),
+    parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_high=True, tunes=Range(1e-5, 1)),),
     apply=_decay,
     label=lambda values: f"λ = {values[0]:g}",
     place="",
@@ -400,7 +401,7 @@ EARLY_STOPPING = Definition(
     "and the weights of the best epoch are the result: Keras' EarlyStopping with restore_best_weights. It keeps the "
     "network from learning its training rows by heart and saves time. The validation rows take part in the choice, so "
     "only the test rows say how good it is.",
-    parameters=(Parameter("patience", "patience", 20, 1, 1_000_000, whole=True),),
+    parameters=(Parameter("patience", "patience", 20, 1, 1_000_000, whole=True, tunes=Range(2, 100)),),
     apply=_stop_early,
     label=lambda values: f"patience {values[0]:g}",
     place="",
@@ -416,7 +417,7 @@ EMA = Definition(
     "judged and kept; the statistics of batch normalizations are taken anew over the training rows for it. It smooths "
     "the jitter of the last updates, much like a falling learning rate. It costs little time. Momentum 0 is the "
     "control, batch normalizations aside.",
-    parameters=(Parameter("momentum", "β", 0.99, 0, 1, open_high=True),),
+    parameters=(Parameter("momentum", "β", 0.99, 0, 1, open_high=True, tunes=Range(0.8, 0.9995, "near one")),),
     apply=_average,
     label=lambda values: f"β = {values[0]:g}",
     place="",
@@ -433,7 +434,7 @@ SWA = Definition(
     "it. It lies in the middle of the region in which the weights wander, where the loss is often flatter. The "
     "learning rate stays what it is: a high one wanders further, and a schedule that ends at 0 leaves little to "
     "average. It costs little time.",
-    parameters=(Parameter("share", "share", 0.75, 0, 1, open_high=True),),
+    parameters=(Parameter("share", "share", 0.75, 0, 1, open_high=True, tunes=Range(0.3, 0.9, "linear")),),
     apply=_stochastic_average,
     label=lambda values: f"from {100 * values[0]:g} % of the epochs on",
     place="",
@@ -454,7 +455,7 @@ LOOKAHEAD = Definition(
     "them. It calms an optimizer whose steps are large, and costs little time. Step 1 with period 1 is the control, "
     "batch normalizations aside.",
     parameters=(
-        Parameter("step", "α", 0.5, 0, 1, open_low=True),
+        Parameter("step", "α", 0.5, 0, 1, open_low=True, tunes=Range(0.1, 0.9, "linear")),
         Parameter("period", "k", 5, 1, 1_000_000, whole=True),
     ),
     apply=_look_ahead,

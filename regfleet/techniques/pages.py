@@ -19,12 +19,23 @@ joined with `+` and applied in the order of this page, however they are typed. T
 [own-techniques.md](own-techniques.md)."""
 
 
+_SCALES = {
+    "log": "evenly in its logarithm",
+    "linear": "evenly",
+    "near one": "evenly in the logarithm of one minus it",
+}
+
+
 def facts_of(definition: Definition) -> list[tuple[str, str]]:
-    """Values, places, source and conflicts of a technique, each with its heading."""
+    """Values, what `--tune` makes of them, places, source and conflicts of a technique, each with its heading."""
     found = []
     for one in definition.parameters:
         each = "; one for all layers, or one for each" if definition.per_layer else ""
         found.append(("Value", f"{one.name}, in {one.range}, {one.default:g} if not given{each}"))
+        if one.tunes:
+            found.append(
+                ("Tuned", f"{one.name}, from {one.tunes.low:g} to {one.tunes.high:g}, {_SCALES[one.tunes.scale]}")
+            )
     if definition.place:
         where = f"@{definition.place} if not given; " * bool(definition.place) + "any hidden layers"
         where += " or @input" * definition.at_input

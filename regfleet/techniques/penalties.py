@@ -4,7 +4,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
-from regfleet.techniques.recipe import Definition, Parameter, Recipe
+from regfleet.techniques.recipe import Definition, Parameter, Range, Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -57,9 +57,11 @@ def _strengths(values: tuple[float, ...]) -> str:
     return f"λ1 = {values[0]:g}, λ2 = {values[1]:g}"
 
 
-def _strength(name: str, symbol: str, default: float) -> Parameter:
-    return Parameter(name, symbol, default, 0, float("inf"), open_high=True)
+def _strength(name: str, symbol: str, default: float, tunes: Range | None) -> Parameter:
+    return Parameter(name, symbol, default, 0, float("inf"), open_high=True, tunes=tunes)
 
+
+_TUNED = Range(1e-6, 0.1)
 
 L1 = Definition(
     name="l1",
@@ -70,7 +72,7 @@ L1 = Definition(
     "weights towards zero by the same amount, and many of them end next to it. It helps where few of the inputs "
     "matter. It costs next to nothing. It stands at any layer with a kernel; biases are free. A strength that is "
     "too large silences the network, which then predicts the same for all rows.",
-    parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True),),
+    parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True, tunes=_TUNED),),
     apply=partial(_penalize, "L1"),
     label=lambda values: f"λ = {values[0]:g}",
 )
@@ -83,7 +85,7 @@ L2 = Definition(
     " more than small ones. It helps where a network fits its training rows with large weights. It costs next to "
     "nothing. It stands at any layer with a kernel; biases are free. With an optimizer that scales gradients, "
     "such as Adam, it acts otherwise than decoupled weight decay.",
-    parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True),),
+    parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True, tunes=_TUNED),),
     apply=partial(_penalize, "L2"),
     label=lambda values: f"λ = {values[0]:g}",
 )
@@ -96,7 +98,7 @@ L1L2 = Definition(
     "those that are left are kept small as by L2. It helps where inputs that matter are correlated, among which "
     "L1 alone picks one by chance. It costs next to nothing. It stands at any layer with a kernel. With one "
     "strength zero it is the other penalty, with both zero the control.",
-    parameters=(_strength("l1", "λ1", 0.001), _strength("l2", "λ2", 0.001)),
+    parameters=(_strength("l1", "λ1", 0.001, _TUNED), _strength("l2", "λ2", 0.001, _TUNED)),
     apply=partial(_penalize, "L1L2"),
     label=_strengths,
 )
@@ -110,7 +112,7 @@ ORTHOGONAL = Definition(
     "cosine between two of a layer's directions, so that units learn different things, whatever their size. It "
     "helps where many units end up alike. It costs one product of the kernel with itself an update. It stands at "
     "any layer of two units or more. Strength zero is the control.",
-    parameters=(_strength("strength", "λ", 0.01),),
+    parameters=(_strength("strength", "λ", 0.01, Range(1e-4, 1)),),
     apply=_orthogonal,
     label=lambda values: f"λ = {values[0]:g}",
 )
@@ -123,7 +125,7 @@ ACTIVITY = Definition(
     "answer to a row, and with a second strength the squares. The sum over units is averaged over the rows of a "
     "batch. It helps where a sparse code is wanted. It costs next to nothing. It stands behind the activation of "
     "any hidden layer. With both strengths zero it is the control.",
-    parameters=(_strength("l1", "λ1", 1e-4), _strength("l2", "λ2", 0)),
+    parameters=(_strength("l1", "λ1", 1e-4, Range(1e-7, 0.01)), _strength("l2", "λ2", 0, Range(1e-7, 0.01))),
     apply=_activity,
     label=_strengths,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -227,10 +228,54 @@ class Facts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """Where a strength is tuned: from ``low`` to ``high``, evenly on a scale.
+
+    ``log`` is even in the logarithm, ``near one`` in that of one minus the value.
+    """
+
+    low: float
+    high: float
+    scale: Literal["log", "linear", "near one"] = "log"
+
+    def at(self, share: float) -> float:
+        """The value that far up the range, of 0 to 1, to three digits."""
+        low, high = self._scaled(self.low), self._scaled(self.high)
+        return self._value(low + share * (high - low))
+
+    def share(self, value: float) -> float:
+        """How far up the range ``value`` lies: 0 to 1 inside."""
+        low, high = self._scaled(self.low), self._scaled(self.high)
+        return (self._scaled(value) - low) / (high - low)
+
+    def holding(self, value: float) -> Range:
+        """The range with ``value`` well inside: one at an end, or outside, moves that end past it.
+
+        It moves to half the range further or, of logarithms, to ten times further.
+        """
+        step = (self.high - self.low) / 2 if self.scale == "linear" else math.log(10)
+        low, high, at = self._scaled(self.low), self._scaled(self.high), self._scaled(value)
+        return replace(
+            self,
+            low=self._value(at - step) if at <= low else self.low,
+            high=self._value(at + step) if at >= high else self.high,
+        )
+
+    def _scaled(self, value: float) -> float:
+        return {"log": math.log, "linear": float, "near one": lambda one: -math.log(1 - one)}[self.scale](value)
+
+    def _value(self, scaled: float) -> float:
+        if self.scale == "near one":
+            return round(1 - float(f"{math.exp(-scaled):.3g}"), 15)
+        return float(f"{math.exp(scaled) if self.scale == 'log' else scaled:.3g}")
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A number a technique takes: its name, default and range, where an open end excludes the bound.
 
-    ``symbol`` stands for it in the labels of variants and sweeps. A ``whole`` one takes whole numbers only.
+    ``symbol`` stands for it in the labels of variants and sweeps. A ``whole`` one takes whole numbers only. A strength
+    is tuned over the range ``tunes``; None leaves it as it was typed.
     """
 
     name: str
@@ -241,6 +286,7 @@ class Parameter:
     open_low: bool = False
     open_high: bool = False
     whole: bool = False
+    tunes: Range | None = None
 
     @property
     def range(self) -> str:
@@ -253,6 +299,21 @@ class Parameter:
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
         return above and below and not (self.whole and value % 1)
+
+    def tuned_around(self, value: float) -> Range | None:
+        """Where it is tuned for one who typed ``value``; None for not at all, as for zero, which is off."""
+        if self.tunes is None or not value or (self.tunes.scale == "near one" and value >= 1):
+            return None
+        if self.tunes.scale == "log" and value < 0:
+            return None
+        found = self.tunes.holding(value)
+        return replace(found, low=self._inside(found.low, value), high=self._inside(found.high, value))
+
+    def _inside(self, end: float, value: float) -> float:
+        """``end``, or the bound that it is beyond; of one that is excluded, half the way there from ``value``."""
+        bound, is_open = (self.low, self.open_low) if end < value else (self.high, self.open_high)
+        beyond = end <= bound if end < value else end >= bound
+        return ((value + bound) / 2 if is_open else bound) if beyond and math.isfinite(bound) else end
 
 
 def fits_all(_facts: Facts, _values: tuple[float, ...]) -> str:

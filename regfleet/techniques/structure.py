@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
-from regfleet.techniques.recipe import Definition, Facts, Parameter, Recipe
+from regfleet.techniques.recipe import Definition, Facts, Parameter, Range, Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -84,7 +84,7 @@ SMALLER = Definition(
         "models of your own."
     ),
     parameters=(
-        Parameter("width", "width", 0.5, 0, 1, open_low=True),
+        Parameter("width", "width", 0.5, 0, 1, open_low=True, tunes=Range(0.1, 0.9)),
         Parameter("depth", "depth", 1, 0, 1, open_low=True),
     ),
     apply=_smaller,
@@ -131,7 +131,7 @@ SHAKESHAKE = Definition(
     needs="skip",
     conflicts=(("shakedrop", _ONE_SHAKE), ("stochasticdepth", _ONE_SHAKE)),
 )
-_RATE = Parameter("rate", "rate", 0.5, 0, 1, open_high=True)
+_RATE = Parameter("rate", "rate", 0.5, 0, 1, open_high=True, tunes=Range(0.05, 0.8, "linear"))
 SHAKEDROP = Definition(
     name="shakedrop",
     title="ShakeDrop",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from regfleet.techniques.recipe import Batch, Definition, Facts, Parameter, Recipe
+from regfleet.techniques.recipe import Batch, Definition, Facts, Parameter, Range, Recipe
 
 
 def _classes_only(facts: Facts, _values: tuple[float, ...]) -> str:
@@ -90,7 +90,7 @@ LABEL_SMOOTHING = Definition(
     title="Label smoothing",
     summary="trains on targets that give a share of the certainty to all classes alike",
     source="Szegedy et al. 2016, Rethinking the inception architecture for computer vision",
-    parameters=(Parameter("share", "ε", 0.1, 0, 1, open_high=True),),
+    parameters=(Parameter("share", "ε", 0.1, 0, 1, open_high=True, tunes=Range(0.01, 0.4)),),
     apply=_smooth,
     label=lambda values: f"ε = {values[0]:g}",
     about=(
@@ -108,7 +108,7 @@ FOCAL = Definition(
     title="Focal loss",
     summary="lets rows that are already classified with confidence count less",
     source="Lin et al. 2017, Focal loss for dense object detection",
-    parameters=(Parameter("focus", "γ", 2, 0, float("inf"), open_high=True),),
+    parameters=(Parameter("focus", "γ", 2, 0, float("inf"), open_high=True, tunes=Range(0.25, 6)),),
     apply=_focal,
     label=lambda values: f"γ = {values[0]:g}",
     about=(
@@ -126,7 +126,7 @@ CONFIDENCE_PENALTY = Definition(
     title="Confidence penalty",
     summary="adds to the loss what certainty costs: the negative entropy of the predicted probabilities",
     source="Pereyra et al. 2017, Regularizing neural networks by penalizing confident output distributions",
-    parameters=(Parameter("strength", "β", 0.1, 0, float("inf"), open_high=True),),
+    parameters=(Parameter("strength", "β", 0.1, 0, float("inf"), open_high=True, tunes=Range(0.01, 1)),),
     apply=_unsure,
     label=lambda values: f"β = {values[0]:g}",
     about=(

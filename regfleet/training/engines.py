@@ -44,9 +44,11 @@ _PROGRAMS: OrderedDict[tuple[object, ...], Program | Stack | str] = OrderedDict(
 """Traced fits of this process, the least recently used first; a text says why a fit cannot be traced."""
 _KEPT_PROGRAMS, _KEPT_BYTES = 16, 1_000_000_000
 """How many are kept, and for how many bytes of variables, which stay on a GPU: the last one in any case."""
+_MOST_PROGRAMS = 64
+"""That are kept where so many take turns: each takes about 13 MB of memory, and .8 s to be traced."""
 
 
-def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> Fit:
+def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str, turns: int = 1) -> Fit:
     """Train ``recipe`` on ``sets`` from ``seed``; the test rows are predicted when training is over.
 
     Args:
@@ -55,6 +57,7 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
         seed: decides initial weights, batch order and noise.
         engine: ``fused``, which falls back to ``keras`` for what cannot be traced and says so, or ``keras``.
         cache_key: names ``recipe`` in this process: equal keys share a trace.
+        turns: how many recipes take turns, so that traces of all of them are worth keeping.
 
     Returns:
         The history, the predictions of the last and the best weights, and how it was executed.
@@ -68,7 +71,7 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
     if engine == "keras":
         return _with_keras(recipe, sets, seed, Execution("keras"))
     program: Program | str
-    program, trace_seconds = _kept(recipe, sets, seed, cache_key)
+    program, trace_seconds = _kept(recipe, sets, seed, cache_key, turns=turns)
     if isinstance(program, str):
         return _with_keras(recipe, sets, seed, Execution("keras", untraceable=program))
     seed_global_noise(stream_int(seed, "noise"))  # a trace may have drawn
@@ -78,7 +81,7 @@ def fit(recipe: Recipe, sets: Sets, seed: int, engine: str, cache_key: str) -> F
 
 
 def fit_side_by_side(
-    recipe: Recipe, rows: Sequence[Sets], seeds: Sequence[int], stack: int, cache_key: str
+    recipe: Recipe, rows: Sequence[Sets], seeds: Sequence[int], stack: int, cache_key: str, turns: int = 1
 ) -> list[Fit]:
     """Train ``recipe`` from each of ``seeds`` on its ``rows`` at once, on a GPU, with the engine ``fused``.
 
@@ -89,7 +92,7 @@ def fit_side_by_side(
         ValueError: why one by one is faster or needed.
     """
     program: Stack | str
-    program, trace_seconds = _kept(recipe, rows[0], seeds[0], cache_key, stack)
+    program, trace_seconds = _kept(recipe, rows[0], seeds[0], cache_key, stack, turns)
     if isinstance(program, str):
         raise ValueError(program)  # noqa: TRY004 - the reason, not a wrong type
     starts = [_start(program.model, recipe, sets, seed) for sets, seed in zip(rows, seeds, strict=True)]
@@ -101,24 +104,36 @@ def fit_side_by_side(
     return fits
 
 
-def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1) -> tuple[Any, float]:
+def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1, turns: int = 1) -> tuple[Any, float]:
     """What `_trace` makes of the recipe for rows of this shape, made once, and the seconds that took now."""
     shapes = (sets.train.x.shape, sets.train.y.shape, sets.validation.x.shape)
-    key = (stack, cache_key, recipe.model, recipe.training, sets.task, shapes)
+    rate = recipe.training.learning_rate
+    # One trace serves all learning rates, unless a schedule has it in its graph.
+    own_key = (stack, cache_key, recipe.model, recipe.training, sets.task, shapes)
+    shared_key = (*own_key[:3], recipe.training.model_copy(update={"learning_rate": None}), *own_key[4:], "any rate")
     started = time.perf_counter()
-    fresh = key not in _PROGRAMS
-    program = _trace(recipe, sets, seed, stack) if fresh else _PROGRAMS.pop(key)
-    trace_seconds = time.perf_counter() - started if fresh else 0.0
+    key = next((key for key in (own_key, shared_key) if key in _PROGRAMS and (rate or key is own_key)), None)
+    program = _PROGRAMS.pop(key) if key else _trace(recipe, sets, seed, stack)
+    trace_seconds = 0.0 if key else time.perf_counter() - started
+    if key is None:
+        key = shared_key if rate and _takes_rates(program, recipe.training) else own_key
+    if key is shared_key:
+        program.set_rate(rate)
     _PROGRAMS[key] = program
     held = {key: program.held_bytes for key, program in _PROGRAMS.items() if not isinstance(program, str)}
-    outdated = False
-    while len(held) > 1 and (len(held) > _KEPT_PROGRAMS or sum(held.values()) > _KEPT_BYTES):
+    outdated, most = False, max(_KEPT_PROGRAMS, min(turns, _MOST_PROGRAMS))
+    while len(held) > 1 and (len(held) > most or sum(held.values()) > _KEPT_BYTES):
         oldest = next(iter(held))
         del held[oldest], _PROGRAMS[oldest]
         outdated = True
     if outdated:
         gc.collect()  # a traced function holds itself, and with it the variables
     return program, trace_seconds
+
+
+def _takes_rates(program: Program | Stack | str, training: Training) -> bool:
+    """Whether a traced fit runs at any learning rate; one of the model's own optimizer may stand anywhere."""
+    return not isinstance(program, str) and training.optimizer != "model" and program.takes_rates
 
 
 def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack | str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from regfleet.borrowed.keras import logits_of, with_logits
 from regfleet.borrowed.tensorflow import no_gradients_kept
 from regfleet.techniques.recipe import Batch, Length
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import keras
-    import numpy as np
     import tensorflow as tf
 
     from regfleet.techniques.recipe import Descent
@@ -64,7 +65,25 @@ class Loop(ABC):
         self._settings = settings
         self._steps = Steps(model, metrics)
         self._averaging = Averaging(settings.average, settings.snapshots)
+        self._optimizer: keras.optimizers.Optimizer = model.optimizer
+        self._slots: list[np.ndarray] = []
         self._use(xla=xla)
+
+    @property
+    def takes_rates(self) -> bool:
+        """Whether the learning rate is a number that may be set before a run, and not a schedule in the graph."""
+        return self._rate_place is not None
+
+    def set_rate(self, rate: float) -> None:
+        """Let runs from now on begin with this learning rate."""
+        if (place := self._rate_place) is not None:
+            self._slots[place] = np.asarray(rate, self._slots[place].dtype)
+
+    @property
+    def _rate_place(self) -> int | None:
+        inner = getattr(self._optimizer, "inner_optimizer", self._optimizer)
+        variables = self._optimizer.variables
+        return next((place for place, one in enumerate(variables) if one is inner.learning_rate), None)
 
     def _use(self, *, xla: bool) -> None:
         import tensorflow as tf
