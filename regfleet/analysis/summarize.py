@@ -12,8 +12,11 @@ import numpy as np
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.cells import Cells, PredictionsOf
 from regfleet.analysis.checks import Seen, checks
+from regfleet.analysis.combined_words import worded
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
+from regfleet.analysis.design import Factorial
+from regfleet.analysis.effects import combined
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
@@ -45,6 +48,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
     predictions: PredictionsOf | None = None,
     *,
     score: ScoreOf | None = None,
+    factorial: Factorial | None = None,
 ) -> Summary:
     """The whole analysis of a study.
 
@@ -63,6 +67,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         predictions: of test rows; None where none were kept.
         score: what the networks of a variant taken together are scored by; None: of the predictions only the
             comparisons are wanted.
+        factorial: which variants are the runs of a factorial; None where nothing is combined.
 
     Returns:
         the Summary; data sets in alphabetical order.
@@ -80,6 +85,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
             question,
             shares.get(str(name)),
             tested.get(str(name)),
+            factorial,
         )
         for name, rows in trials.groupby("dataset", sort=True)
     )
@@ -95,6 +101,7 @@ def _dataset(
     question: Question,
     shares: Sequence[float] | None,
     test_shares: Sequence[float] | None,
+    factorial: Factorial | None,
 ) -> DatasetSummary:
     histories, predictions, score = kept
     halves: list[pd.DataFrame] = []
@@ -138,7 +145,17 @@ def _dataset(
     if score is not None:
         controls = {one.name: one.control for one in variants}
         dataset = replace(dataset, predicted=predicted_of(found, controls, dataset.knows_nothing))
-    return _worded(_without_advice(dataset), runs, terms, variants)
+    dataset = _worded(_without_advice(dataset), runs, terms, variants)
+    return dataset if factorial is None else _with_combinations(dataset, factorial, runs, terms)
+
+
+def _with_combinations(
+    dataset: DatasetSummary, factorial: Factorial, runs: Mapping[str, Runs], terms: Terms
+) -> DatasetSummary:
+    """``dataset`` with what techniques do in combination."""
+    found = worded(combined(factorial, runs, dataset, terms), dataset, terms.metric)
+    said = filter(None, (*found.effects_said, found.best_said))
+    return replace(dataset, combined=found, headline=(*dataset.headline, *said))
 
 
 def _terms(

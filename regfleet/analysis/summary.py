@@ -173,6 +173,64 @@ class FamilySummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a technique adds over all combinations of the others, or what two give beyond what each adds alone.
+
+    ``factors`` holds one technique, or the two of an interaction; of a fraction several pairs, whose interactions are
+    measured as one sum. ``difference`` is oriented, larger is better, and simultaneous over all effects of the data
+    set; ``verdict``, ``note``, ``p`` and ``floor`` are as of a `Comparison`.
+    """
+
+    factors: tuple[tuple[str, ...], ...]
+    difference: Interval
+    p: float
+    floor: float
+    verdict: Word
+    note: str
+    sentence: str = ""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is that of one technique."""
+        return len(self.factors[0]) == 1
+
+    @property
+    def label(self) -> str:
+        """Its techniques, for people."""
+        return " + ".join(" × ".join(names) for names in self.factors)
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What techniques do in combination: a factorial of ``runs`` of the ``combinations`` of its ``factors``.
+
+    ``resolution`` None: every combination was run. ``effects``, main ones first, are over the ``seeds`` that every run
+    finished; ``dropped`` counts those that one lost. ``best`` and ``single`` are the variants of two techniques or
+    more and of one technique with the best mean, empty without any; ``lead`` is the difference of these two,
+    simultaneous over the combinations, and ``clear`` says that the combination is ahead of every single technique.
+    ``design``, ``effects_said`` and ``best_said`` put it in plain words.
+    """
+
+    factors: tuple[str, ...]
+    runs: int
+    combinations: int
+    resolution: int | None
+    effects: tuple[Effect, ...]
+    seeds: tuple[int, ...] = field(repr=False)
+    dropped: int
+    rule: Rule
+    rule_why: str
+    rope: float
+    best: str
+    single: str
+    lead: Interval | None
+    clear: bool
+    design: tuple[str, ...] = ()
+    effects_said: tuple[str, ...] = ()
+    best_said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """Something about the training or the rows of a data set that a reader must know before the verdicts.
 
@@ -201,7 +259,7 @@ class DatasetSummary:
     nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report. ``rows`` is
     the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows`` of them show no
     equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule. ``predicted``: what was said of
-    the test rows, where that was kept.
+    the test rows, where that was kept. ``combined``: what techniques do in combination, where that was asked.
     """
 
     dataset: str
@@ -225,6 +283,7 @@ class DatasetSummary:
     equivalence_rows: int = 0
     judged: str = ""
     predicted: Predicted | None = field(default=None, repr=False, compare=False)
+    combined: Combined | None = None
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:

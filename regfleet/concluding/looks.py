@@ -72,6 +72,7 @@ def analysed(
         resolved.test_shares,
         predictions,
         score=score,
+        factorial=resolved.factorial,
     )
 
 
@@ -108,6 +109,9 @@ def take_looks(
         now = replace(resolved.question, look=number, looks=len(planned))
         (dataset,) = analysed(resolved, rows, None, predictions, now).datasets
         look = take_look(dataset, now, planned)
+        if resolved.factorial and look.next_seeds:  # its effects are over the seeds of all runs
+            asked_for = {*look.running, *resolved.factorial.variants, *resolved.factorial.singles}
+            look = replace(look, running=tuple(name for name in resolved.names if name in asked_for))
         following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
         standing = Standing(now, (*standing.looks, look), following, asked)
         if look.next_seeds is None:

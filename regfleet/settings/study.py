@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
+from regfleet.settings.combine import parse_combine
 from regfleet.settings.defaults import ARTICLE_MODEL, default_variants
 from regfleet.settings.sections import Analysis, Data, Model, NotEmpty, VariantEntry, listed
 from regfleet.settings.seeds import each_once, parse_seeds, seeds_text
@@ -58,6 +59,16 @@ class Study(Part):
     interval: Annotated[Literal["auto", "conservative"], Setting("auto|conservative", panel="Judging")] = "auto"
     """auto: the rule that fits the score and its rows; conservative: for any score, also AUC or balanced accuracy, by
     training every variant on ten pairs of halves of the rows too, which takes 21 times the fits"""
+    combine: Annotated[
+        tuple[str, ...],
+        BeforeValidator(parse_combine, json_schema_input_type=str | list[str]),
+        Setting("TECHNIQUES", panel="Model", default="none", example=["l2(0.001)", "dropout(0.3)", "batchnorm"]),
+    ] = ()
+    """techniques to be compared in all combinations, as l2=.001,dropout,batchnorm,mixup: what each adds, which are more
+    or less together than apart, and the best combination; from six on 32 combinations that tell the most"""
+    greedy: Annotated[bool, Setting(panel="Model")] = False
+    """instead of all combinations start with none, add the technique of --combine that helps most by validation rows,
+    go on while it helps clearly, and judge what came of it on other seeds"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)
     training: Training = Training()
     analysis: Analysis = Analysis()
@@ -104,6 +115,9 @@ class Study(Part):
         fields = self.model_dump(mode="json", exclude_none=True)
         data = [{name: value for name, value in one.items() if value} for one in fields["data"]]
         fields["data"] = [one["location"] for one in data] if all(len(one) == 1 for one in data) else data
+        for name in ("combine", "greedy"):
+            if not fields[name]:
+                del fields[name]
         if not fields["analysis"]["silence"]:
             del fields["analysis"]["silence"]
         own = {name: value for name, value in fields["model"].items() if value}
@@ -129,11 +143,13 @@ class Study(Part):
     def differences(self, other: "Study") -> list[str]:
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
-        Analysis, the interval and what is kept never count, nor do more seeds or variants that ``other`` adds. Looks
-        are planned before the first seed, so a study that adds seeds by itself and one that does not are different.
+        Analysis, the interval and what is kept never count, nor do more seeds or variants that ``other`` adds, be it
+        by combining. Looks are planned before the first seed, so a study that adds seeds by itself and one that does
+        not are different.
         """
+        added = set() if self.combine else {"combine", "greedy"}
         mine, theirs = (
-            _flat(study.model_dump(exclude={"seeds", "analysis", "variant", "keep_predictions", "interval"}))
+            _flat(study.model_dump(exclude={"seeds", "analysis", "variant", "keep_predictions", "interval", *added}))
             for study in (self, other)
         )
         found = [
@@ -143,7 +159,8 @@ class Study(Part):
         ]
         if self.adds_seeds != other.adds_seeds:
             found.append(f"seeds is {seeds_text(self.seeds)} there and {seeds_text(other.seeds)} here")
-        dropped = [entry.technique for entry in self.variant if entry not in other.variant]
+        there = [*other.variant, *(VariantEntry(technique=text) for text in ("none", *other.combine))]
+        dropped = [entry.technique for entry in self.variant if entry not in there]
         return [*found, *(f"variant {text} is there and not here" for text in dropped)]
 
 
