@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from regfleet.analysis.design import ROMAN
 from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.sentences import change
 from regfleet.analysis.summary import Combined, DatasetSummary, Effect, Word
@@ -13,7 +14,6 @@ from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted, number_word
 from regfleet.text import capital, listed
 
-_ROMAN = {4: "IV", 5: "V", 6: "VI"}
 MOST_SAID = 3
 """Interactions that the opening sentences name; the section has all."""
 
@@ -37,11 +37,9 @@ def _design(found: Combined) -> tuple[str, ...]:
     """What was trained, and what can be told apart."""
     many = len(found.factors)
     if found.resolution is None:
-        return (
-            f"All {found.combinations} combinations of {many} techniques were planned, so that the effect of every "
-            "technique and of every pair is measured by itself.",
-        )
-    name = _ROMAN.get(found.resolution, str(found.resolution))
+        every = f"All {found.combinations} combinations of {many} techniques were planned"
+        return (f"{every}, so that the effect of every technique and of every pair is measured by itself.",)
+    name = ROMAN[found.resolution]
     fraction = (
         f"{found.runs} of the {found.combinations:,} combinations of {many} techniques were planned, a fraction of "
         f"resolution {name}, and each technique alone."
@@ -124,7 +122,8 @@ def _best(found: Combined, dataset: DatasetSummary, unit: Scale) -> str:
     score = f", {unit.full(row.score.mean)}" if row else ""
     first = f"The best combination{'' if found.resolution is None else ' of those trained'}, {best}{score},"
     if found.clear:
-        return f"{first} is clearly ahead of every single technique: of the best, {single}, by {unit.amount(lead.mean)} ({reach})."
+        by = f"{unit.amount(lead.mean)} ({reach})"
+        return f"{first} is clearly ahead of every single technique: of the best, {single}, by {by}."
     if lead.high < 0:
         return f"{first} is clearly behind the best single technique, {single}: by {unit.amount(lead.mean)} ({reach})."
     if lead.mean > 0:

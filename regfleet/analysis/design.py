@@ -1,8 +1,8 @@
 """Two-level factorials: which combinations of factors are run, and which effects their results can tell apart.
 
 Up to five factors every combination is run. From six on it is a fraction of 32 combinations with minimum aberration:
-of all such fractions it has the fewest short defining words, so that as few effects as can be are measured as one (Fries
-and Hunter, "Minimum aberration 2^(k−p) designs", Technometrics 22, 1980; Box, Hunter and Hunter, "Statistics for
+of all such fractions it has the fewest short defining words, so that as few effects as can be are measured as one
+(Fries and Hunter, "Minimum aberration 2^(k−p) designs", Technometrics 22, 1980; Box, Hunter and Hunter, "Statistics for
 experimenters"). All of them contain the combination with every factor off, the control.
 """
 
@@ -29,6 +29,8 @@ _GENERATORS = {
 }
 """Of each number of factors, which of the first five each further one goes with: it is on where an odd number of them
 is. tests/unit/analysis/test_design.py searches all others for a better one."""
+ROMAN = {4: "IV", 5: "V", 6: "VI"}
+"""How resolutions are written."""
 MOST = max(_GENERATORS)
 """Factors of the largest design."""
 

@@ -64,9 +64,10 @@ def combined(factorial: Factorial, runs: Mapping[str, Runs], dataset: DatasetSum
     worst = _judged(_filled(mine, terms), asked, terms, len(asked)) if dropped else judged
     names = [((one,),) for one in factorial.factors]
     names += [tuple((factorial.factors[a], factorial.factors[b]) for a, b in pairs) for pairs in design.pairs]
+    means = _means(design, mine, seeds, terms)
     effects = tuple(
-        _effect(of, one, bad, rope, (len(seeds), dropped))
-        for of, one, bad in zip(names, judged, worst, strict=True)
+        replace(_effect(of, one, bad, rope, (len(seeds), dropped)), means=of_runs)
+        for of, one, bad, of_runs in zip(names, judged, worst, means, strict=True)
     )
     rows = {row.name: row for row in dataset.variants}
     best, single = (_best([rows[name] for name in some], terms) for some in _several(factorial))
@@ -92,23 +93,31 @@ def combined(factorial: Factorial, runs: Mapping[str, Runs], dataset: DatasetSum
 def _effect(
     names: tuple[tuple[str, ...], ...], judged: Judged, worst: Judged, rope: float, seeds: tuple[int, int]
 ) -> Effect:
-    """An effect with its verdict, which does not stand where ``worst``, with lost runs as ignorant ones, has another."""
+    """An effect with its verdict, withdrawn where ``worst``, with lost runs as ignorant ones, has another."""
     verdict, note = decide(judged.interval, rope, seeds[0])
     if verdict == "equivalent" and judged.interval.low == judged.interval.high:
         judged = replace(judged, interval=Interval(judged.interval.mean, math.nan, math.nan), p=math.nan)
         verdict, note = "undecided", NO_SCATTER
     if verdict != "undecided" and decide(worst.interval, rope, sum(seeds))[0] != verdict:
         verdict, note = "undecided", "withdrawn because of failed runs"
-    return Effect(
-        factors=names, difference=judged.interval, p=judged.p, floor=judged.floor, verdict=verdict, note=note
-    )
+    return Effect(names, judged.interval, judged.p, judged.floor, verdict, note, means=())
+
+
+def _means(design: Design, runs: Sequence[Runs], seeds: Seeds, terms: Terms) -> list[tuple[float, ...]]:
+    """Of each effect the mean scores of the runs without and with its techniques, as the metric is measured."""
+    on, scores = np.array(design.runs), terms.metric.sign * _scores(runs, seeds, terms)
+
+    def mean(wanted: Array) -> float:
+        return float(scores[wanted].mean()) if len(seeds) else math.nan
+
+    alone = [(mean(~column), mean(column)) for column in on.T]
+    pairs = [(on[:, a], on[:, b]) for ((a, b), *_) in design.pairs]
+    return [*alone, *((mean(~a & ~b), mean(a & ~b), mean(~a & b), mean(a & b)) for a, b in pairs)]
 
 
 def _several(factorial: Factorial) -> tuple[list[str], list[str]]:
     """The variants of two techniques or more, and those of one."""
-    many = [
-        name for name, levels in zip(factorial.variants, factorial.design.runs, strict=True) if sum(levels) > 1
-    ]
+    many = [name for name, levels in zip(factorial.variants, factorial.design.runs, strict=True) if sum(levels) > 1]
     return many, list(factorial.singles)
 
 
@@ -126,16 +135,24 @@ def _lead(
     The interval is simultaneous over the combinations, because the data chose the best of them. It is clear where the
     combination is clearly ahead of every single technique: whichever of these is truly the best, it is among them.
     """
-    many, ahead = len(_several(factorial)[0]), Contrast(np.array([1.0, -1.0]), ALONE)
-
-    def minus(pair: Sequence[Runs]) -> Interval:
-        return _judged(pair, [ahead], terms, many)[0].interval
-
+    many = len(_several(factorial)[0])
     pairs = {name: [runs[best], runs[name]] for name in factorial.singles if len(runs[name].seeds)}
-    enough = all(len(_shared(pair)) >= MINIMUM_PAIRS for pair in pairs.values())
-    worst = [_filled(pair, terms) for pair in pairs.values() if len(_attempted(pair)) > len(_shared(pair))]
-    clear = enough and all(minus(pair).low > 0 for pair in (*pairs.values(), *worst))
-    return minus(pairs[single]), clear
+    found = {name: minus(pair, terms, many) for name, pair in pairs.items()}
+    return found[single][0], all(enough and of.low > 0 for of, enough in found.values())
+
+
+def minus(pair: Sequence[Runs], terms: Terms, comparisons: int) -> tuple[Interval, bool]:
+    """The first of a pair of runs minus the second, simultaneous over ``comparisons``, and whether it may count.
+
+    It may where both finished enough seeds and lost runs, as models that learned nothing, do not change what is clear.
+    """
+    ahead = [Contrast(np.array([1.0, -1.0]), ALONE)]
+    found = _judged(pair, ahead, terms, comparisons)[0].interval
+    enough = len(_shared(pair)) >= MINIMUM_PAIRS
+    if len(_attempted(pair)) > len(_shared(pair)):
+        worst = _judged(_filled(pair, terms), ahead, terms, comparisons)[0].interval
+        enough = enough and (found.low > 0, found.high < 0) == (worst.low > 0, worst.high < 0)
+    return found, enough
 
 
 def _rope(control: Runs, terms: Terms) -> float:
@@ -157,10 +174,8 @@ def _judged(runs: Sequence[Runs], asked: Sequence[Contrast], terms: Terms, compa
     """Each contrast of ``runs`` on the seeds that all finished, by the rule that judges differences of the study."""
     seeds, question = _shared(runs), terms.question
     scores = _scores(runs, seeds, terms)
-    cells, why = _cells(runs, seeds, terms)
-    halves = [
-        (half, _shared(half)) for half in zip(*(one.halves for one in runs), strict=True) if question.halves
-    ]
+    cells, why = _cells(runs, seeds, terms) if len(seeds) else (None, terms.tested.unfit)
+    halves = [(half, _shared(half)) for half in zip(*(one.halves for one in runs), strict=True) if question.halves]
     means = [_scores(half, common, terms) for half, common in halves]
     right = [] if cells is None else [one.right.astype(np.float64) for one in cells]
     found = []
@@ -169,9 +184,7 @@ def _judged(runs: Sequence[Runs], asked: Sequence[Contrast], terms: Terms, compa
         if question.halves:
             of_halves = [float(np.mean(one.weights @ of)) / one.size if of.shape[1] else np.nan for of in means]
             pairs = np.array(of_halves, dtype=np.float64).reshape(-1, 2)
-            judged = judged_by_halves(
-                halves_estimate(d, pairs, terms.floor(len(d))), question.alpha_now, comparisons
-            )
+            judged = judged_by_halves(halves_estimate(d, pairs, terms.floor(len(d))), question.alpha_now, comparisons)
         elif cells is not None:
             e = sum((weight * of for weight, of in zip(one.weights, right, strict=True)), np.zeros(len(right[0])))
             by_rows = row_estimate(

@@ -26,6 +26,8 @@ from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
+from regfleet.analysis.stepwise import Walk
+from regfleet.analysis.stepwise_words import stepped
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.analysis.together import ScoreOf
 from regfleet.errors import InputError
@@ -35,6 +37,7 @@ from regfleet.settings.values import PAIRS, Scope, Task, Variant
 if TYPE_CHECKING:
     import pandas as pd
 
+Combining: TypeAlias = Factorial | tuple[Walk, int] | None
 Histories: TypeAlias = "pd.DataFrame | Callable[[str], Iterable[pd.DataFrame]] | None"
 
 
@@ -48,7 +51,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
     predictions: PredictionsOf | None = None,
     *,
     score: ScoreOf | None = None,
-    factorial: Factorial | None = None,
+    combining: Combining = None,
 ) -> Summary:
     """The whole analysis of a study.
 
@@ -67,7 +70,8 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         predictions: of test rows; None where none were kept.
         score: what the networks of a variant taken together are scored by; None: of the predictions only the
             comparisons are wanted.
-        factorial: which variants are the runs of a factorial; None where nothing is combined.
+        combining: which variants are the runs of a factorial, or the steps that added techniques one by one with the
+            number of their seeds; None where nothing is combined.
 
     Returns:
         the Summary; data sets in alphabetical order.
@@ -80,12 +84,11 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         _dataset(
             str(name),
             rows,
-            (histories, predictions, score),
+            (histories, predictions, score, combining),
             variants,
             question,
             shares.get(str(name)),
             tested.get(str(name)),
-            factorial,
         )
         for name, rows in trials.groupby("dataset", sort=True)
     )
@@ -96,14 +99,13 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
 def _dataset(
     name: str,
     trials: pd.DataFrame,
-    kept: tuple[Histories, PredictionsOf | None, ScoreOf | None],
+    kept: tuple[Histories, PredictionsOf | None, ScoreOf | None, Combining],
     variants: Sequence[Variant],
     question: Question,
     shares: Sequence[float] | None,
     test_shares: Sequence[float] | None,
-    factorial: Factorial | None,
 ) -> DatasetSummary:
-    histories, predictions, score = kept
+    histories, predictions, score, combining = kept
     halves: list[pd.DataFrame] = []
     if question.halves:
         half = trials["half"]
@@ -146,16 +148,21 @@ def _dataset(
         controls = {one.name: one.control for one in variants}
         dataset = replace(dataset, predicted=predicted_of(found, controls, dataset.knows_nothing))
     dataset = _worded(_without_advice(dataset), runs, terms, variants)
-    return dataset if factorial is None else _with_combinations(dataset, factorial, runs, terms)
+    return _with_combinations(dataset, combining, runs, terms)
 
 
 def _with_combinations(
-    dataset: DatasetSummary, factorial: Factorial, runs: Mapping[str, Runs], terms: Terms
+    dataset: DatasetSummary, combining: Combining, runs: Mapping[str, Runs], terms: Terms
 ) -> DatasetSummary:
     """``dataset`` with what techniques do in combination."""
-    found = worded(combined(factorial, runs, dataset, terms), dataset, terms.metric)
-    said = filter(None, (*found.effects_said, found.best_said))
-    return replace(dataset, combined=found, headline=(*dataset.headline, *said))
+    if combining is None:
+        return dataset
+    if isinstance(combining, Factorial):
+        found = worded(combined(combining, runs, dataset, terms), dataset, terms.metric)
+        said = filter(None, (*found.effects_said, found.best_said))
+        return replace(dataset, combined=found, headline=(*dataset.headline, *said))
+    steps = stepped(*combining, runs, dataset, terms)
+    return replace(dataset, stepwise=steps, headline=(*dataset.headline, *steps.said))
 
 
 def _terms(

@@ -178,7 +178,8 @@ class Effect:
 
     ``factors`` holds one technique, or the two of an interaction; of a fraction several pairs, whose interactions are
     measured as one sum. ``difference`` is oriented, larger is better, and simultaneous over all effects of the data
-    set; ``verdict``, ``note``, ``p`` and ``floor`` are as of a `Comparison`.
+    set; ``verdict``, ``note``, ``p`` and ``floor`` are as of a `Comparison`. ``means`` are the mean scores of the runs
+    without and with the technique; of the first pair with neither, the first, the second and both.
     """
 
     factors: tuple[tuple[str, ...], ...]
@@ -187,6 +188,7 @@ class Effect:
     floor: float
     verdict: Word
     note: str
+    means: tuple[float, ...]
     sentence: str = ""
 
     @property
@@ -231,6 +233,46 @@ class Combined:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A technique that a step may add: the variant with it, and what it adds by validation rows, larger is better."""
+
+    name: str
+    label: str
+    seeds: int
+    difference: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that adds a technique: the candidates, and the best of them by validation rows.
+
+    ``name`` and ``label`` are that one's. It was added where it is ``clear`` that it helps; else steps end here.
+    """
+
+    candidates: tuple[Candidate, ...]
+    name: str
+    label: str
+    clear: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stepwise:
+    """Techniques added one by one: the ``steps``, on ``choosing`` seeds of their own, and what is judged on others.
+
+    ``single`` is the best single technique by validation rows, ``final`` the variant that the steps came to, which may
+    be the control; empty while steps are missing. ``lead`` is their difference on test rows, simultaneous with that of
+    ``final`` and its control; None where there is none. ``said`` puts it in plain words.
+    """
+
+    steps: tuple[Step, ...]
+    choosing: int
+    single: str
+    final: str
+    lead: Interval | None = None
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """Something about the training or the rows of a data set that a reader must know before the verdicts.
 
@@ -259,7 +301,8 @@ class DatasetSummary:
     nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report. ``rows`` is
     the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows`` of them show no
     equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule. ``predicted``: what was said of
-    the test rows, where that was kept. ``combined``: what techniques do in combination, where that was asked.
+    the test rows, where that was kept. ``combined``: what techniques do in combination, where that was asked, and
+    ``stepwise``: techniques added one by one.
     """
 
     dataset: str
@@ -284,6 +327,7 @@ class DatasetSummary:
     judged: str = ""
     predicted: Predicted | None = field(default=None, repr=False, compare=False)
     combined: Combined | None = None
+    stepwise: Stepwise | None = None
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from regfleet.checks import PAGE
+from regfleet.cli.combinations import effects_table
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
 from regfleet.report.verdicts import VERDICTS, chip
 from regfleet.running.display import styled
@@ -30,7 +32,7 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     summary = analysis.summary
     for data in summary.datasets:
         _say(screen, data.headline)
-        screen.print(_leaderboard(data, analysis))
+        screen.print(Group(_leaderboard(data, analysis), *effects_table(data, summary)))
         for sentence in verdicts(data):
             screen.print(f"• {sentence}")
         for check in data.shown_checks:

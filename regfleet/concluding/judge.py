@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from regfleet.concluding.chosen import later_notes
 from regfleet.concluding.looks import analysed, asked_of, standings, summarize_standings, within_each
 from regfleet.concluding.predictions import Asked, known_of, together_by
+from regfleet.concluding.stepwise import followed, judged_on, summarize_walks
 from regfleet.errors import InputError, ResultsError
+from regfleet.planning.combining import greedy_cost
 from regfleet.planning.plan import conservative_cost, fits_per_seed
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
@@ -20,6 +22,7 @@ from regfleet.report.exports import table_cells
 from regfleet.results import Place, Stored, load, study_text
 from regfleet.settings import Study, read_study
 from regfleet.techniques import technique_named
+from regfleet.text import capital
 from regfleet.trials import Execution
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ def conclude(
 def read_results(out: str | Path | Place) -> tuple[Resolved, Stored]:
     """The study of a results directory and what it holds; raises ResultsError when it holds no results."""
     results = load(out)
-    return resolve(kept_study(results.place), results.provenance.data), results
+    return followed(resolve(kept_study(results.place), results.provenance.data), results.trials), results
 
 
 def kept_study(place: Place) -> Study:
@@ -79,6 +82,7 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
     Raises ResultsError when a study that adds seeds does not know its rows, which say when to look, and for trials that
     are there twice.
     """
+    resolved = followed(resolved, results.trials)
     trials = asked_rows(resolved, results)
     _refuse_doubles(trials, results)
     predictions = partial(results.predicted, at=resolved.question.at)
@@ -89,6 +93,11 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
         planned = sum(sum(seeds.values()) for seeds in asked_of(reached).values())
         trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
         summary = summarize_standings(resolved, reached, trials, results.curves, predictions, score)
+    elif resolved.study.greedy:
+        planned = sum(len(judged_on(resolved, name).variants) for name in resolved.study.names)
+        planned *= len(resolved.study.seeds)
+        finished = _done(trials)
+        summary = summarize_walks(resolved, trials, results.curves, predictions, score)
     else:
         study = resolved.study
         planned = len(study.names) * len(resolved.names) * len(study.seeds) * fits_per_seed(study)
@@ -187,6 +196,8 @@ def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
     fallbacks = [text for text, execution in executions.items() if execution and execution.untraceable]
     fell_back = trials[trials["execution"].isin(fallbacks)]
     notes += [f"{label}: {how}" for label, how in fell_back.groupby("label")["execution"].first().items()]
+    if resolved.study.greedy:
+        notes.append(capital(greedy_cost(resolved.study)))
     if resolved.question.halves:
         notes.append(f"As --interval conservative asked, {conservative_cost(resolved)}")
     if waiting:

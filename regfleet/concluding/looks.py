@@ -14,6 +14,7 @@ import numpy as np
 from regfleet.analysis import Histories, PredictionsOf, Question, ScoreOf, summarize, take_look
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.rows import sweeps
+from regfleet.analysis.stepwise import Walk
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
 from regfleet.results import DataFacts
 from regfleet.settings.values import PAIRS, half_name, whole_name
@@ -72,8 +73,13 @@ def analysed(
         resolved.test_shares,
         predictions,
         score=score,
-        factorial=resolved.factorial,
+        combining=resolved.factorial or _steps(resolved),
     )
+
+
+def _steps(resolved: Resolved) -> tuple[Walk, int] | None:
+    """The steps of the one data set that is judged by what they came to, and their seeds; None without any."""
+    return next(((one, len(resolved.study.seeds)) for one in (resolved.walks or {}).values()), None)
 
 
 def standings(

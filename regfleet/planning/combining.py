@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.design import MOST, Design, Factorial
+from regfleet.analysis.design import MOST, ROMAN, Design, Factorial
 from regfleet.errors import InputError
 from regfleet.techniques import describe_techniques, parse_techniques, technique_named
 from regfleet.techniques.catalogue import as_named, check_together
@@ -37,7 +37,9 @@ def check_greedy(study: Study) -> None:
     if re.fullmatch(r"\s*\d+x\d+\s*", study.split):
         raise InputError(f"--greedy: expected a split that has further seeds to choose by; got --split {study.split}")
     if study.seeds[-1] >= CHOOSING:
-        raise InputError(f"--greedy: expected seeds below {CHOOSING:,}, from which on seeds choose; got {study.seeds[-1]}")
+        raise InputError(
+            f"--greedy: expected seeds below {CHOOSING:,}, from which on seeds choose; got {study.seeds[-1]}"
+        )
 
 
 def factors_of(study: Study, model: ModelSpec) -> tuple[Combination, ...]:
@@ -128,3 +130,51 @@ def combinations_of(study: Study, model: ModelSpec) -> list[Combination]:
         return singles
     runs = [joined(factors, levels, model) for levels in Design(len(factors)).runs] if factors else []
     return list(dict.fromkeys([*singles, *filter(None, runs)]))
+
+
+def design_words(design: Design) -> str:
+    """What is trained of the combinations, in a line."""
+    if design.full:
+        return f"all {design.combinations} combinations of {design.factors} techniques are trained"
+    sums = sum(len(pairs) > 1 for pairs in design.pairs)
+    apart = f"; some pairs are measured as one, in {sums} sums" if sums else "; every pair is told apart"
+    return (
+        f"{len(design.runs)} of the {design.combinations:,} combinations of {design.factors} techniques are trained, a "
+        f"fraction of resolution {ROMAN[design.resolution or 0]}{apart}; and each technique alone"
+    )
+
+
+def choosing_seeds(study: Study) -> tuple[int, ...]:
+    """The seeds by which techniques are added one by one: as many as judge, and none of those."""
+    return tuple(range(CHOOSING, CHOOSING + len(study.seeds)))
+
+
+def most_choosing(study: Study) -> int:
+    """How many variants the steps need at the most, the control among them."""
+    many = len(study.combine)
+    return 1 + many * (many + 1) // 2
+
+
+def greedy_cost(study: Study) -> str:
+    """What it takes to add techniques one by one, in words."""
+    many, seeds, data = len(study.combine), len(study.seeds), len(study.names)
+    least, most = ((1 + variants) * seeds * data for variants in (many, most_choosing(study) - 1))
+    more = f" to {most:,}, as far as steps go," if most > least else ""
+    return (
+        f"techniques are added one by one: {least:,}{more} trials choose by validation rows, on {seeds:,} seeds of "
+        f"their own; then {'up to three variants are' if many > 1 else 'two are'} judged on the seeds asked for"
+    )
+
+
+def after(current: Sequence[int], factors: Sequence[Combination], model: ModelSpec) -> dict[int, str]:
+    """The factors that can be added to ``current``, in order, each with the name of the variant that results."""
+    found = {}
+    for number in range(len(factors)):
+        techniques = joined(factors, [one in {*current, number} for one in range(len(factors))], model)
+        try:
+            check_together(techniques)
+        except InputError:
+            continue
+        if number not in current:
+            found[number] = name_of(techniques)
+    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.analysis import Question, ask, planned_looks
 from regfleet.analysis.design import Factorial
+from regfleet.analysis.stepwise import Walk
 from regfleet.data import (
     parse_split,
     row_counts,
@@ -34,7 +35,7 @@ class Resolved:
 
     ``data`` holds what is known of each data set, by name, and ``looks`` the numbers of seeds at which a study that
     adds seeds looks at it; both lack a data set that was not read yet. ``factorial``: the variants that are the runs
-    of one, where techniques are combined.
+    of one, where techniques are combined; ``walks``: how far they were added one by one, by data set.
     """
 
     study: Study
@@ -45,6 +46,7 @@ class Resolved:
     data: Mapping[str, DataFacts]
     looks: Mapping[str, tuple[int, ...]]
     factorial: Factorial | None = None
+    walks: Mapping[str, Walk] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

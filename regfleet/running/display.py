@@ -163,6 +163,13 @@ class Progressing(Watch):
         if grown and not self._live:
             self._screen.print(f"{grown} more trials")
 
+    def join(self, variants: Sequence[Variant]) -> None:
+        """Count and show them too."""
+        for one in variants:
+            self._labels.setdefault(one.name, one.label)
+            self._counts.setdefault(one.name, 0)
+            self._scores.setdefault(one.name, [])
+
     def resume(self, trials: pd.DataFrame) -> None:
         """Count what earlier runs finished."""
         self._done = len(trials)

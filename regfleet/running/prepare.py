@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from regfleet.data import cut, decided, is_text, load_dataset, parse_split, spli
 from regfleet.data.dataset import Dataset, Scaling
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
+from regfleet.planning.combining import choosing_seeds, design_words, greedy_cost
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
 from regfleet.planning.resolved import Resolved, data_facts, resolve
@@ -53,8 +54,15 @@ class Prepared:
     base: Base | None
 
     def plan(self) -> Plan:
-        """The trials of the study."""
-        return make_plan(self.resolved, self.datasets, self.models)
+        """The trials of the study; where techniques are added one by one, those of the first step."""
+        resolved = self.resolved
+        if resolved.study.greedy:
+            return self.planned(resolved.variants, choosing_seeds(resolved.study))
+        return make_plan(resolved, self.datasets, self.models)
+
+    def planned(self, variants: tuple[Variant, ...], seeds: tuple[int, ...]) -> Plan:
+        """The trials of ``variants`` over ``seeds``."""
+        return make_plan(replace(self.resolved.with_seeds(seeds), variants=variants), self.datasets, self.models)
 
     def with_seeds(self, seeds: tuple[int, ...]) -> Prepared:
         """The same over ``seeds``."""
@@ -124,12 +132,22 @@ def prepare(
     }
     resolved = resolve(study, facts)
     facts_of.check(resolved.variants)
-    if study.interval == "conservative":
-        note(conservative_cost(resolved))
+    for text in _costs(resolved):
+        note(text)
     if base and first:
         _refuse_idle(resolved, first)
         _check_techniques(resolved, next(iter(datasets.values())), first, base)
     return Prepared(resolved, datasets, models, base)
+
+
+def _costs(resolved: Resolved) -> Iterator[str]:
+    """What is trained beside one fit for each variant and seed."""
+    if resolved.study.interval == "conservative":
+        yield conservative_cost(resolved)
+    if resolved.study.greedy:
+        yield greedy_cost(resolved.study)
+    elif resolved.factorial:
+        yield design_words(resolved.factorial.design)
 
 
 def _check_split(dataset: Dataset, study: Study, split: SplitSpec) -> None:
