@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from regfleet.concluding.chosen import later_notes
 from regfleet.concluding.looks import analysed, asked_of, standings, summarize_standings, within_each
 from regfleet.concluding.predictions import Asked, known_of, together_by
-from regfleet.concluding.stepwise import followed, judged_on, summarize_walks
+from regfleet.concluding.stepwise import due, followed, summarize_walks
 from regfleet.errors import InputError, ResultsError
 from regfleet.planning.combining import greedy_cost
 from regfleet.planning.plan import conservative_cost, fits_per_seed
@@ -94,9 +94,8 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
         trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
         summary = summarize_standings(resolved, reached, trials, results.curves, predictions, score)
     elif resolved.study.greedy:
-        planned = sum(len(judged_on(resolved, name).variants) for name in resolved.study.names)
-        planned *= len(resolved.study.seeds)
-        finished = _done(trials)
+        rows, counts = due(resolved, results.trials)
+        planned, finished = sum(counts.values()), _done(rows)
         summary = summarize_walks(resolved, trials, results.curves, predictions, score)
     else:
         study = resolved.study
@@ -154,7 +153,7 @@ def _done(trials: pd.DataFrame) -> int:
 
 def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: int, finished: int) -> StudyFacts:
     study, runs = resolved.study, results.provenance.runs
-    waiting = finished - _done(trials)
+    waiting = 0 if study.greedy else finished - _done(trials)
     whole = trials[trials["dataset"].isin(study.names)]
     weights = whole.loc[whole["weights"] > 0, "weights"]
     return StudyFacts(

@@ -5,8 +5,11 @@ Nothing about a step is stored: the same trials give the same steps, so a study 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from regfleet.analysis import Histories, PredictionsOf, ScoreOf, ask
 from regfleet.analysis.across import over_datasets
@@ -80,6 +83,19 @@ def walk(resolved: Resolved, dataset: str, trials: pd.DataFrame) -> Walk:
         current.append(next(number for number, name in further.items() if name == step.name))
         base = step.name
     return Walk(tuple(steps), tuple(asked), done=True, single=single, final=base)
+
+
+def due(resolved: Resolved, trials: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
+    """The rows of the ``trials`` that choose or judge as far as steps have come, and how many each variant has to have."""
+    study, planned = resolved.study, Counter[str]()
+    choosing, mine = choosing_seeds(study), np.zeros(len(trials), bool)
+    for name, found in (resolved.walks or {}).items():
+        judged = [one.name for one in judged_on(resolved, name).variants] if found.done else []
+        for variants, seeds in ((found.asked, choosing), (judged, study.seeds)):
+            planned.update(dict.fromkeys(variants, len(seeds)))
+            of = (trials["dataset"] == name) & trials["variant"].isin(variants) & trials["seed"].isin(seeds)
+            mine |= of.to_numpy()
+    return trials[mine], planned
 
 
 def judged_on(resolved: Resolved, dataset: str) -> Resolved:
