@@ -97,7 +97,7 @@ def _mains(effects: Sequence[Effect]) -> tuple[str, ...]:
         parts.append(f"{listed(idle)} {'makes' if len(idle) == 1 else 'make'} no difference that matters")
     if open_:
         parts.append(f"what {listed(open_)} {'adds' if len(open_) == 1 else 'add'} is not clear")
-    return (f"In combination, over all combinations of the others: {'; '.join(parts)}.",)
+    return (f"On average over all combinations of the others: {'; '.join(parts)}.",)
 
 
 def _pairs(effects: Sequence[Effect]) -> tuple[str, ...]:

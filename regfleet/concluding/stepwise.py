@@ -86,7 +86,7 @@ def walk(resolved: Resolved, dataset: str, trials: pd.DataFrame) -> Walk:
 
 
 def due(resolved: Resolved, trials: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
-    """The rows of the ``trials`` that choose or judge as far as steps have come, and how many each variant has to have."""
+    """The rows of ``trials`` that choose or judge as far as steps have come; how many each variant has to have."""
     study, planned = resolved.study, Counter[str]()
     choosing, mine = choosing_seeds(study), np.zeros(len(trials), bool)
     for name, found in (resolved.walks or {}).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regfleet.analysis.summary import Combined, DatasetSummary, Effect, Summary
+from regfleet.analysis.summary import Candidate, Combined, DatasetSummary, Effect, Step, Summary
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale
 from regfleet.report.exports import Cell, rows_csv
@@ -40,6 +40,45 @@ class Combinations:
     seeds: int
     dropped: int
     rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A candidate of a step, written out; ``number`` is that of the step, empty but for its first row."""
+
+    number: str
+    label: str
+    added: str
+    difference: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Techniques added one by one on a data set, by so many ``choosing`` seeds."""
+
+    said: tuple[str, ...]
+    rows: tuple[StepRow, ...]
+    choosing: int
+
+
+def steps(dataset: DatasetSummary, metric: Metric) -> Steps | None:
+    """What the page shows of steps, best candidate first; None where there are none."""
+    found, unit, written = dataset.stepwise, Scale(metric), []
+    if found is None:
+        return None
+    for number, step in enumerate(found.steps, 1):
+        order = sorted(step.candidates, key=lambda one: (one is not _chosen(step), -one.difference.mean))
+        for place, one in enumerate(order):
+            added = ("yes" if step.clear else "no, not clear") if place == 0 else ""
+            reach = unit.from_to(one.difference.low, one.difference.high)
+            words = (str(number) if place == 0 else "", one.label, added, unit.difference(one.difference.mean), reach)
+            written.append(StepRow(*words))
+    return Steps(found.said, tuple(written), found.choosing)
+
+
+def _chosen(step: Step) -> Candidate:
+    return next(one for one in step.candidates if one.name == step.name)
 
 
 def combinations(dataset: DatasetSummary, metric: Metric) -> Combinations | None:

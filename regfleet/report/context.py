@@ -15,7 +15,7 @@ from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
-from regfleet.report.combinations import Combinations, combinations
+from regfleet.report.combinations import Combinations, Steps, combinations, steps
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.predicted import Mistakes, mistakes, networks
@@ -88,7 +88,8 @@ class Section:
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
-    ``companions_said`` counts what they say. ``combined``: what techniques do in combination, where that was asked.
+    ``companions_said`` counts what they say. ``combined``: what techniques do in combination, and
+    ``stepwise``: how they were added one by one, where that was asked.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Section:
     filter: bool
     overlay: Mapping[str, object]
     combined: Combinations | None
+    stepwise: Steps | None
 
 
 def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
@@ -207,6 +209,7 @@ def section(
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
         combined=combinations(dataset, summary.metric),
+        stepwise=steps(dataset, summary.metric),
     )
 
 
