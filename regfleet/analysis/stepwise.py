@@ -1,6 +1,6 @@
 """Techniques added one by one: each step adds the one that helps most by validation rows, while that is clear.
 
-Steps are taken on seeds of their own and see no test row, and what they come to is judged on other seeds. A step is
+Steps are taken on seeds of their own and see no test score, and what they come to is judged on other seeds. A step is
 clear where the interval of the best candidate excludes zero: the corrected t of one validation score per seed,
 simultaneous over the candidates of the step (Bonferroni), as clear as a verdict by one score per seed is.
 """

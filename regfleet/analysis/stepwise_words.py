@@ -28,7 +28,7 @@ def stepped(walk: Walk, choosing: int, runs: Mapping[str, Runs], dataset: Datase
         return replace(found, said=(*said, "The steps are not finished: the same command goes on with them."))
     labels = dataset.labels
     final, single = labels.get(walk.final, walk.final), labels.get(walk.single, walk.single)
-    others = "judged on other seeds, by test rows that no step saw"
+    others = "judged on other seeds, by test scores that no step saw"
     if walk.final in ("none", walk.single):
         what = "no technique" if walk.final == "none" else f"{final} alone"
         return replace(found, said=(*said, f"Added one by one, techniques came to {what}; {single} is {others}."))
