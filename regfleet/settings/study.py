@@ -66,7 +66,7 @@ class Study(Part):
     ] = ()
     """techniques to be compared in all combinations, as l2=.001,dropout,batchnorm,mixup: what each adds, which are more
     or less together than apart, and the best combination; from six on 32 combinations that tell the most"""
-    greedy: Annotated[bool, Setting(panel="Model")] = False
+    greedy: Annotated[bool, Setting(panel="Model", example=True)] = False
     """instead of all combinations start with none, add the technique of --combine that helps most by validation rows,
     go on while it helps clearly, and judge what came of it on other seeds"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)
