@@ -177,7 +177,7 @@ def _judged(runs: Sequence[Runs], asked: Sequence[Contrast], terms: Terms, compa
     cells, why = _cells(runs, seeds, terms) if len(seeds) else (None, terms.tested.unfit)
     halves = [(half, _shared(half)) for half in zip(*(one.halves for one in runs), strict=True) if question.halves]
     means = [_scores(half, common, terms) for half, common in halves]
-    right = [] if cells is None else [one.right.astype(np.float64) for one in cells]
+    right = [] if cells is None else [one.right for one in cells]
     found = []
     for one in asked:
         d = np.round(one.weights @ scores, 14) / one.size

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regfleet.analysis.intervals import MINIMUM_PAIRS, estimate, interval, sd_floor
+from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, estimate, interval, sd_floor
 from regfleet.analysis.question import Question
-from regfleet.analysis.runs import Runs, differences, shared
+from regfleet.analysis.runs import Runs, shared
 from regfleet.analysis.summary import Candidate, Step
 
 
@@ -54,14 +54,22 @@ def take_step(
     """
     n_train, n_val = rows
     ratio = 0.0 if fixed or not n_train else n_val / n_train
-    found = []
+    sign, found = question.metric.sign, []
+    worst = min((sign * one.val_scores).min(initial=math.inf) for one in (base, *(of for _, of in candidates.values())))
     for name, (label, runs) in candidates.items():
-        seeds, here, there = shared(runs, base)
-        d = differences(runs.val_scores[here], base.val_scores[there], question.metric)
-        floor = sd_floor(n_val, len(seeds)) if question.metric.counts else 0.0
-        found.append(
-            Candidate(name, label, len(seeds), interval(estimate(d, ratio, floor), question.alpha, len(candidates)))
-        )
+        d = _gains(base, runs, sign, worst)
+        floor = sd_floor(n_val, len(d)) if question.metric.counts else 0.0
+        around = interval(estimate(d, ratio, floor), question.alpha, len(candidates))
+        found.append(Candidate(name, label, len(d), around))
     best = max(found, key=lambda one: -math.inf if math.isnan(one.difference.mean) else one.difference.mean)
     clear = best.seeds >= MINIMUM_PAIRS and bool(np.greater(best.difference.low, 0))
     return Step(tuple(found), best.name, best.label, clear=clear)
+
+
+def _gains(base: Runs, runs: Runs, sign: int, worst: float) -> Array:
+    """What a candidate adds on each seed that the base finished; one that it lost counts as the ``worst`` of all."""
+    _, here, there = shared(runs, base)
+    gains = sign * (runs.val_scores[here] - base.val_scores[there])
+    lost = np.isin(base.seeds, runs.lost)
+    gains = np.concatenate([gains, worst - sign * base.val_scores[lost]])
+    return np.round(gains[np.isfinite(gains)], 14)

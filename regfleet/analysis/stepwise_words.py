@@ -13,7 +13,7 @@ from regfleet.analysis.runs import Runs
 from regfleet.analysis.stepwise import Walk
 from regfleet.analysis.summary import DatasetSummary, Step, Stepwise
 from regfleet.metrics import Metric
-from regfleet.numbers import Scale, counted, number_word
+from regfleet.numbers import Scale, number_word
 
 CLAIMS = 2
 """The set against its control, and against the best single technique."""
@@ -56,10 +56,8 @@ def step_words(walk: Walk, metric: Metric, choosing: int) -> tuple[str, ...]:
 def _step(number: int, step: Step, unit: Scale, choosing: int) -> str:
     best = next(one for one in step.candidates if one.name == step.name)
     if best.seeds < MINIMUM_PAIRS:
-        return (
-            f"Step {number} of adding techniques: {counted(best.seeds, 'seed')} of {choosing} cannot choose, "
-            f"{number_word(MINIMUM_PAIRS)} are the least."
-        )
+        few = f"{best.seeds} of {choosing} seeds finished, too few to choose"
+        return f"Step {number}: {few}; {number_word(MINIMUM_PAIRS)} are the least."
     reach = unit.from_to(best.difference.low, best.difference.high)
     of = f"{unit.change(best.difference.mean)} on validation rows, {reach}"
     if step.clear:
