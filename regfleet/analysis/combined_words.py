@@ -9,11 +9,12 @@ from dataclasses import replace
 from regfleet.analysis.design import ROMAN
 from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.sentences import change
-from regfleet.analysis.summary import Combined, DatasetSummary, Effect, Word
+from regfleet.analysis.summary import Combined, DatasetSummary, Effect, Interval, Word
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted, number_word
 from regfleet.text import capital, listed
 
+Factors = tuple[tuple[str, ...], ...]
 MOST_SAID = 3
 """Interactions that the opening sentences name; the section has all."""
 
@@ -21,7 +22,10 @@ MOST_SAID = 3
 def worded(found: Combined, dataset: DatasetSummary, metric: Metric) -> Combined:
     """``found`` with its sentences."""
     unit = Scale(metric)
-    effects = tuple(replace(one, sentence=_effect(one, unit, dataset.about)) for one in found.effects)
+    effects = tuple(
+        replace(one, sentence=effect_words(one.factors, one.difference, one.verdict, unit, dataset.about))
+        for one in found.effects
+    )
     found = replace(found, effects=effects, design=_design(found))
     if dataset.learned_nothing:
         return replace(found, effects_said=("Nothing was learned, so this says nothing of techniques in combination.",))
@@ -60,26 +64,26 @@ def _design(found: Combined) -> tuple[str, ...]:
     return fraction, apart
 
 
-def _effect(effect: Effect, unit: Scale, where: str) -> str:
-    interval = effect.difference
+def effect_words(factors: Factors, interval: Interval, verdict: Word, unit: Scale, where: str) -> str:
+    """An effect in plain words; ``factors`` are those of an `Effect`, ``where`` what it is about."""
     reach = unit.from_to(interval.low, interval.high)
-    if effect.is_main:
-        name, over = effect.label, "over all combinations of the others"
-        if effect.verdict in ("better", "worse"):
+    said = f" ({reach})" if reach else ""
+    if len(factors[0]) == 1:
+        name, over = factors[0][0], "over all combinations of the others"
+        if verdict in ("better", "worse"):
             return f"{name} {change(interval, unit, where)}, {over}."
-        if effect.verdict == "equivalent":
-            return f"{name} makes no difference that matters, {over} ({reach})."
-        return f"What {name} adds {over} is not clear{f' ({reach})' if reach else ''}."
-    pairs = " or ".join(" and ".join(names) for names in effect.factors)
-    pairs += ", measured as one sum" if len(effect.factors) > 1 else ""
-    if effect.verdict in ("better", "worse"):
+        if verdict == "equivalent":
+            return f"{name} makes no difference that matters, {over}{said}."
+        return f"What {name} adds {over} is not clear{said}."
+    pairs = " or ".join(" and ".join(names) for names in factors)
+    pairs += ", measured as one sum" if len(factors) > 1 else ""
+    if verdict in ("better", "worse"):
         low, high = sorted((abs(interval.low), abs(interval.high)))
-        more = "more" if effect.verdict == "better" else "less"
         size = f"{unit.amount(interval.mean)} ({unit.size(low)} to {unit.size(high)})"
-        return f"{pairs}: {more} together than apart, by about {size}."
-    if effect.verdict == "equivalent":
-        return f"{pairs}: together what each adds alone, to within what matters ({reach})."
-    return f"{pairs}: whether more or less together than apart is not clear{f' ({reach})' if reach else ''}."
+        return f"{pairs}: {'more' if verdict == 'better' else 'less'} together than apart, by about {size}."
+    if verdict == "equivalent":
+        return f"{pairs}: together what each adds alone, to within what matters{said}."
+    return f"{pairs}: whether more or less together than apart is not clear{said}."
 
 
 def _of(effects: Sequence[Effect], word: Word) -> list[str]:

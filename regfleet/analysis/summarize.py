@@ -17,6 +17,7 @@ from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
 from regfleet.analysis.design import Factorial
 from regfleet.analysis.effects import combined
+from regfleet.analysis.effects_across import with_effects
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
@@ -93,7 +94,8 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         for name, rows in trials.groupby("dataset", sort=True)
     )
     order = [*(variant.name for variant in variants), *(family.name for family in sweeps(variants))]
-    return Summary(question, datasets, across=over_datasets(datasets, order, question))
+    across = with_effects(over_datasets(datasets, order, question), datasets, question)
+    return Summary(question, datasets, across=across)
 
 
 def _dataset(

@@ -423,12 +423,13 @@ class RankTest:
 
 @dataclass(frozen=True, slots=True)
 class Across:
-    """The analysis over data sets, from five up."""
+    """The analysis over data sets, from five up; ``effects`` are those of techniques in combination, if any were."""
 
     datasets: tuple[str, ...]
     comparisons: tuple[AcrossComparison, ...]
     ranks: RankTest | None
     headline: tuple[str, ...]
+    effects: tuple[AcrossComparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

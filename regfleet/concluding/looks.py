@@ -13,6 +13,7 @@ import numpy as np
 
 from regfleet.analysis import Histories, PredictionsOf, Question, ScoreOf, summarize, take_look
 from regfleet.analysis.across import over_datasets
+from regfleet.analysis.effects_across import with_effects
 from regfleet.analysis.rows import sweeps
 from regfleet.analysis.stepwise import Walk
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
@@ -164,5 +165,5 @@ def summarize_standings(
         datasets += analysed(resolved, rows, histories, predictions, standing.question, score).datasets
     order = [*resolved.names, *(family.name for family in sweeps(variants))]
     looks = tuple(look for _, standing in sorted(reached.items()) for look in standing.looks)
-    across = over_datasets(tuple(datasets), order, question)
+    across = with_effects(over_datasets(tuple(datasets), order, question), datasets, question)
     return replace(whole, datasets=tuple(datasets), across=across, looks=looks)

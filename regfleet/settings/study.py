@@ -62,6 +62,7 @@ class Study(Part):
     combine: Annotated[
         tuple[str, ...],
         BeforeValidator(parse_combine, json_schema_input_type=str | list[str]),
+        Field(max_length=100),
         Setting("TECHNIQUES", panel="Model", default="none", example=["l2(0.001)", "dropout(0.3)", "batchnorm"]),
     ] = ()
     """techniques to be compared in all combinations, as l2=.001,dropout,batchnorm,mixup: what each adds, which are more

@@ -1,6 +1,7 @@
 """Main effects and interactions: against least squares, Student's t, and the rule of single rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from support.rows import predictions, trials_of
@@ -181,3 +182,25 @@ def test_nothing_is_said_of_effects_where_nothing_was_combined():
     data = found(correct, variants, None)
     assert data.combined is None
     assert "combination" not in " ".join(data.headline)
+
+
+def test_over_data_sets_an_effect_of_each_is_one_observation():
+    """Student's t of one effect per data set, for all effects at once; nothing below five data sets."""
+    variants, factorial = study(2)
+    draw, frames = np.random.default_rng(5), []
+    for number in range(6):
+        gain = 40 + 3 * number
+        base = {"none": 800, "L2": 800 + gain, "Dropout": 800 + gain, "L2+Dropout": 800 + gain}
+        correct = {name: (one + draw.integers(-2, 3, 6)).tolist() for name, one in base.items()}
+        frames.append(make_trials(correct, n_train=3000, n_test=1000, dataset=f"d{number}"))
+    found = summarize(pd.concat(frames), None, variants, asked(), combining=factorial)
+    assert [one.verdict for one in found.across.effects] == ["better", "better", "worse"]
+    for place, one in enumerate(found.across.effects):
+        means = [data.combined.effects[place].difference.mean for data in found.datasets]
+        half = stats.t.ppf(1 - 0.05 / 6, 5) * np.std(means, ddof=1) / np.sqrt(6)
+        assert [one.difference.low, one.difference.high] == pytest.approx(
+            [np.mean(means) - half, np.mean(means) + half]
+        )
+    assert "L2 and Dropout: less together than apart, by about" in found.across.headline[-1]
+    few = summarize(pd.concat(frames[:4]), None, variants, asked(), combining=factorial)
+    assert few.across is None
