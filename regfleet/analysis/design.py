@@ -54,7 +54,7 @@ class Design:
     @property
     def combinations(self) -> int:
         """How many combinations there are, run or not."""
-        return 2**self.factors
+        return 1 << self.factors
 
     @property
     def full(self) -> bool:
