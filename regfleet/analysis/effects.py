@@ -62,7 +62,7 @@ def combined(factorial: Factorial, runs: Mapping[str, Runs], dataset: DatasetSum
     judged = _judged(mine, asked, terms, len(asked))
     dropped = len(_attempted(mine)) - len(seeds)
     worst = _judged(_filled(mine, terms), asked, terms, len(asked)) if dropped else judged
-    names = [((one,),) for one in factorial.factors]
+    names: list[tuple[tuple[str, ...], ...]] = [((one,),) for one in factorial.factors]
     names += [tuple((factorial.factors[a], factorial.factors[b]) for a, b in pairs) for pairs in design.pairs]
     means = _means(design, mine, seeds, terms)
     effects = tuple(
@@ -246,7 +246,14 @@ def _filled(runs: Sequence[Runs], terms: Terms) -> list[Runs]:
             cells = None if other is None else joined([own, ignorant(other, terms.shares)])
         of_halves = tuple(half[place] for half in halves)
         filled.append(
-            replace(one, seeds=there[kept], scores=scores[kept], lost=one.lost[:0], cells=cells, halves=of_halves)
+            replace(
+                one,
+                seeds=there[kept].astype(np.int64),
+                scores=scores[kept],
+                lost=one.lost[:0],
+                cells=cells,
+                halves=of_halves,
+            )
         )
     return filled
 

@@ -71,6 +71,7 @@ def status(directory: str | Path) -> StudyStatus:
     """
     resolved, results = read_results(directory)
     names: Mapping[str, str] = {one.name: one.label for one in resolved.variants}
+    planned: Mapping[str, int]
     if resolved.study.greedy:
         trials, planned = due(resolved, results.trials)
         names = {one.name: one.label for one in variants_with(resolved.study, planned) if one.name in planned}

@@ -222,8 +222,12 @@ def kept_cells(text: bytes) -> dict[str, pd.DataFrame]:
 def is_ours(beginning: bytes) -> bool:
     """Whether a file that begins so is a table of regfleet of any version."""
     columns = {*beginning.partition(b"\n")[0].strip().split(b",")}
-    ours = {b"rank", b"variant", b"label"}, {b"variant", b"seed", b"status"}, {b"row", b"target", b"tested", b"wrong"}
-    ours = (*ours, {b"dataset", b"effect", b"verdict"})
+    ours = (
+        {b"rank", b"variant", b"label"},
+        {b"variant", b"seed", b"status"},
+        {b"row", b"target", b"tested", b"wrong"},
+        {b"dataset", b"effect", b"verdict"},
+    )
     return any(columns >= names for names in ours)
 
 
