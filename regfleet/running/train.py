@@ -67,6 +67,7 @@ class Session:
     def _look_by_look(self, results: Stored) -> None:
         plan = self.ready.plan()
         told: set[str] = set()
+        resumed: set[str] = set()
         while True:
             due, reasons = self._due(plan, results)
             missing = due.without(results.finished | self.tried)
@@ -76,9 +77,10 @@ class Session:
             fleet = self.start(planned)
             self.watch.extend(planned, [reason for reason in reasons if reason not in told])
             told.update(reasons)
-            if not self.tried:
-                keys = {trial.key for trial in due.trials} & results.finished
-                self.watch.resume(results.trials[results.trials["key"].isin(keys)])
+            earlier = {trial.key for trial in due.trials} & results.finished - self.tried - resumed
+            if earlier:
+                self.watch.resume(results.trials[results.trials["key"].isin(earlier)])
+            resumed |= earlier
             schedule = Schedule(missing, fleet.workers, results.seconds_per_trial())
             self._keep_all(fleet, schedule)
             study = self.ready.resolved.study

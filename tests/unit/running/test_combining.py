@@ -1,5 +1,6 @@
 """`--combine` and `--greedy`, from flags to the report, with trials whose scores are known."""
 
+import io
 import itertools
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from regfleet.errors import InputError
 from regfleet.planning.combining import CHOOSING
 from regfleet.planning.variants import problems, resolve_variants
 from regfleet.running import run as pipeline
+from regfleet.running.display import Progressing, Screen
 from regfleet.running.preview import preview
 from regfleet.running.run import Watch
 from regfleet.settings import read_study
@@ -195,6 +197,11 @@ def test_techniques_are_added_one_by_one_and_judged_on_other_seeds(tmp_path):
     trained = [one for piece in pieces for one in piece.trained]
     assert len(trained) == len({*trained}) == len(whole.trained)
     assert again.summary == done.summary
+    written = io.StringIO()
+    shown = Progressing(Screen(file=written, width=200), quiet=False)
+    run(tmp_path / "pieces", shown, combine=f"{L2},{DROPOUT},{MIXUP}", greedy=True, seeds=7)
+    assert "70/70 trials" in written.getvalue()
+    assert "iris: Step 3: L2 would help most, and not clearly" in written.getvalue()
     assert status(tmp_path / "whole").done == len(whole.trained) == status(tmp_path / "whole").planned
 
 
