@@ -62,11 +62,12 @@ class Results(results.Stored):
     def _conclusion(self) -> StudyConclusion:
         from regfleet.concluding.afterwards import judge_by
         from regfleet.concluding.judge import judge, kept_study
+        from regfleet.concluding.stepwise import followed
         from regfleet.planning.resolved import resolve
 
         # Not of this object itself: a cycle would keep its temporary directory.
         stored = results.Stored(self.place, self.trials, self.problems)
-        resolved = resolve(kept_study(self.place), stored.provenance.data)
+        resolved = followed(resolve(kept_study(self.place), stored.provenance.data), self.trials)
         return judge(resolved, stored) if self._by is None else judge_by(self._by, resolved, stored)
 
     def score(

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 SUMS = "regfleet.sha256"
 ROWS = "rows.csv"
-REPORT = ("report.html", "leaderboard.csv", "trials.csv", ROWS)
-"""Of a results directory: what is made of its trials, and listed in `SUMS`; rows.csv where predictions were kept."""
+EFFECTS = "effects.csv"
+REPORT = ("report.html", "leaderboard.csv", "trials.csv", ROWS, EFFECTS)
+"""Of a results directory: what is made of its trials, and listed in `SUMS`; rows.csv where predictions were kept,
+effects.csv where techniques are combined."""
+SOMETIMES = (ROWS, EFFECTS)
+"""What not every results directory has of these."""
 PROGRESS = ("progress.json", "regfleet.log")
 WRITTEN_FIRST = (*PROGRESS, "study.toml", "provenance.json")
 """Of a results directory: what is there before its first trial."""

@@ -12,8 +12,12 @@ import numpy as np
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.cells import Cells, PredictionsOf
 from regfleet.analysis.checks import Seen, checks
+from regfleet.analysis.combined_words import worded
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
+from regfleet.analysis.design import Factorial
+from regfleet.analysis.effects import combined
+from regfleet.analysis.effects_across import with_effects
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
@@ -24,6 +28,8 @@ from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
+from regfleet.analysis.stepwise import Walk
+from regfleet.analysis.stepwise_words import stepped
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.analysis.together import ScoreOf
 from regfleet.analysis.tuning import tuning_of
@@ -34,6 +40,7 @@ from regfleet.settings.values import PAIRS, Scope, Task, Variant
 if TYPE_CHECKING:
     import pandas as pd
 
+Combining: TypeAlias = Factorial | tuple[Walk, int] | None
 Histories: TypeAlias = "pd.DataFrame | Callable[[str], Iterable[pd.DataFrame]] | None"
 
 
@@ -48,6 +55,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
     *,
     score: ScoreOf | None = None,
     references: Sequence[Variant] = (),
+    combining: Combining = None,
 ) -> Summary:
     """The whole analysis of a study.
 
@@ -67,6 +75,8 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         score: what the networks of a variant taken together are scored by; None: of the predictions only the
             comparisons are wanted.
         references: learners beside the networks, which the trials may hold too.
+        combining: which variants are the runs of a factorial, or the steps that added techniques one by one with the
+            number of their seeds; None where nothing is combined.
 
     Returns:
         the Summary; data sets in alphabetical order.
@@ -79,7 +89,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         _dataset(
             str(name),
             rows,
-            (histories, predictions, score),
+            (histories, predictions, score, combining),
             variants,
             question,
             shares.get(str(name)),
@@ -89,20 +99,21 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         for name, rows in trials.groupby("dataset", sort=True)
     )
     order = [*(variant.name for variant in variants), *(family.name for family in sweeps(variants))]
-    return Summary(question, datasets, across=over_datasets(datasets, order, question))
+    across = with_effects(over_datasets(datasets, order, question), datasets, question)
+    return Summary(question, datasets, across=across)
 
 
 def _dataset(
     name: str,
     trials: pd.DataFrame,
-    kept: tuple[Histories, PredictionsOf | None, ScoreOf | None],
+    kept: tuple[Histories, PredictionsOf | None, ScoreOf | None, Combining],
     variants: Sequence[Variant],
     question: Question,
     shares: Sequence[float] | None,
     test_shares: Sequence[float] | None,
     references: Sequence[Variant],
 ) -> DatasetSummary:
-    histories, predictions, score = kept
+    histories, predictions, score, combining = kept
     references = [one for one in references if (trials["variant"] == one.name).any()]
     halves: list[pd.DataFrame] = []
     if question.halves:
@@ -149,7 +160,22 @@ def _dataset(
         of_networks = {key: one for key, one in found.items() if key in networks}
         dataset = replace(dataset, predicted=predicted_of(of_networks, controls, dataset.knows_nothing))
     dataset = replace(dataset, references=references_of(references, dataset.variants, runs, terms))
-    return _worded(_without_advice(dataset), networks, terms, variants)
+    dataset = _worded(_without_advice(dataset), networks, terms, variants)
+    return _with_combinations(dataset, combining, networks, terms)
+
+
+def _with_combinations(
+    dataset: DatasetSummary, combining: Combining, runs: Mapping[str, Runs], terms: Terms
+) -> DatasetSummary:
+    """``dataset`` with what techniques do in combination."""
+    if combining is None:
+        return dataset
+    if isinstance(combining, Factorial):
+        found = worded(combined(combining, runs, dataset, terms), dataset, terms.metric)
+        said = filter(None, (*found.effects_said, found.best_said))
+        return replace(dataset, combined=found, headline=(*dataset.headline, *said))
+    steps = stepped(*combining, runs, dataset, terms)
+    return replace(dataset, stepwise=steps, headline=(*dataset.headline, *steps.said))
 
 
 def _terms(

@@ -189,6 +189,106 @@ class References:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a technique adds over all combinations of the others, or what two give beyond what each adds alone.
+
+    ``factors`` holds one technique, or the two of an interaction; of a fraction several pairs, whose interactions are
+    measured as one sum. ``difference`` is oriented, larger is better, and simultaneous over all effects of the data
+    set; ``verdict``, ``note``, ``p`` and ``floor`` are as of a `Comparison`. ``means`` are the mean scores of the runs
+    without and with the technique; of the first pair with neither, the first, the second and both.
+    """
+
+    factors: tuple[tuple[str, ...], ...]
+    difference: Interval
+    p: float
+    floor: float
+    verdict: Word
+    note: str
+    means: tuple[float, ...]
+    sentence: str = ""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is that of one technique."""
+        return len(self.factors[0]) == 1
+
+    @property
+    def label(self) -> str:
+        """Its techniques, for people."""
+        return " + ".join(" × ".join(names) for names in self.factors)
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What techniques do in combination: a factorial of ``runs`` of the ``combinations`` of its ``factors``.
+
+    ``resolution`` None: every combination was run. ``effects``, main ones first, are over the ``seeds`` that every run
+    finished; ``dropped`` counts those that one lost. ``best`` and ``single`` are the variants of two techniques or
+    more and of one technique with the best mean, empty without any; ``lead`` is the difference of these two,
+    simultaneous over the combinations, and ``clear`` says that the combination is ahead of every single technique.
+    ``design``, ``effects_said`` and ``best_said`` put it in plain words.
+    """
+
+    factors: tuple[str, ...]
+    runs: int
+    combinations: int
+    resolution: int | None
+    effects: tuple[Effect, ...]
+    seeds: tuple[int, ...] = field(repr=False)
+    dropped: int
+    rule: Rule
+    rule_why: str
+    rope: float
+    best: str
+    single: str
+    lead: Interval | None
+    clear: bool
+    design: tuple[str, ...] = ()
+    effects_said: tuple[str, ...] = ()
+    best_said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A technique that a step may add: the variant with it, and what it adds by validation rows, larger is better."""
+
+    name: str
+    label: str
+    seeds: int
+    difference: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that adds a technique: the candidates, and the best of them by validation rows.
+
+    ``name`` and ``label`` are that one's. It was added where it is ``clear`` that it helps; else steps end here.
+    """
+
+    candidates: tuple[Candidate, ...]
+    name: str
+    label: str
+    clear: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stepwise:
+    """Techniques added one by one: the ``steps``, on ``choosing`` seeds of their own, and what is judged on others.
+
+    ``single`` is the best single technique by validation rows, ``final`` the variant that the steps came to, which may
+    be the control; empty while steps are missing. ``lead`` is their difference on test rows, simultaneous with that of
+    ``final`` and its control; None where there is none. ``said`` puts it in plain words.
+    """
+
+    steps: tuple[Step, ...]
+    choosing: int
+    single: str
+    final: str
+    lead: Interval | None = None
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """Something about the training or the rows of a data set that a reader must know before the verdicts.
 
@@ -218,7 +318,8 @@ class DatasetSummary:
     the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows`` of them show no
     equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule. ``predicted``: what was said of
     the test rows, where that was kept. ``references`` stand beside the variants where they were trained. ``tuning``:
-    what the seeds chose, where settings were tuned.
+    what the seeds chose, where settings were tuned. ``combined``: what techniques do in combination, where that was
+    asked, and ``stepwise``: techniques added one by one.
     """
 
     dataset: str
@@ -244,6 +345,8 @@ class DatasetSummary:
     predicted: Predicted | None = field(default=None, repr=False, compare=False)
     references: References | None = None
     tuning: tuple[VariantTuning, ...] = ()
+    combined: Combined | None = None
+    stepwise: Stepwise | None = None
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:
@@ -343,12 +446,13 @@ class RankTest:
 
 @dataclass(frozen=True, slots=True)
 class Across:
-    """The analysis over data sets, from five up."""
+    """The analysis over data sets, from five up; ``effects`` are those of techniques in combination, if any were."""
 
     datasets: tuple[str, ...]
     comparisons: tuple[AcrossComparison, ...]
     ranks: RankTest | None
     headline: tuple[str, ...]
+    effects: tuple[AcrossComparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

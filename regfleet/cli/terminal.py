@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from regfleet.checks import PAGE
+from regfleet.cli.combinations import effects_table
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
 from regfleet.report.references import about
 from regfleet.report.tuning import tunings
@@ -50,7 +52,7 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
 def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion) -> None:
     """All that is said of one data set."""
     _say(screen, data.headline)
-    screen.print(_leaderboard(data, analysis))
+    screen.print(Group(_leaderboard(data, analysis), *effects_table(data, analysis.summary)))
     if data.references:
         screen.print(_references(data, unit=Scale(analysis.summary.metric)))
     if chosen := tunings(data):

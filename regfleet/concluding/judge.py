@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from regfleet.concluding.chosen import later_notes
 from regfleet.concluding.looks import analysed, analysed_of, asked_of, standings, summarize_standings, within_each
 from regfleet.concluding.predictions import Asked, known_of, together_by
+from regfleet.concluding.stepwise import due, followed, summarize_walks
 from regfleet.errors import InputError, ResultsError
+from regfleet.planning.combining import greedy_cost
 from regfleet.planning.plan import conservative_cost, trial_counts
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report import write
@@ -20,6 +22,7 @@ from regfleet.report.exports import table_cells
 from regfleet.results import Place, Stored, load, study_text
 from regfleet.settings import Study, read_study
 from regfleet.techniques import technique_named
+from regfleet.text import capital
 from regfleet.trials import Execution
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ def conclude(
 def read_results(out: str | Path | Place) -> tuple[Resolved, Stored]:
     """The study of a results directory and what it holds; raises ResultsError when it holds no results."""
     results = load(out)
-    return resolve(kept_study(results.place), results.provenance.data), results
+    return followed(resolve(kept_study(results.place), results.provenance.data), results.trials), results
 
 
 def kept_study(place: Place) -> Study:
@@ -79,6 +82,7 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
     Raises ResultsError when a study that adds seeds does not know its rows, which say when to look, and for trials that
     are there twice.
     """
+    resolved = followed(resolved, results.trials)
     trials = asked_rows(resolved, results)
     _refuse_doubles(trials, results)
     predictions = partial(results.predicted, at=resolved.question.at)
@@ -90,6 +94,10 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
         planned = sum(sum(seeds.values()) for seeds in asked_for.values())
         trials = within_each(trials, analysed_of(resolved, reached))
         summary = summarize_standings(resolved, reached, trials, results.curves, predictions, score)
+    elif resolved.study.greedy:
+        rows, counts = due(resolved, results.trials)
+        planned, finished = sum(counts.values()), _done(rows)
+        summary = summarize_walks(resolved, trials, results.curves, predictions, score)
     else:
         planned = sum(trial_counts(resolved).values())
         finished = _done(trials)
@@ -146,7 +154,7 @@ def _done(trials: pd.DataFrame) -> int:
 
 def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: int, finished: int) -> StudyFacts:
     study, runs = resolved.study, results.provenance.runs
-    waiting = finished - _done(trials)
+    waiting = 0 if study.greedy else finished - _done(trials)
     whole = trials[trials["dataset"].isin(study.names)]
     weights = whole.loc[whole["weights"] > 0, "weights"]
     return StudyFacts(
@@ -190,6 +198,8 @@ def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
     fallbacks = [text for text, execution in executions.items() if execution and execution.untraceable]
     fell_back = trials[trials["execution"].isin(fallbacks)]
     notes += [f"{label}: {how}" for label, how in fell_back.groupby("label")["execution"].first().items()]
+    if resolved.study.greedy:
+        notes.append(capital(greedy_cost(resolved.study)))
     if resolved.question.halves:
         notes.append(f"As --interval conservative asked, {conservative_cost(resolved)}")
     if waiting:

@@ -13,7 +13,9 @@ import numpy as np
 
 from regfleet.analysis import Histories, PredictionsOf, Question, ScoreOf, summarize, take_look
 from regfleet.analysis.across import over_datasets
+from regfleet.analysis.effects_across import with_effects
 from regfleet.analysis.rows import sweeps
+from regfleet.analysis.stepwise import Walk
 from regfleet.analysis.summary import DatasetSummary, Look, Summary
 from regfleet.results import DataFacts
 from regfleet.settings.values import PAIRS, half_name, whole_name
@@ -73,7 +75,13 @@ def analysed(
         predictions,
         score=score,
         references=resolved.references,
+        combining=resolved.factorial or _steps(resolved),
     )
+
+
+def _steps(resolved: Resolved) -> tuple[Walk, int] | None:
+    """The steps of the one data set that is judged by what they came to, and their seeds; None without any."""
+    return next(((one, len(resolved.study.seeds)) for one in (resolved.walks or {}).values()), None)
 
 
 def standings(
@@ -109,6 +117,9 @@ def take_looks(
         now = replace(resolved.question, look=number, looks=len(planned))
         (dataset,) = analysed(resolved, rows, None, predictions, now).datasets
         look = take_look(dataset, now, planned)
+        if resolved.factorial and look.next_seeds:  # its effects are over the seeds of all runs
+            asked_for = {*look.running, *resolved.factorial.variants, *resolved.factorial.singles}
+            look = replace(look, running=tuple(name for name in resolved.names if name in asked_for))
         following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
         standing = Standing(now, (*standing.looks, look), following, asked)
         if look.next_seeds is None:
@@ -166,5 +177,5 @@ def summarize_standings(
         datasets += analysed(resolved, rows, histories, predictions, standing.question, score).datasets
     order = [*resolved.names, *(family.name for family in sweeps(variants))]
     looks = tuple(look for _, standing in sorted(reached.items()) for look in standing.looks)
-    across = over_datasets(tuple(datasets), order, question)
+    across = with_effects(over_datasets(tuple(datasets), order, question), datasets, question)
     return replace(whole, datasets=tuple(datasets), across=across, looks=looks)

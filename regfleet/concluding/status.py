@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from regfleet.analysis.sequential import LOOKS
 from regfleet.concluding.judge import asked_rows, read_results
 from regfleet.concluding.looks import asked_of, standings
+from regfleet.concluding.stepwise import due, variants_with
 from regfleet.errors import ResultsError
 from regfleet.planning.plan import trial_counts
 from regfleet.results import read_progress
@@ -69,16 +70,22 @@ def status(directory: str | Path) -> StudyStatus:
     Only reads, and neither waits for the driver nor holds it up.
     """
     resolved, results = read_results(directory)
-    trials, planned = asked_rows(resolved, results), _planned(resolved, results)
+    names: Mapping[str, str] = {one.name: one.label for one in resolved.trained}
+    planned: Mapping[str, int]
+    if resolved.study.greedy:
+        trials, planned = due(resolved, results.trials)
+        names = {one.name: one.label for one in variants_with(resolved.study, planned) if one.name in planned}
+    else:
+        trials, planned = asked_rows(resolved, results), _planned(resolved, results)
     counts = Counter(zip(trials["variant"], trials["status"], strict=True))
     variants = tuple(
         VariantStatus(
-            one.name,
-            one.label,
-            planned[one.name],
-            *(counts[one.name, word] for word in ("done", "diverged", "failed")),
+            name,
+            label,
+            planned[name],
+            *(counts[name, word] for word in ("done", "diverged", "failed")),
         )
-        for one in resolved.trained
+        for name, label in names.items()
     )
     place, progress = results.place, read_progress(results.place)
     running = place.in_use()

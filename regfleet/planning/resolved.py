@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from regfleet.analysis import Question, ask, planned_looks
+from regfleet.analysis.design import Factorial
+from regfleet.analysis.stepwise import Walk
 from regfleet.data import (
     parse_split,
     row_counts,
@@ -17,6 +19,7 @@ from regfleet.data import (
     stratifies,
 )
 from regfleet.errors import ResultsError
+from regfleet.planning.combining import factorial_of
 from regfleet.planning.references import reference_variants
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
@@ -32,7 +35,8 @@ class Resolved:
     """What a study means: its model, split, variants with their controls, what the analysis is asked, its data.
 
     ``data`` holds what is known of each data set, by name, and ``looks`` the numbers of seeds at which a study that
-    adds seeds looks at it; both lack a data set that was not read yet.
+    adds seeds looks at it; both lack a data set that was not read yet. ``factorial``: the variants that are the runs
+    of one, where techniques are combined; ``walks``: how far they were added one by one, by data set.
     """
 
     study: Study
@@ -42,6 +46,8 @@ class Resolved:
     question: Question
     data: Mapping[str, DataFacts]
     looks: Mapping[str, tuple[int, ...]]
+    factorial: Factorial | None = None
+    walks: Mapping[str, Walk] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,6 +114,7 @@ def resolve(study: Study, data: Mapping[str, DataFacts]) -> Resolved:
         question=question,
         data=data,
         looks={name: _looks(facts, question) for name, facts in data.items() if facts.training_rows},
+        factorial=factorial_of(study, study.model.spec()),
     )
 
 

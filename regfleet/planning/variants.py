@@ -8,6 +8,7 @@ from functools import partial
 from regfleet.data import check_source, parse_split
 from regfleet.errors import InputError
 from regfleet.models import parse_model
+from regfleet.planning.combining import check_greedy, combinations_of, factors_of
 from regfleet.planning.presets import preset_of, without_presets
 from regfleet.planning.tuning import check_tuning, tuning_of
 from regfleet.settings import Study, Training, VariantEntry
@@ -30,6 +31,7 @@ def problems(study: Study, *, sources: bool = True, found: Found | None = None) 
     yield from _tried(("seeds",), lambda: _check_folds(study))
     yield from _tried(("interval",), lambda: _check_interval(study))
     yield from _tried(("tune",), lambda: check_tuning(study))
+    yield from _tried(("greedy",), lambda: check_greedy(study))
     if sources:
         for number, source in enumerate(study.sources().values()):
             yield from _tried(("data", number), partial(check_source, source))
@@ -43,6 +45,7 @@ def problems(study: Study, *, sources: bool = True, found: Found | None = None) 
             for number, entry in enumerate(study.variant)
             for problem in _tried(("variant", number, "technique"), partial(_check_entry, study, entry, model))
         ]
+        wrong += _tried(("combine",), lambda: factors_of(study, model))
         yield from wrong or _tried(("variant",), lambda: resolve_variants(study))
 
 
@@ -115,6 +118,8 @@ def resolve_variants(study: Study) -> tuple[Variant, ...]:
             name = add(techniques, base.model_copy(update=entry.overrides()), entry.label)
             if sweep.family and len(variants) > before:  # a variant that was there already is not the sweep's
                 members.setdefault(sweep.family, []).append(name)
+    for techniques in combinations_of(study, model):
+        add(techniques, base, None)
     for family, names in members.items():
         swept = _swept(family, [variants[name] for name in names], model, base)
         variants |= {variant.name: variant for variant in swept}

@@ -15,6 +15,7 @@ from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
+from regfleet.report.combinations import Combinations, Steps, combinations, steps
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.predicted import Mistakes, mistakes, networks
@@ -90,7 +91,8 @@ class Section:
     ``tuning``: what was chosen, where settings were tuned.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
-    ``companions_said`` counts what they say.
+    ``companions_said`` counts what they say. ``combined``: what techniques do in combination, and
+    ``stepwise``: how they were added one by one, where that was asked.
     """
 
     name: str
@@ -123,6 +125,8 @@ class Section:
     filter: bool
     overlay: Mapping[str, object]
     tuning: Tunings | None
+    combined: Combinations | None
+    stepwise: Steps | None
 
 
 def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
@@ -211,6 +215,8 @@ def section(
         filter=len(order) >= FILTER_FROM,
         overlay=overlay,
         tuning=tunings(dataset),
+        combined=combinations(dataset, summary.metric),
+        stepwise=steps(dataset, summary.metric),
     )
 
 

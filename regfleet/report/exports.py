@@ -124,6 +124,11 @@ def _comparison(one: Comparison | None) -> dict[str, Cell]:
 def leaderboard_csv(summary: Summary) -> str:
     """The leaderboard as CSV, in full precision."""
     rows = leaderboard_rows(summary)
+    return rows_csv(rows)
+
+
+def rows_csv(rows: Sequence[Mapping[str, Cell]]) -> str:
+    """Rows of the same columns as CSV, in full precision."""
     return _csv(list(rows[0]) if rows else [], (map(safe_cell, row.values()) for row in rows))
 
 
@@ -232,7 +237,12 @@ def kept_cells(text: bytes) -> dict[str, pd.DataFrame]:
 def is_ours(beginning: bytes) -> bool:
     """Whether a file that begins so is a table of regfleet of any version."""
     columns = {*beginning.partition(b"\n")[0].strip().split(b",")}
-    ours = {b"rank", b"variant", b"label"}, {b"variant", b"seed", b"status"}, {b"row", b"target", b"tested", b"wrong"}
+    ours = (
+        {b"rank", b"variant", b"label"},
+        {b"variant", b"seed", b"status"},
+        {b"row", b"target", b"tested", b"wrong"},
+        {b"dataset", b"effect", b"verdict"},
+    )
     return any(columns >= names for names in ours)
 
 

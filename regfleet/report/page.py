@@ -14,8 +14,8 @@ from regfleet import files
 from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.errors import InputError
 from regfleet.numbers import Scale, level, number
-from regfleet.paths import REPORT, ROWS, SUMS, digest, is_ours, read_sums, sums_text
-from regfleet.report import background, context, exports, overlay
+from regfleet.paths import EFFECTS, REPORT, ROWS, SUMS, digest, is_ours, read_sums, sums_text
+from regfleet.report import background, combinations, context, exports, overlay
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.figures import FIGURES, OVERVIEW
 from regfleet.report.figures.cards import resolution
@@ -48,6 +48,8 @@ def write(place: Place, conclusion: Conclusion, templates: Path | None = None) -
     }
     if any(dataset.predicted for dataset in conclusion.summary.datasets):
         texts[ROWS] = [tables[ROWS]] if tables[ROWS] else _rows(conclusion)
+    if EFFECTS in tables:
+        texts[EFFECTS] = [tables[EFFECTS]]
     refuse_foreign(place)
     # Figures may be listed too. And whoever is killed on the way finds the page to be ours, whatever its templates.
     sums = _listed(place)
@@ -110,6 +112,8 @@ def _tables(conclusion: Conclusion) -> dict[str, str]:
     if predicted:
         few = sum(one.rows * (6 + len(one.variants)) for one in predicted) <= EMBED_CELLS // 10
         tables[ROWS] = "".join(_rows(conclusion)) if few else ""
+    if any(dataset.combined for dataset in conclusion.summary.datasets):
+        tables[EFFECTS] = combinations.effects_csv(conclusion.summary)
     return tables
 
 

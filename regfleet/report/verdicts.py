@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from regfleet.analysis.intervals import NO_SCATTER
-from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSummary, VariantSummary
+from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSummary, Effect, VariantSummary
 from regfleet.numbers import gap_scale
 
 
@@ -31,6 +31,22 @@ VERDICTS = MappingProxyType(
         "undecided": Chip("●", "Undecided", "neutral"),
     }
 )
+EFFECTS = MappingProxyType(
+    {
+        "better": Chip("▲", "Helps", "better"),
+        "worse": Chip("▼", "Hurts", "worse"),
+        "equivalent": Chip("≈", "Does not matter", "neutral"),
+        "undecided": Chip("●", "Not clear", "neutral"),
+    }
+)
+INTERACTIONS = MappingProxyType(
+    {
+        "better": Chip("▲", "More together", "better"),
+        "worse": Chip("▼", "Less together", "worse"),
+        "equivalent": Chip("≈", "As apart", "neutral"),
+        "undecided": EFFECTS["undecided"],
+    }
+)
 SAME = Chip("=", "Same predictions", "neutral")
 CONTROL = Chip("◆", "Control", "neutral")
 FAILED = Chip("!", "Failed", "warn")
@@ -50,6 +66,11 @@ def verdict_chip(comparison: Comparison | AcrossComparison) -> Chip:
     """The chip of a verdict; that nothing was predicted differently is more than undecided."""
     same = isinstance(comparison, Comparison) and comparison.same and comparison.verdict == "undecided"
     return SAME if same else VERDICTS[comparison.verdict]
+
+
+def effect_chip(effect: Effect) -> Chip:
+    """The verdict on what a technique, or a pair of them, does in combination."""
+    return (EFFECTS if effect.is_main else INTERACTIONS)[effect.verdict]
 
 
 def note(comparison: Comparison) -> str:

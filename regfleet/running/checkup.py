@@ -10,7 +10,7 @@ from regfleet import atomic
 from regfleet.concluding.judge import conclude, kept_study, read_results
 from regfleet.errors import InputError, RegfleetError, ResultsError, StorageError
 from regfleet.numbers import count
-from regfleet.paths import REPORT, ROWS, SUMS, digest, read_sums
+from regfleet.paths import REPORT, SOMETIMES, SUMS, digest, read_sums
 from regfleet.planning.plan import planned_keys
 from regfleet.results import load, place_of, read_provenance
 from regfleet.results.parts import checked_by, each_part, open_part, read_groups, schema_of
@@ -244,7 +244,7 @@ def _report(place: Place, *, repair: bool) -> Iterator[Finding]:
         yield Finding("Report", "note", words, f"regfleet report {place}")
         return
     sums = read_sums(place.read(SUMS).decode("utf-8", errors="replace"))
-    written = [name for name in REPORT if name in sums or name != ROWS]
+    written = [name for name in REPORT if name in sums or name not in SOMETIMES]
     changed = [name for name in written if not (place.exists(name) and digest(place.read(name)) in sums.get(name, ()))]
     if not changed:
         yield Finding("Report", "good", "is whole, with its tables")

@@ -111,6 +111,8 @@ class Progressing(Watch):
         self._live: Live | None = None
         self._said = 0.0
         self._question = Question()
+        self._labels: dict[str, str] = {}
+        self._started = False
 
     def note(self, text: str) -> None:
         """Print a line the user should know, also when quiet hides the rest."""
@@ -123,7 +125,8 @@ class Progressing(Watch):
 
     def start(self, variants: Sequence[Variant], planned: Mapping[str, int]) -> None:
         """Show the bar while workers start."""
-        self._labels = {variant.name: variant.label for variant in variants}
+        self._started = True
+        self._labels = {variant.name: variant.label for variant in variants} | self._labels
         self._references = {variant.name for variant in variants if variant.reference}
         self._planned, self._total, self._done, self._failed = planned, sum(planned.values()), 0, 0
         self._counts = dict.fromkeys(self._labels, 0)
@@ -164,15 +167,23 @@ class Progressing(Watch):
         if grown and not self._live:
             self._screen.print(f"{grown} more trials")
 
+    def join(self, variants: Sequence[Variant]) -> None:
+        """Count and show them too, from the start where there was none yet."""
+        new = [one for one in variants if one.name not in self._labels]
+        self._labels |= {one.name: one.label for one in new}
+        if self._started:
+            self._counts |= {one.name: 0 for one in new}
+            self._scores |= {one.name: [] for one in new}
+
     def resume(self, trials: pd.DataFrame) -> None:
-        """Count what earlier runs finished."""
-        self._done = len(trials)
+        """Count what earlier runs finished too."""
+        self._done += len(trials)
         scores = trials[self._column] if self._column in trials else [math.nan] * len(trials)
         for dataset, name, score in zip(trials["dataset"], trials["variant"], scores, strict=True):
             self._count(str(dataset), str(name), float(score))
         self._bar.update(self._task, completed=self._done)
-        if self._done and not self._quiet and not self._live:
-            self._screen.print(f"{self._done} of them were finished before")
+        if len(trials) and not self._quiet and not self._live:
+            self._screen.print(f"{len(trials)} of them were finished before")
 
     def advance(self, outcomes: Sequence[Outcome], seconds_left: float | None) -> None:
         """Count the outcomes and show where the study stands."""

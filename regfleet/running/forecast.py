@@ -7,14 +7,16 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from regfleet.analysis.summary import Detection
 from regfleet.concluding.judge import judge, read_results
+from regfleet.concluding.stepwise import variants_with
 from regfleet.data import load_dataset
 from regfleet.errors import InputError
-from regfleet.planning.plan import make_plan
+from regfleet.planning.combining import choosing_seeds
+from regfleet.planning.plan import Plan, make_plan
 from regfleet.planning.resolved import Resolved
 from regfleet.planning.schedule import Schedule
 from regfleet.results import Stored
@@ -92,7 +94,12 @@ def _planned(bare: Forecast, seeds: int, resolved: Resolved, results: Stored) ->
     # Looks are planned before the first seed, so results with looks cannot be added to.
     out = f"{results.path}-{seeds}" if study.adds_seeds else results.path
     datasets = {name: load_dataset(source) for name, source in study.sources().items()}
-    plan = make_plan(resolved.with_seeds(tuple(sorted({*study.seeds, *range(seeds)}))), datasets)
+    more = resolved.with_seeds(tuple(sorted({*study.seeds, *range(seeds)})))
+    plan = make_plan(more, datasets)
+    if study.greedy:  # as many seeds choose as judge
+        asked = dict.fromkeys(name for walk in (resolved.walks or {}).values() for name in walk.asked)
+        choosing = replace(more.with_seeds(choosing_seeds(more.study)), variants=variants_with(study, asked))
+        plan = Plan((*plan.groups, *make_plan(choosing, datasets).groups))
     missing = plan.without(() if study.adds_seeds else results.finished)
     schedule = Schedule(missing, bare.workers, results.seconds_per_trial())
     seconds, chunks = schedule.seconds_left(bare.workers) or 0.0, Counter[tuple[str, str]]()

@@ -14,6 +14,7 @@ from regfleet.data import cut, decided, is_text, load_dataset, parse_split, row_
 from regfleet.data.dataset import Dataset, Scaling
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
+from regfleet.planning.combining import choosing_seeds, design_words, greedy_cost
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
 from regfleet.planning.references import references_for
@@ -61,8 +62,15 @@ class Prepared:
     chosen: tuple[str, ...] = ()
 
     def plan(self) -> Plan:
-        """The trials of the study."""
-        return make_plan(self.resolved, self.datasets, self.models)
+        """The trials of the study; where techniques are added one by one, those of the first step."""
+        resolved = self.resolved
+        if resolved.study.greedy:
+            return self.planned(resolved.variants, choosing_seeds(resolved.study))
+        return make_plan(resolved, self.datasets, self.models)
+
+    def planned(self, variants: tuple[Variant, ...], seeds: tuple[int, ...]) -> Plan:
+        """The trials of ``variants`` over ``seeds``."""
+        return make_plan(replace(self.resolved.with_seeds(seeds), variants=variants), self.datasets, self.models)
 
     def as_kept(self, study: Study) -> Prepared:
         """The same over the seeds of ``study``, with settings chosen as there."""
@@ -132,7 +140,7 @@ def prepare(
     check(study, sources=False, found=first.found if first else None)
     seed, facts = study.seeds[0] if study.seeds else 0, {}
     for name, dataset in datasets.items():
-        references = references_for(dataset, split, seed) if study.references == "auto" else ((), "")
+        references = references_for(dataset, split, seed) if study.has_references else ((), "")
         if references[1]:
             note(f"{name}: {references[1]}")
         found = models[name].found.notes if name in models else ()
@@ -148,11 +156,15 @@ def prepare(
 
 
 def _costs(resolved: Resolved) -> Iterator[str]:
-    """What takes a multiple of the usual fits."""
+    """What is trained beside one fit for each variant and seed."""
     if resolved.study.interval == "conservative":
         yield conservative_cost(resolved)
     if resolved.study.tune > 1:
         yield tuning_cost(resolved.study)
+    if resolved.study.greedy:
+        yield greedy_cost(resolved.study)
+    elif resolved.factorial:
+        yield design_words(resolved.factorial.design)
 
 
 def _check_split(dataset: Dataset, study: Study, split: SplitSpec) -> None:

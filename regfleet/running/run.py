@@ -103,7 +103,7 @@ def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for ea
                 watch.judge(begun.question)
                 each = len(study.data) * seeds * fits_per_seed(study)
                 # What is built in is small and has all references, whatever it turns out to hold.
-                kinds = get_args(Reference) if not ready and study.references == "auto" else ()
+                kinds = get_args(Reference) if not ready and study.has_references else ()
                 trained = (*begun.trained, *reference_variants(kinds, study, None))
                 workers.start(trained, dict.fromkeys((one.name for one in trained), each))
             ready = (ready or get_ready(study)).as_kept(study)

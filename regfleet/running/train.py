@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from regfleet.analysis.stepwise_words import step_words
 from regfleet.concluding.looks import asked_of, standings
+from regfleet.concluding.stepwise import followed, judged_on, variants_with
 from regfleet.errors import FleetError
+from regfleet.planning.combining import choosing_seeds
+from regfleet.planning.plan import Plan
 from regfleet.planning.schedule import Schedule
 from regfleet.results import Store, Stored, load
 
@@ -19,9 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from regfleet.analysis import Question
-    from regfleet.analysis.summary import Look
     from regfleet.fleet import Fleet
-    from regfleet.planning.plan import Plan
+    from regfleet.planning.resolved import Resolved
     from regfleet.results import Reporter
     from regfleet.running.prepare import Prepared
     from regfleet.settings.values import Variant
@@ -63,22 +66,25 @@ class Session:
 
     def _look_by_look(self, results: Stored) -> None:
         plan = self.ready.plan()
-        told: set[Look] = set()
+        told: set[str] = set()
+        resumed: set[str] = set()
         while True:
-            due, looks = self._due(plan, results)
+            due, reasons = self._due(plan, results)
             missing = due.without(results.finished | self.tried)
             if not missing:
                 return
             planned = Counter(trial.variant for trial in due.trials)
             fleet = self.start(planned)
-            self.watch.extend(planned, [look.reason for look in looks if look not in told])
-            told.update(looks)
-            if not self.tried:
-                keys = {trial.key for trial in due.trials} & results.finished
-                self.watch.resume(results.trials[results.trials["key"].isin(keys)])
+            self.watch.extend(planned, [reason for reason in reasons if reason not in told])
+            told.update(reasons)
+            earlier = {trial.key for trial in due.trials} & results.finished - self.tried - resumed
+            if earlier:
+                self.watch.resume(results.trials[results.trials["key"].isin(earlier)])
+            resumed |= earlier
             schedule = Schedule(missing, fleet.workers, results.seconds_per_trial())
             self._keep_all(fleet, schedule)
-            if not self.ready.resolved.study.adds_seeds:
+            study = self.ready.resolved.study
+            if not (study.adds_seeds or study.greedy):
                 return
             results = load(self.store.place)
 
@@ -92,18 +98,36 @@ class Session:
             self.reporter.keep(len(outcomes))
             self.watch.advance(outcomes, schedule.seconds_left(fleet.workers))
 
-    def _due(self, plan: Plan, results: Stored) -> tuple[Plan, tuple[Look, ...]]:
-        """The whole plan or, of a study that adds seeds, what has to be looked at next, and the looks taken so far.
+    def _due(self, plan: Plan, results: Stored) -> tuple[Plan, tuple[str, ...]]:
+        """The whole plan or, of a study whose next trials hang on earlier ones, what is due, and why.
 
-        A trial that failed before is tried again before a look takes it for failed.
+        A trial that failed before is tried again before anything takes it for failed.
         """
         resolved = self.ready.resolved
-        if not resolved.study.adds_seeds:
-            return plan, ()
         trials, predictions = results.trials, partial(results.predicted, at=resolved.question.at)
         known = trials[(trials["status"] != "failed") | trials["key"].isin(self.tried)]
+        if resolved.study.greedy:
+            return self._stepwise(followed(resolved, known))
+        if not resolved.study.adds_seeds:
+            return plan, ()
         reached = standings(resolved, known, predictions)
-        return plan.limited(asked_of(resolved, reached)), tuple(look for one in reached.values() for look in one.looks)
+        return plan.limited(asked_of(resolved, reached)), tuple(
+            look.reason for one in reached.values() for look in one.looks
+        )
+
+    def _stepwise(self, resolved: Resolved) -> tuple[Plan, tuple[str, ...]]:
+        """The trials that steps need so far and, of data sets that took the last one, those that judge."""
+        study, groups = resolved.study, []
+        reasons: list[str] = []
+        for name, walk in (resolved.walks or {}).items():
+            asked = tuple(one for one in variants_with(study, walk.asked) if one.name in walk.asked)
+            judged = judged_on(resolved, name).variants if walk.done else ()
+            self.store.variants = {**self.store.variants, **{one.name: one for one in (*asked, *judged)}}
+            self.watch.join((*asked, *judged))
+            plans = [self.ready.planned(asked, choosing_seeds(study)), self.ready.planned(judged, study.seeds)]
+            groups += [group for plan in plans for group in plan.groups if group.dataset == name]
+            reasons += [f"{name}: {text}" for text in step_words(walk, resolved.question.metric, len(study.seeds))]
+        return Plan(tuple(groups)), tuple(reasons)
 
 
 class Watch:
@@ -120,6 +144,9 @@ class Watch:
 
     def extend(self, planned: Mapping[str, int], reasons: Sequence[str]) -> None:
         """So many trials of each variant are due, for these ``reasons``; again after every look."""
+
+    def join(self, variants: Sequence[Variant]) -> None:
+        """These variants are trained too."""
 
     def resume(self, trials: pd.DataFrame) -> None:
         """These of the planned trials were finished before."""

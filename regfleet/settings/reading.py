@@ -24,6 +24,8 @@ Check = Callable[[Study], Iterable[tuple[Place, str]]]
 """Finds what only other stages can see: the field, and the one line that says what is wrong with its value."""
 
 P = TypeVar("P", bound=Part)
+_CONTROL: Mapping[str, Any] = {"technique": "none"}
+"""All that is compared beside the techniques that are to be combined, where nothing else is named."""
 MOST_BYTES = files.MB
 DEEPEST = 8
 MOST_MISTAKES = 50
@@ -63,9 +65,9 @@ def read_study(
     file = StudyFile(source, {}) if isinstance(source, str) else source
     flags = flags or {}
     fields = merge(fields, flags)
-    silent = not fields.get("variant")
-    if silent:
-        fields["variant"] = default_variants(fields)
+    silent = not fields.get("variant") and not fields.get("combine")
+    if not fields.get("variant"):
+        fields["variant"] = [_CONTROL] if fields.get("combine") else default_variants(fields)
     lines: list[tuple[Place, str]] = []
     try:
         study: Study | None = Study.model_validate(fields)
@@ -179,7 +181,7 @@ def _rest(fields: dict[str, Any], mistakes: Iterable[Place]) -> Study | None:
                 kept.pop(part, None)
         except (AttributeError, KeyError, IndexError, TypeError):  # gone with an earlier mistake, or no table at all
             kept.pop(part, None)
-    kept["variant"] = kept.get("variant") or default_variants(kept)
+    kept["variant"] = kept.get("variant") or ([_CONTROL] if kept.get("combine") else default_variants(kept))
     try:
         return Study.model_validate(kept)
     except ValidationError:

@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from regfleet.metrics import METRICS
+from regfleet.settings.combine import parse_combine
 from regfleet.settings.defaults import ARTICLE_MODEL, default_variants, is_article_data
 from regfleet.settings.sections import Analysis, Data, Model, NotEmpty, VariantEntry, listed
 from regfleet.settings.seeds import each_once, parse_seeds, seeds_text
@@ -78,6 +79,17 @@ class Study(Part):
     chosen on validation rows and judged once on test rows; 1: as typed. It takes so many times the fits"""
     tuned_by: Annotated[str, AfterValidator(_validation_score)] | None = None
     """written by regfleet: the column of the validation score that settings were chosen by"""
+    combine: Annotated[
+        tuple[str, ...],
+        BeforeValidator(parse_combine, json_schema_input_type=str | list[str]),
+        Field(max_length=100),
+        Setting("TECHNIQUES", panel="Model", default="none", example=["l2(0.001)", "dropout(0.3)", "batchnorm"]),
+    ] = ()
+    """techniques to be compared in all combinations, as l2=.001,dropout,batchnorm,mixup: what each adds, which are more
+    or less together than apart, and the best combination; from six on 32 combinations that tell the most"""
+    greedy: Annotated[bool, Setting(panel="Model", example=True)] = False
+    """instead of all combinations start with none, add the technique of --combine that helps most by validation rows,
+    go on while it helps clearly, and judge what came of it on other seeds"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)
     training: Training = Training()
     analysis: Analysis = Analysis()
@@ -120,6 +132,11 @@ class Study(Part):
     def adds_seeds(self) -> bool:
         """Whether seeds are added until the answer is clear; ``seeds`` is empty then."""
         return not self.seeds
+
+    @property
+    def has_references(self) -> bool:
+        """Whether reference rows are trained where the data set can have them; steps choose among networks alone."""
+        return self.references == "auto" and not self.greedy
 
     @property
     def left_open(self) -> tuple[str, ...]:
@@ -165,6 +182,9 @@ class Study(Part):
         fields = self.model_dump(mode="json", exclude_none=True)
         data = [{name: value for name, value in one.items() if value} for one in fields["data"]]
         fields["data"] = [one["location"] for one in data] if all(len(one) == 1 for one in data) else data
+        for name in ("combine", "greedy"):
+            if not fields[name]:
+                del fields[name]
         if not fields["analysis"]["silence"]:
             del fields["analysis"]["silence"]
         own = {name: value for name, value in fields["model"].items() if value}
@@ -200,10 +220,11 @@ class Study(Part):
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
         Analysis, the interval, references and what is kept never count, nor do more seeds or variants that ``other``
-        adds. Looks are planned before the first seed, so a study that adds seeds by itself and one that does not are
-        different.
+        adds, be it by combining. Looks are planned before the first seed, so a study that adds seeds by itself and one
+        that does not are different.
         """
         beside = {"seeds", "analysis", "variant", "keep_predictions", "interval", "references", "tuned_by"}
+        beside |= set() if self.combine else {"combine", "greedy"}
         mine, theirs = (_flat(study.model_dump(exclude=beside)) for study in (self, other))
         found = [
             f"{name} is {_words(mine[name])} there and {_words(theirs[name])} here"
@@ -212,7 +233,8 @@ class Study(Part):
         ]
         if self.adds_seeds != other.adds_seeds:
             found.append(f"seeds is {seeds_text(self.seeds)} there and {seeds_text(other.seeds)} here")
-        dropped = [entry.technique for entry in self.variant if entry not in other.variant]
+        there = [*other.variant, *(VariantEntry(technique=text) for text in ("none", *other.combine))]
+        dropped = [entry.technique for entry in self.variant if entry not in there]
         return [*found, *(f"variant {text} is there and not here" for text in dropped)]
 
 

@@ -49,7 +49,8 @@ def commented(study: Study) -> str:
     text = [_HEAD]
     plain = all(isinstance(one, str) for one in table["data"])
     top = ("data", "seeds", "split", "engine") if plain else ("seeds", "split", "engine")
-    text += _settings(Study, {name: table[name] for name in top}, top)
+    combined = ("combine", "greedy")
+    text += _settings(Study, {name: table[name] for name in (*top, *combined) if name in table}, (*top, *combined))
     for one in [] if plain else table["data"]:
         text += ["\n[[data]]", *_settings(Data, one)]
     names = ("source", "keep_weights") if study.model.source else ("hidden", "activation")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.report.figures.cards import curves
+from regfleet.report.figures.effects import effects
 from regfleet.report.figures.forest import across, forest
 from regfleet.report.figures.gap import gap
 from regfleet.report.figures.predictions import predictions
@@ -30,6 +31,7 @@ class Drawing:
 
 FIGURES = (
     Drawing("differences", forest),
+    Drawing("combinations", effects),
     Drawing("curves", curves),
     Drawing("gap", gap),
     Drawing("sweeps", sweep),
