@@ -12,8 +12,10 @@ import numpy as np
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.cells import Cells, PredictionsOf
 from regfleet.analysis.checks import Seen, checks
+from regfleet.analysis.choosing import odds
 from regfleet.analysis.comparing import Terms, lead
 from regfleet.analysis.curves import variant_curves
+from regfleet.analysis.grouping import Words, grouped
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
@@ -22,11 +24,12 @@ from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
-from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
+from regfleet.analysis.sentences import about, choice_sentence, hope, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.analysis.together import ScoreOf
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
+from regfleet.numbers import Scale
 from regfleet.settings.values import PAIRS, Scope, Task, Variant
 
 if TYPE_CHECKING:
@@ -138,7 +141,32 @@ def _dataset(
     if score is not None:
         controls = {one.name: one.control for one in variants}
         dataset = replace(dataset, predicted=predicted_of(found, controls, dataset.knows_nothing))
-    return _worded(_without_advice(dataset), runs, terms, variants)
+    dataset = _worded(_without_advice(dataset), runs, terms, variants)
+    return dataset if dataset.learned_nothing else _with_odds(dataset, runs, terms, groups)
+
+
+def _with_odds(
+    dataset: DatasetSummary, runs: Mapping[str, Runs], terms: Terms, trials: Mapping[str, pd.DataFrame]
+) -> DatasetSummary:
+    """``dataset`` with what speaks for choosing each variant now."""
+    ranked = [row for row in dataset.variants if row.rank is not None]
+    found = odds(ranked, runs, terms, {row.name: _training_seconds(trials[row.name]) for row in ranked})
+    if not found:
+        return dataset
+    verdicts = {row.name: row.comparison.verdict for row in ranked if row.comparison}
+    controls = [row.name for row in ranked if row.control is None]
+    hardly = max((row.comparison.rope for row in ranked if row.comparison), default=0.0) / 2
+    choice = choice_sentence(found, verdicts, controls, hardly, Scale(terms.metric))
+    return replace(dataset, odds=found, choice=choice)
+
+
+def _training_seconds(trials: pd.DataFrame) -> float:
+    """What a trial takes, as a rule, without the tracing that the first of its kind in a worker pays; NaN: unknown."""
+    if "seconds" not in trials:
+        return math.nan
+    done = trials[trials["status"] == "done"]
+    traced = done["trace_seconds"].fillna(0) if "trace_seconds" in done else 0.0
+    return float((done["seconds"] - traced).median())
 
 
 def _terms(
@@ -229,9 +257,16 @@ def _worded(
     dataset = replace(
         dataset, lead=first, floor=least, equivalence_rows=needed, judged=judged, useful_seeds=_useful(dataset, terms)
     )
+    words = Words(
+        Scale(terms.metric),
+        terms.where,
+        dataset.labels,
+        lambda one: hope(one, terms.question, terms.ratio, terms.comparisons),
+    )
     return replace(
         dataset,
         headline=headline(dataset, terms.metric),
+        plain=grouped(dataset.ordered(terms.metric), words),
         warnings=warnings(dataset, terms.question, variants),
     )
 

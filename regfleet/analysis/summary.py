@@ -192,6 +192,52 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Odds:
+    """What speaks for choosing a variant now, verdict or not; from the intervals that make the verdicts.
+
+    ``best``: the probability that it is the best of all that have odds; ``matters`` that it is better than its control
+    by more than the ROPE, NaN for a control. ``loss``: by how much the best is expected to be better than it, in units
+    of the metric. ``seconds`` a trial, without tracing, and ``times`` those of its control; NaN where they are unknown.
+    ``lost`` of its runs or of its control's: the odds are those of the runs that finished.
+    """
+
+    name: str
+    label: str
+    best: float
+    matters: float
+    loss: float
+    seconds: float
+    times: float
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One sentence for the verdicts on the variants of these ``labels``; ``settled`` where there is more than doubt."""
+
+    sentence: str
+    labels: tuple[str, ...]
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AtEpochs:
+    """A variant against its control by the weights of the last epoch and by those of the best."""
+
+    name: str
+    label: str
+    last: Interval
+    last_verdict: Word
+    best: Interval
+    best_verdict: Word
+
+    @property
+    def differ(self) -> bool:
+        """Whether the two say something else."""
+        return self.last_verdict != self.best_verdict
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetSummary:
     """The analysis of one data set; ``variants`` are in order of rank, those without one last.
 
@@ -201,7 +247,9 @@ class DatasetSummary:
     nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report. ``rows`` is
     the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows`` of them show no
     equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule. ``predicted``: what was said of
-    the test rows, where that was kept.
+    the test rows, where that was kept. ``odds`` are in order of what is lost by a choice, and ``choice`` says in a
+    sentence what to choose now; both are empty without verdicts. ``plain`` has the verdicts in plain words, those that
+    say the same as one. ``at_epochs``: both verdicts of each variant where the control overfits.
     """
 
     dataset: str
@@ -225,6 +273,10 @@ class DatasetSummary:
     equivalence_rows: int = 0
     judged: str = ""
     predicted: Predicted | None = field(default=None, repr=False, compare=False)
+    odds: tuple[Odds, ...] = ()
+    choice: str = ""
+    plain: tuple[Said, ...] = ()
+    at_epochs: tuple[AtEpochs, ...] = ()
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:

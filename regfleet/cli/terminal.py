@@ -9,6 +9,7 @@ from rich.text import Text
 
 from regfleet.checks import PAGE
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
+from regfleet.report.choosing import bets
 from regfleet.report.verdicts import VERDICTS, chip
 from regfleet.running.display import styled
 from regfleet.text import listed
@@ -31,8 +32,11 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     for data in summary.datasets:
         _say(screen, data.headline)
         screen.print(_leaderboard(data, analysis))
-        for sentence in verdicts(data):
-            screen.print(f"• {sentence}")
+        for one in data.plain:
+            if one.settled:
+                screen.print(f"• {one.sentence}")
+        if data.odds:
+            screen.print(_odds(data, summary))
         for check in data.shown_checks:
             screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
         for warning in data.warnings:
@@ -57,15 +61,6 @@ def _explain(screen: Console, summary: Summary) -> None:
     codes = sorted({check.code for data in summary.datasets for check in data.shown_checks})
     if codes:
         screen.print(f"What {listed(codes)} {'looks' if len(codes) == 1 else 'look'} at, and what to do: {PAGE}")
-
-
-def verdicts(data: DatasetSummary) -> list[str]:
-    """What each verdict that was reached, or withdrawn, means: the sentences of the analysis, in order of the table."""
-    compared = [row.comparison for row in data.shown if row.comparison]
-    reached = [
-        one for one in compared if (one.verdict != "undecided" or one.withdrawn or one.same) and not one.identical
-    ]
-    return [one.sentence for one in reached]
 
 
 def _say(screen: Console, sentences: Sequence[str]) -> None:
@@ -98,6 +93,19 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
             _verdict(row, controls),
             _two_lines(gap.difference(row.gap.mean), gap.from_to(row.gap.low, row.gap.high)),
         )
+    return table
+
+
+def _odds(data: DatasetSummary, summary: Summary) -> Table:
+    """What speaks for choosing each variant now."""
+    unit, found = Scale(summary.metric), bets(data, summary.metric)
+    table = _table("If you must choose now", data.choice)
+    losses = f"Loss, {unit.points}" if unit.points else "Loss"
+    for name in ("Variant", "Best", "Matters", losses, "Seconds", "Time"):
+        table.add_column(name, justify="left" if name == "Variant" else "right", max_width=30)
+    for one in found.bets if found else ():
+        label = f"{one.label} ({one.note})" if one.note else one.label
+        table.add_row(label, one.best, one.matters, one.loss, one.seconds, one.times)
     return table
 
 

@@ -15,6 +15,7 @@ from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
+from regfleet.report.choosing import Bets, bets
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.predicted import Mistakes, mistakes, networks
@@ -85,7 +86,7 @@ class Section:
 
     ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
-    ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
+    ``plain`` has the verdicts in plain words, ``bets`` what to choose now; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
     ``companions_said`` counts what they say.
     """
@@ -110,6 +111,7 @@ class Section:
     companions_said: str
     looks: int
     plain: tuple[Markup, ...]
+    bets: Bets | None
     figures: Mapping[str, tuple[Figure, ...]]
     cards: tuple[Card, ...]
     metrics: Mapping[str, str]
@@ -193,9 +195,8 @@ def section(
             f"{words.count(word)} {word}" for word in ("better", "equivalent", "undecided", "worse") if word in words
         ),
         looks=summary.looks_at(dataset.dataset),
-        plain=tuple(
-            sentence(row.comparison.sentence, row.label) for row in order if row.comparison and row.comparison.sentence
-        ),
+        plain=tuple(sentence(one.sentence, *(one.labels if len(one.labels) == 1 else ())) for one in dataset.plain),
+        bets=bets(dataset, summary.metric),
         figures={name: pairs(plates) for name, plates in drawn.items() if name not in {"curves", "mistakes"}},
         cards=cards,
         metrics={m: TITLES[m] for m in metrics if any(m in card.figures for card in cards)},

@@ -18,6 +18,7 @@ from regfleet.report.figures.predictions import predictions
 from regfleet.report.figures.ranks import ranks
 from regfleet.report.figures.style import Plate
 from regfleet.report.figures.sweep import sweep
+from regfleet.report.figures.time import time
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Drawing:
 
 FIGURES = (
     Drawing("differences", forest),
+    Drawing("choice", time),
     Drawing("curves", curves),
     Drawing("gap", gap),
     Drawing("sweeps", sweep),
