@@ -85,7 +85,8 @@ class Trial:
 class Chunk:
     """Trials of one variant on one data set that run as one task; a GPU trains ``stack`` of them side by side.
 
-    ``keep_predictions``: whether what they say of the test rows comes back with them.
+    ``keep_predictions``: whether what they say of the test rows comes back with them. ``rate_test``: the seed whose
+    trial tries other learning rates too, None for none.
     """
 
     dataset: str
@@ -96,6 +97,7 @@ class Chunk:
     trials: tuple[Trial, ...]
     stack: int = 1
     keep_predictions: bool = True
+    rate_test: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +132,7 @@ class Outcome:
     regression in units of the target, but for the loss), and for classes ``{last,best}_test_correct`` as counts of
     rows; it is empty for a failed trial. ``predictions`` of the test rows are by the weights that made them, one object
     where these predict alike; empty unless the trial is done and they are to be kept. ``error`` and ``traceback`` are
-    `bounded`.
+    `bounded`. ``rate_test`` is what `training.rate_test` gave, where there was one.
     """
 
     trial: Trial
@@ -152,6 +154,7 @@ class Outcome:
     device: str = ""
     error: str = ""
     traceback: str = ""
+    rate_test: str = ""
 
     def __post_init__(self) -> None:
         for name in ("error", "traceback"):

@@ -11,10 +11,10 @@ import numpy as np
 
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.cells import Cells, PredictionsOf
-from regfleet.analysis.checks import Seen, checks
+from regfleet.analysis.checks import checks
 from regfleet.analysis.choosing import odds
 from regfleet.analysis.comparing import Terms, lead
-from regfleet.analysis.curves import variant_curves
+from regfleet.analysis.curves import jumping, variant_curves
 from regfleet.analysis.grouping import Words, grouped
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
@@ -24,11 +24,12 @@ from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
+from regfleet.analysis.seen import Seen
 from regfleet.analysis.sentences import about, choice_sentence, hope, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.analysis.together import ScoreOf
 from regfleet.errors import InputError
-from regfleet.metrics import Metric, default_metric
+from regfleet.metrics import Metric, default_metric, error_of
 from regfleet.numbers import Scale
 from regfleet.settings.values import PAIRS, Scope, Task, Variant
 
@@ -121,7 +122,7 @@ def _dataset(
     cells = {key: one.cells for key, one in found.items() if is_class}
     terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
     runs = {key: replace(one, cells=cells.get(key)) for key, one in runs.items()}
-    curves = _curves(name, histories, runs)
+    curves, jumps = _curves(name, histories, runs, error_of(terms.task))
     dataset = DatasetSummary(
         dataset=name,
         n_train=n_train,
@@ -137,7 +138,7 @@ def _dataset(
         task=terms.task,
         rows=terms.tested.rows,
     )
-    dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares)))
+    dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares, jumps)))
     if score is not None:
         controls = {one.name: one.control for one in variants}
         dataset = replace(dataset, predicted=predicted_of(found, controls, dataset.knows_nothing))
@@ -298,16 +299,20 @@ def _shared_ranks(scores: Sequence[float]) -> list[int | None]:
     return [None if math.isnan(mine) else 1 + sum(other > mine for other in rounded) for mine in rounded]
 
 
-def _curves(dataset: str, histories: Histories, runs: Mapping[str, Runs]) -> dict[str, Mapping[str, Curve]]:
+def _curves(
+    dataset: str, histories: Histories, runs: Mapping[str, Runs], error: str
+) -> tuple[dict[str, Mapping[str, Curve]], dict[str, int]]:
+    """The curves of each variant, and the number of its seeds whose training ``error`` jumps."""
     if histories is None or (not callable(histories) and histories.empty):
-        return {}
+        return {}, {}
     frames = histories(dataset) if callable(histories) else [histories[histories["dataset"] == dataset]]
-    return {
-        str(name): variant_curves(rows[rows["seed"].isin(runs[str(name)].seeds)])
-        for frame in frames
-        for name, rows in frame.groupby("variant", observed=True)
-        if str(name) in runs
-    }
+    curves, jumps = {}, {}
+    for frame in frames:
+        for key, rows in frame.groupby("variant", observed=True):
+            if (name := str(key)) in runs:
+                finished = rows[rows["seed"].isin(runs[name].seeds)]
+                curves[name], jumps[name] = variant_curves(finished), jumping(finished, error)
+    return curves, jumps
 
 
 def _rows(trials: pd.DataFrame, column: str) -> int:

@@ -51,6 +51,7 @@ TRIAL_FIELDS = (
         "trace_seconds": "of these, what the worker's first trial of its kind paid to be traced",
         "host": "the node it ran on",
         "device": "the processor it ran on",
+        "rate_test": "training errors at other learning rates, as JSON, with the first trial of a control; empty else",
         "error": "what went wrong, in a line",
         "traceback": "the whole traceback of a failed trial",
     }
@@ -149,7 +150,7 @@ THREADS = 8
 SKIPPED = (".tmp", ".torn", ".foreign")
 WORDS = {"status": ("done", "diverged", "failed"), "weights": ("last", "best", "both")}
 """Columns of texts, and what they may say."""
-_LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS, "n_predicted"}
+_LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS, "n_predicted", "rate_test"}
 """Columns that an older part may lack."""
 _NEVER_EMPTY = {*REPEATED, "seed", "status", "epoch", "row", "target", "predicted"}
 

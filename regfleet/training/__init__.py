@@ -1,5 +1,6 @@
 """Training one variant from one seed or many, by the fast engine or by Keras' own `fit`."""
 
 from regfleet.training.engines import fit, fit_side_by_side
+from regfleet.training.rates import rate_test
 
-__all__ = ["fit", "fit_side_by_side"]
+__all__ = ["fit", "fit_side_by_side", "rate_test"]
