@@ -165,7 +165,7 @@ def batches(seen: Seen) -> Found | None:
     finished = {row.name: row for row in seen.finished}
     variants = [one for one in seen.variants if one.name in finished and one.training.batch_size > 0]
     for look in (_few_statistics, _few_updates, _tiny):
-        speak = [one for one in variants if n and look(one, n)]
+        speak = [one for one in variants if n and seen.trained and look(one, n)]
         if speak:
             return _batches_found(look.__name__, speak, [finished[one.name] for one in speak], seen)
     return None
@@ -260,13 +260,12 @@ def unstable(seen: Seen) -> Found | None:
             f"{number_word(many)} of {count(row.finished, 'seed')}"
         )
         evidence |= {"jumping": many, "seeds": row.finished}
-    training = next(one.training for one in seen.variants if one.name == rows[0].name)
-    rate = training.rate
+    sentence = f"Runs are unstable: {'; '.join(parts)}. A mean says little about one such run."
+    if not seen.trained:
+        return Found(rows, sentence, evidence)
+    rate = next(one.training.rate for one in seen.variants if one.name == rows[0].name)
     flags = f"--learning-rate {rate / 3:.2g}" if rate else "--optimizer adam --learning-rate 0.0001"
-    sentence = (
-        f"Runs are unstable: {'; '.join(parts)}. A mean says little about one such run. Try a smaller --learning-rate."
-    )
-    return Found(rows, sentence, evidence, flags)
+    return Found(rows, f"{sentence} Try a smaller --learning-rate.", evidence, flags)
 
 
 def _beside(seen: Seen, row: VariantSummary) -> VariantSummary:

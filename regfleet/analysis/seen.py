@@ -46,6 +46,11 @@ class Seen:
         return self.question.metric
 
     @property
+    def trained(self) -> bool:
+        """Whether the trials were trained here: of scores from elsewhere no setting is known."""
+        return any("best_epoch" in trials for trials in self.trials.values())
+
+    @property
     def finished(self) -> list[VariantSummary]:
         """The variants with a score, in order of rank."""
         return [row for row in self.dataset.variants if row.finished and math.isfinite(row.score.mean)]

@@ -177,8 +177,8 @@ class Check:
     """Something about the training or the rows of a data set that a reader must know before the verdicts.
 
     ``code`` and ``title`` are those of `regfleet.checks`, ``variants`` the names of those that it is about, none where
-    it is about the rows. ``evidence`` has the numbers behind the ``sentence``, ``flags`` what to try. ``silenced``: the
-    user knows.
+    it is about the rows. ``evidence`` has the numbers behind the ``sentence``, ``flags`` what to try, and ``command``
+    is all that is to be typed for it, empty for scores from elsewhere. ``silenced``: the user knows.
     """
 
     code: str
@@ -189,6 +189,7 @@ class Check:
     evidence: Mapping[str, float]
     flags: str = ""
     silenced: bool = False
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)

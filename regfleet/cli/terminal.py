@@ -39,6 +39,10 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
             screen.print(_odds(data, summary))
         for check in data.shown_checks:
             screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
+            if check.code == "R107" and any(one.differ for one in data.at_epochs):
+                screen.print(_both(data, summary))
+            if check.command:
+                screen.print(f"  next: {check.command}", soft_wrap=True, markup=False)
         for warning in data.warnings:
             screen.print(f"note: {warning}")
         screen.print()
@@ -93,6 +97,20 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
             _verdict(row, controls),
             _two_lines(gap.difference(row.gap.mean), gap.from_to(row.gap.low, row.gap.high)),
         )
+    return table
+
+
+def _both(data: DatasetSummary, summary: Summary) -> Table:
+    """Both verdicts of each variant for which they differ."""
+    unit = Scale(summary.metric)
+    table = _table("By the weights of the last epoch and of the best", "")
+    for name in ("Variant", "Last", "Verdict", "Best", "Verdict"):
+        table.add_column(name, justify="right" if name in ("Last", "Best") else "left", max_width=26)
+    for one in data.at_epochs:
+        if one.differ:
+            cells = ((one.last, one.last_verdict), (one.best, one.best_verdict))
+            written = [(unit.difference(of.mean), styled((str(VERDICTS[word]), STYLES[word]))) for of, word in cells]
+            table.add_row(one.label, *(part for pair in written for part in pair))
     return table
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet.concluding.advice import with_both_epochs, with_commands
 from regfleet.concluding.chosen import later_notes
 from regfleet.concluding.looks import analysed, asked_of, standings, summarize_standings, within_each
 from regfleet.concluding.predictions import Asked, known_of, together_by
@@ -83,17 +84,21 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
     _refuse_doubles(trials, results)
     predictions = partial(results.predicted, at=resolved.question.at)
     score = together_by(asked or resolved.question.metric.name, known_of(resolved))
+    questions = {}
     if resolved.study.adds_seeds:
         reached = standings(resolved, trials, predictions)
         finished = _done(within_each(trials, asked_of(reached)))
         planned = sum(sum(seeds.values()) for seeds in asked_of(reached).values())
         trials = within_each(trials, {name: standing.analysed for name, standing in reached.items()})
+        questions = {name: standing.question for name, standing in reached.items()}
         summary = summarize_standings(resolved, reached, trials, results.curves, predictions, score)
     else:
         study = resolved.study
         planned = len(study.names) * len(resolved.names) * len(study.seeds) * fits_per_seed(study)
         finished = _done(trials)
         summary = analysed(resolved, trials, results.curves, predictions, score=score)
+    summary = with_both_epochs(summary, resolved, results, trials, questions)
+    summary = with_commands(summary, resolved, results)
     return StudyConclusion(
         summary=summary,
         facts=_facts(resolved, results, trials, planned, finished),

@@ -10,7 +10,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.judging import BRIER
-from regfleet.analysis.summary import Check, Companion, DatasetSummary, Look, Rule, Summary, VariantSummary
+from regfleet.analysis.summary import (
+    AtEpochs,
+    Check,
+    Companion,
+    DatasetSummary,
+    Interval,
+    Look,
+    Rule,
+    Summary,
+    VariantSummary,
+)
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of
@@ -59,8 +69,22 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Both:
+    """The difference of a variant from its control by the weights of either epoch, with its verdict."""
+
+    label: str
+    last: str
+    last_chip: Chip
+    best: str
+    best_chip: Chip
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """What a check has to say. ``label`` is its code and title, ``looks`` and ``advice`` are its documentation."""
+    """What a check has to say. ``label`` is its code and title, ``looks`` and ``advice`` are its documentation.
+
+    ``command`` is what to run next, ``both`` has two verdicts where the control overfits.
+    """
 
     label: str
     sentence: str
@@ -68,6 +92,8 @@ class Notice:
     advice: str
     anchor: str
     silenced: bool
+    command: str
+    both: tuple[Both, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +208,7 @@ def section(
         verdict=sentence(verdict, *sorted((row.label for row in order), key=len, reverse=True)),
         points=tuple(points),
         warnings=dataset.warnings,
-        checks=tuple(map(_notice, dataset.checks)),
+        checks=tuple(_notice(check, dataset, unit) for check in dataset.checks),
         facts=facts(dataset, summary.metric),
         rows=rows(dataset, summary.metric, prefix),
         main_control=dataset.labels.get(next(iter(dataset.controls), ""), ""),
@@ -214,11 +240,22 @@ def _probabilities(row: VariantSummary, companion: Companion) -> Probabilities:
     return Probabilities(row.label, unit.difference(of.mean), unit.from_to(of.low, of.high), chip)
 
 
-def _notice(check: Check) -> Notice:
+def _notice(check: Check, dataset: DatasetSummary, unit: Scale) -> Notice:
     kind = CHECKS[check.code]
     label = f"{check.code} {check.title}"
     looks, advice = (text.replace("`", "") for text in (kind.looks, kind.advice))
-    return Notice(label, check.sentence, looks, advice, kind.anchor, check.silenced)
+    both = tuple(_both(one, unit) for one in dataset.at_epochs) if check.code == "R107" else ()
+    return Notice(label, check.sentence, looks, advice, kind.anchor, check.silenced, check.command, both)
+
+
+def _both(one: AtEpochs, unit: Scale) -> Both:
+    last, best = (_reach(of, unit) for of in (one.last, one.best))
+    return Both(one.label, last, VERDICTS[one.last_verdict], best, VERDICTS[one.best_verdict])
+
+
+def _reach(of: Interval, unit: Scale) -> str:
+    reach = unit.from_to(of.low, of.high)
+    return f"{unit.difference(of.mean)} ({reach})" if reach else unit.difference(of.mean)
 
 
 def fragment(summary: Summary) -> str:
