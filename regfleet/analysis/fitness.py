@@ -142,7 +142,9 @@ def _other_rate(
     if not errors:
         return None
     scale = ignorance(seen, errors_of(seen, row, "train_") or (1.0,))
-    rate = min(errors, key=lambda one: (errors[one], abs(math.log(one / facts["rate"]))))
+    far = {one: abs(math.log(one / facts["rate"])) for one in errors}
+    enough = min(errors.values()) + GAIN * scale  # the smallest change that does it
+    rate = min((one for one in errors if errors[one] <= enough), key=lambda one: (far[one], errors[one]))
     reached = errors[rate]
     if not reached < (1 - GAIN) * scale or end - reached < GAIN * scale:
         return None
