@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,9 @@ CASES = (
 )
 
 
-def features_of(case: Case, scales: np.ndarray, rows: int, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
+def features_of(
+    case: Case, scales: np.ndarray, rows: int, rng: np.random.Generator
+) -> tuple[list[np.ndarray], np.ndarray]:
     """What each technique sees of ``rows`` rows, half of them of either class, and the class of each."""
     labels = np.arange(rows) % 2
     signs = 2.0 * labels[:, None] - 1
@@ -151,7 +154,7 @@ def table(found: list[tuple[str, str, float, float]]) -> Iterator[str]:
         for statement in ("best", "matters"):
             said = np.array([one[2:] for one in found if one[:2] == (rule, statement) and math.isfinite(one[2])])
             parts = []
-            for low, high in zip(BOUNDS, BOUNDS[1:], strict=False):
+            for low, high in pairwise(BOUNDS):
                 here = said[(said[:, 0] >= low) & ((said[:, 0] < high) | (high == BOUNDS[-1]))]
                 if len(here) > 9:
                     parts.append(f"{here[:, 0].mean():.2f} → {here[:, 1].mean():.2f} ({len(here)})")

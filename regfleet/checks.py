@@ -78,8 +78,8 @@ CHECKS = {
             "The control's validation error at the end beside its lowest, averaged over seeds, and its test score with "
             "the weights of the best epoch beside that with the last. The check speaks where the error ends a fifth, "
             "and a tenth of what an answer without columns gets, above its lowest; or where the test score is better "
-            "at the best epoch, clear of zero and by more than matters. The verdicts by the weights of both epochs then "
-            "stand beside each other.",
+            "at the best epoch, clear of zero and by more than matters. The verdicts by the weights of either epoch "
+            "then stand beside each other.",
             "A control that was trained for too long makes every technique look good that only slows training down. "
             "Let every variant stop in time (`--early-stopping`), and see whether the verdicts stay. `--at best` with "
             "the same `--out` judges the weights of the best epoch and trains nothing.",
@@ -108,7 +108,7 @@ CHECKS = {
         Kind(
             "R110",
             "unstable runs",
-            "How far the scores of seeds spread, beside those of the control: three times as far, by more than matters, "
+            "How far the scores of seeds spread, beside those of the control: three times as far, by more than matters "
             "and by more than chance gives once in a hundred studies. And whether the training error jumps up in the "
             "second half of the epochs: within one epoch by a tenth of that of the first, to half as much again, on "
             "three seeds of ten or more.",

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from regfleet.analysis.cells import Pair
 from regfleet.analysis.comparing import Terms, measured
 from regfleet.analysis.intervals import MINIMUM_PAIRS, Array
-from regfleet.analysis.judging import Judged
 from regfleet.analysis.runs import Runs
 from regfleet.analysis.summary import Interval, Odds, VariantSummary
 from regfleet.streams import stream

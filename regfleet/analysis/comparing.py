@@ -135,9 +135,7 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
     return Lead(best, runner_up, judged.interval, clear, tuple(seeds.tolist()), rule=judged.rule)
 
 
-def measured(
-    first: Runs, second: Runs, terms: Terms, comparisons: int = 1
-) -> tuple[Seeds, Array, Pair | None, Judged]:
+def measured(first: Runs, second: Runs, terms: Terms, comparisons: int = 1) -> tuple[Seeds, Array, Pair | None, Judged]:
     """Two variants over the seeds that both finished: those, (seeds,) differences, rows side by side, the interval."""
     seeds, here, there = shared(first, second)
     d = differences(first.scores[here], second.scores[there], terms.metric)

@@ -28,8 +28,7 @@ class Seen:
     """What the checks look at, of one data set.
 
     ``trials`` are the rows of the trials frame, by variant. ``shares`` are those of its classes, ``test_shares`` those
-    in a test set that every seed has, where they are known. ``jumps`` counts the seeds of a variant whose training error
-    jumps, by name.
+    in a test set that every seed has, where they are known. ``jumps``: variant → its seeds whose training error jumps.
     """
 
     dataset: DatasetSummary

@@ -208,7 +208,9 @@ def choice_sentence(
         unit: of the metric.
     """
     first = found[0]
-    take = f"If one must be chosen now, {first.label} risks least: it is the best with a chance of {chance(first.best)}, "
+    take = (
+        f"If one must be chosen now, {first.label} risks least: it is the best with a chance of {chance(first.best)}, "
+    )
     take += f"and the best of all is expected to be ahead of it by {unit.amount(first.loss)} in {unit.metric.title}."
     if first.name not in controls and verdicts.get(first.name) != "better":
         take += " That is a bet and no verdict: that it is better than its control is not shown."

@@ -32,17 +32,11 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     for data in summary.datasets:
         _say(screen, data.headline)
         screen.print(_leaderboard(data, analysis))
-        for one in data.plain:
-            if one.settled:
-                screen.print(f"• {one.sentence}")
+        for said in (one.sentence for one in data.plain if one.settled):
+            screen.print(f"• {said}")
         if data.odds:
             screen.print(_odds(data, summary))
-        for check in data.shown_checks:
-            screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
-            if check.code == "R107" and any(one.differ for one in data.at_epochs):
-                screen.print(_both(data, summary))
-            if check.command:
-                screen.print(f"  next: {check.command}", soft_wrap=True, markup=False)
+        _checks(screen, data, summary)
         for warning in data.warnings:
             screen.print(f"note: {warning}")
         screen.print()
@@ -58,6 +52,16 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     _explain(screen, summary)
     if analysis.report:
         screen.print(f"Report: {analysis.report}", soft_wrap=True)
+
+
+def _checks(screen: Console, data: DatasetSummary, summary: Summary) -> None:
+    """What the checks say, both verdicts where the control overfits, and what to run next."""
+    for check in data.shown_checks:
+        screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
+        if check.code == "R107" and any(one.differ for one in data.at_epochs):
+            screen.print(_both(data, summary))
+        if check.command:
+            screen.print(f"  next: {check.command}", soft_wrap=True, markup=False)
 
 
 def _explain(screen: Console, summary: Summary) -> None:

@@ -101,7 +101,7 @@ def with_both_epochs(
         of_it = trials[[whole_name(name) == dataset.dataset for name in trials["dataset"]]]
         predicted = partial(results.predicted, at=question.at)
         (other,) = analysed(resolved, of_it, None, predicted, question).datasets
-        pairs = ((dataset, other) if own.at == "last" else (other, dataset))
+        pairs = (dataset, other) if own.at == "last" else (other, dataset)
         last, best = ({row.name: row for row in one.shown} for one in pairs)
         rows = [_pair(last[row.name], best[row.name]) for row in dataset.shown if row.name in best]
         return _said(dataset, [row for row in rows if row], *pairs, optimistic=resolved.split.test_is_validation)
@@ -131,7 +131,5 @@ def _said(
         words = " The verdicts are the same with the weights of the best epoch."
     if optimistic:
         words += OPTIMISTIC
-    checks = tuple(
-        replace(one, sentence=one.sentence + words) if one.code == "R107" else one for one in dataset.checks
-    )
+    checks = tuple(replace(one, sentence=one.sentence + words) if one.code == "R107" else one for one in dataset.checks)
     return replace(dataset, checks=checks, at_epochs=tuple(rows))

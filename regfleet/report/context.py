@@ -112,7 +112,8 @@ class Section:
 
     ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
-    ``plain`` has the verdicts in plain words, ``bets`` what to choose now; ``looks`` counts the planned looks of a study that adds seeds, else 0.
+    ``plain`` has the verdicts in plain words, ``bets`` what to choose now; ``looks`` counts the planned looks of a
+    study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
     ``companions_said`` counts what they say.
     """

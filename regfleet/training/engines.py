@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections import OrderedDict
 from dataclasses import replace
@@ -88,7 +89,7 @@ def short_fit(recipe: Recipe, sets: Sets, seed: int, cache_key: str, rate: float
         return None
     seed_global_noise(stream_int(seed, "noise"))
     error: float = program.error_at(_start(program.model, recipe, sets, seed), rate, epochs)
-    return None if error != error else error
+    return None if math.isnan(error) else error
 
 
 def fit_side_by_side(

@@ -42,8 +42,9 @@ class Program(Loop):
         return self._course(start, self._settings.epochs)
 
     def error_at(self, start: Start, rate: float, epochs: int) -> float:
-        """The training error in inference mode after so many ``epochs`` at another learning ``rate``, infinite where it
-        is no number; NaN where the learning rate is no number that can be set.
+        """The training error in inference mode after so many ``epochs`` at another learning ``rate``.
+
+        Infinite where it is no number, NaN where the learning rate cannot be set.
         """
         import keras
 
