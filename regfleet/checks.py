@@ -110,7 +110,7 @@ CHECKS = {
             "unstable runs",
             "How far the scores of seeds spread, beside those of the control: three times as far, by more than matters "
             "and by more than chance gives once in a hundred studies. And whether the training error jumps up in the "
-            "second half of the epochs: within one epoch by a tenth of that of the first, to half as much again, on "
+            "second half of the epochs: within one epoch by a fifth of that of the first, to half as much again, on "
             "three seeds of ten or more.",
             "Take a smaller learning rate, clip gradients, "
             "or run more seeds. A mean over runs of which some went astray says little about the next one.",

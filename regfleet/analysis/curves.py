@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BAND = (0.05, 0.95)
-JUMP, TIMES = 0.1, 1.5
+JUMP, TIMES = 0.2, 1.5
 """An error jumps that rises in one epoch by so much of the first epoch's, and to so many times what it was."""
 
 

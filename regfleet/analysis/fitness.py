@@ -256,10 +256,11 @@ def unstable(seen: Seen) -> Found | None:
     if jumping:
         name, many = max(jumping.items(), key=lambda item: item[1])
         row = next(row for row in rows if row.name == name)
-        who = listed([one.label for one in rows if one.name in jumping])
+        who = [one.label for one in rows if one.name in jumping]
+        most = f", of {row.label}" if len(who) > 1 else ""
         parts.append(
-            f"the training error of {who} jumps up again late in training, of {row.label} on "
-            f"{number_word(many)} of {count(row.finished, 'seed')}"
+            f"the training error of {listed(who)} jumps up again late in training{most} on {number_word(many)} of "
+            f"{count(row.finished, 'seed')}"
         )
         evidence |= {"jumping": many, "seeds": row.finished}
     sentence = f"Runs are unstable: {'; '.join(parts)}. A mean says little about one such run."

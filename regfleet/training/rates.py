@@ -56,8 +56,8 @@ def _walk(reach: Callable[[float], float], rate: float, end: float, known: float
     margin = MATTERS * known
     if end < margin:
         return
-    reached = reach(10 * rate) if math.isfinite(end) else math.inf
-    if reached <= end + margin:
+    reached = math.inf
+    if math.isfinite(end) and (reached := reach(10 * rate)) <= end + margin:
         reached = min(reached, reach(100 * rate))
     if end > 2 * margin and not reached < end - margin and not reach(rate / 10) < (1 - MATTERS) * known:
         reach(rate / 100)

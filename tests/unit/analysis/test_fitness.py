@@ -174,7 +174,7 @@ def test_training_errors_that_jump_up_late_are_unstable():
 
     check = codes(histories=jumping(4))["R110"]
     assert check.variants == ("l2",)
-    assert "of L2 on four of 10 seeds" in check.sentence
+    assert "of L2 jumps up again late in training on four of 10 seeds" in check.sentence
     assert "R110" not in codes(histories=jumping(1))
     early = np.tile(FALLING, (10, 1))
     early[:, 5] = 2.0
