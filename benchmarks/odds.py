@@ -41,7 +41,7 @@ from regfleet.settings import Training  # noqa: E402
 from regfleet.settings.values import Variant  # noqa: E402
 
 TECHNIQUES, SEEDS, ROPE = 9, 10, 0.01
-STUDIES, QUICK, CHUNK = 400, 10, 20
+STUDIES, QUICK, CHUNK = 200, 10, 20
 BOUNDS = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 FRESH = 2000
 """Rows on which the truth is measured, of each of `DRAWS` data sets."""

@@ -23,7 +23,10 @@ from regfleet.analysis.runs import Runs
 from regfleet.analysis.summary import Interval, Odds, VariantSummary
 from regfleet.streams import stream
 
-DRAWS = 10_000
+DRAWS, MOST = 10_000, 2_000_000
+"""Draws of each variant, of fewer variants than there are numbers in all."""
+ROWS = 100_000
+"""Rows from which it is told how differences depend on each other, evenly chosen of more."""
 HALF = 0.5
 """How differences from one variant are correlated where all are alike and independent."""
 FARTHEST, STEPS = 6.0, 49
@@ -33,14 +36,15 @@ FARTHEST_T = 1e6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """A difference from the reference: on each of ``seeds``, (seeds,), and row by row; how uncertain its mean is.
+    """A difference from the reference: on each of ``seeds``, (seeds,), and how uncertain its mean is.
 
+    ``by_row``, (rows,), is its mean on each row by number, NaN where it was not tested; None where rows do not judge.
     ``places`` and ``values``: its quantiles, on the scale of a standard t or, with ``df`` infinite, a normal.
     """
 
     seeds: NDArray[np.int64]
     by_seed: Array
-    pair: Pair | None
+    by_row: Array | None
     df: float
     places: Array
     values: Array
@@ -76,9 +80,10 @@ def odds(
     if not known:
         return ()
     rows = [row for row in ranked if row.name == reference or row.name in known]
-    drawn = np.zeros((len(rows), DRAWS))
     others = [place for place, row in enumerate(rows) if row.name != reference]
-    drawn[others] = draws([known[rows[place].name] for place in others])
+    of_others = draws([known[rows[place].name] for place in others])
+    drawn = np.zeros((len(rows), of_others.shape[1]))
+    drawn[others] = of_others
     highest = drawn.max(axis=0)
     leads = drawn == highest
     best, loss = (leads / leads.sum(axis=0)).mean(axis=1), (highest - drawn).mean(axis=1)
@@ -113,7 +118,19 @@ def difference(first: Runs, second: Runs, terms: Terms) -> Difference | None:
         return None
     df = float(len(d) - 1) if judged.rule == "seeds" else math.inf
     table = _quantiles(judged.at, df)
-    return None if table is None else Difference(seeds, d, pair if judged.rule == "rows" else None, df, *table)
+    if table is None:
+        return None
+    by_row = _row_means(pair) if pair is not None and judged.rule == "rows" else None
+    return Difference(seeds, d, by_row, df, *table)
+
+
+def _row_means(pair: Pair) -> Array:
+    """The mean difference of each row, (rows,), of `ROWS` at most; NaN where it was not tested."""
+    sums, tested = np.bincount(pair.rows, pair.difference), np.bincount(pair.rows)
+    step = max(1, -(-len(tested) // ROWS))
+    sums, tested = sums[::step], tested[::step]
+    means: Array = np.divide(sums, tested, out=np.full(len(sums), np.nan), where=tested > 0)
+    return means
 
 
 def _quantiles(at: Callable[[float], Interval], df: float) -> tuple[Array, Array] | None:
@@ -137,10 +154,10 @@ def _above(place: float, df: float) -> float:
 
 
 def draws(found: Sequence[Difference]) -> Array:
-    """Differences that are as likely together as the intervals say, (differences, DRAWS); the same on every call."""
-    source = stream(0, "odds")
-    normal = source.standard_normal((len(found), DRAWS))
-    scale = source.standard_normal((DRAWS,))  # one chance for all of a seed's draws: they share its splits
+    """Differences that are as likely together as the intervals say, (differences, draws); the same on every call."""
+    source, many = stream(0, "odds"), min(DRAWS, MOST // len(found))
+    normal = source.standard_normal((len(found), many))
+    scale = source.standard_normal((many,))  # one chance for all of a seed's draws: they share its splits
     mixed = _root(_correlations(found)) @ normal
     return np.stack([one.at(row * _spread(scale, one.df)) for one, row in zip(found, mixed, strict=True)])
 
@@ -180,19 +197,13 @@ def _by_seed(found: Sequence[Difference]) -> Array | None:
 
 
 def _by_row(found: Sequence[Difference]) -> Array | None:
-    """The mean difference of each row, (differences, rows), of the rows that all tested; None where rows do not judge.
-
-    What was never told from the reference, whose mean is not judged by rows, is none.
-    """
-    pairs = [one.pair for one in found]
-    if any(pair is None for pair in pairs):
+    """(differences, rows) on the rows that all tested; None where rows do not judge all, or tested others."""
+    tables = [one.by_row for one in found if one.by_row is not None]
+    if len(tables) < len(found) or len({len(one) for one in tables}) > 1:
         return None
-    most = 1 + max(int(pair.rows.max(initial=0)) for pair in pairs if pair is not None)
-    sums = np.stack([np.bincount(pair.rows, pair.difference, most) for pair in pairs if pair is not None])
-    tested = np.stack([np.bincount(pair.rows, minlength=most) for pair in pairs if pair is not None])
-    there = tested.min(axis=0) > 0
-    means: Array = sums[:, there] / tested[:, there]
-    return means if means.shape[1] else None
+    table = np.stack(tables)
+    there: Array = table[:, np.isfinite(table).all(axis=0)]
+    return there if there.shape[1] > 1 else None
 
 
 def _root(correlations: Array) -> Array:

@@ -94,7 +94,7 @@ def range_test(errors, *, end=0.9, rate=0.01):
     ],
 )
 def test_a_learning_rate_that_is_far_off_is_said_with_one_to_try(errors, end, says):
-    """From the range test with the first trial of the control; what was reached stands beside where all epochs ended."""
+    """From the range test with the first trial of the control, beside where all epochs ended."""
     found = codes(columns=range_test(errors, end=end))
     assert ("R108" in found) == bool(says)
     if says:

@@ -36,7 +36,7 @@ def test_a_foreign_report_asks_its_own_question(foreign_page, foreign):
     name = foreign.summary.datasets[0].dataset
     assert foreign_page.text.count(f"Which technique works best on {name}?") == 2
     sections = [attrs["id"] for tag, attrs in foreign_page.tags if tag == "section"]
-    assert sections == ["verdict", "leaderboard", "differences", "failures", "method", "reproduce"]
+    assert sections == ["verdict", "leaderboard", "differences", "choice", "failures", "method", "reproduce"]
     links = {href[1:] for href in foreign_page.values("href") if href.startswith("#")}
     assert links <= set(foreign_page.values("id"))
     assert not {"curves", "gap"} & links

@@ -1,4 +1,4 @@
-"""The range test: what short fits reach at other learning rates is what `model.fit` reaches, and it costs few of them."""
+"""The range test: what short fits reach at other learning rates is what `model.fit` reaches, at little cost."""
 
 import json
 from dataclasses import replace
