@@ -77,7 +77,7 @@ def make_plan(
 
 def _rate_tested(chunk: Chunk, seeds: Sequence[int]) -> int | None:
     """The seed on which a control tries other learning rates: one that knows its own, on all rows."""
-    plain = not chunk.variant.techniques and chunk.variant.training.rate is not None
+    plain = not chunk.variant.techniques and chunk.variant.control is None and chunk.variant.training.rate is not None
     tested = plain and chunk.variant.training.optimizer != "model" and chunk.engine == "fused"
     return min(seeds) if tested and chunk.split.half is None and seeds else None
 

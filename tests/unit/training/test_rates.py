@@ -1,6 +1,7 @@
 """The range test: what short fits reach at other learning rates is what `model.fit` reaches, at little cost."""
 
 import json
+import math
 from dataclasses import replace
 
 import keras
@@ -10,43 +11,57 @@ import pytest
 from regfleet import training
 from regfleet.settings import Training
 from regfleet.training import rates
+from regfleet.trials import Execution, Fit
 
 
-def test_a_rate_that_is_far_too_low_is_told_by_what_keras_reaches_at_ten_and_a_hundred_times(small, iris):
-    """SGD at 1e-4: the errors after the same epochs are those of `model.fit` at .001 and .01, from the same weights."""
+def test_short_fits_reach_what_keras_reaches_at_their_rate(small, iris):
+    """SGD at 1e-4: the error after the same epochs is that of `model.fit` at .01, from the same weights."""
     slow = replace(small, training=Training(epochs=8, batch_size=25, learning_rate=1e-4))
     fit = training.fit(slow, iris, 1, "fused", "slow")
     found = json.loads(training.rate_test(slow, iris, 1, "slow", fit, 1e-4))
     assert (found["rate"], found["updates"], found["of"]) == (1e-4, 32, 32)
     assert {"0.001", "0.01"} <= set(found["errors"])
-    for rate in (0.001, 0.01):
-        other = replace(small, training=Training(epochs=8, batch_size=25, learning_rate=rate))
-        expected = training.fit(other, iris, 1, "keras", "keras").history["train_cross_entropy"][-1]
-        assert found["errors"][f"{rate:g}"] == pytest.approx(expected, rel=1e-4)
+    other = replace(small, training=Training(epochs=8, batch_size=25, learning_rate=0.01))
+    expected = training.fit(other, iris, 1, "keras", "keras").history["train_cross_entropy"][-1]
+    assert found["errors"]["0.01"] == pytest.approx(expected, rel=1e-4)
     again = training.fit(slow, iris, 1, "fused", "slow")
     np.testing.assert_array_equal(again.history["loss"], fit.history["loss"])  # it leaves no trace
 
 
-def test_a_loss_that_is_no_number_asks_for_smaller_steps_alone(small, iris):
-    """At 1e6 nothing is left; only lower rates are tried, and null stands for no number."""
-    wild = replace(small, training=Training(epochs=4, batch_size=25, learning_rate=1e30))
-    fit = training.fit(wild, iris, 1, "fused", "wild")
-    assert fit.diverged_at
-    found = json.loads(training.rate_test(wild, iris, 1, "wild", fit, 1e30))
-    assert found["end"] is None
-    assert list(found["errors"].values()) == [None, None]
+def ended(end, execution="graph", diverged_at=None):
+    """A fit that ended with this training error."""
+    course = {"train_cross_entropy": np.array([1.1, end], "float32")}
+    return Fit(course, {}, {}, 1, diverged_at, Execution(execution))
 
 
-def test_no_step_is_spent_where_nothing_can_be_gained_or_keras_trained(small, iris, monkeypatch):
-    """A fit whose error is below a tenth of ln 3 tries nothing, and one of `model.fit` has no test."""
-    quick = replace(small, training=Training(epochs=60, batch_size=10, optimizer="adam", learning_rate=0.02))
-    fit = training.fit(quick, iris, 1, "fused", "quick")
-    monkeypatch.setattr(rates, "short_fit", lambda *_: pytest.fail("a step was spent"))
-    assert fit.history["train_cross_entropy"][-1] < 0.1
-    assert json.loads(training.rate_test(quick, iris, 1, "quick", fit, 0.02))["errors"] == {}
-    few = replace(small, training=Training(epochs=2, batch_size=25))
-    slow = training.fit(few, iris, 1, "keras", "keras")
-    assert training.rate_test(few, iris, 1, "keras", slow, 0.01) == ""
+@pytest.mark.parametrize(
+    ("end", "errors", "tried"),
+    [
+        (0.05, {}, []),  # a tenth of ln 3 is .11: nothing can be gained
+        (1.0, {0.1: 0.2, 1.0: 0.4}, [0.1, 1.0]),  # a higher rate is far better, a lower one is not asked
+        (1.0, {0.1: math.inf, 0.001: 0.3}, [0.1, 0.001]),
+        (1.0, {0.1: 1.05, 1.0: 1.0, 0.001: 1.0, 0.0001: 1.0}, [0.1, 1.0, 0.001, 0.0001]),
+        (0.15, {0.1: 0.3}, [0.1]),  # with so little left a lower rate cannot be far better
+    ],
+)
+def test_no_step_is_spent_where_nothing_can_be_gained(small, iris, monkeypatch, end, errors, tried):
+    """Ten times more, a hundred where ten did no worse, and as far down where neither helped."""
+    asked = []
+    monkeypatch.setattr(rates, "short_fit", lambda *given: asked.append(given[-2]) or errors[round(given[-2], 9)])
+    found = json.loads(training.rate_test(small, iris, 1, "ended", ended(end), 0.01))
+    assert asked == pytest.approx(tried)
+    assert len(found["errors"]) == len(tried)
+
+
+def test_a_loss_that_is_no_number_asks_for_smaller_steps_alone(small, iris, monkeypatch):
+    """Null stands for no number; what `model.fit` trained, or cannot be traced, has no test."""
+    monkeypatch.setattr(rates, "short_fit", lambda *_: math.inf)
+    wild = ended(math.nan, diverged_at=2)
+    found = json.loads(training.rate_test(small, iris, 1, "wild", wild, 30.0))
+    assert (found["end"], found["errors"]) == (None, {"3": None, "0.3": None})
+    monkeypatch.setattr(rates, "short_fit", lambda *_: None)
+    assert training.rate_test(small, iris, 1, "keras", ended(1.0, "keras"), 0.01) == ""
+    assert training.rate_test(small, iris, 1, "own", ended(1.0), 0.01) == ""
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop", "adagrad", "nadam", "adamax"])
