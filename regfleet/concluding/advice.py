@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.headline import verdict_counts
 from regfleet.analysis.summary import AtEpochs
 from regfleet.concluding.looks import analysed
-from regfleet.data import BUILTIN
+from regfleet.numbers import read_number
+from regfleet.settings import results_name
 from regfleet.settings.values import whole_name
 from regfleet.text import listed, slug
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -28,57 +29,70 @@ if TYPE_CHECKING:
 OPTIMISTIC = " The best epoch was chosen on the rows that test, so those verdicts are optimistic."
 
 
-def with_commands(summary: Summary, resolved: Resolved, results: Stored) -> Summary:
-    """The summary whose checks say what to run next."""
+def with_commands(summary: Summary, resolved: Resolved, command: str) -> Summary:
+    """The summary whose checks say what to run next; ``command`` is the one that trained the study last.
+
+    They do not depend on where the results lie now, so that a report is the same wherever it is written.
+    """
 
     def commanded(dataset: DatasetSummary) -> DatasetSummary:
-        return replace(
-            dataset,
-            checks=tuple(replace(check, command=_command(check, resolved, results)) for check in dataset.checks),
-        )
+        checks = (replace(check, command=next_command(check, resolved, command)) for check in dataset.checks)
+        return replace(dataset, checks=tuple(checks))
 
     return replace(summary, datasets=tuple(map(commanded, summary.datasets)))
 
 
-def _command(check: Check, resolved: Resolved, results: Stored) -> str:
-    """What to run next: on the results where nothing is to be trained, else the study again, beside them."""
-    place, flags = results.place, shlex.split(check.flags)
-    study, out = place.at("study.toml"), str(results.path).rstrip("/")
+def next_command(check: Check, resolved: Resolved, command: str) -> str:
+    """What to run next: on the results where nothing is to be trained, else the study's own command, changed."""
+    flags = shlex.split(check.flags)
+    try:
+        words = shlex.split(command)
+    except ValueError:  # cut off somewhere
+        words = []
+    if words[:2] != ["regfleet", "compare"]:
+        return _in_python(flags) if command.startswith("regfleet.compare") else ""
+    words, out = _without(words, flags)
+    out = out or f"reports/{results_name([one.location for one in resolved.study.data])}"
     if flags[:1] == ["--metric"]:
         return shlex.join(["regfleet", "report", out, *flags])
-    if not _on_disk(resolved):
-        return _in_python(flags, out)
     if not flags and check.code == "R104":
         data = resolved.study.sources()[check.dataset]
         target = ["--target", str(data.target)] if data.target else []
         return shlex.join(["regfleet", "datasets", data.location, *target])
     if not flags:
-        return shlex.join(["regfleet", "compare", study, "--dry-run", "--out", out])
-    if flags[:1] == ["--at"]:
-        return shlex.join(["regfleet", "compare", study, *flags, "--out", out])
-    again = f"{out}-{slug(' '.join(flags))}"
-    return shlex.join(["regfleet", "compare", study, *flags, "--out", again])
+        return shlex.join([*words, "--dry-run"])
+    again = out if flags[:1] == ["--at"] else f"{out.rstrip('/')}-{slug(' '.join(flags))}"
+    return shlex.join([*words, *flags, "--out", again])
 
 
-def _on_disk(resolved: Resolved) -> bool:
-    """Whether data and model can be found again from their names, and not in some program's memory."""
-    places = [data.location for data in resolved.study.data]
-    known = all(place in BUILTIN or ":" in place or Path(place).expanduser().exists() for place in places)
-    source = resolved.study.model.source or ""
-    return known and not source.startswith(("python:", "__main__:"))
+def _without(words: Sequence[str], flags: Sequence[str]) -> tuple[list[str], str]:
+    """``words`` without what they say of their output and of what ``flags`` say; and their --out."""
+    gone = {*flags[::2], *(["-t"] if "--technique" in flags else [])}
+    kept: list[str] = []
+    out, left = "", iter(words)
+    for word in left:
+        name, _, value = word.partition("=")
+        if name == "--out":
+            out = value or next(left, "")
+        elif name in gone:
+            value or next(left, "")
+        elif word not in ("--json", "--quiet", "-q", "--open"):
+            kept.append(word)
+    return kept, out
 
 
-def _in_python(flags: list[str], out: str) -> str:
+def _in_python(flags: Sequence[str]) -> str:
     """The call of Python with these settings; what was in memory stands for itself."""
     if not flags:
         return "regfleet.compare(…, seeds=2, epochs=5)"
     given = []
     for name, value in zip(flags[::2], flags[1::2], strict=True):
         keyword = name.removeprefix("--").replace("-", "_")
-        written = value if value.replace(".", "", 1).replace("e-", "", 1).isdigit() else repr(value)
+        written = repr(value) if math.isnan(read_number(value)) else value
         given.append(f"techniques=[{value!r}]" if keyword == "technique" else f"{keyword}={written}")
-    again = f"{Path(out).name}-{slug(' '.join(flags))}"
-    return f"regfleet.compare(…, {', '.join(given)}, out={again!r})"
+    if flags[0] == "--metric":
+        return f"results.score({flags[1]!r}).summary()"
+    return f"regfleet.compare(…, {', '.join(given)}, out=…)"
 
 
 def with_both_epochs(

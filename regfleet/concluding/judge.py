@@ -98,7 +98,8 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
         finished = _done(trials)
         summary = analysed(resolved, trials, results.curves, predictions, score=score)
     summary = with_both_epochs(summary, resolved, results, trials, questions)
-    summary = with_commands(summary, resolved, results)
+    runs = results.provenance.runs
+    summary = with_commands(summary, resolved, runs[-1].command if runs else "")
     return StudyConclusion(
         summary=summary,
         facts=_facts(resolved, results, trials, planned, finished),
