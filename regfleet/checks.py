@@ -73,6 +73,49 @@ CHECKS = {
             "Take a smaller step (`--learning-rate`, a tenth of it), or look for huge values among the columns.",
         ),
         Kind(
+            "R107",
+            "control overfits",
+            "The control's validation error at the end beside its lowest, averaged over seeds, and its test score with "
+            "the weights of the best epoch beside that with the last. The check speaks where the error ends a fifth, "
+            "and a tenth of what an answer without columns gets, above its lowest; or where the test score is better "
+            "at the best epoch, clear of zero and by more than matters. The verdicts by the weights of either epoch "
+            "then stand beside each other.",
+            "A control that was trained for too long makes every technique look good that only slows training down. "
+            "Let every variant stop in time (`--early-stopping`), and see whether the verdicts stay. `--at best` with "
+            "the same `--out` judges the weights of the best epoch and trains nothing.",
+        ),
+        Kind(
+            "R108",
+            "learning rate far off",
+            "A short test with the first trial of each control: at most 300 updates, or one epoch, at a tenth and ten "
+            "times the learning rate, and a hundred times where ten did no worse, from the same weights and in the "
+            "same order of rows. The check speaks where one of them ends with less training error than all epochs at "
+            "the study's own rate, by a tenth of what an answer without columns gets. There is no test for an "
+            "optimizer of a model's own, for `--engine keras`, for what cannot be traced, and in results of earlier "
+            "versions.",
+            "Run the study at the other rate, with another `--out`. What trains faster need not be better on new rows, "
+            "but a control that is far from trained is no measure for a technique.",
+        ),
+        Kind(
+            "R109",
+            "batch size",
+            "The rows of a batch, and how many updates of the weights they make in all epochs. The check speaks below "
+            "100 updates; where batch norm gets its means from fewer than 8 rows, or from fewer than 4 in the last "
+            "batch of an epoch; and below 8 rows a batch where an epoch has 50 batches or more.",
+            "`--batch-size` with another `--out`: smaller batches, or more `--epochs`, where there are few updates; 32 "
+            "rows or more for batch norm, in a number that leaves no rest.",
+        ),
+        Kind(
+            "R110",
+            "unstable runs",
+            "How far the scores of seeds spread, beside those of the control: three times as far, by more than matters "
+            "and by more than chance gives once in a hundred studies. And whether the training error jumps up in the "
+            "second half of the epochs: within one epoch by a fifth of that of the first, to half as much again, on "
+            "three seeds of ten or more.",
+            "Take a smaller learning rate, clip gradients, "
+            "or run more seeds. A mean over runs of which some went astray says little about the next one.",
+        ),
+        Kind(
             "R201",
             "best at the edge",
             "With `--tune`, the settings that the seeds chose on their validation rows. The check speaks where more "

@@ -86,7 +86,8 @@ class Trial:
 class Chunk:
     """Trials of one variant on one data set that run as one task; a GPU trains ``stack`` of them side by side.
 
-    ``keep_predictions``: whether what they say of the test rows comes back with them.
+    ``keep_predictions``: whether what they say of the test rows comes back with them. ``rate_test``: the seed whose
+    trial tries other learning rates too, None for none.
     """
 
     dataset: str
@@ -97,6 +98,7 @@ class Chunk:
     trials: tuple[Trial, ...]
     stack: int = 1
     keep_predictions: bool = True
+    rate_test: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +135,7 @@ class Outcome:
     where these predict alike; empty unless the trial is done and they are to be kept. ``tuning``: what was tried to
     choose the trial's setting, as JSON: by which score, the names of what varied, all ``settings``, their validation
     scores and errors (null where a fit diverged), the seconds of each, and which was chosen; empty without. ``error``
-    and ``traceback`` are `bounded`.
+    and ``traceback`` are `bounded`. ``rate_test`` is what `training.rate_test` gave, where there was one.
     """
 
     trial: Trial
@@ -156,6 +158,7 @@ class Outcome:
     tuning: str = ""
     error: str = ""
     traceback: str = ""
+    rate_test: str = ""
 
     def __post_init__(self) -> None:
         for name in ("error", "traceback"):

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from regfleet.analysis.intervals import Array
-from regfleet.analysis.question import Question
+from regfleet.analysis.fitness import batches, control_overfits, learning_rate, unstable
 from regfleet.analysis.runs import ignorant_score
-from regfleet.analysis.summary import Check, DatasetSummary, VariantSummary
+from regfleet.analysis.seen import Found, Seen, errors_of, ignorance, mean_of
+from regfleet.analysis.summary import Check, VariantSummary
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS, Metric, default_metric, error_of
 from regfleet.numbers import Scale, count, exact, number, percent
-from regfleet.settings.values import Variant
 from regfleet.text import listed
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Shares = Sequence[float] | None
 NOISE = 2.0
 """Standard errors by which a guess may look better than it is."""
 NEARLY_ALL = 0.9
@@ -37,62 +31,6 @@ FALLS = 0.99
 """The training error falls when it ends below this share of what it was in the first epoch."""
 OTHER_NAMES = {"roc_auc": "auc", "auroc": "auc", "r2_score": "r2", "r_squared": "r2", "rsquared": "r2"}
 """What others call metrics that tell by themselves whether anything was learned."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the checks look at, of one data set.
-
-    ``trials`` are the rows of the trials frame, by variant. ``shares`` are those of its classes, ``test_shares`` those
-    in a test set that every seed has, where they are known.
-    """
-
-    dataset: DatasetSummary
-    trials: Mapping[str, pd.DataFrame]
-    variants: Sequence[Variant]
-    question: Question
-    shares: Shares = None
-    test_shares: Shares = None
-
-    @property
-    def metric(self) -> Metric:
-        """What the variants are judged by."""
-        return self.question.metric
-
-    @property
-    def finished(self) -> list[VariantSummary]:
-        """The variants with a score, in order of rank."""
-        return [row for row in self.dataset.variants if row.finished and math.isfinite(row.score.mean)]
-
-    @property
-    def rows(self) -> int:
-        """The rows of the data set, as far as they are known; those that validate and test as well count twice."""
-        return self.dataset.n_train + self.dataset.n_val + self.dataset.n_test
-
-    def scores(self, row: VariantSummary, metric: Metric) -> Array:
-        """The test scores of a variant by any metric, (finished seeds,); empty where they are not known."""
-        if metric is self.metric:
-            return np.array(row.scores)
-        column, trials = f"{self.question.at}_test_{metric.name}", self.trials[row.name]
-        if column not in trials:
-            return np.empty(0)
-        values = trials.loc[trials["status"] == "done", column].to_numpy(dtype=np.float64, na_value=np.nan)
-        return np.asarray(values[np.isfinite(values)])
-
-    def named(self, rows: Iterable[VariantSummary]) -> str:
-        """The labels of ``rows``, and all of them by a word."""
-        labels = [row.label for row in rows]
-        return "every variant" if len(labels) == len(self.finished) > 1 else listed(labels)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a check has to say: of which variants, with which numbers, and the flags with which to try again."""
-
-    variants: Sequence[VariantSummary]
-    sentence: str
-    evidence: Mapping[str, float] = field(default_factory=dict)
-    flags: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +75,7 @@ def nothing_learned(seen: Seen) -> Found | None:
     guess = guess_of(seen, first)
     if guess is None:
         return None
-    unit, score = Scale(guess.metric), _mean(seen.scores(first, guess.metric))
+    unit, score = Scale(guess.metric), mean_of(seen.scores(first, guess.metric))
     than = "not clearly better" if score > guess.score else "no better"
     reached = f"{unit.full(score)}, is {than} than the {unit.full(guess.score)} of {guess.name}"
     if len(rows) == len(seen.finished):
@@ -158,7 +96,7 @@ def _knows_nothing(seen: Seen, row: VariantSummary) -> bool:
     if guess is None:
         return False
     scores = seen.scores(row, guess.metric)
-    score = _mean(scores)
+    score = mean_of(scores)
     # One run that went astray takes a mean of R² below zero, and no median.
     if not len(scores) or max(score, float(np.median(scores))) > guess.reach():
         return False
@@ -219,7 +157,7 @@ def _telling(metric: Metric, task: str) -> Metric | None:
 def _balanced(seen: Seen, row: VariantSummary) -> str:
     """What balanced accuracy has to say for a variant whose accuracy is a guess's; empty where it is one's too."""
     metric = METRICS["balanced_accuracy"]
-    guess, score = guess_of(seen, row, metric), _mean(seen.scores(row, metric))
+    guess, score = guess_of(seen, row, metric), mean_of(seen.scores(row, metric))
     if guess is None or not score > guess.reach(2):  # to say that something was learned takes more
         return ""
     unit = Scale(metric)
@@ -240,7 +178,7 @@ def still_improving(seen: Seen) -> Found | None:
     if not rows or (len(improving) < len(seen.finished) and (not controls or len(fast) < len(controls))):
         return None
     told = improving if len(improving) == len(seen.finished) else [row for row in rows if falls[row.name] > FAST]
-    epochs = max(len(_errors(seen, row)) for row in told)
+    epochs = max(len(errors_of(seen, row)) for row in told)
     error = METRICS[error_of(seen.dataset.task)].title
     most = max(falls[row.name] for row in told)
     slow = any(one.training.optimizer == "sgd" for one in seen.variants if one.name in {row.name for row in told})
@@ -253,11 +191,6 @@ def still_improving(seen: Seen) -> Found | None:
     return Found(told, sentence, {"epochs": epochs, "fall": most}, f"--epochs {2 * epochs}")
 
 
-def _errors(seen: Seen, row: VariantSummary, prefix: str = "val_") -> tuple[float, ...]:
-    curve = row.curve(prefix + error_of(seen.dataset.task))
-    return curve.mean if curve else ()
-
-
 def _ends_at_its_best(row: VariantSummary) -> bool:
     epochs = max((curve.epochs[-1] for curve in row.curves.values() if curve.epochs), default=0)
     return row.best_epoch > epochs - max(1, epochs / TENTH)
@@ -265,48 +198,43 @@ def _ends_at_its_best(row: VariantSummary) -> bool:
 
 def _fall(seen: Seen, row: VariantSummary) -> float:
     """How far the validation error fell from the last tenth but one to the last, as a share of what knows nothing."""
-    errors = _errors(seen, row)
+    errors = errors_of(seen, row)
     window = max(1, len(errors) // TENTH)
     if len(errors) < 2 * window:
         return 0.0
-    return (_mean(errors[-2 * window : -window]) - _mean(errors[-window:])) / _ignorance(seen, errors)
+    return (mean_of(errors[-2 * window : -window]) - mean_of(errors[-window:])) / ignorance(seen, errors)
 
 
 def _left(seen: Seen, row: VariantSummary) -> float:
     """The validation error of the last epoch, as a share of what knows nothing."""
-    errors = _errors(seen, row)
-    return errors[-1] / _ignorance(seen, errors)
-
-
-def _ignorance(seen: Seen, errors: Sequence[float]) -> float:
-    """The error of an answer that reads no column; the first epoch's where it is not known."""
-    if seen.dataset.task == "regression":
-        return 1.0  # of the standardised target
-    known = ignorant_score(METRICS["cross_entropy"], seen.shares, np.empty(0))
-    return known if known > 0 else errors[0]
+    errors = errors_of(seen, row)
+    return errors[-1] / ignorance(seen, errors)
 
 
 def loss_does_not_fall(seen: Seen) -> Found | None:
     """R103."""
-    rows = [row for row in seen.finished if _stands(seen, _errors(seen, row, ""))]
+    rows = [row for row in seen.finished if _stands(seen, errors_of(seen, row, ""))]
     if not rows:
         return None
-    errors = _errors(seen, rows[0], "")
-    first, last = errors[0], _mean(errors[-max(1, len(errors) // TENTH) :])
+    errors = errors_of(seen, rows[0], "")
+    first, last = errors[0], mean_of(errors[-max(1, len(errors) // TENTH) :])
     title = METRICS[error_of(seen.dataset.task)].title
     less = ", or less of the technique" if any(row.control for row in rows) else ""
     sentence = (
         f"The training {title} of {seen.named(rows)} does not fall: {number(first, 3)} in the first epoch, "
         f"{number(last, 3)} at the end. Try a smaller or a larger --learning-rate{less}."
     )
-    return Found(rows, sentence, {"first": first, "last": last})
+    training = next(one.training for one in seen.variants if one.name == rows[0].name)
+    rate = training.rate
+    flags = f"--learning-rate {rate / TENTH:.3g}" if rate and training.optimizer != "sgd" else "--optimizer adam"
+    return Found(rows, sentence, {"first": first, "last": last}, flags)
 
 
 def _stands(seen: Seen, errors: Sequence[float]) -> bool:
     if len(errors) < 2:
         return False
-    last = _mean(errors[-max(1, len(errors) // TENTH) :])
-    return last > FALLS * errors[0] and last > NEARLY_ALL * _ignorance(seen, errors)
+    last = mean_of(errors[-max(1, len(errors) // TENTH) :])
+    return last > FALLS * errors[0] and last > NEARLY_ALL * ignorance(seen, errors)
 
 
 def rare_class(seen: Seen) -> Found | None:
@@ -357,12 +285,14 @@ def diverged(seen: Seen) -> Found | None:
     if not any("best_epoch" in seen.trials[row.name] for row in rows):  # of scores from elsewhere it is not known why
         return None
     lost = sum(row.diverged for row in rows)
+    rate = next(one.training.rate for one in seen.variants if one.name == rows[0].name)
     tried = sum(row.finished + row.failed + row.diverged for row in rows)
     return Found(
         rows,
         f"{lost} of {count(tried, 'run')} of {listed([row.label for row in rows])} ended with a loss that is no "
         "number. Try a smaller --learning-rate.",
         {"diverged": lost, "runs": tried},
+        f"--learning-rate {rate / TENTH:.3g}" if rate else "--optimizer adam --learning-rate 0.0001",
     )
 
 
@@ -395,10 +325,6 @@ def at_the_edge(seen: Seen) -> Found | None:
     return Found(rows, sentence, evidence, " ".join(flags))
 
 
-def _mean(values: Sequence[float] | Array) -> float:
-    return float(np.mean(values)) if len(values) else math.nan
-
-
 LOOKS: Mapping[str, Callable[[Seen], Found | None]] = {
     "R101": nothing_learned,
     "R102": still_improving,
@@ -406,6 +332,10 @@ LOOKS: Mapping[str, Callable[[Seen], Found | None]] = {
     "R104": rare_class,
     "R105": one_class,
     "R106": diverged,
+    "R107": control_overfits,
+    "R108": learning_rate,
+    "R109": batches,
+    "R110": unstable,
     "R201": at_the_edge,
 }
 """A check is a function here, under a code of `regfleet.checks.CHECKS`."""

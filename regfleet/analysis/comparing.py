@@ -77,9 +77,7 @@ class Terms:
 def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Comparison:
     """A variant against its control, over the seeds that both finished."""
     seeds, here, there = shared(variant, control)
-    d = differences(variant.scores[here], control.scores[there], terms.metric)
-    pair, why = pair_of(variant.cells, control.cells, seeds, terms.tested)
-    judged = _judged(d, pair, why, (variant, control), terms, terms.comparisons)
+    _, d, pair, judged = measured(variant, control, terms, terms.comparisons)
     rope = terms.metric.rope_at(float(np.mean(control.scores[there])) if len(d) else 0.0)
     verdict, note = decide(judged.interval, rope, len(d))
     same = pair.tested if pair is not None and pair.same else 0
@@ -132,12 +130,17 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
     if len(ranked) < 2:
         return None
     (best, first), (runner_up, second) = ranked[:2]
+    seeds, d, _, judged = measured(first, second, terms, len(ranked) - 1)
+    clear = len(d) >= MINIMUM_PAIRS and judged.interval.low > 0
+    return Lead(best, runner_up, judged.interval, clear, tuple(seeds.tolist()), rule=judged.rule)
+
+
+def measured(first: Runs, second: Runs, terms: Terms, comparisons: int = 1) -> tuple[Seeds, Array, Pair | None, Judged]:
+    """Two variants over the seeds that both finished: those, (seeds,) differences, rows side by side, the interval."""
     seeds, here, there = shared(first, second)
     d = differences(first.scores[here], second.scores[there], terms.metric)
     pair, why = pair_of(first.cells, second.cells, seeds, terms.tested)
-    judged = _judged(d, pair, why, (first, second), terms, len(ranked) - 1)
-    clear = len(d) >= MINIMUM_PAIRS and judged.interval.low > 0
-    return Lead(best, runner_up, judged.interval, clear, tuple(seeds.tolist()), rule=judged.rule)
+    return seeds, d, pair, _judged(d, pair, why, (first, second), terms, comparisons)
 
 
 def _judged(d: Array, pair: Pair | None, why: str, runs: tuple[Runs, Runs], terms: Terms, comparisons: int) -> Judged:

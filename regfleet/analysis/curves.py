@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BAND = (0.05, 0.95)
+JUMP, TIMES = 0.2, 1.5
+"""An error jumps that rises in one epoch by so much of the first epoch's, and to so many times what it was."""
 
 
 def curve(values: Array) -> Curve:
@@ -58,3 +60,19 @@ def variant_curves(history: pd.DataFrame) -> Mapping[str, Curve]:
             values[row, epoch - 1] = history[column].to_numpy(dtype=np.float64)
             curves[column] = curve(values)
     return curves
+
+
+def jumping(history: pd.DataFrame, error: str) -> int:
+    """The seeds of one variant whose training error, called ``error``, jumps up in the second half of the epochs.
+
+    ``history`` is as `variant_curves` takes it. Inference mode is looked at where it is known: dropout alone makes
+    the other one uneven.
+    """
+    column = next((name for name in (f"train_{error}", error) if name in history), None)
+    if column is None or history.empty:
+        return 0
+    values = history.pivot_table(index="seed", columns="epoch", values=column, observed=True).to_numpy(np.float64)
+    late = values[:, values.shape[1] // 2 :]
+    with np.errstate(invalid="ignore"):
+        rise, times = np.diff(late, axis=1), late[:, 1:] > TIMES * late[:, :-1]
+        return int(((rise > JUMP * values[:, :1]) & times).any(axis=1).sum())

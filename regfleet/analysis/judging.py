@@ -6,7 +6,9 @@ Where the study asks for the conservative interval, pairs of halves of the rows 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from regfleet.analysis.cells import Cells, Pair, Seeds, paired
 from regfleet.analysis.halves import HalvesEstimate
@@ -52,9 +54,13 @@ def unfit(metric: Metric) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An interval and what goes with it; the fields are those of `Comparison`."""
+    """An interval and what goes with it; the fields are those of `Comparison`.
+
+    ``at`` gives the interval of this difference alone for any alpha.
+    """
 
     interval: Interval
+    at: Callable[[float], Interval]
     p: float
     floor: float
     rule: Rule
@@ -84,6 +90,7 @@ def judged_by_rows(of: RowEstimate, alpha: float, comparisons: int) -> Judged:
     """The interval of single rows."""
     return Judged(
         interval=of.interval(alpha, comparisons),
+        at=of.interval,
         p=of.p_value(comparisons),
         floor=of.limit(alpha, comparisons),
         rule="rows",
@@ -98,6 +105,7 @@ def judged_by_seeds(
     of = estimate(differences, ratio, least_sd)
     return Judged(
         interval=interval(of, question.alpha_now, comparisons),
+        at=partial(interval, of),
         p=p_value(of, comparisons),
         floor=resolution_floor(of.sd, ratio, question.alpha_now, comparisons),
         rule="seeds",
@@ -109,6 +117,7 @@ def judged_by_halves(of: HalvesEstimate, alpha: float, comparisons: int) -> Judg
     """The conservative interval; how narrow more seeds would make it is not known."""
     return Judged(
         interval=of.interval(alpha, comparisons),
+        at=of.interval,
         p=of.p_value(comparisons),
         floor=math.nan,
         rule="halves",

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, NO_SCATTER, TOO_FEW, TOO_FEW_DATASETS
 from regfleet.analysis.judging import BRIER, NO_HALVES
 from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.question import Question
 from regfleet.analysis.sequential import decidable
-from regfleet.analysis.summary import AcrossComparison, Companion, Comparison, Interval, Lead, VariantSummary
+from regfleet.analysis.summary import (
+    AcrossComparison,
+    Companion,
+    Comparison,
+    Interval,
+    Lead,
+    Odds,
+    VariantSummary,
+    Word,
+)
 from regfleet.metrics import Metric
-from regfleet.numbers import Scale, counted, number_word
+from regfleet.numbers import DASH, PERCENT, Scale, counted, number_word
 from regfleet.text import listed
+
+LEAST_CHANCE = 0.01
+"""What some thousand draws tell from nothing with ease."""
 
 
 def about(scope: str, *, fixed_test: bool) -> str:
@@ -50,19 +62,24 @@ def sentence(
             "changes the answer. Find out why they failed."
         )
     if comparison.verdict == "undecided" and not comparison.same:
-        more = "more seeds may settle it"
-        if question.looks > 1 and question.look == question.looks:
-            more = "the last look left it open" + (", and more rows may settle it" if ratio else "")
-        if comparison.rule == "halves":
-            more = "more seeds change that little, more rows may settle it"
-        elif not decidable(comparison, ratio, question.alpha_last, count):
-            more = "more seeds alone will hardly settle it, more rows would"
+        more = hope(comparison, question, ratio, count)
         return f"Undecided: {_open(label, control, comparison, unit, where)}; {more}."
     if comparison.same and comparison.verdict in ("undecided", "equivalent"):
         least = rows_for_equivalence(comparison.rope, question.alpha_now, count) if comparison.rope else 0
         return _same(label, control, comparison, unit, least)
     say = _equivalent if comparison.verdict == "equivalent" else _clear
     return say(label, control, comparison, unit, where)
+
+
+def hope(comparison: Comparison, question: Question, ratio: float, count: int) -> str:
+    """What may settle an undecided comparison; the arguments are those of `sentence`."""
+    if comparison.rule == "halves":
+        return "more seeds change that little, more rows may settle it"
+    if not decidable(comparison, ratio, question.alpha_last, count):
+        return "more seeds alone will hardly settle it, more rows would"
+    if question.looks > 1 and question.look == question.looks:
+        return "the last look left it open" + (", and more rows may settle it" if ratio else "")
+    return "more seeds may settle it"
 
 
 def _open(label: str, control: str, comparison: Comparison, unit: Scale, where: str) -> str:
@@ -176,6 +193,40 @@ def idle_sentence(label: str, control: str, verdict: str) -> str:
     if verdict not in ("better", "worse"):
         return f"{label} and {control} are alike because neither learned anything: that says nothing of the technique."
     return f"{label} is {verdict} than {control}, but neither learned anything: that says nothing of the technique."
+
+
+def choice_sentence(
+    found: Sequence[Odds], verdicts: Mapping[str, Word], controls: Collection[str], hardly: float, unit: Scale
+) -> str:
+    """What to choose now, as a bet: ``found`` are the odds, the least loss first.
+
+    Args:
+        found: two or more.
+        verdicts: by name of the variant, of those that are compared.
+        controls: the names of the controls.
+        hardly: a loss that makes no difference, in units of the metric.
+        unit: of the metric.
+    """
+    first = found[0]
+    take = (
+        f"If one must be chosen now, {first.label} risks least: it is the best with a chance of {chance(first.best)}, "
+    )
+    take += f"and the best of all is expected to be ahead of it by {unit.amount(first.loss)} in {unit.metric.title}."
+    if first.name not in controls and verdicts.get(first.name) != "better":
+        take += " That is a bet and no verdict: that it is better than its control is not shown."
+    stay = next((one for one in found[1:] if one.name in controls), None)
+    if first.name in controls or stay is None or stay.loss - first.loss > hardly:
+        return take
+    return f"{take} {stay.label}, which is simpler, risks hardly more: {unit.amount(stay.loss)}."
+
+
+def chance(share: float) -> str:
+    """A probability in whole percent, never as certain."""
+    if not math.isfinite(share):
+        return DASH
+    if share < LEAST_CHANCE:
+        return f"under 1{PERCENT}"
+    return f"over 99{PERCENT}" if share > 1 - LEAST_CHANCE else f"{100 * share:.0f}{PERCENT}"
 
 
 def lead_sentence(best: str, runner_up: str, lead: Lead, metric: Metric, where: str, score: float) -> str:

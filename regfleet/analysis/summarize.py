@@ -11,13 +11,15 @@ import numpy as np
 
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.cells import Cells, PredictionsOf
-from regfleet.analysis.checks import Seen, checks
+from regfleet.analysis.checks import checks
+from regfleet.analysis.choosing import odds
 from regfleet.analysis.combined_words import worded
 from regfleet.analysis.comparing import Terms, lead
-from regfleet.analysis.curves import variant_curves
+from regfleet.analysis.curves import jumping, variant_curves
 from regfleet.analysis.design import Factorial
 from regfleet.analysis.effects import combined
 from regfleet.analysis.effects_across import with_effects
+from regfleet.analysis.grouping import Words, grouped
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
@@ -27,14 +29,16 @@ from regfleet.analysis.references import references_of
 from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
-from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
+from regfleet.analysis.seen import Seen
+from regfleet.analysis.sentences import about, choice_sentence, hope, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.stepwise import Walk
 from regfleet.analysis.stepwise_words import stepped
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.analysis.together import ScoreOf
 from regfleet.analysis.tuning import tuning_of
 from regfleet.errors import InputError
-from regfleet.metrics import Metric, default_metric
+from regfleet.metrics import Metric, default_metric, error_of
+from regfleet.numbers import Scale
 from regfleet.settings.values import PAIRS, Scope, Task, Variant
 
 if TYPE_CHECKING:
@@ -137,7 +141,7 @@ def _dataset(
     terms = replace(terms, tested=_counted(terms.tested, cells, kept=predictions is not None))
     runs = {key: replace(one, cells=cells.get(key)) for key, one in runs.items()}
     networks = {one.name: runs[one.name] for one in variants}
-    curves = _curves(name, histories, networks)
+    curves, jumps = _curves(name, histories, networks, error_of(terms.task))
     dataset = DatasetSummary(
         dataset=name,
         n_train=n_train,
@@ -154,14 +158,15 @@ def _dataset(
         rows=terms.tested.rows,
         tuning=tuning_of(variants, groups),
     )
-    dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares)))
+    dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares, jumps)))
     if score is not None:
         controls = {one.name: one.control for one in variants}
         of_networks = {key: one for key, one in found.items() if key in networks}
         dataset = replace(dataset, predicted=predicted_of(of_networks, controls, dataset.knows_nothing))
     dataset = replace(dataset, references=references_of(references, dataset.variants, runs, terms))
     dataset = _worded(_without_advice(dataset), networks, terms, variants)
-    return _with_combinations(dataset, combining, networks, terms)
+    dataset = _with_combinations(dataset, combining, networks, terms)
+    return dataset if dataset.learned_nothing else _with_odds(dataset, networks, terms, groups)
 
 
 def _with_combinations(
@@ -176,6 +181,30 @@ def _with_combinations(
         return replace(dataset, combined=found, headline=(*dataset.headline, *said))
     steps = stepped(*combining, runs, dataset, terms)
     return replace(dataset, stepwise=steps, headline=(*dataset.headline, *steps.said))
+
+
+def _with_odds(
+    dataset: DatasetSummary, runs: Mapping[str, Runs], terms: Terms, trials: Mapping[str, pd.DataFrame]
+) -> DatasetSummary:
+    """``dataset`` with what speaks for choosing each variant now."""
+    ranked = [row for row in dataset.variants if row.rank is not None]
+    found = odds(ranked, runs, terms, {row.name: _training_seconds(trials[row.name]) for row in ranked})
+    if not found:
+        return dataset
+    verdicts = {row.name: row.comparison.verdict for row in ranked if row.comparison}
+    controls = [row.name for row in ranked if row.control is None]
+    hardly = max((row.comparison.rope for row in ranked if row.comparison), default=0.0) / 2
+    choice = choice_sentence(found, verdicts, controls, hardly, Scale(terms.metric))
+    return replace(dataset, odds=found, choice=choice)
+
+
+def _training_seconds(trials: pd.DataFrame) -> float:
+    """What a trial takes, as a rule, without the tracing that the first of its kind in a worker pays; NaN: unknown."""
+    if "seconds" not in trials:
+        return math.nan
+    done = trials[trials["status"] == "done"]
+    traced = done["trace_seconds"].fillna(0) if "trace_seconds" in done else 0.0
+    return float((done["seconds"] - traced).median())
 
 
 def _terms(
@@ -266,9 +295,16 @@ def _worded(
     dataset = replace(
         dataset, lead=first, floor=least, equivalence_rows=needed, judged=judged, useful_seeds=_useful(dataset, terms)
     )
+    words = Words(
+        Scale(terms.metric),
+        terms.where,
+        dataset.labels,
+        lambda one: hope(one, terms.question, terms.ratio, terms.comparisons),
+    )
     return replace(
         dataset,
         headline=headline(dataset, terms.metric),
+        plain=grouped(dataset.ordered(terms.metric), words),
         warnings=warnings(dataset, terms.question, variants),
     )
 
@@ -300,16 +336,20 @@ def _shared_ranks(scores: Sequence[float]) -> list[int | None]:
     return [None if math.isnan(mine) else 1 + sum(other > mine for other in rounded) for mine in rounded]
 
 
-def _curves(dataset: str, histories: Histories, runs: Mapping[str, Runs]) -> dict[str, Mapping[str, Curve]]:
+def _curves(
+    dataset: str, histories: Histories, runs: Mapping[str, Runs], error: str
+) -> tuple[dict[str, Mapping[str, Curve]], dict[str, int]]:
+    """The curves of each variant, and the number of its seeds whose training ``error`` jumps."""
     if histories is None or (not callable(histories) and histories.empty):
-        return {}
+        return {}, {}
     frames = histories(dataset) if callable(histories) else [histories[histories["dataset"] == dataset]]
-    return {
-        str(name): variant_curves(rows[rows["seed"].isin(runs[str(name)].seeds)])
-        for frame in frames
-        for name, rows in frame.groupby("variant", observed=True)
-        if str(name) in runs
-    }
+    curves, jumps = {}, {}
+    for frame in frames:
+        for key, rows in frame.groupby("variant", observed=True):
+            if (name := str(key)) in runs:
+                finished = rows[rows["seed"].isin(runs[name].seeds)]
+                curves[name], jumps[name] = variant_curves(finished), jumping(finished, error)
+    return curves, jumps
 
 
 def _rows(trials: pd.DataFrame, column: str) -> int:

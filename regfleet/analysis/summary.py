@@ -293,8 +293,8 @@ class Check:
     """Something about the training or the rows of a data set that a reader must know before the verdicts.
 
     ``code`` and ``title`` are those of `regfleet.checks`, ``variants`` the names of those that it is about, none where
-    it is about the rows. ``evidence`` has the numbers behind the ``sentence``, ``flags`` what to try. ``silenced``: the
-    user knows.
+    it is about the rows. ``evidence`` has the numbers behind the ``sentence``, ``flags`` what to try, and ``command``
+    is all that is to be typed for it, empty for scores from elsewhere. ``silenced``: the user knows.
     """
 
     code: str
@@ -305,6 +305,53 @@ class Check:
     evidence: Mapping[str, float]
     flags: str = ""
     silenced: bool = False
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """What speaks for choosing a variant now, verdict or not; from the intervals that make the verdicts.
+
+    ``best``: the probability that it is the best of all that have odds; ``matters`` that it is better than its control
+    by more than the ROPE, NaN for a control. ``loss``: by how much the best is expected to be better than it, in units
+    of the metric. ``seconds`` a trial, without tracing, and ``times`` those of its control; NaN where they are unknown.
+    ``lost`` of its runs or of its control's: the odds are those of the runs that finished.
+    """
+
+    name: str
+    label: str
+    best: float
+    matters: float
+    loss: float
+    seconds: float
+    times: float
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One sentence for the verdicts on the variants of these ``labels``; ``settled`` where there is more than doubt."""
+
+    sentence: str
+    labels: tuple[str, ...]
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AtEpochs:
+    """A variant against its control by the weights of the last epoch and by those of the best."""
+
+    name: str
+    label: str
+    last: Interval
+    last_verdict: Word
+    best: Interval
+    best_verdict: Word
+
+    @property
+    def differ(self) -> bool:
+        """Whether the two say something else."""
+        return self.last_verdict != self.best_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +366,10 @@ class DatasetSummary:
     equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule. ``predicted``: what was said of
     the test rows, where that was kept. ``references`` stand beside the variants where they were trained. ``tuning``:
     what the seeds chose, where settings were tuned. ``combined``: what techniques do in combination, where that was
-    asked, and ``stepwise``: techniques added one by one.
+    asked, and ``stepwise``: techniques added one by one. ``odds`` are in order of what is lost by a choice, and
+    ``choice`` says in a sentence what to choose now; both are empty without verdicts. ``plain`` has the verdicts in
+    plain words, those that say the same as one. ``at_epochs``: both verdicts of each variant where the control
+    overfits.
     """
 
     dataset: str
@@ -347,6 +397,10 @@ class DatasetSummary:
     tuning: tuple[VariantTuning, ...] = ()
     combined: Combined | None = None
     stepwise: Stepwise | None = None
+    odds: tuple[Odds, ...] = ()
+    choice: str = ""
+    plain: tuple[Said, ...] = ()
+    at_epochs: tuple[AtEpochs, ...] = ()
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:

@@ -11,6 +11,7 @@ from rich.text import Text
 from regfleet.checks import PAGE
 from regfleet.cli.combinations import effects_table
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
+from regfleet.report.choosing import bets
 from regfleet.report.references import about
 from regfleet.report.tuning import tunings
 from regfleet.report.verdicts import VERDICTS, chip
@@ -51,19 +52,31 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
 
 def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion) -> None:
     """All that is said of one data set."""
+    summary = analysis.summary
     _say(screen, data.headline)
-    screen.print(Group(_leaderboard(data, analysis), *effects_table(data, analysis.summary)))
+    screen.print(Group(_leaderboard(data, analysis), *effects_table(data, summary)))
     if data.references:
-        screen.print(_references(data, unit=Scale(analysis.summary.metric)))
+        screen.print(_references(data, unit=Scale(summary.metric)))
     if chosen := tunings(data):
         screen.print(_tuning(chosen))
-    for sentence in verdicts(data):
-        screen.print(f"• {sentence}")
-    for check in data.shown_checks:
-        screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
+    for said in (one.sentence for one in data.plain if one.settled):
+        screen.print(f"• {said}")
+    if data.odds:
+        screen.print(_odds(data, summary))
+    _checks(screen, data, summary)
     for warning in data.warnings:
         screen.print(f"note: {warning}")
     screen.print()
+
+
+def _checks(screen: Console, data: DatasetSummary, summary: Summary) -> None:
+    """What the checks say, both verdicts where the control overfits, and what to run next."""
+    for check in data.shown_checks:
+        screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
+        if check.code == "R107" and any(one.differ for one in data.at_epochs):
+            screen.print(_both(data, summary))
+        if check.command:
+            screen.print(f"  next: {check.command}", soft_wrap=True, markup=False)
 
 
 def _explain(screen: Console, summary: Summary) -> None:
@@ -71,15 +84,6 @@ def _explain(screen: Console, summary: Summary) -> None:
     codes = sorted({check.code for data in summary.datasets for check in data.shown_checks})
     if codes:
         screen.print(f"What {listed(codes)} {'looks' if len(codes) == 1 else 'look'} at, and what to do: {PAGE}")
-
-
-def verdicts(data: DatasetSummary) -> list[str]:
-    """What each verdict that was reached, or withdrawn, means: the sentences of the analysis, in order of the table."""
-    compared = [row.comparison for row in data.shown if row.comparison]
-    reached = [
-        one for one in compared if (one.verdict != "undecided" or one.withdrawn or one.same) and not one.identical
-    ]
-    return [one.sentence for one in reached]
 
 
 def _say(screen: Console, sentences: Sequence[str]) -> None:
@@ -143,6 +147,33 @@ def _tuning(chosen: Tunings) -> Table:
         table.add_column(name, justify="left" if name in ("Variant", "Strength") else "right")
     for one in chosen.rows:
         table.add_row(one.label, one.rate, "\n".join(one.strengths) or DASH, one.kept, one.fits, one.took)
+    return table
+
+
+def _both(data: DatasetSummary, summary: Summary) -> Table:
+    """Both verdicts of each variant for which they differ."""
+    unit = Scale(summary.metric)
+    table = _table("By the weights of the last epoch and of the best", "")
+    for name in ("Variant", "Last", "Verdict", "Best", "Verdict"):
+        table.add_column(name, justify="right" if name in ("Last", "Best") else "left", max_width=26)
+    for one in data.at_epochs:
+        if one.differ:
+            cells = ((one.last, one.last_verdict), (one.best, one.best_verdict))
+            written = [(unit.difference(of.mean), styled((str(VERDICTS[word]), STYLES[word]))) for of, word in cells]
+            table.add_row(one.label, *(part for pair in written for part in pair))
+    return table
+
+
+def _odds(data: DatasetSummary, summary: Summary) -> Table:
+    """What speaks for choosing each variant now."""
+    unit, found = Scale(summary.metric), bets(data, summary.metric)
+    table = _table("If you must choose now", data.choice)
+    losses = f"Loss, {unit.points}" if unit.points else "Loss"
+    for name in ("Variant", "Best", "Matters", losses, "Seconds", "Time"):
+        table.add_column(name, justify="left" if name == "Variant" else "right", max_width=30)
+    for one in found.bets if found else ():
+        label = f"{one.label} ({one.note})" if one.note else one.label
+        table.add_row(label, one.best, one.matters, one.loss, one.seconds, one.times)
     return table
 
 

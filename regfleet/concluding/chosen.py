@@ -18,8 +18,13 @@ NAMES = {
     "scope": "The scope",
     "alpha": "Alpha",
     "interval": "The interval",
+    "seeds": "The set of seeds",
 }
 """What a reader calls the settings of the analysis."""
+MORE_SEEDS = (
+    "Verdicts hold for seeds chosen beforehand: who adds seeds until one is clear finds one by luck more often; "
+    "--seeds auto allows for that"
+)
 LUCK = "Verdicts hold for a metric chosen beforehand; of several, one shows a difference by luck"
 
 
@@ -30,7 +35,7 @@ def later_notes(later: Sequence[Choice], metric: str) -> Iterator[str]:
         if not changed:
             continue
         values = ", then ".join(_value(setting, one) for one in (changed[0].was, *(one.now for one in changed)))
-        hold = LUCK if setting == "metric" else "Verdicts hold for what was chosen beforehand"
+        hold = {"metric": LUCK, "seeds": MORE_SEEDS}.get(setting, "Verdicts hold for what was chosen beforehand")
         yield f"{name} was changed after results were there: {values}. {hold}."
     looks = list(dict.fromkeys(_value("metric", one.now) for one in later if one.look and one.now != metric))
     if looks:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet.concluding.advice import with_both_epochs, with_commands
 from regfleet.concluding.chosen import later_notes
 from regfleet.concluding.looks import analysed, analysed_of, asked_of, standings, summarize_standings, within_each
 from regfleet.concluding.predictions import Asked, known_of, together_by
@@ -87,12 +88,14 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
     _refuse_doubles(trials, results)
     predictions = partial(results.predicted, at=resolved.question.at)
     score = together_by(asked or resolved.question.metric.name, known_of(resolved))
+    questions = {}
     if resolved.study.adds_seeds:
         reached = standings(resolved, trials, predictions)
         asked_for = asked_of(resolved, reached)
         finished = _done(within_each(trials, asked_for))
         planned = sum(sum(seeds.values()) for seeds in asked_for.values())
         trials = within_each(trials, analysed_of(resolved, reached))
+        questions = {name: standing.question for name, standing in reached.items()}
         summary = summarize_standings(resolved, reached, trials, results.curves, predictions, score)
     elif resolved.study.greedy:
         rows, counts = due(resolved, results.trials)
@@ -102,6 +105,9 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
         planned = sum(trial_counts(resolved).values())
         finished = _done(trials)
         summary = analysed(resolved, trials, results.curves, predictions, score=score)
+    summary = with_both_epochs(summary, resolved, results, trials, questions)
+    runs = results.provenance.runs
+    summary = with_commands(summary, resolved, runs[-1].command if runs else "")
     return StudyConclusion(
         summary=summary,
         facts=_facts(resolved, results, trials, planned, finished),

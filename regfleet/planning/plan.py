@@ -74,9 +74,8 @@ def make_plan(
                 keys = _keys(facts, variant, model, split, study.engine, seeds)
                 trials = (Trial(key, called, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
                 stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
-                groups.append(
-                    Chunk(name, variant, model, split, study.engine, tuple(trials), stack, study.keep_predictions)
-                )
+                chunk = Chunk(name, variant, model, split, study.engine, tuple(trials), stack, study.keep_predictions)
+                groups.append(replace(chunk, rate_test=_rate_tested(chunk, seeds)))
             for reference in resolved.references_on(name):
                 keys = _reference_keys(facts, reference, split, seeds)
                 trials = (Trial(key, called, reference.name, seed) for key, seed in zip(keys, seeds, strict=True))
@@ -84,6 +83,13 @@ def make_plan(
                     Chunk(name, reference, NO_MODEL, split, ENGINE, tuple(trials), 1, study.keep_predictions)
                 )
     return Plan(tuple(groups))
+
+
+def _rate_tested(chunk: Chunk, seeds: Sequence[int]) -> int | None:
+    """The seed on which a control tries other learning rates: one that knows its own, on all rows."""
+    plain = not chunk.variant.techniques and chunk.variant.control is None and chunk.variant.training.rate is not None
+    tested = plain and chunk.variant.training.optimizer != "model" and chunk.engine == "fused"
+    return min(seeds) if tested and chunk.split.half is None and seeds else None
 
 
 def fits_per_seed(study: Study) -> int:

@@ -10,11 +10,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.judging import BRIER
-from regfleet.analysis.summary import Check, Companion, DatasetSummary, Look, Rule, Summary, VariantSummary
+from regfleet.analysis.summary import (
+    AtEpochs,
+    Check,
+    Companion,
+    DatasetSummary,
+    Interval,
+    Look,
+    Rule,
+    Summary,
+    VariantSummary,
+)
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
+from regfleet.report.choosing import Bets, bets
 from regfleet.report.combinations import Combinations, Steps, combinations, steps
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
@@ -61,8 +72,22 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Both:
+    """The difference of a variant from its control by the weights of either epoch, with its verdict."""
+
+    label: str
+    last: str
+    last_chip: Chip
+    best: str
+    best_chip: Chip
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """What a check has to say. ``label`` is its code and title, ``looks`` and ``advice`` are its documentation."""
+    """What a check has to say. ``label`` is its code and title, ``looks`` and ``advice`` are its documentation.
+
+    ``command`` is what to run next, ``both`` has two verdicts where the control overfits.
+    """
 
     label: str
     sentence: str
@@ -70,6 +95,8 @@ class Notice:
     advice: str
     anchor: str
     silenced: bool
+    command: str
+    both: tuple[Both, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +116,8 @@ class Section:
     ``references`` are shown apart from ``rows``. ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
     ``tuning``: what was chosen, where settings were tuned.
-    ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
+    ``plain`` has the verdicts in plain words, ``bets`` what to choose now; ``looks`` counts the planned looks of a
+    study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
     ``companions_said`` counts what they say. ``combined``: what techniques do in combination, and
     ``stepwise``: how they were added one by one, where that was asked.
@@ -116,6 +144,7 @@ class Section:
     companions_said: str
     looks: int
     plain: tuple[Markup, ...]
+    bets: Bets | None
     figures: Mapping[str, tuple[Figure, ...]]
     cards: tuple[Card, ...]
     metrics: Mapping[str, str]
@@ -189,7 +218,7 @@ def section(
         verdict=sentence(verdict, *sorted((row.label for row in order), key=len, reverse=True)),
         points=tuple(points),
         warnings=dataset.warnings,
-        checks=tuple(map(_notice, dataset.checks)),
+        checks=tuple(_notice(check, dataset, unit) for check in dataset.checks),
         facts=facts(dataset, summary.metric),
         rows=rows(dataset, summary.metric, prefix),
         references=shown(dataset, unit),
@@ -203,9 +232,8 @@ def section(
             f"{words.count(word)} {word}" for word in ("better", "equivalent", "undecided", "worse") if word in words
         ),
         looks=summary.looks_at(dataset.dataset),
-        plain=tuple(
-            sentence(row.comparison.sentence, row.label) for row in order if row.comparison and row.comparison.sentence
-        ),
+        plain=tuple(sentence(one.sentence, *(one.labels if len(one.labels) == 1 else ())) for one in dataset.plain),
+        bets=bets(dataset, summary.metric),
         figures={name: pairs(plates) for name, plates in drawn.items() if name not in {"curves", "mistakes"}},
         cards=cards,
         metrics={m: TITLES[m] for m in metrics if any(m in card.figures for card in cards)},
@@ -226,11 +254,22 @@ def _probabilities(row: VariantSummary, companion: Companion) -> Probabilities:
     return Probabilities(row.label, unit.difference(of.mean), unit.from_to(of.low, of.high), chip)
 
 
-def _notice(check: Check) -> Notice:
+def _notice(check: Check, dataset: DatasetSummary, unit: Scale) -> Notice:
     kind = CHECKS[check.code]
     label = f"{check.code} {check.title}"
     looks, advice = (text.replace("`", "") for text in (kind.looks, kind.advice))
-    return Notice(label, check.sentence, looks, advice, kind.anchor, check.silenced)
+    both = tuple(_both(one, unit) for one in dataset.at_epochs) if check.code == "R107" else ()
+    return Notice(label, check.sentence, looks, advice, kind.anchor, check.silenced, check.command, both)
+
+
+def _both(one: AtEpochs, unit: Scale) -> Both:
+    last, best = (_reach(of, unit) for of in (one.last, one.best))
+    return Both(one.label, last, VERDICTS[one.last_verdict], best, VERDICTS[one.best_verdict])
+
+
+def _reach(of: Interval, unit: Scale) -> str:
+    reach = unit.from_to(of.low, of.high)
+    return f"{unit.difference(of.mean)} ({reach})" if reach else unit.difference(of.mean)
 
 
 def fragment(summary: Summary) -> str:

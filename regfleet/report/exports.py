@@ -54,6 +54,7 @@ def leaderboard_rows(summary: Summary) -> list[dict[str, Cell]]:
         {"dataset": dataset.dataset, "metric": summary.metric.name, "scope": summary.question.scope, **_row(row)}
         | _together(dataset.networks(row.name))
         | (tuned_cells(dataset.tuned(row.name)) if tuned else {})
+        | _odds(dataset, row.name)
         | {"kind": kind}
         for dataset in summary.datasets
         for kind, rows in (("variant", dataset.ordered(summary.metric)), ("reference", _references(dataset)))
@@ -102,6 +103,13 @@ def _together(one: Together | None) -> dict[str, Cell]:
     if one is None:
         return dict.fromkeys(names)
     return dict(zip(names, (one.score, one.networks[1], one.rows, one.others, one.alone), strict=True))
+
+
+def _odds(dataset: DatasetSummary, name: str) -> dict[str, Cell]:
+    """What speaks for choosing a variant now: its chances, what is lost by it, and seconds a trial without tracing."""
+    one = next((one for one in dataset.odds if one.name == name), None)
+    values = (one.best, one.matters, one.loss, one.seconds, one.times) if one else [None] * 5
+    return dict(zip(("p_best", "p_matters", "expected_loss", "fit_seconds", "times_control"), values, strict=True))
 
 
 _COMPARED = (

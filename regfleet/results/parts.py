@@ -55,6 +55,7 @@ TRIAL_FIELDS = (
         "tuning": "what was tried to choose the trial's setting on validation rows, as JSON: by which score, the names "
         "of what varied, all settings, their scores and errors, the seconds of each, and which was chosen, from 0; "
         "empty without tuning, missing from before there was any",
+        "rate_test": "training errors at other learning rates, as JSON, with the first trial of a control; empty else",
         "error": "what went wrong, in a line",
         "traceback": "the whole traceback of a failed trial",
     }
@@ -154,7 +155,7 @@ THREADS = 8
 SKIPPED = (".tmp", ".torn", ".foreign")
 WORDS = {"status": ("done", "diverged", "failed"), "weights": ("last", "best", "both")}
 """Columns of texts, and what they may say."""
-_LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS, "n_predicted", "tuning"}
+_LATER = {*METRIC_COLUMNS, *CORRECT_COLUMNS, *HISTORY_COLUMNS, "n_predicted", "tuning", "rate_test"}
 """Columns that an older part may lack."""
 _NEVER_EMPTY = {*REPEATED, "seed", "status", "epoch", "row", "target", "predicted"}
 

@@ -83,11 +83,11 @@ class RunFacts(_Facts):
 class Choice(_Facts):
     """A setting of the analysis that was chosen when results were there, and so not without knowing them.
 
-    ``setting`` is metric, rope, at, scope, alpha or interval; ``was`` and ``now`` are its values as text; ``trials``
-    counts those that were finished. ``look``: a report was made by it, and the study keeps its own.
+    ``setting`` is metric, rope, at, scope, alpha, interval or seeds; ``was`` and ``now`` are its values as text;
+    ``trials`` counts those that were finished. ``look``: a report was made by it, and the study keeps its own.
     """
 
-    setting: Literal["metric", "rope", "at", "scope", "alpha", "interval"]
+    setting: Literal["metric", "rope", "at", "scope", "alpha", "interval", "seeds"]
     was: str
     now: str
     trials: Count = 0

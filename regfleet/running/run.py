@@ -42,6 +42,7 @@ from regfleet.running.prepare import NOTHING, Given, check, prepare
 from regfleet.running.preview import rough_seconds, study_there
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import run_chunk, warm_up
+from regfleet.settings import seeds_text
 from regfleet.settings.values import Reference
 from regfleet.techniques import Facts, why_unfit
 from regfleet.training import runtime
@@ -253,6 +254,8 @@ def _chosen_later(there: Study, now: Study, results: Stored) -> list[Choice]:
 
 
 def _chosen(study: Study, setting: str) -> Any:
+    if setting == "seeds":
+        return seeds_text(study.seeds)
     return study.interval if setting == "interval" else getattr(study.analysis, setting)
 
 

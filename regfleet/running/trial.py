@@ -134,6 +134,8 @@ def _run(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, trained
         judging = time.perf_counter()
         metrics = _metrics(fit, sets)
         keeps = chunk.keep_predictions and fit.diverged_at is None
+        predictions = _predictions(trial.seed, fit, sets, dataset.target) if keeps else {}
+        judged = time.perf_counter() - judging
         return Outcome(
             trial=trial,
             status="done" if fit.diverged_at is None else "diverged",
@@ -141,14 +143,15 @@ def _run(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, trained
             execution=fit.execution,
             history=fit.history,
             metrics=metrics,
-            predictions=_predictions(trial.seed, fit, sets, dataset.target) if keeps else {},
+            predictions=predictions,
             best_epoch=fit.best_epoch,
             diverged_at=fit.diverged_at,
             n_train=len(sets.train.y),
             n_val=len(sets.validation.y),
             n_test=len(sets.test.y),
             weights=sum(array.size for array in fit.weights),
-            seconds=seconds + time.perf_counter() - judging,
+            seconds=seconds + judged,
+            rate_test=_rate_test(trial, chunk, recipes, sets, fit),
             trace_seconds=fit.trace_seconds,
             host=host,
             device="cpu" if chunk.variant.reference else runtime.device_name(),
@@ -166,6 +169,17 @@ def _run(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, trained
             error=f"{type(problem).__name__}: {said(problem)}",
             traceback=traceback.format_exc(),
         )
+
+
+def _rate_test(trial: Trial, chunk: Chunk, recipes: Recipes, sets: Sets, fit: Fit) -> str:
+    """What other learning rates would do, where this trial is the one to tell; what goes wrong there costs nobody."""
+    rate = chunk.variant.training.rate
+    if trial.seed != chunk.rate_test or rate is None or chunk.variant.tuning:
+        return ""
+    recipe, name = recipes[0]
+    with suppress(Exception):
+        return training.rate_test(recipe, sets, trial.seed, name, fit, rate)
+    return ""
 
 
 def _predictions(seed: int, fit: Fit, sets: Sets, target: np.ndarray) -> dict[Weights, Predictions]:

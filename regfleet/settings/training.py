@@ -52,6 +52,13 @@ class Training(Part):
     )
     """balanced: rows of rare classes weigh more; otherwise all weigh the same"""
 
+    @property
+    def rate(self) -> float | None:
+        """The learning rate, Keras' default where none is said; None where only the model's own optimizer knows it."""
+        if self.learning_rate is not None or self.optimizer == "model":
+            return self.learning_rate
+        return 0.01 if self.optimizer == "sgd" else 0.001
+
     def changes(self, base: Self) -> dict[str, Any]:
         """The settings in which this is not ``base``, in alphabetical order."""
         mine, theirs = self.model_dump(), base.model_dump()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from regfleet.metrics import error_of
 from regfleet.training.averaging import statistics_taken_whole
 from regfleet.training.contract import Course, assign, permutation
 from regfleet.training.descent import Plain, descender
 from regfleet.training.loop import Loop, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import keras
 
@@ -36,7 +39,24 @@ class Program(Loop):
 
     def run(self, start: Start) -> Course:
         """Train from ``start``, whatever ran before; leaves the model with the last weights."""
-        end, judged = self._run([start], self._settings.epochs)
+        return self._course(start, self._settings.epochs)
+
+    def error_at(self, start: Start, rate: float, epochs: int) -> float:
+        """The training error in inference mode after so many ``epochs`` at another learning ``rate``.
+
+        Infinite where it is no number, NaN where the learning rate cannot be set.
+        """
+        import keras
+
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        if not isinstance(optimizer.learning_rate, keras.Variable):
+            return math.nan
+        course = self._course(start, epochs, partial(optimizer.learning_rate.assign, rate))
+        error = float(course.history[-1, self._settings.columns.index(f"train_{error_of(self._settings.task)}")])
+        return math.inf if course.diverged_at or not math.isfinite(error) else error
+
+    def _course(self, start: Start, epochs: int, prepare: Callable[[], object] = lambda: None) -> Course:
+        end, judged = self._run([start], epochs, prepare)
         history = end.history.numpy()[: int(end.ran)]
         if self._lags:
             width = len(self._settings.metrics)
@@ -55,12 +75,15 @@ class Program(Loop):
             ],
         )
 
-    def _run(self, starts: Sequence[Start], epochs: int) -> tuple[Progress, Any]:
+    def _run(
+        self, starts: Sequence[Start], epochs: int, prepare: Callable[[], object] = lambda: None
+    ) -> tuple[Progress, Any]:
         import tensorflow as tf
 
         (start,) = starts
         assign(self.model.variables, start.values)
         assign(self.model.optimizer.variables, self._slots)
+        prepare()
         end: tuple[Progress, Any] = self._fit(
             tf.constant(epochs), tf.constant(start.order_key), *map(tf.constant, start.rows)
         )

@@ -16,7 +16,7 @@ CORRECT = {
     "dropout": (27, 29, 26, 28, 27, 29, 26, 27, 27, 29, 27, 28),
     "batchnorm": (25, 26, 24, 28, 26, 25, 24, 26, 26, 27, 23, 27),
 }
-TRAINING = Training(epochs=3, batch_size=128)
+TRAINING = Training(epochs=300, batch_size=128)
 
 
 def asked(metric="accuracy", rope=None, **settings):

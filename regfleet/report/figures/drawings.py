@@ -19,6 +19,7 @@ from regfleet.report.figures.predictions import predictions
 from regfleet.report.figures.ranks import ranks
 from regfleet.report.figures.style import Plate
 from regfleet.report.figures.sweep import sweep
+from regfleet.report.figures.time import time
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Drawing:
 FIGURES = (
     Drawing("differences", forest),
     Drawing("combinations", effects),
+    Drawing("choice", time),
     Drawing("curves", curves),
     Drawing("gap", gap),
     Drawing("sweeps", sweep),

@@ -62,9 +62,13 @@ def test_a_metric_that_is_changed_after_results_is_said(command, finished, train
 def test_more_seeds_train_only_the_new_ones(command, finished, trained, small):
     """Six seeds after four: six more trials, and the twelve old rows are the very same."""
     before, _ = rows(finished)
-    code, _, err = command(*small, "--seeds", "6", "--out", finished)
+    code, out, err = command(*small, "--seeds", "6", "--out", finished)
     assert code == 0
     assert "12 of them were finished before" in err
+    said = "The set of seeds was changed after results were there: 0-3, then 0-5."
+    assert said in " ".join(out.split())
+    assert said in (finished / "report.html").read_text()
+    assert " ".join(command("report", finished)[1].split()).count(said) == 1
     after, _ = rows(finished)
     assert (len(after), {trial.seed for trial in trained}) == (18, {4, 5})
     kept = after[after["key"].isin(before["key"])].reset_index(drop=True)

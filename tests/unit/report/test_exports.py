@@ -141,7 +141,7 @@ def test_notebook_fragment_shows_verdict_and_leaderboard(nine, with_hostile_name
     """Escaped HTML without script or style."""
     text = summary_html(nine.summary)
     assert nine.summary.datasets[0].headline[1] in text
-    assert text.count("<tr>") == 1 + 10
+    assert text.count("<tr>") == (1 + 10) + (1 + 10)  # of the leaderboard and of the odds
     hostile = summary_html(with_hostile_names.summary)
     assert "<script" not in hostile
     assert "<img" not in hostile
@@ -153,7 +153,7 @@ def test_figures_are_exported_as_svg_and_pdf(make_study, article, tmp_path):
     files = export_figures(study.summary, tmp_path / "a")
     names = {file.name for file in files}
     assert {"iris-forest.svg", "iris-forest.pdf", "iris-gap.svg", "iris-curve-accuracy-none.pdf"} <= names
-    assert len(names) == len(files) == 2 * (2 + 3 * 3)
+    assert len(names) == len(files) == 2 * (3 + 3 * 3)
     assert (tmp_path / "a/iris-forest.pdf").read_bytes().startswith(b"%PDF")
     export_figures(study.summary, tmp_path / "b")
     for name in ("iris-forest.svg", "iris-forest.pdf"):

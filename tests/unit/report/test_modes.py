@@ -36,7 +36,7 @@ def test_a_foreign_report_asks_its_own_question(foreign_page, foreign):
     name = foreign.summary.datasets[0].dataset
     assert foreign_page.text.count(f"Which technique works best on {name}?") == 2
     sections = [attrs["id"] for tag, attrs in foreign_page.tags if tag == "section"]
-    assert sections == ["verdict", "leaderboard", "differences", "failures", "method", "reproduce"]
+    assert sections == ["verdict", "leaderboard", "differences", "choice", "failures", "method", "reproduce"]
     links = {href[1:] for href in foreign_page.values("href") if href.startswith("#")}
     assert links <= set(foreign_page.values("id"))
     assert not {"curves", "gap"} & links
@@ -133,18 +133,24 @@ def test_the_looks_name_what_is_settled_and_why_they_stopped(looked):
 
 
 def test_every_verdict_is_said_in_plain_words(page, nine):
-    """Below the leaderboard stands the analysis' own sentence on every compared variant, in a list that is open."""
-    said = [row.comparison.sentence for row in nine.summary.datasets[0].variants if row.comparison]
-    assert len(said) == 8
-    for sentence in said:
-        assert sentence in page.text
+    """Below the leaderboard every compared variant is in one sentence, and those of one verdict are in the same."""
+    dataset = nine.summary.datasets[0]
+    compared = [row for row in dataset.variants if row.comparison]
+    assert len(compared) == 8
+    assert sorted(label for one in dataset.plain for label in one.labels) == sorted(row.label for row in compared)
+    for one in dataset.plain:
+        assert one.sentence in page.text
+        assert all(label in one.sentence for label in one.labels)
+    kinds = {(row.comparison.verdict, row.comparison.withdrawn, row.control) for row in compared}
+    assert len(dataset.plain) <= len(kinds) + 2  # what may settle an undecided one is said too
     assert ("div", {"class": "plain"}) in page.tags
 
 
-def test_many_verdicts_in_plain_words_fold_away(parse, forty):
-    """Beyond twelve they are in a list that opens, with the sweep's tuned variant among them."""
+def test_many_verdicts_are_few_sentences(parse, forty):
+    """Forty verdicts, the sweep's tuned variant among them, need no fold."""
     page = parse(render(forty))
     data = forty.summary.datasets[0]
-    assert "In plain words: 40 verdicts" in page.text
-    assert ("details", {"class": "plain"}) in page.tags
-    assert data.families[0].tuned.comparison.sentence in page.text
+    assert sum(len(one.labels) for one in data.plain) == 40
+    assert len(data.plain) <= 8
+    assert ("div", {"class": "plain"}) in page.tags
+    assert any(data.families[0].tuned.label in one.labels and one.sentence in page.text for one in data.plain)

@@ -28,8 +28,19 @@ def page(parse, source):
 
 
 def test_the_sections_stand_in_order(page):
-    """Verdict, leaderboard, differences, curves, gap, claims, failures, method, reproduction: in this order."""
-    order = ["verdict", "leaderboard", "differences", "curves", "gap", "claims", "failures", "method", "reproduce"]
+    """Verdict, leaderboard, differences, choice, curves, gap, claims, failures, method, reproduction: in this order."""
+    order = [
+        "verdict",
+        "leaderboard",
+        "differences",
+        "choice",
+        "curves",
+        "gap",
+        "claims",
+        "failures",
+        "method",
+        "reproduce",
+    ]
     assert [attrs["id"] for tag, attrs in page.tags if tag == "section"] == order
 
 
