@@ -112,3 +112,17 @@ for (const panel of all(".overlay")) {
   for (const i of start) boxes[i].click();
   new ResizeObserver(draw).observe(plot);
 }
+
+const reveal = () => {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let at = target; at; at = at.parentElement) if (at.localName == "details") at.open = true;
+  target?.scrollIntoView();
+};
+addEventListener("hashchange", reveal);
+if (location.hash) reveal();
+
+for (const box of all(".scroll")) {
+  const cue = () => box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 4);
+  box.onscroll = cue;
+  new ResizeObserver(cue).observe(box);
+}

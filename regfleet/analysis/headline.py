@@ -97,7 +97,7 @@ def _result(dataset: DatasetSummary, compared: Sequence[VariantSummary], seeds: 
     }
     control = _control(dataset, compared)
     if by_word["better"]:
-        best = max(by_word["better"], key=lambda variant: metric.sign * variant.score.mean)
+        best = max(by_word["better"], key=lambda variant: dataset.standing(variant, metric))
         return _best(dataset, best, metric)
     worse = listed([variant.label for variant in by_word["worse"]]) if by_word["worse"] else ""
     verb = "is" if len(by_word["worse"]) == 1 else "are"
@@ -176,13 +176,16 @@ def _across_result(comparisons: Sequence[AcrossComparison], datasets: int) -> tu
     clear = [one for one in comparisons if one.verdict == "better"]
     if clear:
         best = max(clear, key=lambda one: one.difference.mean)
-        verb = "is" if len(clear) == 1 else "are"
+        said = "is better than its control" if len(clear) == 1 else "are better than their controls"
         names = listed([one.label for one in clear])
-        return (f"Over {datasets} data sets, {names} {verb} better than no technique.", best.sentence)
+        return (f"On average over {datasets} data sets, {names} {said}.", best.sentence)
+    if comparisons and all(one.verdict == "equivalent" for one in comparisons):
+        none = "none of these techniques makes a difference that matters: take the simplest"
+        return (f"On average over {datasets} data sets, {none}.",)
     worse = [one.label for one in comparisons if one.verdict == "worse"]
     verb = "is" if len(worse) == 1 else "are"
     tail = f"; {listed(worse)} {verb} clearly worse" if worse else ""
-    return (f"Over {datasets} data sets, no technique is clearly better than its control{tail}.",)
+    return (f"On average over {datasets} data sets, no technique is clearly better than its control{tail}.",)
 
 
 def warnings(dataset: DatasetSummary, question: Question, variants: Sequence[Variant]) -> tuple[str, ...]:

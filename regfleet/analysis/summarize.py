@@ -23,7 +23,7 @@ from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about, idle_sentence, judged_sentence, lead_sentence
-from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary, standing
 from regfleet.analysis.together import ScoreOf
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric
@@ -252,7 +252,8 @@ def _useful(dataset: DatasetSummary, terms: Terms) -> int | None:
 
 def _ranked(rows: Sequence[VariantSummary], terms: Terms) -> tuple[VariantSummary, ...]:
     """``rows`` with their places, best first; those without one last, equals in the order of the study."""
-    ranks = _shared_ranks([terms.metric.sign * row.score.mean for row in rows])
+    by_name = {row.name: row for row in rows}
+    ranks = _shared_ranks([standing(row, by_name.get(row.control or ""), terms.metric) for row in rows])
     placed = [replace(row, rank=rank) for row, rank in zip(rows, ranks, strict=True)]
     return tuple(sorted(placed, key=lambda row: math.inf if row.rank is None else row.rank))
 

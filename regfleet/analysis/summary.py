@@ -138,6 +138,15 @@ class VariantSummary:
         return curve if curve and curve.epochs else None
 
 
+def standing(row: VariantSummary, control: VariantSummary | None, metric: Metric) -> float:
+    """`DatasetSummary.standing` of a row beside its control."""
+    own = metric.sign * row.score.mean
+    one = row.comparison
+    if control is None or one is None or row.seeds == control.seeds or not math.isfinite(one.difference.mean):
+        return own
+    return metric.sign * control.score.mean + one.difference.mean
+
+
 @dataclass(frozen=True, slots=True)
 class Lead:
     """The best mean against the runner-up's, paired by seed; ``clear`` when the interval excludes zero.
@@ -266,11 +275,21 @@ class DatasetSummary:
         one = self.predicted.variants.get(name) if self.predicted else None
         return one.together if one else None
 
+    def standing(self, row: VariantSummary, metric: Metric) -> float:
+        """What ``row`` is ranked by, larger is better; NaN without a score.
+
+        Its mean score, or, where it and its control ran on other seeds, the control's mean with the paired difference:
+        the mean of other seeds would rank the seeds as well.
+        """
+        control = self.variant(row.control)
+        return standing(row, control, metric)
+
     def ordered(self, metric: Metric) -> list[VariantSummary]:
-        """`shown`, best mean first; those without a score last."""
+        """`shown`, best standing first; those without a score last."""
+        standings = {row.name: self.standing(row, metric) for row in self.shown}
         return sorted(
             self.shown,
-            key=lambda row: -metric.sign * row.score.mean if math.isfinite(row.score.mean) else math.inf,
+            key=lambda row: -standings[row.name] if math.isfinite(standings[row.name]) else math.inf,
         )
 
     def best(self, metric: Metric) -> VariantSummary | None:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.judging import BRIER
+from regfleet.analysis.overall import overall
 from regfleet.analysis.summary import Check, Companion, DatasetSummary, Look, Rule, Summary, VariantSummary
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
 from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
+from regfleet.report.heat import heat
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.predicted import Mistakes, mistakes, networks
 from regfleet.report.templates import environment, sentence
@@ -221,9 +223,11 @@ def _notice(check: Check) -> Notice:
 
 
 def fragment(summary: Summary) -> str:
-    """The verdict and the leaderboard as HTML without styles, for a notebook."""
-    sections = tuple(section(dataset, summary, "", {}, {}) for dataset in summary.datasets)
-    return environment().get_template("fragment.html.j2").render(sections=sections, unit=Scale(summary.metric))
+    """The verdict and the leaderboards as HTML without styles, for a notebook; of several data sets all of them first."""
+    sections, whole = tuple(section(dataset, summary, "", {}, {}) for dataset in summary.datasets), overall(summary)
+    over = heat(summary, whole, [""] * len(sections)) if whole else None
+    template = environment().get_template("fragment.html.j2")
+    return template.render(sections=sections, unit=Scale(summary.metric), overall=whole, heat=over)
 
 
 def looks(summary: Summary) -> tuple[Look, ...]:

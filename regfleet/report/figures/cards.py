@@ -28,6 +28,8 @@ METRICS: Mapping[Task, tuple[str, ...]] = {
 """What is drawn of each task, the first at first."""
 TRAINING_MODE_DIFFERS = 0.03
 CROWD = 15
+MANY = 12
+"""Data sets from which on each of their curves has half of the points again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,10 @@ class Frame:
     points: int
 
 
-def curves(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
-    """A card per variant and metric; none for a variant without a finished trial."""
+def curves(dataset: DatasetSummary, summary: Summary, metrics: Sequence[str] | None = None) -> Iterator[Plate]:
+    """A card per variant and metric, all of `METRICS` by default; none for a variant without a finished trial."""
     points = resolution(summary)
-    for metric in METRICS[dataset.task]:
+    for metric in metrics or METRICS[dataset.task]:
         frame = _frame(dataset.variants, metric, points)
         for place, row in enumerate(dataset.variants):
             if row.curve(f"val_{metric}"):
@@ -55,7 +57,8 @@ def curves(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
 
 def resolution(summary: Summary) -> int:
     """How many points a mean may have: fewer where there are many cards, so that the file stays small."""
-    return 175 if sum(len(dataset.variants) for dataset in summary.datasets) <= CROWD else 90
+    cards = sum(len(dataset.variants) for dataset in summary.datasets)
+    return 175 if cards <= CROWD else 90 if len(summary.datasets) <= MANY else 45
 
 
 def card_name(place: int, metric: str) -> str:
