@@ -129,7 +129,9 @@ def _mean_ranks(datasets: Sequence[DatasetSummary], metric: Metric) -> dict[str,
     """Variant → its mean rank over the data sets, ties at their mean rank; of those that finished on all of them."""
     from scipy.stats import rankdata
 
-    standings = [{row.name: dataset.standing(row, metric) for row in dataset.variants if row.finished} for dataset in datasets]
+    standings = [
+        {row.name: dataset.standing(row, metric) for row in dataset.variants if row.finished} for dataset in datasets
+    ]
     names = [name for name in standings[0] if all(name in one for one in standings)]
     if not names:
         return {}

@@ -133,7 +133,14 @@ class VariantSummary:
     scores: tuple[float, ...] = field(default=(), repr=False)
 
     def curve(self, column: str) -> Curve | None:
-        """The curve of a history column; None where no epoch was recorded."""
+        """The curve of a history column; None where no epoch was recorded.
+
+        R² of a regression, ``val_r2`` and ``train_r2``, is 1 − MSE of the standardised target.
+        """
+        if column.endswith("_r2") and self.curve("val_accuracy") is None:
+            error = self.curve(f"{column.removesuffix('r2')}mse")
+            sides = (error.mean, error.high, error.low) if error else ((), (), ())
+            return Curve(error.epochs, *(tuple(1 - v for v in side) for side in sides)) if error else None
         curve = self.curves.get(column)
         return curve if curve and curve.epochs else None
 

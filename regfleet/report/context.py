@@ -16,7 +16,8 @@ from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
-from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
+from regfleet.report.figures.cards import TITLES, caption, card_name, metrics_of, training_mode_differs
+from regfleet.report.further import further
 from regfleet.report.heat import heat
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.predicted import Mistakes, mistakes, networks
@@ -88,6 +89,7 @@ class Section:
     ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
+    ``further`` says of sweeps that are best at an end, each with the command that goes on there.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
     ``companions_said`` counts what they say.
     """
@@ -116,6 +118,7 @@ class Section:
     cards: tuple[Card, ...]
     metrics: Mapping[str, str]
     tuned: tuple[str, ...]
+    further: tuple[tuple[str, str], ...]
     mistakes: Mistakes | None
     together: str
     filter: bool
@@ -148,9 +151,13 @@ def section(
     drawn: Mapping[str, Mapping[str, Markup]],
     overlay: Mapping[str, object],
     classes: Sequence[str] = (),
+    command: str = "",
 ) -> Section:
-    """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name."""
-    unit, gap, metrics = Scale(summary.metric), gap_scale(dataset.task), METRICS[dataset.task]
+    """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name.
+
+    ``command`` is the study's own, for what goes on from it.
+    """
+    unit, gap, metrics = Scale(summary.metric), gap_scale(dataset.task), metrics_of(dataset)
     order, places = dataset.ordered(summary.metric), {row.name: place for place, row in enumerate(dataset.shown)}
     verdict, *points = dataset.headline or ("No trial finished, so there is nothing to compare.",)
     memory = gap_sentence(dataset, dataset.best(summary.metric))
@@ -202,6 +209,7 @@ def section(
         cards=cards,
         metrics={m: TITLES[m] for m in metrics if any(m in card.figures for card in cards)},
         tuned=tuple(_tuned(family.tuned, unit) for family in dataset.families if family.tuned.finished),
+        further=tuple(one for family in dataset.families if (one := further(dataset, family, command))[0]),
         mistakes=wrong,
         together=networks(dataset.predicted),
         filter=len(order) >= FILTER_FROM,

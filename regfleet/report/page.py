@@ -20,7 +20,7 @@ from regfleet.report import background, context, exports, overlay
 from regfleet.report.conclusion import Conclusion, StudyFacts
 from regfleet.report.detail import Detail, detail_of
 from regfleet.report.figures import FIGURES, OVERVIEW
-from regfleet.report.figures.cards import METRICS, curves, resolution
+from regfleet.report.figures.cards import curves, metrics_of, resolution
 from regfleet.report.heat import heat
 from regfleet.report.publish import is_report
 from regfleet.report.svg import inline
@@ -235,11 +235,13 @@ def _section(dataset: DatasetSummary, conclusion: Conclusion, prefix: str, detai
         if not detail.has(drawing.section):
             continue
         brief = drawing.draw is curves and not all_curves
-        plates = curves(dataset, summary, METRICS[dataset.task][:1]) if brief else drawing.draw(dataset, summary)
+        plates = curves(dataset, summary, metrics_of(dataset)[:1]) if brief else drawing.draw(dataset, summary)
         for plate in plates:
             drawn.setdefault(drawing.section, {})[plate.name] = inline(plate, prefix)
     over = overlay.data(dataset, summary.metric, resolution(summary)) if all_curves else {}
-    made = context.section(dataset, summary, prefix, drawn, over, facts.classes if facts else ())
+    made = context.section(
+        dataset, summary, prefix, drawn, over, facts.classes if facts else (), conclusion.facts.command
+    )
     return made if "mistakes" in detail.kinds else replace(made, mistakes=None)
 
 
