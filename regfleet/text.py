@@ -82,7 +82,7 @@ def elide(text: str, width: int) -> str:
 
 
 def between(text: str, width: int) -> str:
-    """``text`` as `elide` has it, but cut before its bracket, so that what tells a sweep's members apart can be read."""
+    """``text`` as `elide` has it, but cut before its bracket, which tells the members of a sweep apart."""
     line = " ".join(printable(text).split())
     head, bracket, detail = line.rpartition(" (")
     room = width - len(detail) - len(bracket)

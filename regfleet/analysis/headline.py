@@ -64,6 +64,10 @@ def headline(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
         )
     if seeds < MINIMUM_PAIRS:
         few = f"{capital(counted(seeds, 'seed'))} cannot give a verdict on {dataset.dataset}"
+        tried = max(variant.finished + variant.failed + variant.diverged for variant in dataset.shown)
+        if tried >= MINIMUM_PAIRS:
+            of = f"of {counted(tried, 'seed')} only {number_word(seeds)} finished for a variant and its control, too"
+            few = f"No verdict on {dataset.dataset}: {of}"
         return (*nothing, f"{few}: {number_word(MINIMUM_PAIRS)} are the least.")
     lines = [*(nothing or (_result(dataset, compared, seeds, metric),))]
     if len(compared) > 1:
@@ -148,6 +152,9 @@ def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
     if not dataset.floor > 0:  # no seed tells any two apart
         return ""
     unit = Scale(metric)
+    told = [row.comparison for row in dataset.shown if row.comparison and row.comparison.verdict in ("better", "worse")]
+    if any(abs(one.difference.mean) < dataset.floor for one in told):  # without scatter it was seen all the same
+        return ""
     floors = [row.comparison.floor for row in dataset.shown if row.comparison and row.comparison.floor > 0]
     least, most = unit.amount(dataset.floor), unit.amount(max(floors))
     about = least if least == most else f"{unit.size(dataset.floor)} to {most}, depending on the variant,"

@@ -163,11 +163,11 @@ def _counted_on(tallies: Sequence[Tally], word: Word, many: int) -> str:
     for one in tallies:
         if one.verdicts[word]:
             by_count.setdefault(one.verdicts[word], []).append(one.label)
-    parts = [
-        f"{listed(labels)} {'is' if len(labels) == 1 else 'are'} {word} than {'its control' if len(labels) == 1 else 'their controls'} on "
-        f"{'all' if on == many else number_word(on) + ' of'} {number_word(many)}"
-        for on, labels in sorted(by_count.items(), reverse=True)
-    ]
+    parts = []
+    for on, labels in sorted(by_count.items(), reverse=True):
+        said = f"is {word} than its control" if len(labels) == 1 else f"are {word} than their controls"
+        where = "all" if on == many else f"{number_word(on)} of"
+        parts.append(f"{listed(labels)} {said} on {where} {number_word(many)}")
     return f"{'; '.join(parts)} data sets." if parts else ""
 
 
@@ -178,14 +178,16 @@ def _rule(summary: Summary, variants: int) -> tuple[str, ...]:
     if not summary.across:
         return (single,)
     at_once = f", for all {variants} variants at once" if variants > 1 else ""
-    lines = [
-        f"Over all of them each data set counts once, with its mean difference, however many rows and seeds it has. "
+    over = (
+        "Over all of them each data set counts once, with its mean difference, however many rows and seeds it has. "
         f"Better means: the {level(summary.question.alpha)} interval of the mean of these differences (Student's t"
-        f"{at_once}) lies above zero; worse: below; equivalent: all of it within {unit.rope}; undecided: none of these.",
+        f"{at_once}) lies above zero; worse: below; equivalent: all of it within {unit.rope}; undecided: none of these."
+    )
+    average = (
         "That is a claim about the average over data sets like these, as far as they are a fair sample of such data "
-        "sets. It is none about the next one: a technique can be better on average and worse on yours.",
-        single,
-    ]
+        "sets. It is none about the next one: a technique can be better on average and worse on yours."
+    )
+    lines = [over, average, single]
     if summary.metric.relative_rope and any(one.task == "regression" for one in summary.datasets):
         lines.append(
             f"Here {unit.metric.title} is in units of each target, so a data set with large numbers weighs more in the "

@@ -38,21 +38,14 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
         _say(screen, whole.headline)
         screen.print(_over(summary, whole))
         screen.print()
+    shared = whole.shared if whole else ()
     if summary.across:
         screen.print(_datasets(summary))
         _print_shared(screen, summary)
-    for data in () if summary.across else summary.datasets:
-        _say(screen, data.headline)
-        screen.print(_leaderboard(data, analysis))
-        for sentence in verdicts(data):
-            screen.print(f"• {sentence}")
-        for check in data.shown_checks:
-            screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
-        for warning in data.warnings:
-            if whole is None or warning not in whole.shared:
-                screen.print(f"note: {warning}")
-        screen.print()
-    for warning in whole.shared if whole else ():
+    else:
+        for data in summary.datasets:
+            _print_dataset(screen, data, analysis, shared)
+    for warning in shared:
         screen.print(f"note: {warning}")
     if summary.looks:
         screen.print(_looks(summary))
@@ -63,6 +56,20 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     _explain(screen, summary)
     if analysis.report:
         screen.print(f"Report: {analysis.report}", soft_wrap=True)
+
+
+def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion, shared: Sequence[str]) -> None:
+    """All that is said of one data set, but for the warnings that it shares with the others."""
+    _say(screen, data.headline)
+    screen.print(_leaderboard(data, analysis))
+    for sentence in verdicts(data):
+        screen.print(f"• {sentence}")
+    for check in data.shown_checks:
+        screen.print(f"{check.code} {check.title}: {check.sentence}", style="yellow")
+    for warning in data.warnings:
+        if warning not in shared:
+            screen.print(f"note: {warning}")
+    screen.print()
 
 
 def _explain(screen: Console, summary: Summary) -> None:

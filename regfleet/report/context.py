@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.judging import BRIER
 from regfleet.analysis.overall import overall
 from regfleet.analysis.summary import Check, Companion, DatasetSummary, Look, Rule, Summary, VariantSummary
@@ -130,14 +132,16 @@ def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
     unit, best = Scale(metric), dataset.best(metric)
     if best is None:
         return ()
-    word = "" if best.rank != 1 else "highest " if metric.higher_is_better else "lowest "
+    first = max(metric.sign * row.score.mean for row in dataset.variants if math.isfinite(row.score.mean))
+    top = best.rank == 1 and metric.sign * best.score.mean >= first
+    word = "" if not top else "highest " if metric.higher_is_better else "lowest "
     numbers = [Fact(capital(f"{word}test {metric.title}"), unit.full(best.score.mean), best.label)]
     control = dataset.variant(best.control)
     if control and best.comparison:
         interval = best.comparison.difference
         numbers.append(Fact("Its control", unit.full(control.score.mean), control.label))
         numbers.append(Fact("Difference", unit.change(interval.mean), unit.from_to(interval.low, interval.high)))
-        if best.comparison.floor > 0:
+        if best.comparison.floor > 0 and len(best.comparison.seeds) >= MINIMUM_PAIRS:
             finest = f"±{unit.amount(best.comparison.floor)}"
             note = "of this variant, with any number of seeds"
             numbers.append(Fact("Finest this study can see", finest, note))
@@ -231,7 +235,7 @@ def _notice(check: Check) -> Notice:
 
 
 def fragment(summary: Summary) -> str:
-    """The verdict and the leaderboards as HTML without styles, for a notebook; of several data sets all of them first."""
+    """The verdict and the leaderboards as HTML without styles, for a notebook; of several data sets these come after all."""
     sections, whole = tuple(section(dataset, summary, "", {}, {}) for dataset in summary.datasets), overall(summary)
     over = heat(summary, whole, [""] * len(sections)) if whole else None
     template = environment().get_template("fragment.html.j2")

@@ -1,4 +1,4 @@
-"""How much of each data set a page shows: all of it, or, of very many data sets, what leaves it light enough to open."""
+"""How much of each data set a page shows: all of it, or, of very many data sets, what leaves it light."""
 
 from __future__ import annotations
 

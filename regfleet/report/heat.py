@@ -42,7 +42,7 @@ class HeatRow:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A variant over the data sets, written out; ``counts`` of its verdicts are better, equivalent, undecided, worse."""
+    """A variant over the data sets, written out; ``counts`` of its verdicts in the order of `WORDS`."""
 
     label: str
     against: str

@@ -30,7 +30,7 @@ SERIES = (
 def data(dataset: DatasetSummary, metric: Metric, points: int) -> dict[str, object]:
     """What the script draws from: values are integers, in the last decimal shown; null where there is none.
 
-    ``epochs`` are those of means and bands, a third less than ``points`` of them. ``start`` says what is shown at first: the best
+    ``epochs`` are those of means and bands, two thirds of ``points``. ``start`` says what is shown at first: the best
     variant, its control and the runner-up.
     """
     rows = [row for row in dataset.ordered(metric) if row.curves]

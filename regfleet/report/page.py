@@ -150,6 +150,9 @@ def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | N
         rope=Scale(summary.metric).rope,
         facts=facts,
         status=background.status(facts, failures),
+        unfinished=background.unfinished(facts, failures),
+        even=_even(summary, facts),
+        again=background.again(facts.command, failures),
         details=tuple(pair for pair in details if pair[1] != printable(facts.command)),
         speed=None if facts.foreign else background.speed(conclusion.trials, facts.provenance.runs, summary),
         finished=background.day(facts.provenance.finished),
@@ -169,6 +172,11 @@ def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | N
         downloads=tuple(_download(name, text) for name, text in tables.items()),
         **assets(made, "report.js", "report.css"),
     )
+
+
+def _even(summary: Summary, facts: StudyFacts) -> bool:
+    """Whether every variant finished every seed on every data set."""
+    return all(row.finished == len(facts.seeds) for dataset in summary.datasets for row in dataset.variants)
 
 
 def _title(summary: Summary, facts: StudyFacts) -> str:

@@ -40,7 +40,7 @@ def points_of(family: FamilySummary, rows: dict[str, VariantSummary]) -> list[Po
 
 @styled
 def draw(family: FamilySummary, points: list[Point], unit: Scale, name: str, width: int) -> Plate:
-    """Each member's paired difference from the control with the interval that decides, and the zone too small to matter."""
+    """Each member's paired difference from the control, the interval that decides, the zone too small to matter."""
     values, compared = [value for value, _ in points], [row.comparison for _, row in points if row.comparison]
     mean, low, high = ([getattr(one.difference, side) for one in compared] for side in ("mean", "low", "high"))
     rope = max(one.rope for one in compared)
