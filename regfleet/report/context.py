@@ -235,7 +235,7 @@ def _notice(check: Check) -> Notice:
 
 
 def fragment(summary: Summary) -> str:
-    """The verdict and the leaderboards as HTML without styles, for a notebook; of several data sets these come after all."""
+    """The verdict and the leaderboards as HTML without styles, for a notebook."""
     sections, whole = tuple(section(dataset, summary, "", {}, {}) for dataset in summary.datasets), overall(summary)
     over = heat(summary, whole, [""] * len(sections)) if whole else None
     template = environment().get_template("fragment.html.j2")

@@ -59,13 +59,13 @@ def _next(values: list[float], place: int) -> float:
 
 
 def _exists(name: str) -> bool:
-    """Whether there is such a technique with such a value."""
+    """Whether there is such a technique with such a value, at a place that any model of five hidden layers has."""
     from regfleet.errors import InputError
-    from regfleet.settings.values import ModelSpec
+    from regfleet.settings.defaults import ARTICLE_MODEL
     from regfleet.techniques.grammar import parse_techniques
 
     try:
-        parse_techniques(name, ModelSpec())
+        parse_techniques(name, ARTICLE_MODEL)
     except InputError:
         return False
     return True
