@@ -78,7 +78,7 @@ def again(command: str, failures: Sequence[Failure]) -> Again:
             f"{many} took longer than --trial-timeout allows. This command trains what is missing without that limit:"
         )
         return Again(said, without)
-    return Again("The same command trains only what is missing or failed, once its cause is mended:", command)
+    return Again("The same command again trains only what is missing or failed, once its cause is mended:", command)
 
 
 def status(facts: StudyFacts, failures: Sequence[Failure]) -> Chip:

@@ -151,7 +151,7 @@ def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | N
         facts=facts,
         status=background.status(facts, failures),
         unfinished=background.unfinished(facts, failures),
-        even=_even(summary, facts),
+        even=_even(conclusion),
         again=background.again(facts.command, failures),
         details=tuple(pair for pair in details if pair[1] != printable(facts.command)),
         speed=None if facts.foreign else background.speed(conclusion.trials, facts.provenance.runs, summary),
@@ -174,9 +174,12 @@ def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | N
     )
 
 
-def _even(summary: Summary, facts: StudyFacts) -> bool:
-    """Whether every variant finished every seed on every data set."""
-    return all(row.finished == len(facts.seeds) for dataset in summary.datasets for row in dataset.variants)
+def _even(conclusion: Conclusion) -> bool:
+    """Whether every variant was run on every seed of every data set; some of these may be lost."""
+    rows = [row for dataset in conclusion.summary.datasets for row in dataset.variants]
+    tried = {row.finished + row.failed + row.diverged for row in rows}
+    seeds = len(conclusion.facts.seeds)
+    return tried <= {seeds} and not background.unfinished(conclusion.facts, conclusion.failures)
 
 
 def _title(summary: Summary, facts: StudyFacts) -> str:

@@ -50,7 +50,7 @@ def test_a_partial_study_does_not_say_that_it_is_finished(parse, make_study, art
     assert "Every variant ran on the same seeds" in whole
     assert "Last run" in partial
     assert "up to 6, paired" in partial
-    assert "Not every variant has finished every seed" in partial
+    assert "Not every variant has run on every seed yet" in partial
     for word in ("Finished 22", "6 each", "Every variant ran"):
         assert word not in partial
 
