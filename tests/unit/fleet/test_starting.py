@@ -11,8 +11,7 @@ import pytest
 
 from regfleet.borrowed import ray as borrowed
 from regfleet.errors import FleetError
-from regfleet.fleet import ray_fleet, starting
-from regfleet.fleet.interface import FleetSettings
+from regfleet.fleet import FleetSettings, ray_fleet, starting
 
 
 @pytest.fixture
@@ -78,6 +77,6 @@ def test_sigterm_while_ray_starts_is_an_interruption(monkeypatch, code, raised):
         sys.exit(code)
         yield
 
-    monkeypatch.setattr(ray_fleet, "_ray", starting_ray)
-    with pytest.raises(raised), ray_fleet.ray_fleet(FleetSettings(), print):
+    monkeypatch.setattr(sys.modules[ray_fleet.__module__], "_ray", starting_ray)
+    with pytest.raises(raised), ray_fleet(FleetSettings(), print):
         pass
