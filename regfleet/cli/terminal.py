@@ -131,8 +131,16 @@ def caption(data: DatasetSummary, analysis: Conclusion) -> str:
     at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""
     return (
         f"{level(question.alpha)} intervals about {data.about} (scope {question.scope}){at_once}. "
-        f"Too small to matter: {Scale(summary.metric).rope}.{weights} {data.judged}".rstrip()
+        f"Too small to matter: {Scale(summary.metric).rope}.{weights} {data.judged}{_ranked_by(data)}".rstrip()
     )
+
+
+def _ranked_by(data: DatasetSummary) -> str:
+    """What ranks go by where a variant and its control ran on other seeds; else nothing."""
+    seeds = {row.name: row.seeds for row in data.variants}
+    if all(row.seeds == seeds.get(row.control, row.seeds) for row in data.variants if row.control):
+        return ""
+    return " Where a variant and its control ran on other seeds, ranks go by the paired difference, not by the means."
 
 
 def _over(summary: Summary, whole: Overall) -> Table:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from regfleet.analysis.summary import Summary
 
-MANY = 12
-"""More data sets than this are shown as far as `ROOM` goes; up to it everything is there."""
-ROOM = 1_600_000
-"""Bytes of a page of many data sets, without its downloads."""
+MANY, ROOM, FEW_ROOM = 12, 1_600_000, 4_000_000
+"""Bytes of a page without its downloads: with more data sets than ``MANY``, and with two up to so many."""
 SECTION, ROW = 4_500, 2_000
 """Bytes of a section with its verdict and facts, and of a row of its leaderboard with its place in the heat map."""
 COSTS = {"differences": 3_000, "curves": 3_600, "gap": 3_300, "mistakes": 7_700, "every curve": 9_000}
@@ -42,12 +40,13 @@ class Detail:
 def detail_of(summary: Summary) -> Detail:
     """What there is room for, the same for every data set of ``summary``."""
     variants = sum(len(dataset.shown) for dataset in summary.datasets)
-    if len(summary.datasets) <= MANY:
+    if len(summary.datasets) < 2:
         return Detail(frozenset(COSTS))
+    room = ROOM if len(summary.datasets) > MANY else FEW_ROOM
     kinds, size = set(), len(summary.datasets) * SECTION + variants * ROW
     for kind, cost in COSTS.items():
         size += variants * cost
-        if size > ROOM:
+        if size > room:
             break
         kinds.add(kind)
     return Detail(frozenset(kinds))

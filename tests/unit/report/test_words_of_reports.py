@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from regfleet.report import background, render
+from regfleet.report.context import facts
 from regfleet.report.further import further
 from regfleet.report.overlay import data
 from regfleet.report.templates import sentence
@@ -53,6 +54,16 @@ def test_a_partial_study_does_not_say_that_it_is_finished(parse, make_study, art
     assert "Not every variant has run on every seed yet" in partial
     for word in ("Finished 22", "6 each", "Every variant ran"):
         assert word not in partial
+
+
+def test_seeds_that_ran_and_failed_are_not_said_to_be_missing(make_study, article):
+    """Of six that ran two finished for both: that is said, and no fineness of the study beside it."""
+    study = make_study(seeds=6, epochs=5, entries=article()[:2], lost={"none": 4})
+    (dataset,) = study.summary.datasets
+    assert (
+        "of six seeds only two finished for a variant and its control, too: five are the least" in dataset.headline[0]
+    )
+    assert "Finest this study can see" not in [fact.title for fact in facts(dataset, study.summary.metric)]
 
 
 def test_what_a_limit_of_time_lost_is_not_trained_under_it_again(make_study):
