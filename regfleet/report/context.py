@@ -132,8 +132,8 @@ def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
     unit, best = Scale(metric), dataset.best(metric)
     if best is None:
         return ()
-    first = max(metric.sign * row.score.mean for row in dataset.variants if math.isfinite(row.score.mean))
-    top = best.rank == 1 and metric.sign * best.score.mean >= first
+    means = [metric.sign * row.score.mean for row in dataset.variants if math.isfinite(row.score.mean)]
+    top = best.rank == 1 and metric.sign * best.score.mean >= max(means, default=math.inf)
     word = "" if not top else "highest " if metric.higher_is_better else "lowest "
     numbers = [Fact(capital(f"{word}test {metric.title}"), unit.full(best.score.mean), best.label)]
     control = dataset.variant(best.control)
