@@ -81,6 +81,16 @@ def elide(text: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
+def between(text: str, width: int) -> str:
+    """``text`` as `elide` has it, but cut before its bracket, which tells the members of a sweep apart."""
+    line = " ".join(printable(text).split())
+    head, bracket, detail = line.rpartition(" (")
+    room = width - len(detail) - len(bracket)
+    if len(line) <= width or not bracket or room < 6:
+        return elide(line, width)
+    return f"{elide(head, room)}{bracket}{detail}"
+
+
 def head_and_detail(label: str, width: int) -> tuple[str, str]:
     """A label of at most ``width`` characters on one line; a longer one is cut before its bracket, if it has one."""
     line = " ".join(printable(label).split())

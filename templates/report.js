@@ -46,69 +46,76 @@ for (const text of all("pre.command")) {
 
 for (const panel of all(".overlay")) {
   const { epochs, series, variants, start } = JSON.parse(panel.querySelector("script").textContent);
-  const last = epochs.at(-1), chosen = [], left = 48;
-  const label = (text, node) => make("label", {}, text, " ", node);
-  const number = (value) => make("input", { type: "number", min: 1, max: last, value });
-  const select = make("select", {}, ...series.map(({ title }, value) => make("option", { value }, title)));
-  const from = number(1), to = number(last), max = epochs.length - 1;
-  const slider = make("input", { type: "range", max, value: max, ariaLabel: "Epoch to read" });
-  const plot = make("div"), readout = make("div", { className: "readout", ariaLive: "polite" });
+  const last = epochs.at(-1), on = [], left = 60;
+  const label = (...inside) => make("label", {}, ...inside);
+  const spin = (value) => make("input", { type: "number", min: 1, max: last, value });
+  const pick = make("select", {}, ...series.map(({ title }, value) => make("option", { value }, title)));
+  const from = spin(1), to = spin(last);
+  const knob = make("input", { type: "range", max: last, value: last, ariaLabel: "Epoch to read" });
+  const plot = make("div"), said = make("div", { className: "readout", ariaLive: "polite" });
 
+  const until = (end) => epochs.findLastIndex((epoch) => epoch <= end);
   const draw = () => {
-    const { digits, percent } = series[select.value], unit = 10 ** digits, width = Math.max(plot.clientWidth, 260);
+    const { digits, percent } = series[pick.value], unit = 10 ** digits, span = Math.max(plot.clientWidth - left, 200) - 20;
     const low = +from.value || 1, high = Math.max(+to.value || last, low + 1);
-    slider.min = epochs.findIndex((epoch) => epoch >= low);
-    slider.max = epochs.findLastIndex((epoch) => epoch <= high);
-    const at = +slider.value;
-    const raw = chosen.map((i) => variants[i].values[select.value]);
-    const lines = raw.map((sides) => sides.map((side, k) => side.map((v, i) => [epochs[k ? 2 * i : i], v])
-      .filter(([epoch, v]) => v != null && epoch >= low && epoch <= high)));
-    const seen = lines.flat(2).map(([, v]) => v), bottom = Math.min(...seen), top = Math.max(...seen, bottom + 1);
-    const x = (epoch) => left + (width - left - 20) * (epoch - low) / (high - low);
-    const y = (v) => 10 + 260 * (top - v) / (top - bottom);
+    knob.min = until(low - 1) + 1;
+    knob.max = until(high);
+    const at = +knob.value;
+    const raw = on.map((i) => variants[i].values[pick.value]);
+    const lines = raw.map((sides) => sides.map((side) => side.map((v, i) => [epochs[i], v])
+      .slice(knob.min, +knob.max + 1).filter(([, v]) => v != null)));
+    const seen = lines.flat().flatMap((side) => side.slice(side.length / 10)).map(([, v]) => v);
+    const base = Math.min(...seen), top = Math.max(...seen, base + 1);
+    const x = (epoch) => left + span * (epoch - low) / (high - low);
+    const y = (v) => 10 + 260 * (top - v) / (top - base);
     const ticks = (a, b, many) => {
-      const power = 10 ** Math.floor(Math.log10((b - a) / many)), found = [];
-      const step = power * [1, 2, 5, 10].find((n) => n * power * many >= b - a);
-      for (let i = Math.ceil(a / step); i * step <= b; i++) found.push(i * step);
-      return found;
+      let step = 1, n = 0;
+      while (b - a > many * step) step *= [2, 2.5, 2][n++ % 3];
+      n = Math.ceil(a / step);
+      return Array.from({ length: b / step - n + 1 }, (_, i) => (i + n) * step);
     };
     const join = (points) => points.map(([epoch, v]) => `${x(epoch).toFixed(1)} ${y(v).toFixed(1)}`).join("L");
     const path = (kind, d) => `<path class="${kind}" d="M${d}"/>`;
-    const text = (x, y, anchor, v) => `<text x="${x}" y="${y}" text-anchor="${anchor}">${+v.toPrecision(4)}</text>`;
-    plot.innerHTML = `<svg height="300" aria-hidden="true">` + [
-      ...(seen.length ? ticks(bottom, top, 5) : []).map((v) =>
-        path("grid", `${left} ${y(v)}H${width - 20}`) + text(left - 6, y(v) + 4, "end", v / unit)),
-      ...ticks(low, high, width / 90).map((v) => text(x(v), 290, "middle", v)),
+    const text = (x, y, v, anchor = "end") => `<text x="${x}" y="${y}" text-anchor="${anchor}">${v}</text>`;
+    plot.innerHTML = `<svg height="316" aria-hidden="true">` + [
+      ...ticks(base, top, 5).map((v) =>
+        path("grid", `${left} ${y(v)}h${span}`) + text(left - 6, y(v) + 4, +(v / unit).toPrecision(4) + percent)),
+      ...ticks(low, high, span / 90).map((v) => text(x(v), 288, v, "middle")), text(left + span, 308, "epoch"),
+      `<svg x="${left}" y="10" width="${span}" height="260" viewBox="${left} 10 ${span} 260">`,
       ...lines.map(([mean, l, h], i) =>
         path(`band c${i + 1}`, join([...l, ...h.reverse()])) + path(`series c${i + 1}`, join(mean))),
-      path("cursor", `${x(epochs[at])} 10V270`)].join("") + "</svg>";
-    slider.ariaValueText = `epoch ${epochs[at]}`;
+      "</svg>" + path("cursor", `${x(epochs[at])} 10V270`)].join("") + "</svg>";
+    knob.ariaValueText = `epoch ${epochs[at]}`;
     const write = (v) => v == null ? "–" : (v / unit).toFixed(digits) + percent;
-    readout.replaceChildren(make("b", {}, `Epoch ${epochs[at]}`), ...raw.flatMap(([mean, l, h], i) => [
+    said.replaceChildren(make("b", {}, `Epoch ${epochs[at]}`), ...raw.flatMap(([mean, l, h], i) => [
       make("span", { innerHTML: `<svg viewBox="0 0 32 8">${path(`series c${i + 1}`, "0 4H32")}</svg>` }),
-      make("bdi", {}, variants[chosen[i]].label), make("b", {}, write(mean[at])),
-      make("small", {}, `90 % within ${write(l[at >> 1])} to ${write(h[at >> 1])}`)]));
+      make("bdi", {}, variants[on[i]].label), make("b", {}, write(mean[at])),
+      make("small", {}, `90 % within ${write(l[at])} to ${write(h[at])}`)]));
     plot.onpointermove = ({ clientX }) => {
-      const epoch = low + (clientX - plot.getBoundingClientRect().left - left) / (width - left - 20) * (high - low);
-      const away = epochs.map((one) => Math.abs(one - epoch));
-      slider.value = away.indexOf(Math.min(...away));
+      knob.value = until(low + (clientX - plot.getBoundingClientRect().left - left) / span * (high - low));
       draw();
     };
   };
 
   const boxes = variants.map((_, i) => make("input", { type: "checkbox", onchange: ({ target }) => {
-    target.checked ? chosen.push(i) : chosen.splice(chosen.indexOf(i), 1);
-    for (const box of boxes) box.disabled = chosen.length > 4 && !box.checked;
+    target.checked ? on.push(i) : on.splice(on.indexOf(i), 1);
+    for (const box of boxes) box.disabled = on.length > 4 && !box.checked;
     draw();
   } }));
-  select.onchange = from.onchange = to.onchange = slider.oninput = draw;
+  pick.onchange = from.onchange = to.onchange = knob.oninput = draw;
   panel.append(
-    make("div", { className: "controls" }, label("Metric", select), label("Epochs from", from), label("to", to),
+    make("div", { className: "controls" }, label("Metric ", pick), label("Epochs from ", from), label("to ", to),
       button(() => { from.value = 1; to.value = last; draw(); }, "All epochs")),
     make("fieldset", {}, make("legend", {}, "Variants (up to five)"),
-      ...boxes.map((box, i) => make("label", {}, box, " ", make("bdi", {}, variants[i].label)))),
-    plot, slider, readout);
+      ...boxes.map((box, i) => label(box, " ", make("bdi", {}, variants[i].label)))),
+    plot, knob, said);
   panel.hidden = false;
   for (const i of start) boxes[i].click();
   new ResizeObserver(draw).observe(plot);
 }
+
+onload = onhashchange = () => {
+  const [target] = all(":target");
+  for (let at = target; at; at = at.parentElement) at.open = true;
+  target?.scrollIntoView();
+};

@@ -128,12 +128,15 @@ def _compared(
 
 
 def _ranks(datasets: Sequence[DatasetSummary], order: Sequence[str], question: Question) -> RankTest | None:
-    means = [{row.name: row.score.mean for row in dataset.variants if row.finished} for dataset in datasets]
+    means = [
+        {row.name: dataset.standing(row, question.metric) for row in dataset.variants if row.finished}
+        for dataset in datasets
+    ]
     names = [name for name in order if all(name in row for row in means)]
     if len(names) < 3:  # Friedman's test is about three and more
         return None
     scores = np.array([[row[name] for name in names] for row in means])
-    return rank_test(names, question.metric.sign * scores, question.alpha)
+    return rank_test(names, scores, question.alpha)
 
 
 def rank_test(names: Sequence[str], scores: Array, alpha: float = 0.05) -> RankTest:

@@ -71,6 +71,10 @@ def _among_variants(dataset: DatasetSummary, metric: Metric) -> tuple[str, ...]:
         )
     if seeds < MINIMUM_PAIRS:
         few = f"{capital(counted(seeds, 'seed'))} cannot give a verdict on {dataset.dataset}"
+        tried = max(variant.finished + variant.failed + variant.diverged for variant in dataset.shown)
+        if tried >= MINIMUM_PAIRS:
+            of = f"of {counted(tried, 'seed')} only {number_word(seeds)} finished for a variant and its control, too"
+            few = f"No verdict on {dataset.dataset}: {of}"
         return (*nothing, f"{few}: {number_word(MINIMUM_PAIRS)} are the least.")
     lines = [*(nothing or (_result(dataset, compared, seeds, metric),))]
     if len(compared) > 1:
@@ -104,7 +108,7 @@ def _result(dataset: DatasetSummary, compared: Sequence[VariantSummary], seeds: 
     }
     control = _control(dataset, compared)
     if by_word["better"]:
-        best = max(by_word["better"], key=lambda variant: metric.sign * variant.score.mean)
+        best = max(by_word["better"], key=lambda variant: dataset.standing(variant, metric))
         return _best(dataset, best, metric)
     worse = listed([variant.label for variant in by_word["worse"]]) if by_word["worse"] else ""
     verb = "is" if len(by_word["worse"]) == 1 else "are"
@@ -155,6 +159,9 @@ def _resolution(dataset: DatasetSummary, metric: Metric) -> str:
     if not dataset.floor > 0:  # no seed tells any two apart
         return ""
     unit = Scale(metric)
+    told = [row.comparison for row in dataset.shown if row.comparison and row.comparison.verdict in ("better", "worse")]
+    if any(abs(one.difference.mean) < dataset.floor for one in told):  # without scatter it was seen all the same
+        return ""
     floors = [row.comparison.floor for row in dataset.shown if row.comparison and row.comparison.floor > 0]
     least, most = unit.amount(dataset.floor), unit.amount(max(floors))
     about = least if least == most else f"{unit.size(dataset.floor)} to {most}, depending on the variant,"
@@ -183,13 +190,16 @@ def _across_result(comparisons: Sequence[AcrossComparison], datasets: int) -> tu
     clear = [one for one in comparisons if one.verdict == "better"]
     if clear:
         best = max(clear, key=lambda one: one.difference.mean)
-        verb = "is" if len(clear) == 1 else "are"
+        said = "is better than its control" if len(clear) == 1 else "are better than their controls"
         names = listed([one.label for one in clear])
-        return (f"Over {datasets} data sets, {names} {verb} better than no technique.", best.sentence)
+        return (f"On average over {datasets} data sets, {names} {said}.", best.sentence)
+    if comparisons and all(one.verdict == "equivalent" for one in comparisons):
+        none = "none of these techniques makes a difference that matters: take the simplest"
+        return (f"On average over {datasets} data sets, {none}.",)
     worse = [one.label for one in comparisons if one.verdict == "worse"]
     verb = "is" if len(worse) == 1 else "are"
     tail = f"; {listed(worse)} {verb} clearly worse" if worse else ""
-    return (f"Over {datasets} data sets, no technique is clearly better than its control{tail}.",)
+    return (f"On average over {datasets} data sets, no technique is clearly better than its control{tail}.",)
 
 
 def warnings(dataset: DatasetSummary, question: Question, variants: Sequence[Variant]) -> tuple[str, ...]:

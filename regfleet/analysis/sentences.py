@@ -234,6 +234,8 @@ def lead_sentence(best: str, runner_up: str, lead: Lead, metric: Metric, where: 
     unit = Scale(metric)
     if len(lead.seeds) < MINIMUM_PAIRS or math.isnan(lead.difference.low):
         return f"{best} has the best average so far, on too few seeds to say whether its lead over {runner_up} is luck."
+    if lead.difference.mean < 0:
+        return f"{best} has the best average, but not on the seeds that {runner_up} ran on too, so neither leads."
     gap = unit.amount(lead.difference.mean)
     if lead.clear:
         return f"{best} is clearly ahead of the runner-up, {runner_up}, on {where}: by about {gap} in {metric.title}."

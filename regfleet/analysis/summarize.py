@@ -33,7 +33,7 @@ from regfleet.analysis.seen import Seen
 from regfleet.analysis.sentences import about, choice_sentence, hope, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.stepwise import Walk
 from regfleet.analysis.stepwise_words import stepped
-from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary, standing
 from regfleet.analysis.together import ScoreOf
 from regfleet.analysis.tuning import tuning_of
 from regfleet.errors import InputError
@@ -325,7 +325,8 @@ def _useful(dataset: DatasetSummary, terms: Terms) -> int | None:
 
 def _ranked(rows: Sequence[VariantSummary], terms: Terms) -> tuple[VariantSummary, ...]:
     """``rows`` with their places, best first; those without one last, equals in the order of the study."""
-    ranks = _shared_ranks([terms.metric.sign * row.score.mean for row in rows])
+    by_name = {row.name: row for row in rows}
+    ranks = _shared_ranks([standing(row, by_name.get(row.control or ""), terms.metric) for row in rows])
     placed = [replace(row, rank=rank) for row, rank in zip(rows, ranks, strict=True)]
     return tuple(sorted(placed, key=lambda row: math.inf if row.rank is None else row.rank))
 

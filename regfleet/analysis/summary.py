@@ -134,9 +134,25 @@ class VariantSummary:
     scores: tuple[float, ...] = field(default=(), repr=False)
 
     def curve(self, column: str) -> Curve | None:
-        """The curve of a history column; None where no epoch was recorded."""
+        """The curve of a history column; None where no epoch was recorded.
+
+        R² of a regression, ``val_r2`` and ``train_r2``, is 1 − MSE of the standardised target.
+        """
+        if column.endswith("_r2") and self.curve("val_accuracy") is None:
+            error = self.curve(f"{column.removesuffix('r2')}mse")
+            sides = (error.mean, error.high, error.low) if error else ((), (), ())
+            return Curve(error.epochs, *(tuple(1 - v for v in side) for side in sides)) if error else None
         curve = self.curves.get(column)
         return curve if curve and curve.epochs else None
+
+
+def standing(row: VariantSummary, control: VariantSummary | None, metric: Metric) -> float:
+    """`DatasetSummary.standing` of a row beside its control."""
+    own = metric.sign * row.score.mean
+    one = row.comparison
+    if control is None or one is None or row.seeds == control.seeds or not math.isfinite(one.difference.mean):
+        return own
+    return metric.sign * control.score.mean + one.difference.mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,11 +462,21 @@ class DatasetSummary:
         one = self.predicted.variants.get(name) if self.predicted else None
         return one.together if one else None
 
+    def standing(self, row: VariantSummary, metric: Metric) -> float:
+        """What ``row`` is ranked by, larger is better; NaN without a score.
+
+        Its mean score, or, where it and its control ran on other seeds, the control's mean with the paired difference:
+        the mean of other seeds would rank the seeds as well.
+        """
+        control = self.variant(row.control)
+        return standing(row, control, metric)
+
     def ordered(self, metric: Metric) -> list[VariantSummary]:
-        """`shown`, best mean first; those without a score last."""
+        """`shown`, best standing first; those without a score last."""
+        standings = {row.name: self.standing(row, metric) for row in self.shown}
         return sorted(
             self.shown,
-            key=lambda row: -metric.sign * row.score.mean if math.isfinite(row.score.mean) else math.inf,
+            key=lambda row: -standings[row.name] if math.isfinite(standings[row.name]) else math.inf,
         )
 
     def best(self, metric: Metric) -> VariantSummary | None:

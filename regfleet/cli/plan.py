@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 
 
 def plan(
-    detect: Annotated[str, flag("the difference that must not be missed: 0.02 is two points", JUDGING, "SIZE")],
     directory: Annotated[str, typer.Argument(help="A results directory to plan from, or its URL.")] = "reports/iris",
+    detect: Annotated[
+        Text,
+        flag(
+            "the difference that must not be missed: 0.02 is two points (default: the ROPE, the least that matters)",
+            JUDGING,
+            "SIZE",
+        ),
+    ] = None,
     workers: Annotated[Text, options.WORKERS] = None,
     as_json: Annotated[bool, switch("print the plan as JSON", OUTPUT, "--json")] = False,
 ) -> None:
@@ -29,7 +36,7 @@ def plan(
     from regfleet.running.forecast import forecast
 
     try:
-        effect = float(detect)
+        effect = None if detect is None else float(detect)
     except ValueError:
         raise InputError(f"--detect: expected a number above 0; got {detect!r}") from None
     found = forecast(directory, effect, options.worker_count(workers))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from regfleet.cli import options
-from regfleet.running.output import tell
+from regfleet.running.output import say, tell
 
 
 def publish(
@@ -18,9 +18,17 @@ def publish(
 ) -> None:
     """Put reports into a static site with an index that can be searched; works from disk and from any web server.
 
-    What is already published stays, and nothing is touched that regfleet did not write.
+    What is already published stays, and nothing is touched that regfleet did not write. Results without a report get
+    theirs first.
     """
+    from regfleet.concluding.judge import conclude
     from regfleet.report import publish as publishing
+    from regfleet.results import place_of
 
+    for directory in directories:
+        place = place_of(directory)
+        if not place.exists("report.html") and place.exists("study.toml"):
+            say(f"note: writing the report of {directory}")
+            conclude(place)
     done = publishing.publish(directories, site, templates)
     tell(f"{len(done.written)} files written, {done.reports} reports in {done.index}")

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from regfleet.analysis.overall import WORDS, overall
 from regfleet.checks import PAGE
 from regfleet.cli.combinations import effects_table
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from regfleet.analysis.overall import Overall
     from regfleet.analysis.summary import DatasetSummary, Summary, VariantSummary
     from regfleet.report.conclusion import Conclusion
     from regfleet.report.tuning import Tunings
@@ -32,13 +34,25 @@ STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": 
 
 
 def print_conclusion(screen: Console, analysis: Conclusion) -> None:
-    """The verdict in words, the leaderboard of each data set, and where the report is."""
+    """The verdict in words, the leaderboards, and where the report is.
+
+    Of several data sets the result over all of them comes first; from five up a line each stands for the leaderboards.
+    """
     summary = analysis.summary
-    for data in summary.datasets:
-        _print_dataset(screen, data, analysis)
+    whole = overall(summary)
+    if whole:
+        _say(screen, whole.headline)
+        screen.print(_over(summary, whole))
+        screen.print()
+    shared = whole.shared if whole else ()
     if summary.across:
-        _say(screen, summary.across.headline)
-        screen.print(_across(summary))
+        screen.print(_datasets(summary))
+        _print_shared(screen, summary)
+    else:
+        for data in summary.datasets:
+            _print_dataset(screen, data, analysis, shared)
+    for warning in shared:
+        screen.print(f"note: {warning}")
     if summary.looks:
         screen.print(_looks(summary))
     for note in analysis.facts.notes:
@@ -50,8 +64,8 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
         screen.print(f"Report: {analysis.report}", soft_wrap=True)
 
 
-def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion) -> None:
-    """All that is said of one data set."""
+def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion, shared: Sequence[str]) -> None:
+    """All that is said of one data set, but for the warnings that it shares with the others."""
     summary = analysis.summary
     _say(screen, data.headline)
     screen.print(Group(_leaderboard(data, analysis), *effects_table(data, summary)))
@@ -65,7 +79,8 @@ def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion) 
         screen.print(_odds(data, summary))
     _checks(screen, data, summary)
     for warning in data.warnings:
-        screen.print(f"note: {warning}")
+        if warning not in shared:
+            screen.print(f"note: {warning}")
     screen.print()
 
 
@@ -187,22 +202,76 @@ def caption(data: DatasetSummary, analysis: Conclusion) -> str:
     at_once = f"; those of the differences hold for {' and '.join(held)} at once" if held else ""
     return (
         f"{level(question.alpha)} intervals about {data.about} (scope {question.scope}){at_once}. "
-        f"Too small to matter: {Scale(summary.metric).rope}.{weights} {data.judged}".rstrip()
+        f"Too small to matter: {Scale(summary.metric).rope}.{weights} {data.judged}{_ranked_by(data)}".rstrip()
     )
 
 
-def _across(summary: Summary) -> Table:
-    """The verdicts over data sets."""
-    unit, across = Scale(summary.metric), summary.across
-    table = _table(f"Over {len(summary.datasets)} data sets, each counted once", "")
-    table.add_column("Variant")
-    table.add_column(_two_lines("vs control", unit.points), justify="right")
-    table.add_column("Verdict")
-    for one in across.comparisons if across else ():
-        interval = one.difference
-        difference = _two_lines(unit.difference(interval.mean), unit.from_to(interval.low, interval.high))
-        table.add_row(one.label, difference, styled((str(VERDICTS[one.verdict]), STYLES[one.verdict])))
+def _ranked_by(data: DatasetSummary) -> str:
+    """What ranks go by where a variant and its control ran on other seeds; else nothing."""
+    seeds = {row.name: row.seeds for row in data.variants}
+    if all(row.seeds == seeds.get(row.control, row.seeds) for row in data.variants if row.control):
+        return ""
+    return " Where a variant and its control ran on other seeds, ranks go by the paired difference, not by the means."
+
+
+def _over(summary: Summary, whole: Overall) -> Table:
+    """The variants over the data sets: verdict where there is one, mean and median, on how many it is what."""
+    unit = Scale(summary.metric)
+    below = "▲≈●▼: on how many data sets it is better, equivalent, undecided, worse."
+    if summary.across:
+        below += " The mean's interval is over data sets, each counted once, and so is the verdict."
+    table = _table(f"Over {len(summary.datasets)} data sets: difference in {unit.metric.title} from the control", below)
+    table.add_column("Variant", max_width=28)
+    table.add_column(_two_lines("Mean", unit.points), justify="right")
+    table.add_column("Median", justify="right")
+    for word in WORDS:
+        table.add_column(VERDICTS[word].symbol, justify="right")
+    if summary.across:
+        table.add_column("Over all")
+    for one in whole.tallies:
+        if not one.control:
+            continue
+        reach = unit.from_to(one.across.difference.low, one.across.difference.high) if one.across else ""
+        verdict = [styled((str(VERDICTS[one.across.verdict]), STYLES[one.across.verdict]))] if one.across else []
+        mean = _two_lines(unit.difference(one.mean), reach)
+        counts = (str(one.verdicts[word] or DASH) for word in WORDS)
+        table.add_row(one.label, mean, unit.difference(one.median), *counts, *verdict)
     return table
+
+
+def _datasets(summary: Summary) -> Table:
+    """A line for each data set: its control and the variant that its verdict is about."""
+    unit = Scale(summary.metric)
+    table = _table("Each data set: its control, and its best variant", "The report has the leaderboard of each.")
+    for name in ("Data set", "Control", "Best variant", "vs control", "Verdict"):
+        table.add_column(name, justify="right" if name in ("Control", "vs control") else "left", max_width=30)
+    for data in summary.datasets:
+        compared = [row for row in data.ordered(summary.metric) if row.comparison and row.comparison.seeds]
+        better = [row for row in compared if row.comparison and row.comparison.verdict == "better"]
+        best = next(iter(better or compared), None)
+        if best is None or best.comparison is None:
+            table.add_row(data.dataset, DASH, DASH, DASH, DASH)
+            continue
+        control = data.variant(best.control)
+        score = unit.full(control.score.mean) if control else DASH
+        difference = unit.difference(best.comparison.difference.mean)
+        verdict = styled((str(chip(best)), STYLES[best.comparison.verdict]))
+        table.add_row(data.dataset, score, best.label, difference, verdict)
+    return table
+
+
+def _print_shared(screen: Console, summary: Summary) -> None:
+    """Checks and warnings of many data sets: each kind once, with where it holds."""
+    checks: dict[str, list[str]] = {}
+    for data in summary.datasets:
+        for check in data.shown_checks:
+            checks.setdefault(f"{check.code} {check.title}", []).append(data.dataset)
+    for title, names in sorted(checks.items()):
+        where = f"all {len(names)} data sets" if len(names) == len(summary.datasets) else listed(names)
+        screen.print(f"{title}: on {where}", style="yellow")
+    warned = [data.dataset for data in summary.datasets if data.warnings]
+    if warned:
+        screen.print(f"note: there are notes on {listed(warned)}: the report has them")
 
 
 def _looks(summary: Summary) -> Table:

@@ -23,7 +23,7 @@ from regfleet.report.exports import table_cells
 from regfleet.results import Place, Stored, load, study_text
 from regfleet.settings import Study, read_study
 from regfleet.techniques import technique_named
-from regfleet.text import capital
+from regfleet.text import capital, listed
 from regfleet.trials import Execution
 
 if TYPE_CHECKING:
@@ -145,13 +145,19 @@ def failures_of(trials: pd.DataFrame) -> tuple[Failure, ...]:
 
 
 def batch_notes(training_rows: Mapping[str, int], batch_sizes: Iterable[int]) -> list[str]:
-    """What to say where a batch is larger than the training rows of a data set, which is allowed."""
-    return [
-        f"batch size {size} is more than the {rows} training rows of {name}: each epoch is a single update"
-        for name, rows in training_rows.items()
-        for size in sorted(set(batch_sizes))
-        if size > rows
-    ]
+    """What to say where a batch is larger than the training rows of data sets, which is allowed."""
+    notes = []
+    for size in sorted(set(batch_sizes)):
+        small = {name: rows for name, rows in training_rows.items() if size > rows}
+        if len(small) == 1:
+            ((name, rows),) = small.items()
+            notes.append(
+                f"batch size {size} is more than the {rows} training rows of {name}: each epoch is a single update"
+            )
+        elif small:
+            names = listed([f"{name} ({rows})" for name, rows in small.items()])
+            notes.append(f"batch size {size} is more than the training rows of {names}: each epoch is a single update")
+    return notes
 
 
 def _done(trials: pd.DataFrame) -> int:
@@ -193,11 +199,14 @@ def _notes(resolved: Resolved, trials: pd.DataFrame, waiting: int) -> list[str]:
     trained = trials[trials["n_train"] > 0].groupby("dataset")["n_train"].first()
     rows = {str(name): int(count) for name, count in trained.items()}
     notes = batch_notes(rows, (variant.training.batch_size for variant in resolved.variants))
+    where: dict[str, list[str]] = {}
     for name, facts in resolved.data.items():
         scaling = facts.scaling if facts.scaling_key else ""  # a table's is what anyone expects
         left_out = facts.references_note if resolved.references_on(name) else ""
-        said = (facts.split, scaling, *facts.notes, *facts.model, left_out)
-        notes += [f"{name}: {sentence}" for sentence in said if sentence]
+        for sentence in (facts.split, scaling, *facts.notes, *facts.model, left_out):
+            if sentence:
+                where.setdefault(sentence, []).append(name)
+    notes += [f"{listed(names)}: {sentence}" for sentence, names in where.items()]
     if resolved.split.test_is_validation:
         notes.append(ARTICLE_SPLIT_NOTE)
     executions = {text: Execution.read(text) for text in trials["execution"].unique()}

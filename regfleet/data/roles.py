@@ -25,6 +25,8 @@ MAX_NUMBERED_CLASSES = 100
 """Whole numbers from 0 or 1 on without a gap are numbers of classes up to that many, where each has at least
 `FEWEST_OF_CLASS` rows and half of what it would have if all had equally many."""
 FEWEST_OF_CLASS = 5
+ROWS_OF_CLASS = 10
+"""Rows for each whole number from which it may be asked whether they are classes: prices and counts have fewer."""
 SAID_CLASSES = 5
 """Whole numbers of fewer values are classes without a word: hardly anybody would mean a quantity."""
 
@@ -196,7 +198,8 @@ def infer_target(
             typed_whole = missing or not pa.types.is_floating(kind)
             said = f"{what} classes; if they are a quantity, use --task regression."
             return codes, classes, notes if len(classes) < SAID_CLASSES and typed_whole else (*notes, said)
-        notes += (f"{what} a quantity (regression); if they are classes, use --task classification.",)
+        if len(numbers) >= ROWS_OF_CLASS * len(distinct):
+            notes += (f"{what} a quantity (regression); if they are classes, use --task classification.",)
     return numbers, (), notes
 
 

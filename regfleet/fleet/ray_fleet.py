@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from regfleet.fleet import worker
@@ -39,7 +39,9 @@ def ray_fleet(
     not start.
     """
     before = signal.getsignal(signal.SIGTERM)
-    with _ray(settings, note):
+    with ExitStack() as ray:
+        with _heard():
+            ray.enter_context(_ray(settings, note))
         # Ray's own handler ends the process with a C++ trace; results should be kept and said.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
@@ -47,6 +49,17 @@ def ray_fleet(
         fleet.warm_up()
         log.info("trials run %s", fleet.description)
         yield fleet
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """While Ray starts its own handler answers SIGTERM with an exit that says nothing: take it for an interruption."""
+    try:
+        yield
+    except SystemExit as ended:
+        if ended.code == signal.SIGTERM:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _ray(settings: FleetSettings, note: Callable[[str], object]) -> AbstractContextManager[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,16 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
+NAMES = {
+    "memory_gib": "memory in GiB",
+    "rows_by_class": "rows of each class",
+    "test_rows_by_class": "test rows of each class",
+    "sha256": "SHA-256",
+    "cpus": "processors",
+}
+"""What keys of provenance.json are called on a page where their own name is no word."""
+OF_CLASSES = {"rows_by_class", "test_rows_by_class"}
+MOST_CLASSES = 20
 PLAIN = {"versions", "hardware"}
 """Parts of provenance.json whose names say nothing."""
 ARTICLE = (
@@ -40,9 +51,39 @@ GROUPS, TRACEBACK = 50, 5_000
 """Reasons of failures that a page shows, and characters of the traceback of each."""
 
 
+TIMED_OUT = "did not finish within"
+"""What the error of a trial says that took too long."""
+
+
+def unfinished(facts: StudyFacts, failures: Sequence[Failure]) -> int:
+    """The trials that have not run; ``facts.finished`` counts those that are done, without failed ones."""
+    return max(facts.planned - facts.finished - len(failures), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The command that trains what was lost, and what to do before."""
+
+    said: str
+    command: str
+
+
+def again(command: str, failures: Sequence[Failure]) -> Again:
+    """How to train again what was lost: not with the limit of time that lost it."""
+    late = sum(TIMED_OUT in failure.error for failure in failures)
+    without = re.sub(r" --trial-timeout[ =]\S+", "", command)
+    if late and without != command:
+        many = "All of them" if late == len(failures) else count(late, "of them", "of them")
+        said = (
+            f"{many} took longer than --trial-timeout allows. This command trains what is missing without that limit:"
+        )
+        return Again(said, without)
+    return Again("The same command again trains only what is missing or failed, once its cause is mended:", command)
+
+
 def status(facts: StudyFacts, failures: Sequence[Failure]) -> Chip:
-    """Complete, partial or with failures. ``facts.finished`` counts the trials that are done, without failed ones."""
-    missing = max(facts.planned - facts.finished - len(failures), 0)
+    """Complete, partial or with failures."""
+    missing = unfinished(facts, failures)
     if not facts.finished:
         return Chip("!", "Nothing finished", "warn")
     if missing:
@@ -68,7 +109,10 @@ def details(table: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str],
     for key, value in table.items():
         if key == "classes":  # a table's names of its own, of which there may be a thousand
             continue
-        name = f"{above}{printable(str(key)).replace('_', ' ')}"
+        name = f"{above}{NAMES.get(key) or printable(str(key)).replace('_', ' ')}"
+        if key in OF_CLASSES and isinstance(value, list | tuple):
+            pairs.append((name, _by_class(value, table.get("classes") or ())))
+            continue
         if isinstance(value, list) and value and isinstance(value[-1], Mapping):
             pairs.append((name, str(len(value))))
             pairs.extend(details(value[-1], f"last {name.removesuffix('s')}: "))
@@ -78,6 +122,14 @@ def details(table: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str],
             listed = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             pairs.append((name, printable(listed)))
     return tuple(pairs)
+
+
+def _by_class(counts: Sequence[int], classes: Sequence[str]) -> str:
+    """Rows of each class, by name where the names are known; of very many the first."""
+    named = len(classes) == len(counts)
+    shown = [f"{printable(str(classes[n]))} {many:,}" if named else f"{many:,}" for n, many in enumerate(counts)]
+    more = f" and {len(shown) - MOST_CLASSES:,} more" if len(shown) > MOST_CLASSES else ""
+    return ", ".join(shown[:MOST_CLASSES]) + more
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.analysis import Question
+from regfleet.analysis.overall import overall
 from regfleet.analysis.summary import Summary
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS
@@ -97,6 +98,7 @@ class Conclusion:
                 row["spread"] = {"sd": row.pop("sd")}
         whole = {
             "summary": summary,
+            "overall": asdict(whole) if (whole := overall(self.summary)) else None,
             "headlines": {data.dataset: data.headline for data in self.summary.datasets},
             "checks": [check | {"docs": CHECKS[check["code"]].anchor} for check in checks],
             "failures": [asdict(failure) for failure in self.failures],

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.judging import BRIER
+from regfleet.analysis.overall import overall
 from regfleet.analysis.summary import (
     AtEpochs,
     Check,
@@ -27,7 +30,9 @@ from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
 from regfleet.report.choosing import Bets, bets
 from regfleet.report.combinations import Combinations, Steps, combinations, steps
-from regfleet.report.figures.cards import METRICS, TITLES, caption, card_name, training_mode_differs
+from regfleet.report.figures.cards import TITLES, caption, card_name, metrics_of, training_mode_differs
+from regfleet.report.further import further
+from regfleet.report.heat import heat
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.predicted import Mistakes, mistakes, networks
 from regfleet.report.references import Shown, shown
@@ -117,7 +122,8 @@ class Section:
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
     ``tuning``: what was chosen, where settings were tuned.
     ``plain`` has the verdicts in plain words, ``bets`` what to choose now; ``looks`` counts the planned looks of a
-    study that adds seeds, else 0.
+    study that adds seeds, else 0. ``further`` says of sweeps that are best at an end, each with the command that goes
+    on there.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
     ``companions_said`` counts what they say. ``combined``: what techniques do in combination, and
     ``stepwise``: how they were added one by one, where that was asked.
@@ -149,6 +155,7 @@ class Section:
     cards: tuple[Card, ...]
     metrics: Mapping[str, str]
     tuned: tuple[str, ...]
+    further: tuple[tuple[str, str], ...]
     mistakes: Mistakes | None
     together: str
     filter: bool
@@ -163,14 +170,16 @@ def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:
     unit, best = Scale(metric), dataset.best(metric)
     if best is None:
         return ()
-    word = "" if best.rank != 1 else "highest " if metric.higher_is_better else "lowest "
+    means = [metric.sign * row.score.mean for row in dataset.variants if math.isfinite(row.score.mean)]
+    top = best.rank == 1 and metric.sign * best.score.mean >= max(means, default=math.inf)
+    word = "" if not top else "highest " if metric.higher_is_better else "lowest "
     numbers = [Fact(capital(f"{word}test {metric.title}"), unit.full(best.score.mean), best.label)]
     control = dataset.variant(best.control)
     if control and best.comparison:
         interval = best.comparison.difference
         numbers.append(Fact("Its control", unit.full(control.score.mean), control.label))
         numbers.append(Fact("Difference", unit.change(interval.mean), unit.from_to(interval.low, interval.high)))
-        if best.comparison.floor > 0:
+        if best.comparison.floor > 0 and len(best.comparison.seeds) >= MINIMUM_PAIRS:
             finest = f"±{unit.amount(best.comparison.floor)}"
             note = "of this variant, with any number of seeds"
             numbers.append(Fact("Finest this study can see", finest, note))
@@ -184,9 +193,13 @@ def section(
     drawn: Mapping[str, Mapping[str, Markup]],
     overlay: Mapping[str, object],
     classes: Sequence[str] = (),
+    command: str = "",
 ) -> Section:
-    """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name."""
-    unit, gap, metrics = Scale(summary.metric), gap_scale(dataset.task), METRICS[dataset.task]
+    """All that is shown of ``dataset``; ``drawn`` holds its figures by section and plate name.
+
+    ``command`` is the study's own, for what goes on from it.
+    """
+    unit, gap, metrics = Scale(summary.metric), gap_scale(dataset.task), metrics_of(dataset)
     order, places = dataset.ordered(summary.metric), {row.name: place for place, row in enumerate(dataset.shown)}
     verdict, *points = dataset.headline or ("No trial finished, so there is nothing to compare.",)
     memory = gap_sentence(dataset, dataset.best(summary.metric))
@@ -238,6 +251,7 @@ def section(
         cards=cards,
         metrics={m: TITLES[m] for m in metrics if any(m in card.figures for card in cards)},
         tuned=tuple(_tuned(family.tuned, unit) for family in dataset.families if family.tuned.finished),
+        further=tuple(one for family in dataset.families if (one := further(dataset, family, command))[0]),
         mistakes=wrong,
         together=networks(dataset.predicted),
         filter=len(order) >= FILTER_FROM,
@@ -273,9 +287,11 @@ def _reach(of: Interval, unit: Scale) -> str:
 
 
 def fragment(summary: Summary) -> str:
-    """The verdict and the leaderboard as HTML without styles, for a notebook."""
-    sections = tuple(section(dataset, summary, "", {}, {}) for dataset in summary.datasets)
-    return environment().get_template("fragment.html.j2").render(sections=sections, unit=Scale(summary.metric))
+    """The verdict and the leaderboards as HTML without styles, for a notebook."""
+    sections, whole = tuple(section(dataset, summary, "", {}, {}) for dataset in summary.datasets), overall(summary)
+    over = heat(summary, whole, [""] * len(sections)) if whole else None
+    template = environment().get_template("fragment.html.j2")
+    return template.render(sections=sections, unit=Scale(summary.metric), overall=whole, heat=over)
 
 
 def looks(summary: Summary) -> tuple[Look, ...]:

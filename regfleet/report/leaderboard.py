@@ -41,6 +41,7 @@ class Row:
     rank: str
     score: str
     score_interval: str
+    paired: str
     difference: str
     difference_interval: str
     against: str
@@ -64,13 +65,26 @@ def rows(dataset: DatasetSummary, metric: Metric, prefix: str) -> tuple[Row, ...
     labels = dataset.labels if len(dataset.controls) > 1 else {}
     domain, anchor = _domain(dataset), anchors(dataset)
     return tuple(
-        _with_networks(
-            _row(row, unit, gap, (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)), labels, domain),
-            dataset.networks(row.name),
+        _with_standing(
+            _with_networks(
+                _row(row, unit, gap, (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)), labels, domain),
+                dataset.networks(row.name),
+                unit,
+            ),
+            metric.sign * dataset.standing(row, metric),
             unit,
         )
         for row in dataset.ordered(metric)
     )
+
+
+def _with_standing(row: Row, standing: float, unit: Scale) -> Row:
+    """``row`` with what it is ranked by, where that is another number than its mean."""
+    if not math.isfinite(standing):
+        return row
+    score = unit.score(standing)
+    sort = {**row.sort, "score": f"{standing:.6g}"}
+    return replace(row, sort=sort, paired=f"{score} like its control" if score != row.score else "")
 
 
 def _with_networks(row: Row, networks: Together | None, unit: Scale) -> Row:
@@ -115,6 +129,7 @@ def _row(
         rank=str(row.rank) if row.rank else DASH,
         score=unit.score(row.score.mean),
         score_interval=unit.between(row.score.low, row.score.high),
+        paired="",
         difference=unit.difference(difference.mean) if difference else DASH,
         difference_interval=unit.from_to(difference.low, difference.high) if difference else "",
         against=controls.get(row.control or "", ""),

@@ -16,6 +16,8 @@ SERIES = (
     ("accuracy", "training accuracy in training mode", 1),
     ("val_cross_entropy", "validation cross-entropy", 3),
     ("train_cross_entropy", "training cross-entropy", 3),
+    ("val_r2", "validation R²", 3),
+    ("train_r2", "training R²", 3),
     ("val_mse", "validation mean squared error", 4),
     ("train_mse", "training mean squared error", 4),
     ("val_mae", "validation mean absolute error", 4),
@@ -28,14 +30,14 @@ SERIES = (
 def data(dataset: DatasetSummary, metric: Metric, points: int) -> dict[str, object]:
     """What the script draws from: values are integers, in the last decimal shown; null where there is none.
 
-    ``epochs`` are those of the means; every second of them has a band. ``start`` says what is shown at first: the best
+    ``epochs`` are those of means and bands, two thirds of ``points``. ``start`` says what is shown at first: the best
     variant, its control and the runner-up.
     """
     rows = [row for row in dataset.ordered(metric) if row.curves]
     names = [row.name for row in rows]
     start = [*(names.index(row.control) for row in rows[:1] if row.control in names), 0, 1]
     lengths = [len(one.epochs) for row in rows for one in row.curves.values()]
-    indices = thin(max(lengths, default=0), points)
+    indices = thin(max(lengths, default=0), 2 * points // 3)
     series = [one for one in SERIES if any(row.curve(one[0]) for row in rows)]
     return {
         "start": [place for place in dict.fromkeys(start) if place < len(rows)],
@@ -55,13 +57,11 @@ def data(dataset: DatasetSummary, metric: Metric, points: int) -> dict[str, obje
 
 
 def _values(one: Curve | None, indices: Sequence[int], digits: int) -> list[list[int | None]]:
-    """[means, lows, highs] of a curve; bands at every second of ``indices``."""
+    """[means, lows, highs] of a curve at ``indices``."""
     if one is None:
         return [[], [], []]
     factor = 10 ** (digits + 2 if digits == 1 else digits)
-    means = [_whole(one.mean, index, factor) for index in indices]
-    lows, highs = ([_whole(side, index, factor) for index in indices[::2]] for side in (one.low, one.high))
-    return [means, lows, highs]
+    return [[_whole(side, index, factor) for index in indices] for side in (one.mean, one.low, one.high)]
 
 
 def _whole(values: Sequence[float], index: int, factor: int) -> int | None:

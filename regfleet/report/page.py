@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet import files
+from regfleet.analysis.overall import WORDS, Overall, overall
 from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.errors import InputError
 from regfleet.numbers import Scale, level, number
 from regfleet.paths import EFFECTS, REPORT, ROWS, SUMS, digest, is_ours, read_sums, sums_text
 from regfleet.report import background, combinations, context, exports, overlay
 from regfleet.report.conclusion import Conclusion, StudyFacts
+from regfleet.report.detail import Detail, detail_of
 from regfleet.report.figures import FIGURES, OVERVIEW
-from regfleet.report.figures.cards import resolution
+from regfleet.report.figures.cards import curves, metrics_of, resolution
+from regfleet.report.heat import heat
 from regfleet.report.publish import is_report
 from regfleet.report.svg import inline
 from regfleet.report.templates import assets, environment
-from regfleet.report.verdicts import chip
+from regfleet.report.verdicts import VERDICTS, chip
 from regfleet.text import printable
 
 if TYPE_CHECKING:
@@ -137,26 +140,34 @@ def _rows(conclusion: Conclusion) -> Iterator[str]:
 def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | None) -> str:
     summary, facts, failures = conclusion.summary, conclusion.facts, conclusion.failures
     made, several = environment(templates), len(summary.datasets) > 1
+    whole, detail = overall(summary), detail_of(summary)
+    prefixes = tuple(f"d{place}-" if several else "" for place in range(1, len(summary.datasets) + 1))
     details = background.details(facts.provenance.table())
     return made.get_template("report.html.j2").render(
         title=_title(summary, facts),
         summary=summary,
         level=level(summary.question.alpha),
         variant_count=max((len(dataset.variants) for dataset in summary.datasets), default=0),
-        entry=_entry(conclusion),
+        entry=_entry(conclusion, whole),
         settings=summary.question,
         unit=Scale(summary.metric),
         rope=Scale(summary.metric).rope,
         facts=facts,
         status=background.status(facts, failures),
+        unfinished=background.unfinished(facts, failures),
+        even=_even(conclusion),
+        again=background.again(facts.command, failures),
         details=tuple(pair for pair in details if pair[1] != printable(facts.command)),
         speed=None if facts.foreign else background.speed(conclusion.trials, facts.provenance.runs, summary),
         finished=background.day(facts.provenance.finished),
         sections=tuple(
-            _section(dataset, conclusion, f"d{place}-" if several else "")
-            for place, dataset in enumerate(summary.datasets, 1)
+            _section(dataset, conclusion, prefix, detail)
+            for dataset, prefix in zip(summary.datasets, prefixes, strict=True)
         ),
         several=several,
+        overall=whole,
+        heat=heat(summary, whole, prefixes) if whole else None,
+        left_out=detail.left_out,
         looks=context.looks(summary),
         across=context.pairs({plate.name: inline(plate, "") for draw in OVERVIEW for plate in draw(summary)}),
         claims=background.claims(summary) if facts.article else (),
@@ -167,6 +178,14 @@ def _page(conclusion: Conclusion, tables: Mapping[str, str], templates: Path | N
     )
 
 
+def _even(conclusion: Conclusion) -> bool:
+    """Whether every variant was run on every seed of every data set; some of these may be lost."""
+    rows = [row for dataset in conclusion.summary.datasets for row in dataset.variants]
+    tried = {row.finished + row.failed + row.diverged for row in rows}
+    seeds = len(conclusion.facts.seeds)
+    return tried <= {seeds} and not background.unfinished(conclusion.facts, conclusion.failures)
+
+
 def _title(summary: Summary, facts: StudyFacts) -> str:
     """The report's title: its question. Scores from elsewhere need not be about regularization."""
     what = "technique" if facts.foreign else "regularization"
@@ -174,10 +193,11 @@ def _title(summary: Summary, facts: StudyFacts) -> str:
     return f"Which {what} works best on {printable(names[0]) if len(names) == 1 else f'{len(names)} data sets'}?"
 
 
-def _entry(conclusion: Conclusion) -> dict[str, Any]:
+def _entry(conclusion: Conclusion, whole: Overall | None) -> dict[str, Any]:
     """What an index of reports shows of this one; embedded, so that a report alone is enough to publish it."""
     summary, facts, unit = conclusion.summary, conclusion.facts, Scale(conclusion.summary.metric)
     return {
+        "overall": _entry_overall(whole, unit) if whole else None,
         "title": _title(summary, facts),
         "model": facts.model,
         "finished": facts.provenance.finished,
@@ -213,14 +233,40 @@ def _beside(dataset: DatasetSummary, unit: Scale) -> dict[str, Any]:
     return {"references": rows, "beside": dataset.references.sentence}
 
 
-def _section(dataset: DatasetSummary, conclusion: Conclusion, prefix: str) -> context.Section:
+def _entry_overall(whole: Overall, unit: Scale) -> dict[str, Any]:
+    """The result over several data sets, and the variants over them."""
+    return {
+        "verdict": next(iter(whole.headline), ""),
+        "variants": [
+            {
+                "label": one.label,
+                "mean": unit.difference(one.mean),
+                "counts": [one.verdicts[word] for word in WORDS],
+                "symbol": VERDICTS[one.across.verdict].symbol if one.across else "",
+                "verdict": VERDICTS[one.across.verdict].word if one.across else "",
+            }
+            for one in whole.tallies
+            if one.control
+        ],
+    }
+
+
+def _section(dataset: DatasetSummary, conclusion: Conclusion, prefix: str, detail: Detail) -> context.Section:
     summary, facts = conclusion.summary, conclusion.facts.provenance.data.get(dataset.dataset)
     drawn: dict[str, dict[str, Markup]] = {}
+    all_curves = "every curve" in detail.kinds
     for drawing in FIGURES:
-        for plate in drawing.draw(dataset, summary):
+        if not detail.has(drawing.section):
+            continue
+        brief = drawing.draw is curves and not all_curves
+        plates = curves(dataset, summary, metrics_of(dataset)[:1]) if brief else drawing.draw(dataset, summary)
+        for plate in plates:
             drawn.setdefault(drawing.section, {})[plate.name] = inline(plate, prefix)
-    over = overlay.data(dataset, summary.metric, resolution(summary))
-    return context.section(dataset, summary, prefix, drawn, over, facts.classes if facts else ())
+    over = overlay.data(dataset, summary.metric, resolution(summary)) if all_curves else {}
+    made = context.section(
+        dataset, summary, prefix, drawn, over, facts.classes if facts else (), conclusion.facts.command
+    )
+    return made if "mistakes" in detail.kinds else replace(made, mistakes=None)
 
 
 def _download(name: str, text: str) -> dict[str, Any]:

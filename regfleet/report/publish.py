@@ -82,7 +82,7 @@ def _report(directory: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What a results directory's report says of itself, and the files to publish."""
     page, again = directory.at("report.html"), f"Run: regfleet report {directory}"
     if not directory.exists("report.html"):
-        raise ResultsError(f"{directory}: expected a results directory with a report.html; got none there")
+        raise ResultsError(f"{directory}: expected a results directory with a report.html; got none there. {again}")
     try:
         content = directory.read("report.html")
         sums = read_sums(directory.text(SUMS)) if directory.exists(SUMS) else {}
@@ -129,6 +129,19 @@ class _Data(BaseModel):
     beside: str = ""
 
 
+class _Over(BaseModel):
+    label: str
+    mean: str
+    counts: tuple[int, ...]
+    symbol: str = ""
+    verdict: str = ""
+
+
+class _Overall(BaseModel):
+    verdict: str
+    variants: tuple[_Over, ...]
+
+
 class _Entry(BaseModel):
     """What a report says of itself in a site's index; ``files`` lie beside it."""
 
@@ -138,6 +151,7 @@ class _Entry(BaseModel):
     model: str
     finished: str
     status: str = ""
+    overall: _Overall | None = None
     datasets: tuple[_Data, ...]
     files: tuple[Download, ...] = ()
 
@@ -263,16 +277,21 @@ def _index(entries: Mapping[str, Mapping[str, Any]], templates: Path | None) -> 
 def _shown(folder: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     datasets: Sequence[Mapping[str, Any]] = entry["datasets"]
     words = {row["verdict"] for data in datasets for row in data["leaderboard"]}
-    texts = [entry["title"], entry["model"], *(data["verdict"] for data in datasets)]
+    overall = entry.get("overall")
+    names = [str(data["name"]) for data in datasets]
+    texts = [folder, entry["title"], entry["model"], *names, *(data["verdict"] for data in datasets)]
+    texts += [overall["verdict"]] if overall else []
     texts += [row["label"] for data in datasets for row in data["leaderboard"]]
     return {
         "folder": folder,
-        "title": entry["title"],
+        "title": names[0] if len(names) == 1 else f"{len(names)} data sets",
+        "question": entry["title"],
+        "overall": overall,
         "model": str(entry["model"]),
         "status": entry.get("status", ""),
         "finished": str(entry["finished"]),
         "day": day(str(entry["finished"])),
-        "datasets": [str(data["name"]) for data in datasets],
+        "datasets": names,
         "sections": datasets,
         "verdicts": sorted(words - {"Control"}),
         "files": entry.get("files", ()),

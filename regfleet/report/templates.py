@@ -103,15 +103,15 @@ def name(text: str) -> Markup:
 
 
 def sentence(text: str, *emphasised: str) -> Markup:
-    """A sentence from outside, escaped, with the first place of each ``emphasised`` name in bold."""
+    """A sentence from outside, escaped, with the ``emphasised`` name in bold that comes first, the longest there."""
     from markupsafe import Markup, escape
 
     text = bounded(text)
-    for label in emphasised:
-        before, name, after = text.partition(printable(label) or text)
-        if label and name:
-            return Markup("{}<strong><bdi>{}</bdi></strong>{}").format(before, name, after)
-    return escape(text)
+    found = [(text.find(name), -len(name), name) for name in map(printable, emphasised) if name and name in text]
+    if not found:
+        return escape(text)
+    before, name, after = text.partition(min(found)[2])
+    return Markup("{}<strong><bdi>{}</bdi></strong>{}").format(before, name, after)
 
 
 def assets(made: Environment, script: str, *styles: str) -> dict[str, Any]:

@@ -27,11 +27,11 @@ TOKENS = MappingProxyType(
         "neutral-bg": ("#eef0f3", "#232932"),
         "warn": ("#855400", "#f0c25a"),
         "warn-bg": ("#fff3d1", "#332808"),
-        "c1": ("#2080dc", "#3b9dff"),
-        "c2": ("#b35c0e", "#ffa53a"),
-        "c3": ("#0a5c33", "#22e094"),
-        "c4": ("#7b1285", "#e95bb0"),
-        "c5": ("#171a1f", "#e7eaee"),
+        "c1": ("#7b1285", "#e95bb0"),
+        "c2": ("#171a1f", "#e7eaee"),
+        "c3": ("#0a7c86", "#4fd0d9"),
+        "c4": ("#7a6400", "#d8c04a"),
+        "c5": ("#6b7280", "#9aa3b0"),
     }
 )
 """Name of the token → its colour on light and on dark ground."""

@@ -47,6 +47,8 @@ INTERACTIONS = MappingProxyType(
         "undecided": EFFECTS["undecided"],
     }
 )
+MEMORIZES = 0.05
+"""The gap in accuracy or R² from which a model is said to memorize; nearly every network has a smaller one."""
 SAME = Chip("=", "Same predictions", "neutral")
 CONTROL = Chip("◆", "Control", "neutral")
 FAILED = Chip("!", "Failed", "warn")
@@ -94,7 +96,8 @@ def gap_sentence(dataset: DatasetSummary, best: VariantSummary | None) -> str:
     end = f"its training {unit.metric.title} ends {unit.amount(gap.mean)} {side} validation {unit.metric.title}"
     if gap.low <= 0:
         return f"{control.label} shows no clear sign of memorizing: {end}, which may be chance."
-    memorizes = f"{control.label} memorizes: {end}."
+    little = f"{control.label} memorizes little: {end}."
+    memorizes = f"{control.label} memorizes: {end}." if gap.mean >= MEMORIZES else little
     change = best.gap_change
     if best is control or change is None or not math.isfinite(change.low):
         return memorizes

@@ -52,27 +52,33 @@ class Forecast:
         return json_text(asdict(self))
 
 
-def forecast(directory: str | Path, effect: float, workers: int | None = None) -> Forecast:
+def forecast(directory: str | Path, effect: float | None = None, workers: int | None = None) -> Forecast:
     """Plan a study that sees a difference of ``effect``, in units of the metric, from the results of a pilot.
 
     Args:
         directory: a results directory; its scatter and its seconds per trial are those of the study to come.
-        effect: the difference to detect, above 0: 0.02 is two points of accuracy.
+        effect: the difference to detect, above 0: 0.02 is two points of accuracy. None is the ROPE, the least that
+            matters; of one that is a share of the control's mean that of the data set where it is least.
         workers: tasks at once; None is one per CPU.
 
     Raises:
-        InputError: ``effect`` is not above 0, or no comparison has two finished seeds.
+        InputError: ``effect`` is not above 0, or not given where the ROPE is 0; no comparison has two finished seeds.
         ResultsError: ``directory`` holds no results.
     """
     from regfleet.analysis import detections
 
-    if 0 < effect < LEAST_EFFECT:
+    if effect is not None and 0 < effect < LEAST_EFFECT:
         raise InputError(f"--detect: expected a number from {LEAST_EFFECT:g}; got {effect:g}")
-    if not 0 < effect < math.inf:
+    if effect is not None and not 0 < effect < math.inf:
         raise InputError(f"--detect: expected a number above 0; got {effect:g}")
     resolved, results = read_results(directory)
     found: dict[str, dict[str, Detection]] = {}
     summary = judge(resolved, results).summary
+    if effect is None:
+        ropes = [row.comparison.rope for data in summary.datasets for row in data.shown if row.comparison]
+        effect = min((rope for rope in ropes if rope >= LEAST_EFFECT), default=None)
+        if effect is None:
+            raise InputError(f"--detect: expected the difference to be seen, as the ROPE of {directory} is 0; got none")
     for data in summary.datasets:
         found[data.dataset] = {
             data.labels[name]: one for name, one in detections(data, summary.question, effect).items()

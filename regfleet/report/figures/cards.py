@@ -10,8 +10,21 @@ from typing import TYPE_CHECKING
 from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric
-from regfleet.numbers import Scale, number, short
-from regfleet.report.figures.style import BAND, GHOST, LINE, Plate, canvas, grid, spread_apart, styled, thin, write
+from regfleet.numbers import Scale, number
+from regfleet.report.figures.style import (
+    BAND,
+    GHOST,
+    LINE,
+    Plate,
+    canvas,
+    grid,
+    room,
+    spread_apart,
+    styled,
+    thin,
+    tick,
+    write,
+)
 from regfleet.report.tokens import LIGHT
 from regfleet.settings.values import Task
 
@@ -19,15 +32,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 350, 196
-TITLES = {"accuracy": "Accuracy", "cross_entropy": "Loss", "mse": "MSE", "mae": "MAE", "loss": "Loss"}
+TITLES = {"accuracy": "Accuracy", "cross_entropy": "Loss", "r2": "R²", "mse": "MSE", "mae": "MAE", "loss": "Loss"}
 """What the switch calls each metric of a history."""
 METRICS: Mapping[Task, tuple[str, ...]] = {
     "classification": ("accuracy", "cross_entropy", "mse"),
-    "regression": ("mse", "mae", "loss"),
+    "regression": ("r2", "mae", "loss"),
 }
 """What is drawn of each task, the first at first."""
 TRAINING_MODE_DIFFERS = 0.03
-CROWD = 15
+CROWD, TICKS = 15, 4
+MANY = 12
+"""Data sets from which on each of their curves has half of the points again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +55,13 @@ class Frame:
     low: float
     high: float
     points: int
+    left: float
 
 
-def curves(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
-    """A card per variant and metric; none for a variant without a finished trial."""
+def curves(dataset: DatasetSummary, summary: Summary, metrics: Sequence[str] | None = None) -> Iterator[Plate]:
+    """A card per variant and metric, by default all `metrics_of`; none for a variant without a finished trial."""
     points = resolution(summary)
-    for metric in METRICS[dataset.task]:
+    for metric in metrics or metrics_of(dataset):
         frame = _frame(dataset.variants, metric, points)
         for place, row in enumerate(dataset.variants):
             if row.curve(f"val_{metric}"):
@@ -53,9 +69,16 @@ def curves(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
                 yield card(card_name(place, metric), row, control.curve(f"val_{metric}") if control else None, frame)
 
 
+def metrics_of(dataset: DatasetSummary) -> tuple[str, ...]:
+    """What is drawn of a data set: `METRICS`, the loss of a regression only where penalties make it more than MSE."""
+    penalized = any(row.curve("val_loss") != row.curve("val_mse") for row in dataset.variants)
+    return tuple(metric for metric in METRICS[dataset.task] if metric != "loss" or penalized)
+
+
 def resolution(summary: Summary) -> int:
     """How many points a mean may have: fewer where there are many cards, so that the file stays small."""
-    return 175 if sum(len(dataset.variants) for dataset in summary.datasets) <= CROWD else 90
+    cards = sum(len(dataset.variants) for dataset in summary.datasets)
+    return 175 if cards <= CROWD else 90 if len(summary.datasets) <= MANY else 45
 
 
 def card_name(place: int, metric: str) -> str:
@@ -84,26 +107,28 @@ def _frame(rows: Sequence[VariantSummary], metric: str, points: int) -> Frame:
                 lows.append(min(settled))
                 highs.append(max(settled))
     low, high = min(lows, default=0.0), max(highs, default=1.0)
-    if metric != "accuracy" and highs:
-        # One variant that runs away must not flatten all others.
+    # One variant that runs away must not flatten all others.
+    if metric == "r2" and lows:
+        low = max(low, 1 - 3 * (1 - sorted(lows)[len(lows) // 2]))
+    elif metric != "accuracy" and highs:
         high = min(high, 3 * sorted(highs)[len(highs) // 2])
     margin = 0.06 * (high - low) or 0.05
     # Room above 100 %, or half of a line that lies there is cut off.
-    top = min(high + margin, 1 + margin / 4) if metric == "accuracy" else high + margin
-    known = KNOWN.get(metric) or Metric(metric, metric, higher_is_better=False, rope=0.0, decimals=4)
-    return Frame(metric, Scale(known), epochs, max(low - margin, 0.0), top, points)
+    top = min(high + margin, 1 + margin / 4) if metric in {"accuracy", "r2"} else high + margin
+    unit = Scale(KNOWN.get(metric) or Metric(metric, metric, higher_is_better=False, rope=0.0, decimals=4))
+    bottom = low - margin if metric == "r2" else max(low - margin, 0.0)
+    return Frame(metric, unit, epochs, bottom, top, points, room(bottom, top, unit, TICKS))
 
 
 @styled
 def card(name: str, row: VariantSummary, ghost: Curve | None, frame: Frame) -> Plate:
     """The card of one variant: training dashed, validation solid, bands over seeds, the control's validation behind."""
-    figure, axes = canvas(WIDTH, HEIGHT, left=42, right=66, top=8, bottom=24)
+    figure, axes = canvas(WIDTH, HEIGHT, left=frame.left, right=66, top=8, bottom=24)
     axes.set_xlim(0, frame.epochs)
     axes.set_ylim(frame.low, frame.high)
-    axes.locator_params(axis="y", nbins=4)
+    axes.locator_params(axis="y", nbins=TICKS)
     axes.locator_params(axis="x", nbins=4, integer=True)
-    factor = frame.unit.factor
-    axes.yaxis.set_major_formatter(lambda value, _: f"{short(value * factor, 4)}{frame.unit.unit}")
+    axes.yaxis.set_major_formatter(lambda value, _: tick(value, frame.unit))
     grid(axes, "y")
     write(axes, 1, frame.low - 9 * _pixel(frame), "epochs", colour=LIGHT["muted"], shift=12)
     ends: list[tuple[float, str, str]] = []
@@ -120,7 +145,7 @@ def card(name: str, row: VariantSummary, ghost: Curve | None, frame: Frame) -> P
     ):
         one = row.curve(column)
         if one:
-            _band(axes, one, frame, colour)
+            _band(axes, one, frame, colour, filled=column.startswith("val"))
             _line(axes, one, frame, colour, dash, LINE)
             ends.append((one.mean[-1], word, colour))
     _end_labels(axes, ends, frame)
@@ -145,10 +170,15 @@ def _line(
     )
 
 
-def _band(axes: Axes, one: Curve, frame: Frame, colour: str) -> None:
+def _band(axes: Axes, one: Curve, frame: Frame, colour: str, *, filled: bool) -> None:
+    """The band of a curve: filled, or its two ends, for two fills on one another are of a third colour."""
     indices = thin(len(one.epochs), frame.points // 2)
     epochs, low, high = ([side[i] for i in indices] for side in (one.epochs, one.low, one.high))
-    axes.fill_between(epochs, low, high, color=colour, alpha=BAND, linewidth=0)
+    if filled:
+        axes.fill_between(epochs, low, high, color=colour, alpha=BAND, linewidth=0)
+        return
+    for side in (low, high):
+        axes.plot(epochs, side, color=colour, linewidth=0.7, alpha=0.55)
 
 
 def _pixel(frame: Frame) -> float:

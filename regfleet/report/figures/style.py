@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
-from regfleet.numbers import short
+from regfleet.numbers import Scale, short
 from regfleet.report.tokens import LIGHT
-from regfleet.text import elide, head_and_detail
+from regfleet.text import between, elide, head_and_detail
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,6 +84,19 @@ def canvas(width: float, height: float, *, left: float, right: float, top: float
     return figure, axes
 
 
+def tick(value: float, unit: Scale) -> str:
+    """A number of an axis, with its unit."""
+    return f"{short(value * unit.factor, 4)}{unit.unit}"
+
+
+def room(low: float, high: float, unit: Scale, bins: int, least: float = 42.0) -> float:
+    """The CSS pixels that the numbers of a y axis from ``low`` to ``high`` take, of at most ``bins`` steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    steps = MaxNLocator(bins, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return max(least, 10 + LETTER * max(len(tick(value, unit)) for value in steps))
+
+
 def grid(axes: Axes, along: Literal["x", "y"]) -> None:
     """Faint lines at the ticks of one axis."""
     axes.grid(visible=True, axis=along, color=LIGHT["line"], linewidth=1, clip_on=False)
@@ -153,7 +166,7 @@ class Rows:
     def words(self, index: int, label: str, value: str, colour: str, below: str = "") -> None:
         """A row's name, with ``below`` under it in small letters where there is room, and its numbers."""
         if not self.wide:
-            write(self.axes, 0, index - 0.24, elide(label, 48 - len(value)))
+            write(self.axes, 0, index - 0.24, between(label, 48 - len(value)))
             write(self.axes, 1, index - 0.24, value, colour=colour)
             return
         name, detail = head_and_detail(label, 34)

@@ -213,3 +213,29 @@ def test_motion_is_reduced_when_asked(report, chromium):
     page.goto(report())
     assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
     context.close()
+
+
+def test_a_link_opens_the_section_of_its_data_set(opened, report):
+    """Each is closed at first; a cell of the heat map opens its own and shows the row, print shows them all."""
+    with opened(report("two")) as page:
+        assert page.locator("details.dataset[open]").count() == 0
+        assert page.locator(".dataset .sortable:visible").count() == 0
+        page.locator(".heat tbody tr").nth(1).locator("td a").first.click()
+        assert page.locator("details.dataset[open]").count() == 1
+        assert page.locator("tr:target").is_visible()
+        page.emulate_media(media="print")
+        assert page.locator(".dataset .sortable").first.bounding_box()["height"] > 50
+
+
+def test_the_overlay_reads_the_band_of_its_epoch(opened, report, two):
+    """At any epoch, of an even number of them too, the mean lies within the band that is read beside it."""
+    with opened(report("two")) as page:
+        page.locator("details.dataset").first.evaluate("(one) => { one.open = true; }")
+        panel = page.locator(".overlay").first
+        slider, label = panel.get_by_label("Epoch to read"), panel.locator(".readout bdi").first.inner_text()
+        curve = next(row for row in two.summary.datasets[0].variants if row.label == label).curves["val_accuracy"]
+        for key, epoch in (("End", 20), ("ArrowLeft", 19), ("ArrowLeft", 18), ("Home", 1)):
+            slider.press(key)
+            said = panel.locator(".readout small").first.inner_text()
+            low, high = (f"{100 * side[epoch - 1]:.1f}" for side in (curve.low, curve.high))
+            assert said == f"90 % within {low} % to {high} %"

@@ -94,10 +94,26 @@ def test_planning_changes_nothing(command, pilot):
         (["--detect", "nan"], "--detect: expected a number above 0; got nan"),
         (["nowhere", "--detect", "0.1"], "nowhere: expected a results directory; got no directory"),
         (["--detect", "0.1", "--workers", "0"], "--workers: expected a whole number from 1; got '0'"),
-        ([], "Missing option '--detect'."),
+        ([], "reports/iris: expected a results directory; got no directory"),
     ],
 )
 def test_bad_input_is_one_line(command, arguments, complaint):
     """The flag, what was expected, what was given, exit code 2."""
     code, out, err = command("plan", *arguments)
     assert (code, out, err) == (2, "", f"regfleet: error: {complaint}\n")
+
+
+def test_without_a_difference_it_plans_for_the_least_that_matters(command, pilot):
+    """The ROPE, a point of accuracy, as if it had been typed."""
+    code, out, err = command("plan", pilot, "--json")
+    assert (code, err) == (0, "")
+    assert out == command("plan", pilot, "--detect", "0.01", "--json")[1]
+
+
+def test_results_without_a_report_get_it_before_they_are_published(command, pilot):
+    """Instead of a refusal of all that was asked for; the report is the one that `report` writes."""
+    (pilot / "report.html").rename(pilot.parent / "kept.html")
+    code, out, err = command("publish", pilot, "--site", pilot.parent / "site")
+    assert (code, "1 reports" in out) == (0, True)
+    assert f"note: writing the report of {pilot}" in err
+    assert (pilot.parent / "site" / "out" / "report.html").read_bytes() == (pilot.parent / "kept.html").read_bytes()

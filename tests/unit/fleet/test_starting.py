@@ -1,14 +1,17 @@
 """What a Ray of ours needs of this machine, looked at before Ray is started."""
 
+import signal
 import stat
+import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from regfleet.borrowed import ray as borrowed
 from regfleet.errors import FleetError
-from regfleet.fleet import starting
+from regfleet.fleet import FleetSettings, ray_fleet, starting
 
 
 @pytest.fixture
@@ -63,3 +66,17 @@ def test_without_a_shell_it_is_told_in_a_line(monkeypatch):
     with pytest.raises(FleetError, match="PATH: expected a folder with bash") as told, starting.own_ray(1, {}, print):
         pass
     assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize(("code", "raised"), [(signal.SIGTERM, KeyboardInterrupt), (1, SystemExit)])
+def test_sigterm_while_ray_starts_is_an_interruption(monkeypatch, code, raised):
+    """Ray's handler of that moment exits with the number of the signal and says nothing; another exit is none of it."""
+
+    @contextmanager
+    def starting_ray(*_):
+        sys.exit(code)
+        yield
+
+    monkeypatch.setattr(sys.modules[ray_fleet.__module__], "_ray", starting_ray)
+    with pytest.raises(raised), ray_fleet(FleetSettings(), print):
+        pass

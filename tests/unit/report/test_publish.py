@@ -209,3 +209,18 @@ def test_the_index_escapes_what_reports_say(rendered, tmp_path):
     manifest = (tmp_path / "site/regfleet-site.json").read_text(encoding="utf-8")
     assert str(tmp_path) not in manifest
     assert json.loads(manifest)["entries"]["r"]["files"] == []
+
+
+def test_a_report_on_several_data_sets_shows_them_all_at_once(make_study, article, tmp_path):
+    """Its card has the result over all, in place of the leaderboards of a few; each title says what it is about."""
+    for name, sets in (("many", tuple(f"set{n}" for n in range(6))), ("one", ("iris",))):
+        (tmp_path / name).mkdir()
+        study = make_study(datasets=sets, seeds=5, epochs=5, entries=article()[:2])
+        (tmp_path / name / "report.html").write_text(render(study), encoding="utf-8")
+    index = publish([tmp_path / "many", tmp_path / "one"], tmp_path / "site").index.read_text(encoding="utf-8")
+    many, one = re.findall(r"<article.*?</article>", index, re.DOTALL)
+    assert "<bdi>many</bdi>: <bdi>6 data sets</bdi>" in many
+    assert "On average over 6 data sets" in many
+    assert many.count("<table>") == 1
+    assert "Variant over 6 data sets" in many
+    assert "<bdi>one</bdi>: <bdi>iris</bdi>" in one

@@ -9,6 +9,7 @@ from html import unescape
 import pytest
 
 from regfleet.analysis import Question
+from regfleet.analysis.overall import overall
 from regfleet.analysis.summary import Curve
 from regfleet.metrics import METRICS
 from regfleet.report import render
@@ -52,15 +53,36 @@ def test_partial_studies_say_how_much_is_there(parse, make_study):
     assert "Partial: 100 of 130 trials" in parse(render(make_study(epochs=5, missing=30))).text
 
 
-def test_several_data_sets_begin_with_an_overview(parse, ten):
+def test_several_data_sets_begin_with_an_overview(parse, rendered, ten):
     """Ten data sets get an overview first, a section each, and unique anchors throughout."""
-    page = parse(render(ten))
+    page = parse(rendered("ten"))
     ids = page.values("id")
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
     assert sections[0] == "overview"
     assert [name for name in sections if name.endswith("verdict")] == [f"d{n}-verdict" for n in range(1, 11)]
     assert len(ids) == len(set(ids))
     assert ten.summary.across.headline[0] in page.text
+
+
+def test_a_heat_map_leads_to_the_rows(parse, rendered, ten):
+    """A cell for each variant on each data set, with its difference and its verdict, and a link to its row."""
+    source = rendered("ten")
+    page = parse(source)
+    cells = re.findall(r'<td class="(\w+)" style="--s:(\d+)%"><a href="#([^"]+)">.*?</span> ([^<]+)</a>', source)
+    assert len(cells) == 10 * 2
+    ids = set(page.values("id"))
+    assert {href for _, _, href, _ in cells} <= ids
+    gains = {row.comparison.difference.mean for data in ten.summary.datasets for row in data.variants if row.control}
+    shown = sorted(float(text.replace("\u2212", "-")) for *_, text in cells)
+    assert shown == pytest.approx(sorted(100 * gain for gain in gains), abs=0.051)
+    for side, strength, _, text in cells:
+        assert side == ("worse" if text.startswith("\u2212") or float(text) == 0 else "better")
+        assert 0 <= int(strength) <= 100
+    before = source.index('id="data-sets"')
+    assert source.index(" ".join(overall(ten.summary).headline[0].split())) < source.index('id="map"') < before
+    assert source.count('<details class="dataset">') == 10
+    assert "Better means: the 95" in page.text
+    assert "It is none about the next one" in page.text
 
 
 def test_losses_are_plain_numbers_and_lower_is_better(parse, make_study):
