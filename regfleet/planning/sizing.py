@@ -64,7 +64,7 @@ def _epochs(rows: int, batch: int, task: Task) -> int:
 
 def _power(number: float, least: int, most: int) -> int:
     """The power of two that is nearest to ``number`` in ratio, within bounds that are some too."""
-    return min(max(2 ** round(math.log2(max(number, 1))), least), most)
+    return min(max(1 << round(math.log2(max(number, 1))), least), most)
 
 
 def _geometric_mean(numbers: Sequence[int]) -> float:

@@ -116,7 +116,7 @@ def prepare(
         for sentence in dataset.notes:
             note(f"{name}: {sentence}")
         _check_split(dataset, study, split)
-    said = frozenset(study.training.model_fields_set)
+    given_settings = frozenset(study.training.model_fields_set)
     study, chosen = _sized_network(split, datasets, _judged(_as_in(there, study, note), datasets))
     models: dict[str, ModelSpec] = {}
     uses: dict[str, InputUse] = {}
@@ -136,7 +136,7 @@ def prepare(
     first = next(iter(models.values()), None)
     datasets = {name: decided(dataset, uses.get(name)) for name, dataset in datasets.items()}
     facts_of = _Knowing(study, split, datasets, models, base)
-    study = without_presets(study, facts_of.why_not, note, said)
+    study = without_presets(study, facts_of.why_not, note, given_settings)
     check(study, sources=False, found=first.found if first else None)
     seed, facts = study.seeds[0] if study.seeds else 0, {}
     for name, dataset in datasets.items():
@@ -252,8 +252,8 @@ def _sized(split: SplitSpec, datasets: Mapping[str, Dataset], study: Study) -> t
     """The study with what it leaves open sized to the training rows, and sentences on that."""
     if not study.left_open:
         return study, ()
-    inputs = partial(_inputs, split) if "hidden" in study.left_open else lambda _: 1
-    sizes = [Size(row_counts(dataset, split)[0], inputs(dataset)) for dataset in datasets.values()]
+    wide = "hidden" in study.left_open  # which alone asks for the width of the rows
+    sizes = [Size(row_counts(one, split)[0], _inputs(split, one) if wide else 1) for one in datasets.values()]
     return sized(study, sizes, next(iter(datasets.values())).task)
 
 

@@ -112,7 +112,8 @@ def test_texts_train_through_a_models_own_vectorization_as_in_keras():
     model = keras.Sequential([keras.Input((1,), dtype="string"), vectorize, layers.Embedding(20, 3)])
     for layer in (layers.GlobalAveragePooling1D(), layers.Dense(4, "tanh"), layers.Dense(2, "softmax")):
         model.add(layer)
-    settings = {"model": model, "seeds": 1, "epochs": 3, "batch_size": 60, "in_process": True, "progress": False}
+    settings = {"model": model, "seeds": 1, "epochs": 3, "batch_size": 60, "optimizer": "sgd"}
+    settings |= {"in_process": True, "progress": False}
     fused, kept = (
         regfleet.compare((texts, y), techniques=["none"], engine=engine, **settings) for engine in ("fused", "keras")
     )
