@@ -90,7 +90,8 @@ CHECKS = {
             "A short test with the first trial of each control: at most 300 updates, or one epoch, at a tenth and ten "
             "times the learning rate, and a hundred times where ten did no worse, from the same weights and in the "
             "same order of rows. The check speaks where one of them ends with less training error than all epochs at "
-            "the study's own rate, by a tenth of what an answer without columns gets. There is no test for an "
+            "the study's own rate, by a tenth of what an answer without columns gets; of a higher one only where the "
+            "validation error is lowest in the last tenth of the epochs, or the fit was done. There is no test for an "
             "optimizer of a model's own, for `--engine keras`, for what cannot be traced, and in results of earlier "
             "versions.",
             "Run the study at the other rate, with another `--out`. What trains faster need not be better on new rows, "

@@ -40,7 +40,7 @@ def control_overfits(seen: Seen) -> Found | None:
     """R107."""
     controls = [row for row in seen.finished if row.control is None]
     rising = {row.name: one for row in controls if (one := _rise(seen, row))}
-    falling = {row.name: one for row in controls if (one := _gain_at_best(seen, row)) and _matters(seen, row, one)}
+    falling = {row.name for row in controls if (gain := _gain_at_best(seen, row)) and _matters(seen, row, gain)}
     rows = [row for row in controls if row.name in rising or row.name in falling]
     if not rows:
         return None
@@ -63,9 +63,9 @@ def control_overfits(seen: Seen) -> Found | None:
         )
     who = listed([row.label for row in rows])
     sentence = f"{who} {'overfits' if len(rows) == 1 else 'overfit'}: {_of_first(rows)}{'; '.join(parts)}."
-    one = next(variant for variant in seen.variants if variant.name == first.name)
-    stops = one.training.early_stopping is not None
-    flags = "--at best" if stops else f"--early-stopping {max(5, one.training.epochs // TENTH)}"
+    training = next(variant.training for variant in seen.variants if variant.name == first.name)
+    stops = training.early_stopping is not None
+    flags = "--at best" if stops else f"--early-stopping {max(5, training.epochs // TENTH)}"
     return Found(rows, sentence, evidence, flags)
 
 
@@ -149,6 +149,8 @@ def _other_rate(
     if not reached < (1 - GAIN) * scale or end - reached < GAIN * scale:
         return None
     times = rate / facts["rate"]
+    if times > 1 and _was_done(row):
+        return None
     which = f"{rough(times) if times > 1 else rough(1 / times)} times {'higher' if times > 1 else 'lower'}"
     title = METRICS[error_of(seen.dataset.task)].title
     ended = f"ended at {number(end, 3)}" if math.isfinite(end) else "ended with a loss that is no number"
@@ -159,6 +161,12 @@ def _other_rate(
     )
     evidence = {"rate": facts["rate"], "other": rate, "reached": reached, "end": end, "updates": facts["updates"]}
     return Found([row], sentence, evidence, f"--learning-rate {rate:.3g}")
+
+
+def _was_done(row: VariantSummary) -> bool:
+    """Whether the validation error was at its lowest before the last tenth: less training error is no gain then."""
+    epochs = max((curve.epochs[-1] for curve in row.curves.values() if curve.epochs), default=0)
+    return row.best_epoch <= epochs - max(1, epochs / TENTH)
 
 
 def batches(seen: Seen) -> Found | None:
