@@ -54,7 +54,7 @@ for (const panel of all(".overlay")) {
   const knob = make("input", { type: "range", max: last, value: last, ariaLabel: "Epoch to read" });
   const plot = make("div"), said = make("div", { className: "readout", ariaLive: "polite" });
 
-  const until = (end) => epochs.findLastIndex((epoch) => epoch <= end);
+  const until = (end) => epochs.findLastIndex((one) => one <= end);
   const draw = () => {
     const { digits, percent } = series[pick.value], unit = 10 ** digits, span = Math.max(plot.clientWidth - left, 200) - 20;
     const low = +from.value || 1, high = Math.max(+to.value || last, low + 1);
@@ -66,7 +66,7 @@ for (const panel of all(".overlay")) {
       .slice(knob.min, +knob.max + 1).filter(([, v]) => v != null)));
     const seen = lines.flat().flatMap((side) => side.slice(side.length / 10)).map(([, v]) => v);
     const base = Math.min(...seen), top = Math.max(...seen, base + 1);
-    const x = (epoch) => left + span * (epoch - low) / (high - low);
+    const x = (v) => left + span * (v - low) / (high - low);
     const y = (v) => 10 + 260 * (top - v) / (top - base);
     const ticks = (a, b, many) => {
       let step = 1, n = 0;

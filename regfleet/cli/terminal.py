@@ -219,8 +219,9 @@ def _over(summary: Summary, whole: Overall) -> Table:
     unit = Scale(summary.metric)
     below = "▲≈●▼: on how many data sets it is better, equivalent, undecided, worse."
     if summary.across:
-        below += " The mean's interval is over data sets, each counted once, and so is the verdict."
-    table = _table(f"Over {len(summary.datasets)} data sets: difference in {unit.metric.title} from the control", below)
+        below += " The mean's interval and the verdict are over data sets."
+    below = f"Differences in {unit.metric.title} from the control. {below}"
+    table = _table(f"Over {len(summary.datasets)} data sets, each counted once", below)
     table.add_column("Variant", max_width=28)
     table.add_column(_two_lines("Mean", unit.points), justify="right")
     table.add_column("Median", justify="right")

@@ -28,7 +28,7 @@ def further(dataset: DatasetSummary, family: FamilySummary, command: str) -> tup
         return "", ""
     best = max(points, key=_difference)
     place = points.index(best)
-    if 0 < place < len(points) - 1 or _difference(best) == _difference(points[len(points) // 2]):
+    if 0 < place < len(points) - 1 or _difference(best) <= 0:  # beyond an end that gains nothing lies the control
         return "", ""
     value, row = best
     end = "largest" if place else "smallest"

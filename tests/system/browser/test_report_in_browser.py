@@ -124,7 +124,7 @@ def test_the_overlay_panel_by_keyboard(opened, report, nine):
 def test_the_overlay_panel_by_pointer(opened, report):
     """Moving over the plot reads the epoch below the pointer."""
     with opened(report()) as page:
-        plot = page.locator(".overlay svg[height]")
+        plot = page.locator(".overlay svg[aria-hidden]")
         plot.scroll_into_view_if_needed()
         box = plot.bounding_box()
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
