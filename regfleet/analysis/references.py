@@ -100,14 +100,15 @@ class _Said:
         level = [row for row in known if not self._is_beaten(row)]
         if level:
             strongest = level[0].comparison
-            names = " or ".join(self._noun(row) for row in level)
+            *nouns, last = [self._noun(row) for row in level]
+            names = f"{', '.join(nouns)} or {last}" if nouns else last
             best, theirs = (self._unit.full(row.score.mean) for row in (self._networks[0], level[0]))
             alike = ""
             if strongest is not None and strongest.verdict == "equivalent":
                 alike = f", alike within {self._unit.amount(strongest.rope)}"
             return (
-                f"No network is clearly better than {names} here: {best} of the best, {self._networks[0].label}, "
-                f"against {theirs} of {self._noun(level[0])}{alike}."
+                f"No network is clearly better than {names} here: {best} for the best, {self._networks[0].label}, "
+                f"against {theirs} for {self._noun(level[0])}{alike}."
             )
         if not known:
             return ""
