@@ -132,12 +132,12 @@ class _Said:
             yield compare(self._runs[row.name], self._runs[other.name], other.name, self._terms)
 
     def _size(self, one: Comparison) -> str:
-        return f"{self._unit.amount(one.difference.mean)} {'of' if self._unit.points else 'in'} {self._unit.metric.title}"
+        link = "of" if self._unit.points else "in"
+        return f"{self._unit.amount(one.difference.mean)} {link} {self._unit.metric.title}"
 
     def _noun(self, row: VariantSummary) -> str:
-        kind = self._kinds[row.name]
         constant = "the largest class" if self._terms.task == "classification" else "the mean"
-        return NOUNS[kind] if kind in NOUNS else f"always saying {constant}"
+        return NOUNS.get(self._kinds[row.name] or "constant", f"always saying {constant}")
 
     def _does(self, row: VariantSummary) -> str:
         return "do" if self._kinds[row.name] == "trees" else "does"

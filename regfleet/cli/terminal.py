@@ -31,9 +31,8 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     summary = analysis.summary
     for data in summary.datasets:
         _say(screen, data.headline)
-        screen.print(_leaderboard(data, analysis))
-        if data.references:
-            screen.print(_references(data, unit=Scale(summary.metric)))
+        for table in (_leaderboard(data, analysis), *_references(data, Scale(summary.metric))):
+            screen.print(table)
         for sentence in verdicts(data):
             screen.print(f"• {sentence}")
         for check in data.shown_checks:
@@ -104,15 +103,16 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
     return table
 
 
-def _references(data: DatasetSummary, unit: Scale) -> Table:
-    """Those beside the networks, two lines a row."""
-    rows = data.references.rows if data.references else ()
+def _references(data: DatasetSummary, unit: Scale) -> list[Table]:
+    """Those beside the networks, two lines a row; no table where there are none."""
+    if data.references is None:
+        return []
     table = _table(f"{data.dataset}: references", f"{about(data)}.")
     for name in ("Reference", unit.metric.title.capitalize() + (", %" if unit.points else "")):
         table.add_column(name, justify="left" if name == "Reference" else "right", max_width=22)
     table.add_column(_two_lines("vs best network", unit.points), justify="right")
     table.add_column("Verdict")
-    for row in rows:
+    for row in data.references.rows:
         difference = row.comparison.difference if row.comparison else None
         table.add_row(
             row.label,
@@ -122,7 +122,7 @@ def _references(data: DatasetSummary, unit: Scale) -> Table:
             else DASH,
             _verdict(row, {}),
         )
-    return table
+    return [table]
 
 
 def caption(data: DatasetSummary, analysis: Conclusion) -> str:

@@ -84,7 +84,8 @@ class Probabilities:
 class Section:
     """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
 
-    ``references`` are shown apart from ``rows``. ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
+    ``references`` are shown apart from ``rows``.
+    ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
     ``plain`` has the verdicts in plain words; ``looks`` counts the planned looks of a study that adds seeds, else 0.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and

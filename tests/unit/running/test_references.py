@@ -1,17 +1,18 @@
 """References in a study: trained as trials are, kept, added later, and shown apart."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from support.outcomes import pretended
 
 import regfleet
-from regfleet.concluding.judge import conclude
+from regfleet.concluding.judge import judge, read_results
 from regfleet.concluding.status import status
+from regfleet.report.publish import publish
 from regfleet.results import read_provenance
 from regfleet.results.address import place_of
-from regfleet.report.publish import publish
 from regfleet.running import run as pipeline
 from regfleet.running import trial as worker
 from regfleet.settings import read_study
@@ -98,13 +99,15 @@ def test_a_reference_that_cannot_be_trained_is_a_failed_trial_and_the_study_goes
     assert not train(tmp_path / "out", references="auto").failures
 
 
-def test_results_from_before_there_were_references_say_nothing_of_them(added, tmp_path):
+def test_results_from_before_there_were_references_say_nothing_of_them(tmp_path):
     """Their provenance knows of none, and no trial is missing."""
     out = tmp_path / "out"
     train(out, references="no")
-    study = (out / "study.toml").read_text()
-    (out / "study.toml").write_text(study.replace('references = "no"\n', ""))
-    found = conclude(out)
+    lines = (out / "study.toml").read_text().splitlines()[1:]  # without its checksum
+    (out / "study.toml").write_text("\n".join(one for one in lines if not one.startswith("references")))
+    resolved, results = read_results(out)
+    auto = replace(resolved, study=resolved.study.model_copy(update={"references": "auto"}))
+    found = judge(auto, results)
     assert found.summary.datasets[0].references is None
     assert (found.facts.planned, found.facts.finished) == (10, 10)
 

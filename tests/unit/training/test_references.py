@@ -34,7 +34,9 @@ def test_classes_are_predicted_as_scikit_learn_predicts_them(weights):
     for kind, learner in {"linear": linear, "trees": trees}.items():
         fit = fit_reference(kind, sets, 3, weights)
         for name, rows in (("train", sets.train), ("val", sets.validation), ("test", sets.test)):
-            assert np.allclose(fit.predictions["last"][name], learner.predict_proba(rows.x.astype("float64")), atol=1e-6)
+            assert np.allclose(
+                fit.predictions["last"][name], learner.predict_proba(rows.x.astype("float64")), atol=1e-6
+            )
         right = learner.score(sets.validation.x.astype("float64"), sets.validation.y.argmax(axis=1))
         assert fit.history["val_accuracy"].tolist() == [np.float32(right)]
     constant = fit_reference("constant", sets, 3, weights)
