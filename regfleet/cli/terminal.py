@@ -31,8 +31,7 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     summary = analysis.summary
     for data in summary.datasets:
         _say(screen, data.headline)
-        for table in (_leaderboard(data, analysis), *_references(data, Scale(summary.metric))):
-            screen.print(table)
+        screen.print(_leaderboard(data, analysis), *_references(data, Scale(summary.metric)), sep="\n")
         for sentence in verdicts(data):
             screen.print(f"• {sentence}")
         for check in data.shown_checks:
