@@ -97,33 +97,34 @@ class _Said:
             doing = f"{capital(self._noun(ahead))} {self._does(ahead)} better than {whom} here"
             small = ", though perhaps by less than matters" if ahead.comparison.note != BEYOND_ROPE else ""
             return f"{doing}, by about {self._size(ahead.comparison)} on {self._terms.where}{small}."
-        level = [row for row in known if not self._is_beaten(row)]
+        level = [row for row in known if self._beaten_by(row) is None]
         if level:
             strongest = level[0].comparison
-            names = " or ".join(self._noun(row) for row in level)
+            *nouns, last = [self._noun(row) for row in level]
+            names = f"{', '.join(nouns)} or {last}" if nouns else last
             best, theirs = (self._unit.full(row.score.mean) for row in (self._networks[0], level[0]))
             alike = ""
             if strongest is not None and strongest.verdict == "equivalent":
                 alike = f", alike within {self._unit.amount(strongest.rope)}"
             return (
-                f"No network is clearly better than {names} here: {best} of the best, {self._networks[0].label}, "
-                f"against {theirs} of {self._noun(level[0])}{alike}."
+                f"No network is clearly better than {names} here: {best} for the best, {self._networks[0].label}, "
+                f"against {theirs} for {self._noun(level[0])}{alike}."
             )
-        if not known:
+        beaten = self._beaten_by(known[0]) if known else None
+        if beaten is None:
             return ""
-        nearest = known[0]
-        size = self._size(nearest.comparison) if nearest.comparison else ""
+        best = self._networks[0]
+        who = f"{best.label}, the best network," if beaten.control == best.name else self._terms.labels[beaten.control]
         return (
-            f"{self._networks[0].label}, the best network, is clearly better than the best reference, "
-            f"{self._noun(nearest)}, by about {size}."
+            f"{who} is clearly better than the best reference, {self._noun(known[0])}, by about {self._size(beaten)}."
         )
 
-    def _is_beaten(self, row: VariantSummary) -> bool:
-        """Whether any network is clearly better; one with a worse mean may be, where it scatters less."""
+    def _beaten_by(self, row: VariantSummary) -> Comparison | None:
+        """The comparison with a network that is clearly better: the best, or one that scatters less; None: none is."""
         own = row.comparison
-        return own is not None and (
-            own.verdict == "worse" or any(one.verdict == "worse" for one in self._against_others(row))
-        )
+        if own is not None and own.verdict == "worse":
+            return own
+        return next((one for one in self._against_others(row) if one.verdict == "worse"), None)
 
     def _against_others(self, row: VariantSummary) -> Iterator[Comparison]:
         """The reference against each network but the best."""
@@ -131,12 +132,12 @@ class _Said:
             yield compare(self._runs[row.name], self._runs[other.name], other.name, self._terms)
 
     def _size(self, one: Comparison) -> str:
-        return f"{self._unit.amount(one.difference.mean)} {'of' if self._unit.points else 'in'} {self._unit.metric.title}"
+        link = "of" if self._unit.points else "in"
+        return f"{self._unit.amount(one.difference.mean)} {link} {self._unit.metric.title}"
 
     def _noun(self, row: VariantSummary) -> str:
-        kind = self._kinds[row.name]
         constant = "the largest class" if self._terms.task == "classification" else "the mean"
-        return NOUNS[kind] if kind in NOUNS else f"always saying {constant}"
+        return NOUNS.get(self._kinds[row.name] or "constant", f"always saying {constant}")
 
     def _does(self, row: VariantSummary) -> str:
         return "do" if self._kinds[row.name] == "trees" else "does"

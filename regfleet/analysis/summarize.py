@@ -107,7 +107,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
     return Summary(question, datasets, across=across)
 
 
-def _dataset(
+def _dataset(  # noqa: PLR0913, PLR0917 - what there is of a data set, and what is asked of it
     name: str,
     trials: pd.DataFrame,
     kept: tuple[Histories, PredictionsOf | None, ScoreOf | None, Combining],

@@ -69,8 +69,8 @@ def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion, 
     summary = analysis.summary
     _say(screen, data.headline)
     screen.print(Group(_leaderboard(data, analysis), *effects_table(data, summary)))
-    if data.references:
-        screen.print(_references(data, unit=Scale(summary.metric)))
+    for table in _references(data, Scale(summary.metric)):
+        screen.print(table)
     if chosen := tunings(data):
         screen.print(_tuning(chosen))
     for said in (one.sentence for one in data.plain if one.settled):
@@ -134,15 +134,16 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
     return table
 
 
-def _references(data: DatasetSummary, unit: Scale) -> Table:
-    """Those beside the networks, two lines a row."""
-    rows = data.references.rows if data.references else ()
+def _references(data: DatasetSummary, unit: Scale) -> list[Table]:
+    """Those beside the networks, two lines a row; no table where there are none."""
+    if data.references is None:
+        return []
     table = _table(f"{data.dataset}: references", f"{about(data)}.")
     for name in ("Reference", capital(unit.metric.title) + (", %" if unit.points else "")):
         table.add_column(name, justify="left" if name == "Reference" else "right", max_width=22)
     table.add_column(_two_lines("vs best network", unit.points), justify="right")
     table.add_column("Verdict")
-    for row in rows:
+    for row in data.references.rows:
         difference = row.comparison.difference if row.comparison else None
         table.add_row(
             row.label,
@@ -152,7 +153,7 @@ def _references(data: DatasetSummary, unit: Scale) -> Table:
             else DASH,
             _verdict(row, {}),
         )
-    return table
+    return [table]
 
 
 def _tuning(chosen: Tunings) -> Table:

@@ -79,9 +79,7 @@ def make_plan(
             for reference in resolved.references_on(name):
                 keys = _reference_keys(facts, reference, split, seeds)
                 trials = (Trial(key, called, reference.name, seed) for key, seed in zip(keys, seeds, strict=True))
-                groups.append(
-                    Chunk(name, reference, NO_MODEL, split, ENGINE, tuple(trials), 1, study.keep_predictions)
-                )
+                groups.append(Chunk(name, reference, NO_MODEL, split, ENGINE, tuple(trials), 1, study.keep_predictions))
     return Plan(tuple(groups))
 
 

@@ -22,7 +22,7 @@ MOST_INPUTS = 4096
 LINEAR_CELLS = 300_000_000
 """Training rows × inputs × outputs of a linear model: a step of its fit takes a tenth of a second there."""
 TREE_COST = 1_500
-"""Inputs × outputs × (1 + training rows / 10,000) of boosted trees. Measured on one core: a hundredth of a second each."""
+"""Inputs × outputs × (1 + training rows / 10,000) of boosted trees: each takes a hundredth of a second on one core."""
 TITLES: dict[Reference, str] = {"constant": "", "linear": "Linear model", "trees": "Boosted trees"}
 _CONSTANT: dict[Task | None, str] = {
     "classification": "Majority class",

@@ -118,7 +118,8 @@ class Probabilities:
 class Section:
     """All that is shown of one data set. ``prefix`` goes before its anchors when there are several data sets.
 
-    ``references`` are shown apart from ``rows``. ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
+    ``references`` are shown apart from ``rows``.
+    ``gap`` is how its gap is written, ``error`` the title of what picks the best epoch.
     ``mistakes``: what the networks get wrong, where that was kept; ``together``: how many are taken as one.
     ``tuning``: what was chosen, where settings were tuned.
     ``plain`` has the verdicts in plain words, ``bets`` what to choose now; ``looks`` counts the planned looks of a

@@ -45,9 +45,7 @@ def shown(dataset: DatasetSummary, unit: Scale) -> Shown | None:
     found = dataset.references
     if found is None:
         return None
-    return Shown(
-        tuple(_row(row, unit) for row in found.rows), dataset.labels.get(found.best, ""), f"{about(dataset)}."
-    )
+    return Shown(tuple(_row(row, unit) for row in found.rows), dataset.labels.get(found.best, ""), f"{about(dataset)}.")
 
 
 def about(dataset: DatasetSummary) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from regfleet.data import InputUse
     from regfleet.models import Base
     from regfleet.settings import Training
-    from regfleet.settings.values import Scale, Task, Technique, Variant
+    from regfleet.settings.values import Reference, Scale, Task, Technique, Variant
     from regfleet.techniques.recipe import Recipe
 
 
@@ -138,13 +138,11 @@ def prepare(
     facts_of = _Knowing(study, split, datasets, models, base)
     study = without_presets(study, facts_of.why_not, note, given_settings)
     check(study, sources=False, found=first.found if first else None)
-    seed, facts = study.seeds[0] if study.seeds else 0, {}
-    for name, dataset in datasets.items():
-        references = references_for(dataset, split, seed) if study.has_references else ((), "")
-        if references[1]:
-            note(f"{name}: {references[1]}")
-        found = models[name].found.notes if name in models else ()
-        facts[name] = data_facts(dataset, split, found, references)
+    beside = _references(study, split, datasets, note)
+    facts = {
+        name: data_facts(dataset, split, models[name].found.notes if name in models else (), beside[name])
+        for name, dataset in datasets.items()
+    }
     resolved = resolve(study, facts)
     facts_of.check(resolved.variants)
     for sentence in _costs(resolved):
@@ -165,6 +163,20 @@ def _costs(resolved: Resolved) -> Iterator[str]:
         yield greedy_cost(resolved.study)
     elif resolved.factorial:
         yield design_words(resolved.factorial.design)
+
+
+def _references(
+    study: Study, split: SplitSpec, datasets: Mapping[str, Dataset], note: Callable[[str], None]
+) -> dict[str, tuple[tuple[Reference, ...], str]]:
+    """The reference rows of each data set, and what is said of those that it cannot have."""
+    if not study.has_references:
+        return dict.fromkeys(datasets, ((), ""))
+    seed = study.seeds[0] if study.seeds else 0
+    found = {name: references_for(dataset, split, seed) for name, dataset in datasets.items()}
+    for name, (_, left_out) in found.items():
+        if left_out:
+            note(f"{name}: {left_out}")
+    return found
 
 
 def _check_split(dataset: Dataset, study: Study, split: SplitSpec) -> None:

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("regfleet")
 
 
-def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for each stage
+def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand in for each stage
     study: Study,
     out: str | Path | Place,
     *,

@@ -53,9 +53,7 @@ def fit_reference(kind: Reference, sets: Sets, seed: int, class_weight: str | No
     )
 
 
-def _predicted(
-    kind: Reference, sets: Sets, parts: list[Rows], seed: int, class_weight: str | None
-) -> list[np.ndarray]:
+def _predicted(kind: Reference, sets: Sets, parts: list[Rows], seed: int, class_weight: str | None) -> list[np.ndarray]:
     """Float32 (rows, classes) of probabilities, or (rows, 1) on the scale of `Rows.y`, for each of ``parts``."""
     y = sets.train.y
     is_class = sets.task == "classification"
