@@ -16,8 +16,7 @@ from regfleet.settings.values import Dimension, Variant
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from regfleet.analysis.intervals import Array
+    from numpy.typing import NDArray
 
 LEAST_SEEDS = 3
 """Choices from which on most of them say something about an edge."""
@@ -125,7 +124,7 @@ def _records(variant: Variant, trials: pd.DataFrame) -> Iterator[dict[str, Any]]
             yield record
 
 
-def _along(dimension: Dimension, tried: Array, chosen: Array) -> Tuned:
+def _along(dimension: Dimension, tried: NDArray[np.float64], chosen: NDArray[np.float64]) -> Tuned:
     values = np.unique(tried)
     return Tuned(
         name=dimension.name,

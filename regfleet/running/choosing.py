@@ -12,16 +12,18 @@ from regfleet.metrics import METRICS, error_of
 from regfleet.training.scoring import class_scores, number_scores
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import keras
     import numpy as np
 
     from regfleet.data.dataset import Sets
-    from regfleet.models import Base
     from regfleet.settings.values import Tuning
     from regfleet.techniques.recipe import Recipe
     from regfleet.trials import Chunk, Fit
 
 
-def recipes_of(chunk: Chunk, base: Base | None) -> list[tuple[Recipe, str]]:
+def recipes_of(chunk: Chunk, base: Callable[[tuple[int, ...], int], keras.Model] | None) -> list[tuple[Recipe, str]]:
     """What a trial of the chunk trains, one after the other, each with its name in this process, as `training.fit`.
 
     One recipe, or one for each setting that it tries.

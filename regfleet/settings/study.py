@@ -212,7 +212,7 @@ class Study(Part):
 
         Another metric afterwards judges the same trials, so that what was chosen once stays.
         """
-        if self.tune == 1 or self.tuned_by:
+        if self.tune == 1 or self.tuned_by or not self.analysis.metric:
             return self
         return self.model_copy(update={"tuned_by": f"{self.analysis.at}_val_{self.analysis.metric}"})
 

@@ -262,7 +262,9 @@ class Range:
         )
 
     def _scaled(self, value: float) -> float:
-        return {"log": math.log, "linear": float, "near one": lambda one: -math.log(1 - one)}[self.scale](value)
+        if self.scale == "linear":
+            return value
+        return math.log(value) if self.scale == "log" else -math.log(1 - value)
 
     def _value(self, scaled: float) -> float:
         if self.scale == "near one":

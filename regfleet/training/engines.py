@@ -128,11 +128,11 @@ def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1,
     shared_key = (*own_key[:3], recipe.training.model_copy(update={"learning_rate": None}), *own_key[4:], "any rate")
     started = time.perf_counter()
     key = next((key for key in (own_key, shared_key) if key in _PROGRAMS and (rate or key is own_key)), None)
-    program = _PROGRAMS.pop(key) if key else _trace(recipe, sets, seed, stack)
+    program: Any = _PROGRAMS.pop(key) if key else _trace(recipe, sets, seed, stack)
     trace_seconds = 0.0 if key else time.perf_counter() - started
     if key is None:
         key = shared_key if rate and _takes_rates(program, recipe.training) else own_key
-    if key is shared_key:
+    if key is shared_key and not isinstance(program, str):
         program.set_rate(rate)
     _PROGRAMS[key] = program
     held = {key: program.held_bytes for key, program in _PROGRAMS.items() if not isinstance(program, str)}
@@ -147,8 +147,11 @@ def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1,
 
 
 def _takes_rates(program: Program | Stack | str, training: Training) -> bool:
-    """Whether a traced fit runs at any learning rate; one of the model's own optimizer may stand anywhere."""
-    return not isinstance(program, str) and training.optimizer != "model" and program.takes_rates
+    """Whether a traced fit runs at any learning rate; one of the model's own optimizer may stand anywhere.
+
+    What cannot be traced cannot be at any.
+    """
+    return isinstance(program, str) or (training.optimizer != "model" and program.takes_rates)
 
 
 def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack | str:

@@ -19,6 +19,7 @@ FIELDS = {
     "seeds": "3",
     "variant": [{"technique": "l2+dropout(0.3)+cosine"}],
     "tune": 4,
+    "analysis": {"metric": "accuracy"},
 }
 
 

@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from support.studies import asked, make_trials, make_variants
 
 from regfleet.analysis import summarize
+from regfleet.cli import terminal
 from regfleet.report.exports import leaderboard_rows
+from regfleet.report.templates import environment
 from regfleet.report.tuning import tunings
+from regfleet.running.display import console
 from regfleet.settings.values import Candidate, Dimension, Technique, Tuning
 
 RATES = (0.01, 0.001, 0.003, 0.1)
@@ -89,3 +93,20 @@ def test_trials_without_a_record_are_left_out():
     none = analysed((0,) * 5, (0,) * 5, absent=10)
     assert none.datasets[0].tuning == ()
     assert "tuned_settings" not in leaderboard_rows(none)[0]
+
+
+def test_page_and_terminal_show_what_was_chosen():
+    """A row a variant, every setting in a fold; names from outside are escaped."""
+    summary = analysed((0, 0, 1, 2, 2), (0, 1, 3, 3, 3))
+    chosen = tunings(summary.datasets[0])
+    hostile = replace(chosen, rows=(chosen.rows[0], replace(chosen.rows[1], label="<b>L2</b>")))
+    section = SimpleNamespace(tuning=hostile)
+    page = environment().get_template("_tuning.html.j2").render(section=section, p="d1-", h="h3", where=" on iris")
+    for text in ('<h3 id="d1-tuning-h">What tuning chose on iris</h3>', "0.003 (0.001 to 0.01)", "l2 strength 0.001"):
+        assert text in page
+    assert "0.1, l2 strength 0.001 (3 of 5)" in page
+    assert "<b>L2</b>" not in page
+    with console(1) as screen, screen.capture() as shown:
+        screen.print(terminal._tuning(chosen))
+    assert "0.003 (0.001 to" in shown.get()
+    assert "40 fits in 65 s of computing." in " ".join(shown.get().split())
