@@ -10,7 +10,7 @@ odds are regfleet's own, from `summarize`.
 
 Printed are, for each range of a stated chance, its mean and how often it came true, with the number of statements, for
 single rows and for one score per seed; then the loss that was expected of the choice with the least, and the real one.
-Where techniques hardly differ (spread .02) chances are too high, for nothing says that large differences are rare.
+Where techniques hardly differ (spread .02) chances by one score per seed are too high.
 """
 
 from __future__ import annotations
