@@ -113,8 +113,9 @@ class _Said:
         beaten = self._beaten_by(known[0]) if known else None
         if beaten is None:
             return ""
-        best = self._networks[0]
-        who = f"{best.label}, the best network," if beaten.control == best.name else self._terms.labels[beaten.control]
+        first = self._networks[0]
+        label = self._terms.labels[beaten.control]
+        who = f"{label}, the best network," if beaten.control == first.name else label
         return (
             f"{who} is clearly better than the best reference, {self._noun(known[0])}, by about {self._size(beaten)}."
         )

@@ -11,8 +11,6 @@ from regfleet.settings import Training
 from regfleet.settings.values import Reference, SplitSpec, Task, Variant
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from regfleet.data.dataset import Dataset, Sets
     from regfleet.settings import Study
 
@@ -84,8 +82,6 @@ def _tree_cost(rows: int, inputs: int, outputs: int) -> float:
 
 def _shape(dataset: Dataset, split: SplitSpec, seed: int) -> tuple[int, ...]:
     """The shape of an encoded row; that of a table with categories or texts depends on the rows that train."""
-    features: np.ndarray = dataset.features
-    if hasattr(features, "columns"):
-        features = cut(dataset, split, seed).train.x
-    shape: tuple[int, ...] = features.shape[1:]
-    return shape
+    is_table = hasattr(dataset.features, "columns")
+    shape = cut(dataset, split, seed).train.x.shape if is_table else dataset.features.shape
+    return tuple(shape[1:])

@@ -98,7 +98,7 @@ def _learner(kind: Reference, seed: int, class_weight: str | None, *, is_class: 
 
 def _history(sets: Sets, said: dict[str, np.ndarray], truth: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """One epoch; what Keras would average over batches is what the training rows give."""
-    found = {}
+    found: dict[str, float] = {}
     for name in ("train", "val"):
         if sets.task == "classification":
             scores = class_scores(said[name], truth[name])

@@ -3,7 +3,19 @@
 import pytest
 from support.processes import regfleet
 
-SMALL = ["compare", "--model", "16,8", "--epochs", "4", "-t", "l2@all", "-t", "dropout(0.3)@1+batchnorm@2"]
+SMALL = [
+    "compare",
+    "--references",
+    "no",
+    "--model",
+    "16,8",
+    "--epochs",
+    "4",
+    "-t",
+    "l2@all",
+    "-t",
+    "dropout(0.3)@1+batchnorm@2",
+]
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,19 @@ def cluster(monkeypatch):
 
 def test_a_lost_head_ends_the_study_with_what_is_done(cluster, tmp_path):
     """The head is killed: the driver says so, reports what it has and ends with code 3, before Ray kills it."""
-    study = ["compare", "-t", "l2@all", "--seeds", "20000", "--out", "out", "--address", cluster.address]
+    study = [
+        "compare",
+        "--references",
+        "no",
+        "-t",
+        "l2@all",
+        "--seeds",
+        "20000",
+        "--out",
+        "out",
+        "--address",
+        cluster.address,
+    ]
     # A shorter patience than that of a real run.
     patience = {"REGFLEET_TEST_PATIENCE": json.dumps({"head": 5})}
     with started("-m", "support.driver", "pace", *study, cwd=tmp_path, **patience) as driver:

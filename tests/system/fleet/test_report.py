@@ -9,7 +9,21 @@ from support.processes import python
 
 import regfleet
 
-STUDY = ["compare", "--model", "16,8", "-t", "l2@all", "--seeds", "6", "--trial-timeout", "25", "--out", "out"]
+STUDY = [
+    "compare",
+    "--references",
+    "no",
+    "--model",
+    "16,8",
+    "-t",
+    "l2@all",
+    "--seeds",
+    "6",
+    "--trial-timeout",
+    "25",
+    "--out",
+    "out",
+]
 ROOM = 2 << 30
 """Bytes until the node is said to run out of memory; what other programs take meanwhile is less."""
 

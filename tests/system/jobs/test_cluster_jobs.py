@@ -14,7 +14,7 @@ import regfleet
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")  # Ray's client
 SMALL = ["--model", "8", "--epochs", "2", "--seeds", "2", "-t", "l2"]
-LONG = ["compare", "--model", "64", "--epochs", "1000", "--seeds", "20000", "-t", "l2"]
+LONG = ["compare", "--references", "no", "--model", "64", "--epochs", "1000", "--seeds", "20000", "-t", "l2"]
 ODD = 'it\'s "odd" $(touch pwned) `touch pwned`\nand long'
 
 

@@ -14,7 +14,21 @@ from regfleet import patience
 from regfleet.errors import InputError
 from regfleet.results import place_of
 
-STUDY = ["compare", "--model", "16,8", "--epochs", "2", "-t", "l2@all", "--seeds", "12", "--workers", "2"]
+STUDY = [
+    "compare",
+    "--references",
+    "no",
+    "--model",
+    "16,8",
+    "--epochs",
+    "2",
+    "-t",
+    "l2@all",
+    "--seeds",
+    "12",
+    "--workers",
+    "2",
+]
 CLAIM = """
 import sys
 from regfleet import patience

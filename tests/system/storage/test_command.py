@@ -6,7 +6,21 @@ from support.processes import python, started, wait_until
 
 import regfleet
 
-STUDY = ["compare", "--model", "8", "--epochs", "3", "-t", "l2@all", "--seeds", "3", "--in-process", "--quiet"]
+STUDY = [
+    "compare",
+    "--references",
+    "no",
+    "--model",
+    "8",
+    "--epochs",
+    "3",
+    "-t",
+    "l2@all",
+    "--seeds",
+    "3",
+    "--in-process",
+    "--quiet",
+]
 
 
 def kept(url):
