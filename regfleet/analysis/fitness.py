@@ -186,9 +186,10 @@ def _batches_found(kind: str, speak: Sequence[Variant], rows: Sequence[VariantSu
     who, size = seen.named(rows), min(first.batch_size, n)
     if kind == "_few_updates":
         updates = first.epochs * _batches_of(first.batch_size, n)
-        flags, less = f"--epochs {math.ceil(FEW_UPDATES / updates) * first.epochs}", max(SMALL, size // 8)
-        if less < size:
-            flags = f"--batch-size {less}"
+        # A power of two, as people take, of an eighth at most.
+        less = max(SMALL, 2 ** (math.frexp(size / 8)[1] - 1))
+        longer = f"--epochs {math.ceil(FEW_UPDATES / updates) * first.epochs}"
+        flags = f"--batch-size {less}" if less < size else longer
         sentence = (
             f"Training is short for {who}: {count(first.epochs, 'epoch')} of "
             f"{count(_batches_of(first.batch_size, n), 'batch', 'batches')} are {count(updates, 'update')} of the "

@@ -35,12 +35,15 @@ def time(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
 @styled
 def draw(points: Sequence[Point], unit: Scale, width: int) -> Plate:
     """A mark per variant with the interval of its score, and its name, on a phone its rank, at the right edge."""
+    from matplotlib.ticker import LogLocator
+
     wide = width == WIDE
     height = max(300.0 if wide else 260.0, LINE_HEIGHT * len(points) + 70)
     figure, axes = canvas(width, height, left=54, right=260 if wide else 44, top=10, bottom=50)
     seconds = [value for value, _ in points]
     if max(seconds) / min(seconds) >= LOG_RATIO:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.minorticks_off()
     for value, row in points:
         _mark(axes, value, row, unit)

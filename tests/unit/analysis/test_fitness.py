@@ -125,7 +125,7 @@ BATCHNORM = (Technique("batchnorm", (0.99,), "all"),)
     ("settings", "techniques", "rows", "says", "flags"),
     [
         ({}, (), 90, "", ""),
-        ({"epochs": 30, "batch_size": 128}, (), 90, "30 epochs of 1 batch are 30 updates", "--batch-size 11"),
+        ({"epochs": 30, "batch_size": 128}, (), 90, "30 epochs of 1 batch are 30 updates", "--batch-size 8"),
         ({"epochs": 30, "batch_size": 8}, (), 8, "30 updates", "--epochs 120"),  # smaller batches are too small
         ({"batch_size": 4}, (), 4000, "4 rows of 4,000 an update", "--batch-size 32"),
         ({"batch_size": 4}, (), 90, "", ""),  # of so few rows
