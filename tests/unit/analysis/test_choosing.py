@@ -68,28 +68,22 @@ def test_of_several_the_odds_are_joint_over_the_seeds_that_they_share():
 
 
 def test_chances_are_shrunken_as_the_hierarchical_model_says():
-    """Spreads weighed on an even grid by SciPy's densities, and precisions added."""
+    """Scores drawn from the prior by SciPy and weighed by how likely they make the differences, two million of them."""
     mean, covariance, size = np.array([0.03, 0.01, -0.005]), 1e-4 * np.array([[4, 2, 1], [2, 3, 1], [1, 1, 2]]), 0.01
     draw = np.random.default_rng(3)
-    normal = draw.standard_normal((3, 200_000))
+    normal = draw.standard_normal((3, 10_000))
     normal -= normal.mean(axis=1, keepdims=True)
     normal = np.linalg.solve(np.linalg.cholesky(np.cov(normal)), normal)  # of these moments to the last digit
     found = choosing.shrunken(mean[:, None] + np.linalg.cholesky(covariance) @ normal, size)
-    spreads = np.linspace(0.0005, 0.3, 4000)
-    alike = np.eye(3) + 1
-    density = [stats.multivariate_normal(np.zeros(3), covariance + tau**2 * alike).pdf(mean) for tau in spreads]
-    weights = np.array(density) * stats.halfcauchy(scale=size).pdf(spreads)
+    spread = stats.halfcauchy(scale=size).rvs(2_000_000, random_state=draw)
+    scores = spread * stats.t(3).rvs((4, 2_000_000), random_state=draw)
+    true = scores[1:] - scores[0]
+    weights = stats.multivariate_normal(mean, covariance).pdf(true.T)
     weights /= weights.sum()
-    precision = np.linalg.inv(covariance)
-    inner = [np.linalg.inv(np.linalg.inv(tau**2 * alike) + precision) for tau in spreads]
-    centres = np.array([one @ precision @ mean for one in inner])
-    deviations = np.sqrt([np.diag(one) for one in inner])
-    expected = weights @ centres
-    np.testing.assert_allclose(found.mean(axis=1), expected, atol=2e-4)
-    second = weights @ (deviations**2 + centres**2)
-    np.testing.assert_allclose(found.std(axis=1), np.sqrt(second - expected**2), rtol=0.02)
-    matters = weights @ stats.norm(centres, deviations).sf(size)
-    np.testing.assert_allclose((found > size).mean(axis=1), matters, atol=0.01)
+    expected = true @ weights
+    np.testing.assert_allclose(found.mean(axis=1), expected, atol=4e-4)
+    np.testing.assert_allclose(found.std(axis=1), np.sqrt((true - expected[:, None]) ** 2 @ weights), rtol=0.03)
+    np.testing.assert_allclose((found > size).mean(axis=1), (true > size) @ weights, atol=0.01)
     assert 0 < expected[0] < mean[0]
 
 
