@@ -171,7 +171,7 @@ def test_the_theme_needs_no_script(opened, report):
 def test_the_content_needs_no_script(opened, report):
     """Without JavaScript all sections, rows, figures and downloads are there, and what cannot work is not."""
     with opened(report(), script=False) as page:
-        assert page.locator("section").count() == 9
+        assert page.locator("section").count() == 10
         assert page.locator(".sortable tbody tr:visible").count() == 10
         assert page.locator(".m-accuracy svg:visible").count() == 10
         page.locator("label[for=metric-mse]").click()

@@ -79,7 +79,7 @@ def test_a_short_run_finds_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "count", "plant", "found"),
-    [("lines", 32, CRASHES, ["traceback", "signal 11", "hang"]), ("damage", 8, SILENCE, ["values changed unseen"])],
+    [("lines", 48, CRASHES, ["traceback", "signal 11", "hang"]), ("damage", 8, SILENCE, ["values changed unseen"])],
     ids=["crashes", "silence"],
 )
 def test_what_is_planted_is_found(kind, count, plant, found, tmp_path):

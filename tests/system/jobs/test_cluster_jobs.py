@@ -13,7 +13,7 @@ from support.processes import environment
 import regfleet
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")  # Ray's client
-SMALL = ["--model", "8", "--epochs", "2", "--seeds", "2", "-t", "l2"]
+SMALL = ["--references", "no", "--model", "8", "--epochs", "2", "--seeds", "2", "-t", "l2"]
 LONG = ["compare", "--references", "no", "--model", "64", "--epochs", "1000", "--seeds", "20000", "-t", "l2"]
 ODD = 'it\'s "odd" $(touch pwned) `touch pwned`\nand long'
 

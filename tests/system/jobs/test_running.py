@@ -98,7 +98,10 @@ def test_too_large_results_stay_on_the_head(tmp_path, monkeypatch, capfd):
     finally:
         signal.signal(signal.SIGTERM, before)
     said, carried = capfd.readouterr().out, Carried()
-    assert "only the report and its tables come back (report.html, leaderboard.csv, trials.csv, rows.csv)" in said
+    assert (
+        "only the report and its tables come back (report.html, leaderboard.csv, trials.csv, rows.csv, effects.csv)"
+        in said
+    )
     assert all(carried.take(line) for line in said.splitlines() if line.startswith("regfleet-results"))
     assert unpack(carried.archive(), tmp_path / "back") == 2
     assert sorted(path.name for path in (tmp_path / "back").iterdir()) == ["report.html", "trials.csv"]
