@@ -1,5 +1,5 @@
-"""Rows and recipes that the tests of training share."""
+"""Recipes that the tests of training share."""
 
-from support.training import diabetes, iris, small, uneven, worker_runtime
+from support.training import small, worker_runtime
 
-__all__ = ["diabetes", "iris", "small", "uneven", "worker_runtime"]
+__all__ = ["small", "worker_runtime"]

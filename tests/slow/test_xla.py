@@ -6,7 +6,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.training import assert_same_course, assert_same_fit, both_courses, shuffled, side_by_side
+from support.training import (
+    assert_same_course,
+    assert_same_fit,
+    both_courses,
+    diabetes,
+    iris,
+    shuffled,
+    side_by_side,
+    small,
+    uneven,
+    worker_runtime,
+)
 
 from regfleet import models, training
 from regfleet.settings import Training
@@ -22,6 +33,8 @@ from regfleet.training.contract import (
 )
 from regfleet.training.fused import Program
 from regfleet.trials import Execution
+
+__all__ = ["diabetes", "iris", "small", "uneven", "worker_runtime"]
 
 
 @pytest.mark.parametrize("batch_size", [25, 45, 90])
