@@ -117,6 +117,17 @@ CHECKS = {
             "or run more seeds. A mean over runs of which some went astray says little about the next one.",
         ),
         Kind(
+            "R111",
+            "moving averages lag",
+            "With batch norm, the training error over the last tenth of the epochs twice: with the means and "
+            "deviations of each batch, as in training, and with their moving averages, which stand in for them on new "
+            "rows. The check speaks where the second is higher by a tenth of what an answer without columns gets, and "
+            "by a fifth of the first. Each update moves the averages by one minus the momentum, a hundredth at 0.99, "
+            "so that few updates leave them behind the weights.",
+            "Let the averages follow faster, as `-t 'batchnorm(0.9)'`, or make more updates: smaller batches, or more "
+            "epochs.",
+        ),
+        Kind(
             "R201",
             "best at the edge",
             "With `--tune`, the settings that the seeds chose on their validation rows. The check speaks where more "

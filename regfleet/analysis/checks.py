@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regfleet.analysis.fitness import batches, control_overfits, learning_rate, unstable
+from regfleet.analysis.fitness import averages_lag, batches, control_overfits, learning_rate, unstable
 from regfleet.analysis.runs import ignorant_score
 from regfleet.analysis.seen import Found, Seen, errors_of, ignorance, mean_of
 from regfleet.analysis.summary import Check, VariantSummary
@@ -336,6 +336,7 @@ LOOKS: Mapping[str, Callable[[Seen], Found | None]] = {
     "R108": learning_rate,
     "R109": batches,
     "R110": unstable,
+    "R111": averages_lag,
     "R201": at_the_edge,
 }
 """A check is a function here, under a code of `regfleet.checks.CHECKS`."""

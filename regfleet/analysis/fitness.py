@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,8 @@ SPREAD, SURE = 3.0, 0.01
 """Times the scatter of a control from which scores of seeds spread far, and the chance of it that luck may have."""
 JUMPING = 0.3
 """The share of seeds whose training error jumps from which runs are unstable."""
+QUICK = 0.9
+"""A momentum at which moving averages follow within some tens of updates."""
 
 
 def control_overfits(seen: Seen) -> Found | None:
@@ -240,6 +242,44 @@ def _few_updates(one: Variant, n: int) -> bool:
 
 def _tiny(one: Variant, n: int) -> bool:
     return one.training.batch_size < SMALL and _batches_of(one.training.batch_size, n) >= MANY
+
+
+def averages_lag(seen: Seen) -> Found | None:
+    """R111."""
+    by_name = {row.name: row for row in seen.finished}
+    lagging = [one for one in seen.variants if one.name in by_name and _lag(seen, one, by_name[one.name])]
+    if not lagging:
+        return None
+    first, rows = lagging[0], [by_name[one.name] for one in lagging]
+    training, inference = _lag(seen, first, rows[0]) or (math.nan, math.nan)
+    title = METRICS[error_of(seen.dataset.task)].title
+    updates = first.training.epochs * _batches_of(first.training.batch_size, seen.dataset.n_train)
+    (momentum, *_) = next(one for one in first.techniques if one.name == "batchnorm").values  # noqa: PD011
+    sentence = (
+        f"Moving averages of {seen.named(rows)} lag behind the weights: {_of_first(rows)}with each batch's own means "
+        f"the training {title} ends at {number(training, 3)}, with the moving averages that stand in for them on new "
+        f"rows at {number(inference, 3)}, after {count(updates, 'update')} at the momentum {short(momentum, 3)}. A low "
+        "score then tells of the averages, not of batch norm."
+    )
+    smaller = max(SMALL, min(32, first.training.batch_size // 4))
+    changed = [replace(one, values=(QUICK,)) if one.name == "batchnorm" else one for one in first.techniques]
+    quicker = f"--technique '{'+'.join(map(str, changed))}'"
+    flags = quicker if momentum > QUICK else f"--batch-size {smaller}"
+    if first.training.batch_size != _usual_batch(seen):  # an entry of its own: flags leave that as it is
+        flags = f"{quicker} --batch-size {first.training.batch_size if momentum > QUICK else smaller}"
+    return Found(rows, sentence, {"training": training, "inference": inference, "updates": updates}, flags)
+
+
+def _lag(seen: Seen, one: Variant, row: VariantSummary) -> tuple[float, float] | None:
+    """The training error with a batch's own means and with moving averages, over the last epochs, where they differ."""
+    if not seen.trained or not any(technique.name == "batchnorm" for technique in one.techniques):
+        return None
+    inference = errors_of(seen, row, "train_")
+    last = -max(1, len(inference) // TENTH)
+    here, there = mean_of(errors_of(seen, row, "")[last:]), mean_of(inference[last:])
+    if not there - here > RISE * ignorance(seen, inference) or there < TIMES * here:
+        return None
+    return here, there
 
 
 def unstable(seen: Seen) -> Found | None:

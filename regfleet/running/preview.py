@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from regfleet.results import load, place_of
 from regfleet.running.pace import fit_seconds, overhead, speed
 from regfleet.running.prepare import Prepared, check, prepare
 from regfleet.techniques.recipe import Recipe
-from regfleet.text import json_text
+from regfleet.text import json_text, listed
 from regfleet.training.runtime import WORKER_BYTES
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 """Data set and variant."""
+_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +129,20 @@ def preview(
         pace * overhead(missing, chunks, ready.datasets, count),
         bool(known),
         count * (WORKER_BYTES + 16 * max(weights.values())) + sum(_bytes(one) for one in sets.values()) * (count + 1),
-        (
-            *ready.chosen,
-            *(
-                f"{name}: {sentence}"
-                for name, dataset in ready.datasets.items()
-                for sentence in (split_meaning(resolved.split, dataset), scaling_meaning(dataset))
-            ),
-        ),
+        (*ready.chosen, *_meanings(ready)),
     )
+
+
+def _meanings(ready: Prepared) -> Iterator[str]:
+    """What splits and scales do with the rows; a sentence that is true of several data sets stands once."""
+    names: dict[str, list[str]] = {}
+    for name, dataset in ready.datasets.items():
+        for meaning in (split_meaning(ready.resolved.split, dataset), scaling_meaning(dataset)):
+            for sentence in _SENTENCES.split(meaning) if len(ready.datasets) > 1 else (meaning,):
+                names.setdefault(sentence, []).append(name)
+    for sentence, where in names.items():
+        everywhere = len(where) == len(ready.datasets) > 1
+        yield f"{'every data set' if everywhere else listed(where)}: {sentence}"
 
 
 def study_there(place: Place) -> Study | None:

@@ -27,6 +27,22 @@ def noisy(tmp_path):
         ("R107", ["--optimizer", "adam", "--epochs", "150", "--batch-size", "16", "-t", "l2(0.01)"]),
         ("R108", ["--learning-rate", "0.0001", "--epochs", "100", "--batch-size", "32", "-t", "l2(0.01)"]),
         ("R109", ["--optimizer", "adam", "--epochs", "20", "--batch-size", "128", "-t", "l2(0.01)"]),
+        ("R110", ["--learning-rate", "2", "--epochs", "100", "--batch-size", "16", "-t", "l2(0.01)"]),
+        (
+            "R111",
+            [
+                "--optimizer",
+                "sgd",
+                "--learning-rate",
+                "0.1",
+                "--epochs",
+                "60",
+                "--batch-size",
+                "256",
+                "-t",
+                "batchnorm",
+            ],
+        ),
     ],
 )
 def test_a_fault_is_said_and_is_gone_after_the_command_that_is_named(code, faulty, noisy, command):

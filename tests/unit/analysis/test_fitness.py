@@ -143,6 +143,30 @@ def test_batches_that_are_too_large_or_too_small_are_said(settings, techniques, 
         assert found["R109"].flags == flags
 
 
+@pytest.mark.parametrize(
+    ("momentum", "batch_size", "mode", "inference", "flags"),
+    [
+        (0.99, 32, 0.05, 0.6, "--technique 'batchnorm(0.9)@all'"),
+        (0.9, 32, 0.05, 0.6, "--batch-size 8"),  # quick already: more updates
+        (0.99, 32, 0.55, 0.6, ""),  # a trickle
+        (0.99, 32, 0.6, 0.05, ""),  # noise of the batches alone
+    ],
+)
+def test_moving_averages_that_lag_behind_the_weights_are_said(momentum, batch_size, mode, inference, flags):
+    """The same network has a training error in training mode, and another in inference mode."""
+    l2 = history(FALLING, "l2", training=np.r_[np.linspace(1.1, inference, 20), np.full(20, inference)])
+    histories = pd.concat([history(FALLING, "none"), l2]).assign(cross_entropy=mode)
+    normed = (Technique("batchnorm", (momentum,), "all"),)
+    check = codes(histories=histories, variants=trained({"batch_size": batch_size}, techniques=normed)).get("R111")
+    assert bool(check) == bool(flags)
+    if check:
+        assert check.variants == ("l2",)
+        assert f"ends at {mode:.3f}, with the moving averages" in check.sentence
+        assert f"on new rows at {inference:.3f}, after 900 updates at the momentum {momentum}" in check.sentence
+        assert check.flags == flags
+    assert "R111" not in codes(histories=histories)  # no batch norm
+
+
 def test_flags_reach_a_batch_size_of_a_variants_own():
     """As the article's batch norm has: the technique is named again, for flags leave its entry as it is."""
     variants = trained({"batch_size": 32}, {"batch_size": 4}, BATCHNORM)
