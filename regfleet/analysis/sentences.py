@@ -207,14 +207,17 @@ def choice_sentence(
         hardly: a loss that makes no difference, in units of the metric.
         unit: of the metric.
     """
-    first = found[0]
+    first, least = found[0], "least"
+    stay = next((one for one in found[1:] if one.name in controls), None)
+    if stay and first.name not in controls and unit.amount(stay.loss) == unit.amount(first.loss):
+        first, least = stay, "as little as any"  # the simpler of two alike
     take = (
-        f"If one must be chosen now, {first.label} risks least: it is the best with a chance of {chance(first.best)}, "
+        f"If one must be chosen now, {first.label} risks {least}: it is the best with a chance of "
+        f"{chance(first.best)}, "
     )
     take += f"and the best of all is expected to be ahead of it by {unit.amount(first.loss)} in {unit.metric.title}."
     if first.name not in controls and verdicts.get(first.name) != "better":
         take += " That is a bet and no verdict: that it is better than its control is not shown."
-    stay = next((one for one in found[1:] if one.name in controls), None)
     if first.name in controls or stay is None or stay.loss - first.loss > hardly:
         return take
     return f"{take} {stay.label}, which is simpler, risks hardly more: {unit.amount(stay.loss)}."

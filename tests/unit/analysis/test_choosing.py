@@ -149,9 +149,12 @@ def test_without_verdicts_there_are_no_odds():
     assert analysed({"none": [20] * 4, "l2": [22] * 4}).odds == ()
     assert analysed({"none": [15, 14, 16] * 2, "l2": [14, 15, 16] * 2}, shares={"iris": (0.5, 0.5)}).odds == ()
     assert analysed({"none": CORRECT["baseline"]}).odds == ()
-    same = analysed({"none": [20] * 6, "l2": [20] * 6}, scope="this_dataset", metric="cross_entropy")
+    seconds = {"seconds": [2.0] * 6 + [1.0] * 6}
+    same = analysed({"none": [20] * 6, "l2": [20] * 6}, scope="this_dataset", metric="cross_entropy", columns=seconds)
     assert [one.best for one in same.odds] == [0.5, 0.5]
     assert [one.loss for one in same.odds] == [0, 0]
+    assert same.odds[0].name == "l2"
+    assert same.choice.startswith("If one must be chosen now, None risks as little as any:")  # the simpler of two alike
 
 
 @pytest.mark.usefixtures("as_measured")
