@@ -207,13 +207,15 @@ def choice_sentence(
         hardly: a loss that makes no difference, in units of the metric.
         unit: of the metric.
     """
-    first, least = found[0], "least"
+    first = found[0]
     stay = next((one for one in found[1:] if one.name in controls), None)
     if stay and first.name not in controls and unit.amount(stay.loss) == unit.amount(first.loss):
-        first, least = stay, "as little as any"  # the simpler of two alike
+        return (
+            f"If one must be chosen now, {stay.label}, which is simpler, risks as little as any: the best of all is "
+            f"expected to be ahead of it by {unit.amount(stay.loss)} in {unit.metric.title}."
+        )
     take = (
-        f"If one must be chosen now, {first.label} risks {least}: it is the best with a chance of "
-        f"{chance(first.best)}, "
+        f"If one must be chosen now, {first.label} risks least: it is the best with a chance of {chance(first.best)}, "
     )
     take += f"and the best of all is expected to be ahead of it by {unit.amount(first.loss)} in {unit.metric.title}."
     if first.name not in controls and verdicts.get(first.name) != "better":

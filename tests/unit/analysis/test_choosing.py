@@ -154,7 +154,7 @@ def test_without_verdicts_there_are_no_odds():
     assert [one.best for one in same.odds] == [0.5, 0.5]
     assert [one.loss for one in same.odds] == [0, 0]
     assert same.odds[0].name == "l2"
-    assert same.choice.startswith("If one must be chosen now, None risks as little as any:")  # the simpler of two alike
+    assert same.choice.startswith("If one must be chosen now, None, which is simpler, risks as little as any:")
 
 
 @pytest.mark.usefixtures("as_measured")
