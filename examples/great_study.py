@@ -1,7 +1,7 @@
 """The tables of great-study.toml, which `pip install 'regfleet[atlas]'` brings along: no internet is needed.
 
 Each function is a data source (`--data great_study:churn --target churn`). What identifies a row is left out, and of
-tables with more than 2,000 rows as many are drawn, always the same ones: regularization matters where rows are few,
+tables with more than 1,500 rows as many are drawn, always the same ones: regularization matters where rows are few,
 and one network and schedule can fit all tables.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-ROWS = 2_000
+ROWS = 1_500
 
 
 def _table(package: str, name: str, *without: str) -> pd.DataFrame:
@@ -32,11 +32,6 @@ def penguins() -> pd.DataFrame:
 def olives() -> pd.DataFrame:
     """Eight fatty acids of 572 olive oils from nine areas. Forina et al. (1983); R's dslabs, Artistic-2.0."""
     return _table("dslabs", "olive", "region")
-
-
-def titanic() -> pd.DataFrame:
-    """Sex, age and class of 1,309 passengers: who survived? Hind (1999); R's carData, GPL-2 or later."""
-    return _table("carData", "TitanicSurvival")
 
 
 def attrition() -> pd.DataFrame:
@@ -62,8 +57,3 @@ def credit() -> pd.DataFrame:
 def churn() -> pd.DataFrame:
     """19 facts of 5,000 (invented) telephone customers: who leaves? MLC++; R's modeldata, MIT."""
     return _table("modeldata", "mlc_churn")
-
-
-def spam() -> pd.DataFrame:
-    """Six frequencies in 4,601 emails: is it spam? Hopkins et al. (1999); R's DAAG, GPL-3."""
-    return _table("DAAG", "spam7")

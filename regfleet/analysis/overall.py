@@ -18,6 +18,8 @@ from regfleet.numbers import Scale, counted, level, number_word
 from regfleet.text import capital, listed
 
 WORDS: tuple[Word, ...] = ("better", "equivalent", "undecided", "worse")
+FEW = 3
+"""Variants of which each is said to have a mean that a few data sets pull."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def overall(summary: Summary) -> Overall | None:
         return None
     tallies = _tallies(summary)
     return Overall(
-        headline=(*_result(summary, tallies), *(one.note for one in tallies if one.note)),
+        headline=(*_result(summary, tallies), *_notes(tallies)),
         rule=_rule(summary, sum(bool(one.control) for one in tallies)),
         tallies=tallies,
         shared=tuple(text for text in datasets[0].warnings if all(text in one.warnings for one in datasets)),
@@ -123,6 +125,15 @@ def _with_note(tally: Tally, differences: Mapping[str, float], rope: float, unit
         f"a few data sets pull the mean, {far} ({unit.difference(value)}) most, so look at the single ones."
     )
     return replace(tally, note=note)
+
+
+def _notes(tallies: Sequence[Tally]) -> list[str]:
+    """Where mean and median disagree, the furthest first; of more than `FEW` variants the rest by name."""
+    noted = sorted((one for one in tallies if one.note), key=lambda one: -abs(one.mean - one.median))
+    told = [one.note for one in noted[:FEW]]
+    if rest := [one.label for one in noted[FEW:]]:
+        told.append(f"Mean and median also disagree for {listed(rest)}: look at the single data sets.")
+    return told
 
 
 def _mean_ranks(datasets: Sequence[DatasetSummary], metric: Metric) -> dict[str, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from regfleet.analysis.overall import WORDS, Overall, Tally
 from regfleet.analysis.summary import DatasetSummary, Summary
+from regfleet.metrics import Metric
 from regfleet.numbers import DASH, Scale, number
 from regfleet.report.leaderboard import anchors
 from regfleet.report.verdicts import CONTROL, VERDICTS, Chip, chip
@@ -31,13 +32,12 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class HeatRow:
-    """A data set: where its section is, what its control scores, a cell for each of the columns."""
+class Heading:
+    """A data set with the place of its section and the score of its control, or a variant: then both are empty."""
 
     name: str
-    href: str
-    control: str
-    cells: tuple[Cell, ...]
+    href: str = ""
+    control: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +56,41 @@ class Over:
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """The heat map with its ``columns``, and the table of the variants over all data sets."""
+    """The heat map, and the table of the variants over all data sets.
 
-    columns: tuple[str, ...]
-    rows: tuple[HeatRow, ...]
+    ``rows`` and ``columns`` are data sets and variants, whichever are more downwards, and ``cells`` those of each row.
+    """
+
+    rows: tuple[Heading, ...]
+    columns: tuple[Heading, ...]
+    cells: tuple[tuple[Cell, ...], ...]
     over: tuple[Over, ...]
     verdicts: bool
 
     @property
     def words(self) -> frozenset[str]:
         """The verdicts that stand in the map."""
-        return frozenset(cell.chip.word for row in self.rows for cell in row.cells if cell.chip)
+        return frozenset(cell.chip.word for row in self.cells for cell in row if cell.chip)
+
+    @property
+    def datasets_down(self) -> bool:
+        """Whether the rows are data sets."""
+        return any(row.href for row in self.rows)
 
 
 def heat(summary: Summary, found: Overall, prefixes: Sequence[str]) -> Heat:
     """The tables of an overview; ``prefixes`` go before the anchors of each data set."""
     compared = [one for one in found.tallies if one.control]
     strongest = _strongest(summary)
-    return Heat(
-        columns=tuple(one.label for one in compared),
-        rows=tuple(
-            _row(dataset, summary, [one.name for one in compared], prefix, strongest)
-            for dataset, prefix in zip(summary.datasets, prefixes, strict=True)
-        ),
-        over=tuple(_over(one, Scale(summary.metric), found) for one in found.tallies),
-        verdicts=summary.across is not None,
-    )
+    names = [one.name for one in compared]
+    placed = list(zip(summary.datasets, prefixes, strict=True))
+    rows = tuple(_heading(dataset, prefix, summary.metric) for dataset, prefix in placed)
+    columns = tuple(Heading(one.label) for one in compared)
+    cells = [_cells(dataset, summary, names, prefix, strongest) for dataset, prefix in placed]
+    if len(columns) > len(rows):
+        rows, columns, cells = columns, rows, list(zip(*cells, strict=True))
+    over = tuple(_over(one, Scale(summary.metric), found) for one in found.tallies)
+    return Heat(rows, columns, tuple(cells), over, verdicts=summary.across is not None)
 
 
 def _strongest(summary: Summary) -> float:
@@ -94,7 +103,14 @@ def _strongest(summary: Summary) -> float:
     return sizes[int(STRONG * (len(sizes) - 1))] if sizes else 0.0
 
 
-def _row(dataset: DatasetSummary, summary: Summary, names: Sequence[str], prefix: str, strongest: float) -> HeatRow:
+def _heading(dataset: DatasetSummary, prefix: str, metric: Metric) -> Heading:
+    control = dataset.variant(next(iter(dataset.controls), None))
+    return Heading(dataset.dataset, f"#{prefix}verdict", Scale(metric).full(control.score.mean) if control else DASH)
+
+
+def _cells(
+    dataset: DatasetSummary, summary: Summary, names: Sequence[str], prefix: str, strongest: float
+) -> tuple[Cell, ...]:
     unit, rows, anchor = Scale(summary.metric), {row.name: row for row in dataset.shown}, anchors(dataset)
     cells = []
     for name in names:
@@ -106,9 +122,7 @@ def _row(dataset: DatasetSummary, summary: Summary, names: Sequence[str], prefix
         strength = round(100 * min(abs(mean) / strongest, 1)) if strongest else 0
         side = "better" if mean > 0 else "worse"
         cells.append(Cell(f"#{prefix}row-{anchor[name]}", chip(row), unit.difference(mean), side, strength))
-    control = dataset.variant(next(iter(dataset.controls), None))
-    score = unit.full(control.score.mean) if control else DASH
-    return HeatRow(dataset.dataset, f"#{prefix}verdict", score, tuple(cells))
+    return tuple(cells)
 
 
 def _over(one: Tally, unit: Scale, found: Overall) -> Over:

@@ -53,6 +53,22 @@ def test_one_wild_data_set_that_makes_the_mean_is_named():
     assert note in whole.headline
 
 
+def test_of_many_such_variants_the_furthest_are_told_and_the_others_named():
+    """Three sentences, and the rest in one: a preset of fifty must not fill the page."""
+    names, scatter = ["none", *(f"l2_{number}" for number in range(5))], np.array([-1, 0, 1, 1, 0, -1])
+    frames = [
+        make_trials(
+            {"none": BASE} | {name: BASE + scatter + wild * (4 + place) for place, name in enumerate(names[1:])},
+            dataset=f"set{number}",
+        )
+        for number, wild in enumerate([0, 0, 0, 0, 1, 0])
+    ]
+    summary = summarize(pd.concat(frames, ignore_index=True), None, make_variants(names), asked(scope="this_dataset"))
+    told = [one for one in overall(summary).headline if "median" in one]
+    assert [one.partition(":")[0] for one in told[:3]] == ["L2_4", "L2_3", "L2_2"]
+    assert told[3:] == ["Mean and median also disagree for L2_1 and L2_0: look at the single data sets."]
+
+
 def test_few_data_sets_are_counted_and_get_no_verdict():
     """Below five: on how many each is better or worse, that five are the least; of one data set there is nothing."""
     summary, _ = studied([(4, 0), (4, -4), (4, 0)])

@@ -85,6 +85,20 @@ def test_a_heat_map_leads_to_the_rows(parse, rendered, ten):
     assert "It is none about the next one" in page.text
 
 
+def test_of_more_variants_than_data_sets_the_variants_are_the_rows(rendered, two):
+    """A page has room downwards: each data set is a column, with a link to its section and the control's score."""
+    source = rendered("two")
+    table = source[source.index('<table class="heat">') :].partition("</table>")[0]
+    datasets, compared = two.summary.datasets, {row.name for row in two.summary.datasets[0].shown if row.control}
+    assert len(compared) > len(datasets)
+    head, control, *rows = re.findall("<tr>(.*?)</tr>", table, re.DOTALL)
+    assert re.findall('href="#(d[0-9]-verdict)"', head) == ["d1-verdict", "d2-verdict"]
+    assert control.count("<td>") == len(datasets)
+    assert len(rows) == len(compared)
+    for row in rows:
+        assert [link[:3] for link in re.findall('href="#([^"]+)"', row)] == ["d1-", "d2-"]
+
+
 def test_losses_are_plain_numbers_and_lower_is_better(parse, make_study):
     """With cross-entropy as the metric the best row is the lowest, and nothing is written in percent points."""
     question = Question(METRICS["cross_entropy"], scope="this_dataset")
