@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from regfleet.analysis.across import MINIMUM_DATASETS
+from regfleet.analysis.depends import Dependences, dependences
 from regfleet.analysis.summary import AcrossComparison, DatasetSummary, Summary, VariantSummary, Word
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted, level, number_word
@@ -46,11 +47,15 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """Several data sets at once: the result in sentences, what its rule claims, the variants, largest mean first."""
+    """Several data sets at once: the result in sentences, what its rule claims, the variants, largest mean first.
+
+    ``depends``: on what it depends where a variant helps, where that can be asked.
+    """
 
     headline: tuple[str, ...]
     rule: tuple[str, ...]
     tallies: tuple[Tally, ...]
+    depends: Dependences | None
     shared: tuple[str, ...]
     """Warnings that hold for every data set, so that one place can say them."""
 
@@ -61,10 +66,12 @@ def overall(summary: Summary) -> Overall | None:
     if len(datasets) < 2:
         return None
     tallies = _tallies(summary)
+    depends = dependences(datasets, {one.name: one.label for one in tallies if one.control}, summary.question.alpha)
     return Overall(
-        headline=(*_result(summary, tallies), *_notes(tallies)),
+        headline=(*_result(summary, tallies), *_notes(tallies), *(depends.said if depends else ())),
         rule=_rule(summary, sum(bool(one.control) for one in tallies)),
         tallies=tallies,
+        depends=depends,
         shared=tuple(text for text in datasets[0].warnings if all(text in one.warnings for one in datasets)),
     )
 

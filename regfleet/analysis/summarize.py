@@ -156,6 +156,7 @@ def _dataset(  # noqa: PLR0913, PLR0917 - what there is of a data set, and what 
         about=terms.where,
         task=terms.task,
         rows=terms.tested.rows,
+        columns=int(trials["n_columns"].max()) if "n_columns" in trials else 0,
         tuning=tuning_of(variants, groups),
     )
     dataset = replace(dataset, checks=checks(Seen(dataset, groups, variants, question, shares, test_shares, jumps)))

@@ -379,13 +379,13 @@ class DatasetSummary:
     least resolution floor of a comparison (0: none) and ``useful_seeds`` the number beyond which seeds add next to
     nothing (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the report. ``rows`` is
     the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows`` of them show no
-    equivalence, 0 where that is not so. ``judged`` says in a sentence by which rule. ``predicted``: what was said of
-    the test rows, where that was kept. ``references`` stand beside the variants where they were trained. ``tuning``:
-    what the seeds chose, where settings were tuned. ``combined``: what techniques do in combination, where that was
-    asked, and ``stepwise``: techniques added one by one. ``odds`` are in order of what is lost by a choice, and
-    ``choice`` says in a sentence what to choose now; both are empty without verdicts. ``plain`` has the verdicts in
-    plain words, those that say the same as one. ``at_epochs``: both verdicts of each variant where the control
-    overfits.
+    equivalence, 0 where that is not so. ``columns`` are those of its input, 0 where they are not known. ``judged``
+    says in a sentence by which rule. ``predicted``: what was said of the test rows, where that was kept.
+    ``references`` stand beside the variants where they were trained. ``tuning``: what the seeds chose, where
+    settings were tuned. ``combined``: what techniques do in combination, where that was asked, and ``stepwise``:
+    techniques added one by one. ``odds`` are in order of what is lost by a choice, and ``choice`` says in a
+    sentence what to choose now; both are empty without verdicts. ``plain`` has the verdicts in plain words, those
+    that say the same as one. ``at_epochs``: both verdicts of each variant where the control overfits.
     """
 
     dataset: str
@@ -407,6 +407,7 @@ class DatasetSummary:
     checks: tuple[Check, ...] = ()
     rows: int = 0
     equivalence_rows: int = 0
+    columns: int = 0
     judged: str = ""
     predicted: Predicted | None = field(default=None, repr=False, compare=False)
     references: References | None = None

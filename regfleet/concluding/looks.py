@@ -60,7 +60,7 @@ def analysed(
         of_half = [numbers.get(name, -1) for name in trials["dataset"]]
         trials = trials.assign(dataset=[whole_name(name) for name in trials["dataset"]], half=of_half)
     facts = {name: resolved.data.get(name, DataFacts()) for name in trials["dataset"].unique()}
-    marks = {"fixed_test": "fixed_test", "grouped": "grouped", "n_rows": "rows"}
+    marks = {"fixed_test": "fixed_test", "grouped": "grouped", "n_rows": "rows", "n_columns": "columns"}
     marked = {
         column: trials["dataset"].map({name: getattr(one, field) for name, one in facts.items()})
         for column, field in marks.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -140,6 +141,7 @@ def data_facts(
         sha256=dataset.fingerprint,
         task=dataset.task,
         rows=len(dataset.target),
+        columns=math.prod(dataset.features.shape[1:]),
         training_rows=n_train,
         validation_rows=n_validation,
         test_rows=n_test,

@@ -33,12 +33,14 @@ class DataFacts(_Facts):
     of the user's own. ``grouped``: rows of one group stay together. ``split`` says in words what the split means for
     the interval, empty for sets dealt or drawn; ``scaling`` how its numbers went into the model, and why;
     ``scaling_key`` what the keys of its trials hold of that. ``references`` are the learners of its reference rows,
-    none in results from before there were any; ``references_note`` says which are left out, and why.
+    none in results from before there were any; ``references_note`` says which are left out, and why. ``columns``: its
+    input columns, or the numbers of a row, 0 in results from before they were counted.
     """
 
     sha256: str = ""
     task: Task = "classification"
     rows: Count = 0
+    columns: Count = 0
     training_rows: Count = 0
     validation_rows: Count = 0
     test_rows: Count = 0
