@@ -38,10 +38,9 @@ def main() -> None:
             read(name).to_csv(file, index=False)
             study = ["--data", str(file), "--target", TABLES[name][2], "--seeds", asked.seeds, *asked.flags]
             command = [sys.executable, "-m", "regfleet", "compare", *study, "--out", str(Path(folder) / "out")]
-            environment = {"PYTHONPATH": str(HERE.parent)}
-            plan = subprocess.run(  # noqa: S603 - a benchmark runs its own commands
-                [*command, "--dry-run", "--json"], env=os.environ | environment, capture_output=True, text=True, check=True
-            )
+            environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
+            dry = [*command, "--dry-run", "--json"]
+            plan = subprocess.run(dry, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 - our own
             said = json.loads(plan.stdout)
             seconds = said["seconds"] + said["overhead"]
             took = measure([*command, "--quiet"], environment).wall
