@@ -92,3 +92,9 @@ def command(capfd, monkeypatch, tmp_path):
 def filled():
     """The function that writes a results directory of Iris whose test scores are given, not trained."""
     return fill
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Reports are written without their figures, whose drawing takes most of the time of a small study."""
+    monkeypatch.setattr("regfleet.report.page.FIGURES", ())

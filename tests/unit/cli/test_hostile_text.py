@@ -88,7 +88,7 @@ def labelled(filled, tmp_path):
     return tmp_path / "labelled"
 
 
-def test_labels_of_a_study(command, labelled, monkeypatch):
+def test_labels_of_a_study(command, labelled, request):
     """`status`, `report` in every form, `plan` and the dry run."""
     for arguments in (
         ["status", labelled],
@@ -102,7 +102,7 @@ def test_labels_of_a_study(command, labelled, monkeypatch):
         code, out, errors = command("report", labelled, *form)
         assert (code, errors) == (0, ""), form
         assert printable(out) == out
-        monkeypatch.setattr("regfleet.report.page.FIGURES", ())  # the same report again, whatever form is printed
+        request.getfixturevalue("undrawn")  # it is the same report again, whatever form is printed
 
 
 def test_columns_and_classes(command, tmp_path):
