@@ -1,11 +1,17 @@
-"""Seeds until the answer is clear: looks fixed beforehand, each spending its share of alpha."""
+"""Seeds until the answer is clear: looks fixed beforehand, each spending its share of alpha.
+
+Seeds go where they settle something: a variant that has its verdict gets no more, nor one that the last look would
+hardly settle. What stops keeps the verdict of its own seeds, by the share of its own look (`Question.alpha_at`), so
+that by the union bound over looks and comparisons the chance of any false claim is alpha, whatever stops when.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from regfleet.analysis.power import ROUND, resolution_floor, useful_seeds
+from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict
 from regfleet.analysis.question import Question
 from regfleet.analysis.summary import Comparison, DatasetSummary, Look
 
@@ -41,30 +47,54 @@ def decidable(comparison: Comparison, ratio: float, alpha: float, comparisons: i
     return farthest > floor or nearest + floor < comparison.rope
 
 
-def take_look(dataset: DatasetSummary, question: Question, looks: Sequence[int]) -> Look:
+def take_look(
+    dataset: DatasetSummary,
+    question: Question,
+    looks: Sequence[int],
+    *,
+    there: Mapping[str, int] | None = None,
+    racing: bool = True,
+) -> Look:
     """What look ``question.look`` settles on one data set, and whether to go on.
 
     Args:
         dataset: the summary that answers ``question``.
         question: with ``look`` from 1 and ``looks`` = len(looks).
         looks: seeds at each look, as `planned_looks` gave them before the first run.
+        there: variant → the seeds that were trained already: one that the last look would hardly settle still goes on
+            to the next where its seeds are there, as in the results of a version that went on.
+        racing: whether what the last look would hardly settle stops; else only what no number of seeds can settle.
 
     Returns:
         which variants are settled, undecided and hopeless; the seeds to go on to or None, the reason, and the
         variants to train on them.
     """
     settled, undecided, hopeless = [], [], []
+    last, never = question.alpha_last, 0
+    ahead = Ahead(looks[-1], last, dataset.comparisons, dataset.ratio, dataset.n_test, dataset.rows)
+    following = looks[question.look] if question.look < len(looks) else None
+    members = {family.family: family.members for family in dataset.families}
+
+    def trained(name: str, control: str) -> bool:
+        """Whether the seeds of the next look are there."""
+        needed = (*members.get(name, (name,)), control)
+        return following is not None and all((there or {}).get(one, 0) >= following for one in needed)
+
     for variant in dataset.shown:
         comparison = variant.comparison
         if comparison is None:
             continue
+        can = decidable(comparison, dataset.ratio, last, dataset.comparisons)
+        last_look = len(comparison.seeds) + comparison.dropped >= looks[-1]
+        likely = last_look or not racing or chance_of_verdict(comparison, ahead) >= LIKELY
         if comparison.verdict != "undecided":
             settled.append(variant.name)
-        elif decidable(comparison, dataset.ratio, question.alpha_last, dataset.comparisons):
+        elif (can and likely) or trained(variant.name, comparison.control):
             undecided.append(variant.name)
         else:
             hopeless.append(variant.name)
-    following = looks[question.look] if undecided and question.look < len(looks) else None
+            never += not can
+    following = following if undecided else None
     return Look(
         dataset=dataset.dataset,
         number=question.look,
@@ -75,7 +105,7 @@ def take_look(dataset: DatasetSummary, question: Question, looks: Sequence[int])
         undecided=tuple(undecided),
         hopeless=tuple(hopeless),
         next_seeds=following,
-        reason=_reason(dataset.dataset, looks, question.look, len(undecided), len(hopeless)),
+        reason=_reason(dataset, looks, question.look, len(undecided), len(hopeless), never),
         running=_running(dataset, undecided) if following is not None else (),
     )
 
@@ -90,15 +120,17 @@ def _running(dataset: DatasetSummary, undecided: Sequence[str]) -> tuple[str, ..
     return tuple(row.name for row in dataset.variants if row.name in wanted)
 
 
-def _reason(dataset: str, looks: Sequence[int], number: int, undecided: int, hopeless: int) -> str:
-    seeds = looks[number - 1]
+def _reason(
+    dataset: DatasetSummary, looks: Sequence[int], number: int, undecided: int, hopeless: int, never: int
+) -> str:
+    name, seeds, last = dataset.dataset, looks[number - 1], looks[-1]
     if undecided and number < len(looks):
-        return f"On to {looks[number]} seeds on {dataset}: {undecided} undecided after {seeds}."
+        left = f"; {hopeless} stopped, which {last} would hardly settle" if hopeless else ""
+        return f"On to {looks[number]} seeds on {name}: {undecided} undecided after {seeds}{left}."
     if undecided:
-        return f"Stopped on {dataset} at the last look, {seeds} seeds, with {undecided + hopeless} undecided."
+        return f"Stopped on {name} at the last look, {seeds} seeds, with {undecided + hopeless} undecided."
     if hopeless:
-        return (
-            f"Stopped on {dataset} after {seeds} seeds: no number of seeds will decide the {hopeless} still undecided; "
-            "more rows or more data sets could."
-        )
-    return f"Stopped on {dataset} after {seeds} seeds: every comparison is settled."
+        more = "more rows or more data sets could" if dataset.ratio else "more could"
+        no = "no number of seeds will" if hopeless == never else f"{last} seeds would hardly"
+        return f"Stopped on {name} after {seeds} seeds: {no} decide the {hopeless} still undecided; {more}."
+    return f"Stopped on {name} after {seeds} seeds: every comparison is settled."

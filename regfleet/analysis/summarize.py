@@ -24,6 +24,7 @@ from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
 from regfleet.analysis.predicting import predicted_of, read
+from regfleet.analysis.prospects import what_it_takes
 from regfleet.analysis.question import Question
 from regfleet.analysis.references import references_of
 from regfleet.analysis.row_rule import RowEstimate
@@ -299,7 +300,8 @@ def _worded(
         Scale(terms.metric),
         terms.where,
         dataset.labels,
-        lambda one: hope(one, terms.question, terms.ratio, terms.comparisons),
+        lambda one: hope(one, terms.question, terms.ratio, terms.comparisons, terms.ahead),
+        lambda one: what_it_takes(one, terms.ahead) if terms.ahead else "",
     )
     return replace(
         dataset,

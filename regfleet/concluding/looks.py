@@ -85,20 +85,36 @@ def _steps(resolved: Resolved) -> tuple[Walk, int] | None:
 
 
 def standings(
-    resolved: Resolved, trials: pd.DataFrame, predictions: PredictionsOf | None = None
+    resolved: Resolved,
+    trials: pd.DataFrame,
+    predictions: PredictionsOf | None = None,
+    everything: pd.DataFrame | None = None,
 ) -> dict[str, Standing]:
     """How far each data set of a study that adds seeds has come with its ``trials`` and the ``predictions`` of them.
 
+    ``everything`` has the trials that are to be run again too, where those are missing in ``trials``.
+
     Raises ResultsError when the rows of a data set, which say when to look, are not known.
     """
+    everything = trials if everything is None else everything
     return {
-        name: take_looks(resolved, trials[trials["dataset"] == name], resolved.looks_at(name), predictions)
+        name: take_looks(
+            resolved,
+            trials[trials["dataset"] == name],
+            resolved.looks_at(name),
+            predictions,
+            everything[everything["dataset"] == name],
+        )
         for name in resolved.study.names
     }
 
 
 def take_looks(
-    resolved: Resolved, trials: pd.DataFrame, planned: tuple[int, ...], predictions: PredictionsOf | None = None
+    resolved: Resolved,
+    trials: pd.DataFrame,
+    planned: tuple[int, ...],
+    predictions: PredictionsOf | None = None,
+    everything: pd.DataFrame | None = None,
 ) -> Standing:
     """The looks that the trials of one data set allow.
 
@@ -107,17 +123,21 @@ def take_looks(
         trials: the data set's rows of the trials frame; a trial that is missing here is one that has to run.
         planned: seeds at each look.
         predictions: of test rows, as `summarize` takes them.
+        everything: the rows of all of its trials, by default ``trials``.
     """
+    there = _in_a_row(trials if everything is None else everything)
     asked = dict.fromkeys(resolved.names, planned[0])
-    standing = Standing(replace(resolved.question, look=1, looks=len(planned)), (), asked, asked)
+    asking = replace(resolved.question, looks=len(planned), planned=planned)
+    standing = Standing(asking, (), asked, asked)
     for number in range(1, len(planned) + 1):
         rows = within(trials, asked)
         if len(rows) < sum(asked.values()):
             break
-        now = replace(resolved.question, look=number, looks=len(planned))
+        now = replace(asking, look=number)
         (dataset,) = analysed(resolved, rows, None, predictions, now).datasets
-        look = take_look(dataset, now, planned)
-        if resolved.factorial and look.next_seeds:  # its effects are over the seeds of all runs
+        # The effects of a factorial are over the seeds that all of its runs have, so none of them stops early.
+        look = take_look(dataset, now, planned, there=there, racing=resolved.factorial is None)
+        if resolved.factorial and look.next_seeds:
             asked_for = {*look.running, *resolved.factorial.variants, *resolved.factorial.singles}
             look = replace(look, running=tuple(name for name in resolved.names if name in asked_for))
         following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
@@ -126,6 +146,15 @@ def take_looks(
             break
         asked = following
     return standing
+
+
+def _in_a_row(trials: pd.DataFrame) -> dict[str, int]:
+    """Variant → how many of its seeds are there, from 0 on without a gap."""
+    found = {}
+    for name, seeds in trials.groupby("variant")["seed"]:
+        there = np.unique(seeds)
+        found[str(name)] = int(np.sum(there == np.arange(len(there))))
+    return found
 
 
 def asked_of(resolved: Resolved, reached: Mapping[str, Standing]) -> dict[str, Seeds]:
