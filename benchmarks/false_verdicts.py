@@ -54,6 +54,7 @@ from regfleet.analysis.intervals import Array, Estimate, decide, estimate, exclu
 from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict
 from regfleet.analysis.question import spent
 from regfleet.analysis.row_rule import RowEstimate, row_estimate
+from regfleet.analysis.sequential import GLANCE
 from regfleet.analysis.summary import Comparison, Interval
 
 ALPHA = 0.05
@@ -551,36 +552,44 @@ def power_chunk(case: Case, studies: int, seed: int, chunk: int) -> list[Row]:
 def race(
     of: list[list[tuple[RowEstimate, Estimate]]], rule: str, case: Case, n_test: int, *, stops: bool
 ) -> list[Race]:
-    """Verdict and seeds of each variant at its last look; ``of`` has what each look sees of each variant."""
-    found = []
-    for looks in zip(*of, strict=True):
+    """Verdict and seeds of each variant where it stopped; ``of`` has what `GLANCE` and each look see of each."""
+    found: list[Race] = []
+    last = spent(ALPHA, len(LOOKS), len(LOOKS))
+    for seen in zip(*of, strict=True):
         verdict, used = "undecided", 0
-        for number, (rows, seeds) in enumerate(looks, 1):
-            used, alpha = LOOKS[number - 1], spent(ALPHA, number, len(LOOKS))
+        for number, (rows, seeds) in enumerate(seen):
+            used, alpha = (GLANCE, *LOOKS)[number], spent(ALPHA, max(number, 1), len(LOOKS))
             around = rows.interval(alpha, VARIANTS) if rule == "rows" else interval(seeds, alpha, VARIANTS)
-            verdict, note = decide(around, ROPE, used)
-            one = Comparison(
-                control="",
-                seeds=tuple(range(used)),
-                differences=(),
-                difference=around,
-                sd=seeds.sd,
-                p=math.nan,
-                wins=0,
-                ties=0,
-                losses=0,
-                rope=ROPE,
-                floor=math.nan,
-                verdict=verdict,
-                note=note,
-                outlook=rows if rule == "rows" else None,
-            )
+            word, note = decide(around, ROPE, used)
+            outlook = rows if rule == "rows" else None
+            one = comparison(around, seeds.sd, used, word, note, outlook)
             ratio = seeds.se**2 / seeds.sd**2 - 1 / used
-            ahead = Ahead(LOOKS[-1], spent(ALPHA, len(LOOKS), len(LOOKS)), VARIANTS, ratio, n_test, case.rows)
-            if verdict != "undecided" or (stops and chance_of_verdict(one, ahead) < LIKELY):
+            ahead = Ahead(LOOKS[-1], last, VARIANTS, ratio, n_test, case.rows)
+            verdict = word if number else "undecided"
+            if verdict != "undecided" or (stops and word == "undecided" and chance_of_verdict(one, ahead) < LIKELY):
                 break
         found.append((verdict, used))
     return found
+
+
+def comparison(around: Interval, sd: float, used: int, verdict: str, note: str, of: RowEstimate | None) -> Comparison:
+    """A variant against its control, with what stops it or lets it go on."""
+    return Comparison(
+        control="",
+        seeds=tuple(range(used)),
+        differences=(),
+        difference=around,
+        sd=sd,
+        p=math.nan,
+        wins=0,
+        ties=0,
+        losses=0,
+        rope=ROPE,
+        floor=math.nan,
+        verdict=verdict,
+        note=note,
+        outlook=of,
+    )
 
 
 def race_chunk(case: Case, studies: int, seed: int, chunk: int) -> list[Row]:
@@ -590,7 +599,7 @@ def race_chunk(case: Case, studies: int, seed: int, chunk: int) -> list[Row]:
     for _ in range(studies):
         seeds, rows, differences, n_train = study(case, rng)
         cells = Cells(seeds, rows, differences["accuracy"], case.rows, n_train, counts=True)
-        looks = [cells.first(drawn) for drawn in LOOKS]
+        looks = [cells.first(drawn) for drawn in (GLANCE, *LOOKS)]
         of = [list(zip(some.by_rows(), some.by_seeds(), strict=True)) for some in looks]
         worth, n_test = cells.values.mean(axis=1), round(len(cells.seeds) / LOOKS[-1])
         for rule in ("rows", "seeds"):

@@ -13,6 +13,7 @@ from regfleet.analysis.halves import halves_estimate
 from regfleet.analysis.intervals import (
     MINIMUM_PAIRS,
     NO_SCATTER,
+    NOT_YET,
     TOO_FEW,
     Array,
     decide,
@@ -101,6 +102,9 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
     if judged.rule == "halves" and note == TOO_FEW and len(d) >= MINIMUM_PAIRS:
         note = NO_HALVES
     dropped = _dropped(variant, control) + sum(map(_dropped, variant.halves, control.halves))
+    claims = terms.question.claims(min(variant.attempted, control.attempted))
+    if verdict != "undecided" and not claims:
+        verdict, note = "undecided", NOT_YET
     withdrawn = None
     if dropped and verdict != "undecided" and _with_failures(variant, control, judged.rule, terms, rope) != verdict:
         verdict, note, withdrawn = "undecided", "withdrawn because of failed runs", verdict
@@ -125,7 +129,7 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
         rule=judged.rule,
         rule_why=judged.why,
         same=same,
-        companion=_companion(pair, alpha, terms),
+        companion=_companion(pair, alpha, terms) if claims else None,
         outlook=judged.outlook,
     )
 
@@ -145,7 +149,8 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
         return None
     (best, first), (runner_up, second) = ranked[:2]
     seeds, d, _, judged = measured(first, second, terms, len(ranked) - 1)
-    clear = len(d) >= MINIMUM_PAIRS and judged.interval.low > 0
+    claims = terms.question.claims(min(first.attempted, second.attempted))
+    clear = claims and len(d) >= MINIMUM_PAIRS and judged.interval.low > 0
     return Lead(best, runner_up, judged.interval, clear, tuple(seeds.tolist()), rule=judged.rule)
 
 

@@ -41,13 +41,19 @@ class Ahead:
 
 
 def half_width(one: Comparison, seeds: int, ahead: Ahead) -> float:
-    """The half-width to expect of ``one`` after ``seeds`` seeds, by the share of alpha of the last look."""
-    if one.outlook is not None:
-        return one.outlook.expected(seeds, ahead.n_test, ahead.alpha, ahead.comparisons)
+    """The half-width to expect of ``one`` after ``seeds`` seeds, by the share of alpha of the last look.
+
+    While rows were tested once, single rows only know the worst of it, and what one score per seed says may be nearer.
+    """
     from scipy.special import stdtrit
 
     quantile = -float(stdtrit(seeds - 1, ahead.alpha / (2 * ahead.comparisons)))
-    return quantile * one.sd * math.sqrt(1 / seeds + ahead.ratio)
+    by_seeds = quantile * one.sd * math.sqrt(1 / seeds + ahead.ratio)
+    of = one.outlook
+    if of is None:
+        return by_seeds
+    by_rows = of.expected(seeds, ahead.n_test, ahead.alpha, ahead.comparisons)
+    return min(by_rows, by_seeds) if isinstance(of, RowEstimate) and of.within is None and of.total > 0 else by_rows
 
 
 def chance_of_verdict(one: Comparison, ahead: Ahead) -> float:

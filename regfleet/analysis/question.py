@@ -50,6 +50,10 @@ class Question:
         look = sum(planned <= seeds for planned in self.planned)
         return spent(self.alpha, min(max(look, 1), self.look), self.looks)
 
+    def claims(self, seeds: int) -> bool:
+        """Whether anything may be claimed of so many ``seeds``: not before the first look."""
+        return not self.planned or seeds >= self.planned[0]
+
 
 def ask(settings: Analysis, metric: Metric | None = None) -> Question:
     """The question of a study's ``settings``, or of scores judged by ``metric``, which may be anybody's."""

@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from regfleet.analysis.intervals import NOT_YET
 from regfleet.analysis.power import ROUND, resolution_floor, useful_seeds
 from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict
 from regfleet.analysis.question import Question
-from regfleet.analysis.summary import Comparison, DatasetSummary, Look
+from regfleet.analysis.summary import Comparison, DatasetSummary, Look, VariantSummary
+from regfleet.numbers import counted
 
 LOOKS = (10, 20, 40, 80, 160)
+GLANCE = 5
+"""Seeds after which what the last look would hardly settle stops already; nothing is claimed of them."""
 
 
 def planned_looks(ratio: float) -> tuple[int, ...]:
@@ -47,6 +51,36 @@ def decidable(comparison: Comparison, ratio: float, alpha: float, comparisons: i
     return farthest > floor or nearest + floor < comparison.rope
 
 
+def going_on(
+    dataset: DatasetSummary, question: Question, looks: Sequence[int], there: Mapping[str, int]
+) -> tuple[str, ...]:
+    """The variants that go on to the first look, by their first `GLANCE` seeds; the arguments are those of `take_look`.
+
+    It spends no alpha, for it claims nothing.
+    """
+    ahead = _ahead(dataset, question, looks)
+    wanted = []
+    for row in dataset.shown:
+        one = row.comparison
+        if one is not None and (
+            one.note == NOT_YET
+            or chance_of_verdict(one, ahead) >= LIKELY
+            or _trained(row.name, one.control, dataset, there, looks[0])
+        ):
+            wanted.append(row.name)
+    return _running(dataset, wanted)
+
+
+def _ahead(dataset: DatasetSummary, question: Question, looks: Sequence[int]) -> Ahead:
+    return Ahead(looks[-1], question.alpha_last, dataset.comparisons, dataset.ratio, dataset.n_test, dataset.rows)
+
+
+def _trained(name: str, control: str, dataset: DatasetSummary, there: Mapping[str, int], seeds: int) -> bool:
+    """Whether so many ``seeds`` of a variant, or of the members of a sweep, and of its control are ``there``."""
+    members = next((family.members for family in dataset.families if family.family == name), (name,))
+    return all(there.get(one, 0) >= seeds for one in (*members, control))
+
+
 def take_look(
     dataset: DatasetSummary,
     question: Question,
@@ -71,15 +105,8 @@ def take_look(
     """
     settled, undecided, hopeless = [], [], []
     last, never = question.alpha_last, 0
-    ahead = Ahead(looks[-1], last, dataset.comparisons, dataset.ratio, dataset.n_test, dataset.rows)
+    ahead = _ahead(dataset, question, looks)
     following = looks[question.look] if question.look < len(looks) else None
-    members = {family.family: family.members for family in dataset.families}
-
-    def trained(name: str, control: str) -> bool:
-        """Whether the seeds of the next look are there."""
-        needed = (*members.get(name, (name,)), control)
-        return following is not None and all((there or {}).get(one, 0) >= following for one in needed)
-
     for variant in dataset.shown:
         comparison = variant.comparison
         if comparison is None:
@@ -89,25 +116,41 @@ def take_look(
         likely = last_look or not racing or chance_of_verdict(comparison, ahead) >= LIKELY
         if comparison.verdict != "undecided":
             settled.append(variant.name)
-        elif (can and likely) or trained(variant.name, comparison.control):
+        elif (can and likely) or (
+            following is not None and _trained(variant.name, comparison.control, dataset, there or {}, following)
+        ):
             undecided.append(variant.name)
         else:
             hopeless.append(variant.name)
             never += not can
     following = following if undecided else None
+    # Where all stopped before the first look, it sees what there is.
+    seeds = min(looks[question.look - 1], max(len(row.seeds) + row.failed + row.diverged for row in dataset.variants))
     return Look(
         dataset=dataset.dataset,
         number=question.look,
         looks=len(looks),
-        seeds=looks[question.look - 1],
+        seeds=seeds,
         alpha=question.alpha_now,
         settled=tuple(settled),
         undecided=tuple(undecided),
         hopeless=tuple(hopeless),
         next_seeds=following,
-        reason=_reason(dataset, looks, question.look, len(undecided), len(hopeless), never),
+        reason=_reason(dataset, looks, (question.look, seeds), len(undecided), len(hopeless), never),
         running=_running(dataset, undecided) if following is not None else (),
     )
+
+
+def stopped(row: VariantSummary, looks: Sequence[Look]) -> str:
+    """How many seeds a variant had and why no more, in a few words; empty for a control or without ``looks`` at it."""
+    if not looks or row.comparison is None:
+        return ""
+    last, seeds = looks[-1], counted(len(row.seeds) + row.failed + row.diverged, "seed")
+    if row.name in last.settled:
+        return f"settled after {seeds}"
+    if row.name in last.hopeless:
+        return f"left after {seeds}"
+    return f"open after {seeds}"
 
 
 def _running(dataset: DatasetSummary, undecided: Sequence[str]) -> tuple[str, ...]:
@@ -121,9 +164,9 @@ def _running(dataset: DatasetSummary, undecided: Sequence[str]) -> tuple[str, ..
 
 
 def _reason(
-    dataset: DatasetSummary, looks: Sequence[int], number: int, undecided: int, hopeless: int, never: int
+    dataset: DatasetSummary, looks: Sequence[int], at: tuple[int, int], undecided: int, hopeless: int, never: int
 ) -> str:
-    name, seeds, last = dataset.dataset, looks[number - 1], looks[-1]
+    name, (number, seeds), last = dataset.dataset, at, looks[-1]
     if undecided and number < len(looks):
         left = f"; {hopeless} stopped, which {last} would hardly settle" if hopeless else ""
         return f"On to {looks[number]} seeds on {name}: {undecided} undecided after {seeds}{left}."

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regfleet.analysis import Histories, PredictionsOf, Question, ScoreOf, summarize, take_look
+from regfleet.analysis import (
+    GLANCE,
+    Histories,
+    PredictionsOf,
+    Question,
+    ScoreOf,
+    going_on,
+    summarize,
+    take_look,
+)
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.effects_across import with_effects
 from regfleet.analysis.rows import sweeps
@@ -34,13 +43,15 @@ class Standing:
     """How far a data set has come: ``looks`` taken, and the seeds that each variant needs.
 
     ``asked`` counts the seeds up to the look that is due or was the last, ``analysed`` those up to the last look whose
-    trials are all there; before the first they are the same. ``question`` belongs to ``analysed``.
+    trials are all there; before the first they are the same. ``question`` belongs to ``analysed``. ``glanced`` says
+    what stopped before the first look, if anything did.
     """
 
     question: Question
     looks: tuple[Look, ...]
     asked: Seeds
     analysed: Seeds
+    glanced: str = ""
 
 
 def analysed(
@@ -126,26 +137,53 @@ def take_looks(
         everything: the rows of all of its trials, by default ``trials``.
     """
     there = _in_a_row(trials if everything is None else everything)
-    asked = dict.fromkeys(resolved.names, planned[0])
     asking = replace(resolved.question, looks=len(planned), planned=planned)
-    standing = Standing(asking, (), asked, asked)
+    asked, glanced = _glanced(resolved, trials, asking, predictions, there)
+    standing = Standing(asking, (), asked, asked, glanced)
     for number in range(1, len(planned) + 1):
         rows = within(trials, asked)
         if len(rows) < sum(asked.values()):
             break
         now = replace(asking, look=number)
         (dataset,) = analysed(resolved, rows, None, predictions, now).datasets
-        # The effects of a factorial are over the seeds that all of its runs have, so none of them stops early.
         look = take_look(dataset, now, planned, there=there, racing=resolved.factorial is None)
         if resolved.factorial and look.next_seeds:
             asked_for = {*look.running, *resolved.factorial.variants, *resolved.factorial.singles}
             look = replace(look, running=tuple(name for name in resolved.names if name in asked_for))
         following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
-        standing = Standing(now, (*standing.looks, look), following, asked)
+        standing = Standing(now, (*standing.looks, look), following, asked, glanced)
         if look.next_seeds is None:
             break
         asked = following
     return standing
+
+
+def _glanced(
+    resolved: Resolved,
+    trials: pd.DataFrame,
+    question: Question,
+    predictions: PredictionsOf | None,
+    there: Mapping[str, int],
+) -> tuple[Seeds, str]:
+    """The seeds up to the first look, which not all variants may come to, and a sentence on those that do not."""
+    every = dict.fromkeys(resolved.names, question.planned[0])
+    few = dict.fromkeys(resolved.names, GLANCE)
+    if resolved.factorial:  # its effects are over the seeds that all of its runs have
+        return every, ""
+    rows = within(trials, few)
+    if len(rows) < sum(few.values()):
+        return few, ""
+    (dataset,) = analysed(resolved, rows, None, predictions, question).datasets
+    compared = [row for row in dataset.shown if row.comparison is not None]
+    going = going_on(dataset, question, question.planned, there) if compared else resolved.names
+    left = sum(row.name not in going for row in dataset.variants if row.comparison is not None)
+    if not left:
+        return every, ""
+    first, last = question.planned[0], question.planned[-1]
+    return few | dict.fromkeys(going, first), (
+        f"On to {first} seeds on {dataset.dataset}, without {left} that {last} would hardly settle, by the first "
+        f"{GLANCE}."
+    )
 
 
 def _in_a_row(trials: pd.DataFrame) -> dict[str, int]:

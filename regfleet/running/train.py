@@ -112,7 +112,10 @@ class Session:
             return plan, ()
         reached = standings(resolved, known, predictions, trials)
         return plan.limited(asked_of(resolved, reached)), tuple(
-            look.reason for one in reached.values() for look in one.looks
+            reason
+            for one in reached.values()
+            for reason in (one.glanced, *(look.reason for look in one.looks))
+            if reason
         )
 
     def _stepwise(self, resolved: Resolved) -> tuple[Plan, tuple[str, ...]]:
