@@ -180,6 +180,8 @@ def _glanced(
     if not left:
         return every, ""
     first, last = question.planned[0], question.planned[-1]
+    if not going:
+        return few, ""
     return few | dict.fromkeys(going, first), (
         f"On to {first} seeds on {dataset.dataset}, without {left} that {last} would hardly settle, by the first "
         f"{GLANCE}."
