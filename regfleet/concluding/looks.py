@@ -61,10 +61,13 @@ def analysed(
     predictions: PredictionsOf | None,
     question: Question | None = None,
     score: ScoreOf | None = None,
+    *,
+    choosing: bool = True,
 ) -> Summary:
     """The Summary of a study's ``trials``, which answers ``question``, by default the study's own.
 
-    ``score``, of networks taken together, is None where only the comparisons are wanted.
+    ``score``, of networks taken together, is None where only the comparisons are wanted; ``choosing``: whether what
+    speaks for choosing each variant is wanted, which takes longer than they do.
     """
     if resolved.question.halves:
         numbers = {half_name(name, half): half for name in resolved.study.names for half in range(2 * PAIRS)}
@@ -87,6 +90,7 @@ def analysed(
         score=score,
         references=resolved.references,
         combining=resolved.factorial or _steps(resolved),
+        choosing=choosing,
     )
 
 
@@ -145,7 +149,7 @@ def take_looks(
         if len(rows) < sum(asked.values()):
             break
         now = replace(asking, look=number)
-        (dataset,) = analysed(resolved, rows, None, predictions, now).datasets
+        (dataset,) = analysed(resolved, rows, None, predictions, now, choosing=False).datasets
         look = take_look(dataset, now, planned, there=there, racing=resolved.factorial is None)
         if resolved.factorial and look.next_seeds:
             asked_for = {*look.running, *resolved.factorial.variants, *resolved.factorial.singles}
@@ -173,7 +177,7 @@ def _glanced(
     rows = within(trials, few)
     if len(rows) < sum(few.values()):
         return few, ""
-    (dataset,) = analysed(resolved, rows, None, predictions, question).datasets
+    (dataset,) = analysed(resolved, rows, None, predictions, question, choosing=False).datasets
     compared = [row for row in dataset.shown if row.comparison is not None]
     going = going_on(dataset, question, question.planned, there) if compared else resolved.names
     left = sum(row.name not in going for row in dataset.variants if row.comparison is not None)
