@@ -157,6 +157,7 @@ def data_facts(
         else None,
         references=references[0],
         references_note=references[1],
+        **({"axes": dataset.features.ndim - 1} if dataset.features.ndim > 2 else {}),
     )
 
 

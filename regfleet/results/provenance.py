@@ -33,7 +33,8 @@ class DataFacts(_Facts):
     of the user's own. ``grouped``: rows of one group stay together. ``split`` says in words what the split means for
     the interval, empty for sets dealt or drawn; ``scaling`` how its numbers went into the model, and why;
     ``scaling_key`` what the keys of its trials hold of that. ``references`` are the learners of its reference rows,
-    none in results from before there were any; ``references_note`` says which are left out, and why.
+    none in results from before there were any; ``references_note`` says which are left out, and why. ``axes`` are
+    those of a row as it is read: 1 of a table.
     """
 
     sha256: str = ""
@@ -54,6 +55,7 @@ class DataFacts(_Facts):
     test_rows_by_class: tuple[Count, ...] | None = None
     references: tuple[Reference, ...] = ()
     references_note: str = ""
+    axes: Count = 1
 
     @property
     def class_shares(self) -> tuple[float, ...]:
