@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from regfleet.running.output import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from regfleet.running.prepare import Prepared
     from regfleet.settings.values import Candidate
 
 
-def print_code(prepared: Prepared, directory: Path | None) -> None:
-    """Print the code of every variant of a prepared study; of tuned ones with what most seeds in ``directory`` chose.
+def print_code(prepared: Prepared, directory: Path | None, typed: Sequence[str]) -> None:
+    """Print the code of every variant of a prepared study, but for controls beside techniques that were ``typed``.
+
+    Tuned ones have the setting that most seeds in the results ``directory`` chose.
 
     Nothing but the code goes to the standard output, the title of each piece as a comment.
     """
@@ -46,5 +48,7 @@ def print_code(prepared: Prepared, directory: Path | None) -> None:
             graph=graph,
         )
         for variant in resolved.variants:
+            if typed and "none" not in typed and not variant.techniques:
+                continue  # a control that nobody named
             title = f"{variant.label} on {name}" if len(prepared.datasets) > 1 else variant.label
             tell(f"# {title}\n{code_of(variant, spec, wanted, chosen.get((name, variant.name)))}")

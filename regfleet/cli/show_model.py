@@ -57,7 +57,7 @@ def show_model(
     if as_code:
         from regfleet.cli.code import print_code
 
-        print_code(prepared, study)
+        print_code(prepared, study, asked)
         return
     with console(1) as screen:
         for sentence in prepared.chosen:

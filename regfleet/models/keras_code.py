@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from regfleet.models.base import Base, takes_techniques
@@ -152,7 +153,9 @@ def _imports(code: Code, text: str) -> list[str]:
 
 def _data(code: Code, wanted: Wanted) -> Iterator[str]:
     """What the rows are, how long the fit is, and the targets as the loss takes them."""
-    yield f"# x_train, x_val: float32 arrays, a row each. {wanted.scaling}".rstrip()
+    scaling = wanted.scaling.partition("; --")[0].rstrip(".")
+    said = f"x_train, x_val: float32 arrays, a row each. {scaling}".rstrip()
+    yield from wrap(said, WIDTH, initial_indent="# ", subsequent_indent="# ")
     training = code.recipe.training
     if code.task == "regression":
         yield "# y_train, y_val: float32 (rows, 1), less the mean of y_train, divided by its deviation."
@@ -191,49 +194,46 @@ def _takes_shares(code: Code) -> bool:
 
 def _network(code: Code) -> Iterator[str]:
     """The lines that make the multilayer perceptron with what techniques put in."""
-    model = code.recipe.model
-    classes = _dense_classes(code)
-    yield "# Weights and noise start as those of " + f"seed {code.seed}. Keras draws the order of the rows itself."
+    model, puts = code.recipe.model, _puts(code)
+    yield f"# Weights and noise start as those of seed {code.seed}. Keras draws the order of the rows itself."
     yield "inputs = keras.Input(x_train.shape[1:])"
+    entering = [_made(code, put, name) for put, name in puts if put.after == INPUT]
+    entering += ['keras.layers.Flatten(name="flatten")'] * (code.axes > 1)
     here = "inputs"
-    puts = _puts(code)
-    if code.axes > 1 and not any(put.after == INPUT for put, _ in puts):
-        yield f'x = keras.layers.Flatten(name="flatten")({here})'
+    for made in entering:
+        yield f"x = {made}({here})"
         here = "x"
-    else:
-        for put, name in puts:
-            if put.after == INPUT:
-                yield f"x = {_made(code, put, name)}({here})"
-                here = "x"
-        if code.axes > 1:
-            yield f'x = keras.layers.Flatten(name="flatten")({here})'
-            here = "x"
     for layer, width, activation in zip(model.layer_names, model.hidden, model.activations, strict=True):
         mine = [(put, name) for put, name in puts if put.after == layer]
-        source = here
-        if any(put.takes != "output" for put, _ in mine) and here == "x":
+        if here == "x" and any(put.takes != "output" for put, _ in mine):
             yield "source = x"
-            source = "source"
-        before = [(put, name) for put, name in mine if put.before]
-        own = "" if before else activation
-        yield f"x = {_dense(code, classes, layer, width, own)}({source})"
-        for put, name in before:
-            yield f"x = {_made(code, put, name)}(x)"
-        if before and activation != "linear":
-            yield f'x = keras.layers.Activation("{activation}")(x)'
-        for put, name in mine:
-            if put.before:
-                continue
-            taken = "x" if put.takes == "output" else f"[{source}, x]"
-            if put.takes == "twin":
-                yield f"twin = {_dense(code, classes, layer, width, activation, f'twin_of_{layer}')}({source})"
-                taken = "[x, twin]"
-            yield f"x = {_made(code, put, name)}({taken})"
+            here = "source"
+        yield from _hidden(code, layer, (width, activation), mine, here)
         here = "x"
     last = "softmax" if code.task == "classification" else "linear"
     yield f"outputs = {_dense(code, {}, 'output', code.outputs, last)}({here})"
     yield f"model = {'SteppingModel' if code.steps else 'keras.Model'}(inputs, outputs)"
     yield ""
+
+
+def _hidden(
+    code: Code, layer: str, size: tuple[int, str], mine: Sequence[tuple[Put, str]], source: str
+) -> Iterator[str]:
+    """The lines of a hidden layer of width and activation, called with ``source``, and of what stands at it."""
+    (width, activation), classes = size, _dense_classes(code)
+    before = [_made(code, put, name) for put, name in mine if put.before]
+    yield f"x = {_dense(code, classes, layer, width, '' if before else activation)}({source})"
+    before += [f'keras.layers.Activation("{activation}")'] * bool(before)
+    for made in before:
+        yield f"x = {made}(x)"
+    for put, name in mine:
+        if put.before:
+            continue
+        taken = "x" if put.takes == "output" else f"[{source}, x]"
+        if put.takes == "twin":
+            yield f"twin = {_dense(code, classes, layer, width, activation, f'twin_of_{layer}')}({source})"
+            taken = "[x, twin]"
+        yield f"x = {_made(code, put, name)}({taken})"
 
 
 def _puts(code: Code) -> list[tuple[Put, str]]:
@@ -251,7 +251,7 @@ def _made(code: Code, put: Put, name: str) -> str:
     """A call that makes a layer that is put in."""
     streams = {
         "noise": ("noise", name),
-        "path": ("noise", name, f"{name}/noise/seed_generator_state"),
+        "path": ("noise", name, "noise/seed_generator_state"),
         "weights": ("weights", name, f"{name}/kernel"),
     }
     seeded = [f"seed={stream_int(code.seed, *streams[put.seeded])}"] if put.seeded else []
@@ -561,22 +561,18 @@ def _optimizer(code: Code) -> Iterator[str]:
 
 
 def _loss(code: Code) -> str:
-    own = code.patch and code.recipe.training.optimizer == "model"
-    if own:
+    if code.patch and code.recipe.training.optimizer == "model":
         return "own.loss"
     if code.losses:
         return "changed_loss"
-    if code.task == "regression":
-        return '"mse"'
-    sparse = not _takes_shares(code)
-    if code.output in {"sigmoid", "sigmoids"}:
-        return '"binary_crossentropy"'
-    if code.output == "logit":
-        return "keras.losses.BinaryCrossentropy(from_logits=True)"
-    kind = "SparseCategoricalCrossentropy" if sparse else "CategoricalCrossentropy"
-    if code.output == "logits":
-        return f"keras.losses.{kind}(from_logits=True)"
-    return '"sparse_categorical_crossentropy"' if sparse else '"categorical_crossentropy"'
+    kind = "CategoricalCrossentropy" if _takes_shares(code) else "SparseCategoricalCrossentropy"
+    losses = {
+        "number": '"mse"',
+        "probabilities": '"categorical_crossentropy"' if _takes_shares(code) else '"sparse_categorical_crossentropy"',
+        "logits": f"keras.losses.{kind}(from_logits=True)",
+        "logit": "keras.losses.BinaryCrossentropy(from_logits=True)",
+    }
+    return losses.get(code.output, '"binary_crossentropy"')
 
 
 def _cross_entropy(code: Code) -> str:
@@ -643,32 +639,28 @@ def _quoted(text: str) -> str:
 
 def _broken(line: str) -> str:
     """``line``, or where it is too long its outermost call, or list, with an argument a line."""
-    if len(line) <= WIDTH or line.lstrip().startswith("#"):
+    parts = _parts(line) if len(line) > WIDTH and not line.lstrip().startswith("#") else []
+    if len(parts) < 3:
         return line
     indent = line[: len(line) - len(line.lstrip())]
-    first = next((place for place, mark in enumerate(line) if mark in "(["), None)
-    if first is None:
-        return line
-    parts, depth, start, end = [], 0, first + 1, len(line)
-    quoted = ""
-    for place in range(first, len(line)):
-        mark = line[place]
-        if mark in "\"'" and quoted in {"", mark}:
-            quoted = "" if quoted else mark
-        elif quoted:
+    first, *inner, last = parts
+    return "\n".join([first, *(_broken(f"{indent}    {part},") for part in inner), indent + last])
+
+
+def _parts(line: str) -> list[str]:
+    """What comes up to the first bracket, what stands in it between commas, and the rest; empty for no list."""
+    found: list[str] = []
+    depth, start, quote = 0, 0, ""
+    for place, mark in enumerate(line):
+        if quote or mark in "\"'":
+            quote = quote if quote and mark != quote else "" if quote else mark
             continue
-        elif mark in "([{":
-            depth += 1
-        elif mark in ")]}":
-            depth -= 1
-            if not depth:
-                parts.append(line[start:place].strip())
-                end = place
-                break
-        elif mark == "," and depth == 1:
-            parts.append(line[start:place].strip())
-            start = place + 1
-    if len(parts) < 2 or " for " in line[first : first + 60]:
-        return line
-    inner = "\n".join(_broken(f"{indent}    {part},") for part in parts if part)
-    return f"{line[: first + 1]}\n{inner}\n{indent}{line[end:]}"
+        depth += (mark in "([{") - (mark in ")]}")
+        opens, closes = depth == 1 and mark in "([{", not depth and mark in ")]}"
+        if opens or closes or (depth == 1 and mark == ","):
+            part = line[start : place + opens].rstrip() if opens else line[start:place].strip()
+            found.append(part)
+            start = place + (not closes)
+        if closes:
+            break
+    return [] if any(" for " in part for part in found[1:]) else [*found, line[start:]]

@@ -200,7 +200,8 @@ def _cutmix_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]
     body = (
         f"chance, cut = tf.unstack(uniform((2,), {code.draws('cutmix share')}, update))\n"
         "columns = x.shape[1]\n"
-        f"rank = tf.argsort(tf.argsort(uniform((1, columns), {code.draws('cutmix')}, update), stable=True), stable=True)\n"
+        f"drawn = uniform((1, columns), {code.draws('cutmix')}, update)\n"
+        "rank = tf.argsort(tf.argsort(drawn, stable=True), stable=True)\n"
         "inside = rank < tf.maximum(tf.cast(cut * columns + 1e-4, 'int32'), 1)\n"
         f"inside &= chance < {exact(values[0])}\n"
         "share = 1 - tf.reduce_mean(tf.cast(inside, 'float32'))\n"

@@ -62,7 +62,7 @@ class Code:
     - ``batches``: names of functions (update, batch) → (update, batch), of (x, y) and, with class weights, weight;
     - ``losses``: lines that change ``losses``, a number a row, of ``y_true`` and ``probabilities``;
     - ``steps``: calls that take the function ``gradients`` (model, x, y, weight) and give another;
-    - ``rate``: the learning rate in place of ``{rate}``; ``optimizer``: its other arguments; ``tuned``: lines behind it;
+    - ``rate``: the learning rate, of ``{rate}``; ``optimizer``: its other arguments; ``tuned``: lines behind it;
     - ``average``, ``callbacks``, ``after``: what follows the weights, and lines behind the fit;
     - ``helpers``: functions and classes that are used, each once; ``imports``: modules beside Keras;
     - ``lacks``: why it cannot be written.

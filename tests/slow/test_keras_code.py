@@ -58,5 +58,5 @@ def test_beside_others(pair, iris, monkeypatch):
         refuse_unfit(text, iris, SETTINGS)
     except InputError as problem:
         pytest.skip(str(problem))
-    code, weights, made = both(text, NETWORK, iris, monkeypatch, SETTINGS)
+    _, weights, made = both(text, NETWORK, iris, monkeypatch, SETTINGS)
     assert_same_weights(weights, trained_here(made, iris))
