@@ -27,7 +27,7 @@ def print_code(prepared: Prepared, directory: Path | None, typed: Sequence[str])
 
     resolved = prepared.resolved
     chosen: Mapping[tuple[str, str], Candidate] = {}
-    if directory is not None and directory.is_dir():
+    if resolved.study.tune > 1 and directory is not None and directory.is_dir():
         from regfleet.concluding.code import chosen_in
         from regfleet.concluding.judge import read_results
 
