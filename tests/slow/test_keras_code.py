@@ -56,7 +56,7 @@ def test_every_optimizer(optimizer, iris, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "pair", itertools.product(TECHNIQUES, ("dropout", "batchnorm", "mixup", "sam", "ema")), ids="+".join
+    "pair", list(itertools.product(TECHNIQUES, ("dropout", "batchnorm", "mixup", "sam", "ema"))), ids="+".join
 )
 def test_beside_others(pair, iris, monkeypatch):
     """Combined with one that puts in layers, changes rows, finds gradients or averages weights."""

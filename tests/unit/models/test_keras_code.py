@@ -16,7 +16,7 @@ from regfleet.settings.values import ModelSpec
 from regfleet.techniques import TECHNIQUES, own, parse_techniques
 
 __all__ = ["diabetes", "iris", "uneven"]
-NETWORK = ModelSpec((6, 5), ("tanh", "relu"))
+NETWORK = ModelSpec((6, 6), ("tanh", "relu"))
 SETTINGS = Training(epochs=3, batch_size=25, optimizer="adam")
 
 

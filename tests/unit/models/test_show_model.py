@@ -64,14 +64,12 @@ def test_code_is_printed_of_what_was_typed_or_of_a_studys_variants(capfd, tmp_pa
     show(as_code=True, model="8", technique=["l2(0.1)", "dropout(0.2)"], epochs="7", optimizer="sgd")
     code = capfd.readouterr().out
     compile(code, "printed", "exec")
-    assert [
-        line for line in code.splitlines() if (line.startswith("# ") and "(" in line and "λ" in line) or "rate" in line
-    ]
+    titles = ["# L2, first layer (λ = 0.1)", "# Dropout, first layer (rate 0.2)"]
+    assert [line for line in code.splitlines() if "first layer" in line] == titles
     assert code.count("import keras") == 2
     assert code.count("epochs, batch_size = 7, 128") == 2
-    (tmp_path / "study.toml").write_text(
-        '[model]\nhidden = [4]\nactivation = ["relu"]\n[[variant]]\ntechnique = "l2"\n'
-    )
+    text = "model.hidden = [4]\nmodel.activation = ['relu']\nvariant = [{technique = 'l2'}]\n"
+    (tmp_path / "study.toml").write_text(text)
     for place in (tmp_path / "study.toml", tmp_path):
         show(place, as_code=True, learning_rate="0.5")
         code = capfd.readouterr().out

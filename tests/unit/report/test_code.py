@@ -23,7 +23,7 @@ def concluded(out, filled, correct, **fields):
 
 
 def test_the_best_variants_and_the_control_have_their_code(tmp_path, filled, parse):
-    """Six pieces that can be copied, in the order of the leaderboard, each compiled with its own value; and how to get all."""
+    """Six pieces that can be copied, in the order of the leaderboard, each with its own value; and how to get all."""
     names = [f"l2({10.0**-number:g})@first" for number in range(1, 9)]
     correct = {"none": (20, 20, 20)} | {name: (20 + place, 21, 21) for place, name in enumerate(names)}
     found = concluded(tmp_path / "out", filled, correct)
