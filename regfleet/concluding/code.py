@@ -55,10 +55,15 @@ def _picked(resolved: Resolved, name: str, picks: tuple[int, ...]) -> Candidate:
 def pasted(resolved: Resolved, results: Stored, summary: Summary) -> Mapping[str, tuple[Pasted, ...]]:
     """By data set, the code that its section of a report has: of its best variants and their control.
 
-    None for a model of the user's own, whose graph is not at hand, and for very many data sets.
+    None for very many data sets, and the command alone for a model of the user's own, whose graph is not at hand.
     """
-    if resolved.model.source or len(summary.datasets) > MANY:
+    if len(summary.datasets) > MANY:
         return {}
+    if resolved.model.source:
+        patch = Pasted(
+            f"The lines that put techniques into {resolved.model.source}", "regfleet show-model DIR --code\n"
+        )
+        return {one.dataset: (patch,) for one in summary.datasets}
     chosen, variants = chosen_in(resolved, results), {one.name: one for one in resolved.variants}
     found = {}
     for dataset in summary.datasets:

@@ -40,13 +40,15 @@ class Graphed:
     """What a patch has to know of a model of the user's own.
 
     ``behind``: layer → the layer whose output is that of its activation; ``penalized`` and ``limited``: the layers that
-    have regularizers and constraints of their own on a kernel. ``hooked``: its builder puts techniques in itself.
+    have regularizers and constraints of their own on a kernel. ``hooked``: its builder puts techniques in itself;
+    ``hidden``: it is a subclass, whose graph cannot be seen.
     """
 
     behind: tuple[tuple[str, str], ...] = ()
     penalized: frozenset[str] = frozenset()
     limited: frozenset[str] = frozenset()
     hooked: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def graphed(base: Base, model: ModelSpec, input_shape: tuple[int, ...], outputs:
         tuple(behind.items()),
         frozenset(name for name, kernels in parts if any(kernel.regularizer for kernel in kernels)),
         frozenset(name for name, kernels in parts if any(kernel.constraint for kernel in kernels)),
+        hidden=not is_model(built),
     )
 
 
@@ -124,6 +127,8 @@ def _fitting(code: Code, wanted: Wanted) -> Code:
     why = []
     if graph.hooked:
         why.append("the builder puts techniques in itself, by its parameter techniques")
+    if graph.hidden and (code.steps or code.layers):
+        why.append("the model is a subclass, whose graph cannot be seen")
     if code.uses:
         names = ", ".join(dict.fromkeys(use.layer for use in code.uses))
         why.append(f"Keras has nothing that lets {names} compute with another kernel")
@@ -154,7 +159,8 @@ def _imports(code: Code, text: str) -> list[str]:
 def _data(code: Code, wanted: Wanted) -> Iterator[str]:
     """What the rows are, how long the fit is, and the targets as the loss takes them."""
     scaling = wanted.scaling.partition("; --")[0].rstrip(".")
-    said = f"x_train, x_val: float32 arrays, a row each. {scaling}".rstrip()
+    kind = "arrays, a row each, as the model takes them" if code.patch else "float32 arrays, a row each"
+    said = f"x_train, x_val: {kind}. {scaling}".rstrip()
     yield from wrap(said, WIDTH, initial_indent="# ", subsequent_indent="# ")
     training = code.recipe.training
     if code.task == "regression":
@@ -591,9 +597,18 @@ def _averaged(code: Code) -> str:
     moment = "on_train_batch_end(self, batch, logs=None)" if average.every == "update" else "follow(self)"
     first = "" if average.every == "update" else "        self.follow()\n"
     normalized = code.patch or any(put.kind == "batchnorm" for put in code.layers)
-    return _AVERAGED.format(moment=moment, lines=lines.rstrip(), first=first, renew=_RENEW if normalized else "")
+    made = _AVERAGED.format(moment=moment, lines=lines.rstrip(), first=first, renew=_RENEW if normalized else "")
+    return _LAYERS + made if normalized else made
 
 
+_LAYERS = '''\
+def layers_of(model):
+    """The layers of a model, and of models in it."""
+    for layer in model.layers:
+        yield from layers_of(layer) if hasattr(layer, "layers") else [layer]
+
+
+'''
 _AVERAGED = '''\
 class Averaged(keras.callbacks.Callback):
     """An average of the weights, which is tested and kept in the place of those that train."""
@@ -619,7 +634,7 @@ class Averaged(keras.callbacks.Callback):
             variable.assign(value)
 '''
 _RENEW = """\
-        norms = [one for one in self.model.layers if isinstance(one, keras.layers.BatchNormalization)]
+        norms = [one for one in layers_of(self.model) if isinstance(one, keras.layers.BatchNormalization)]
         momenta = [one.momentum for one in norms]
         for one in norms:
             one.momentum = 0.0

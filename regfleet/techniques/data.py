@@ -185,8 +185,7 @@ def _mixup_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...])
         f"{_mixed_code(code, 'mixup')}x = share * x + (1 - share) * tf.gather(x, other)"
     )
     shares = f"SHARES = tf.constant({quantiles}, 'float32')  # quantiles of a Beta distribution\n"
-    code = code.add(imports=["numpy as np", "scipy.stats.beta", "tensorflow as tf"], helpers=[shares])
-    return code.fill(one_hot=True).changing("mixup", body)
+    return code.fill(one_hot=True).add(helpers=[shares]).changing("mixup", body)
 
 
 _ON_TABLES = "of an image or a sequence it takes a rectangle or a stretch, which is no few lines of Keras"
@@ -240,7 +239,7 @@ def _feature_mask_code(code: Code, values: tuple[float, ...], _layers: tuple[str
         f"replaced = uniform(tf.shape(flat), {code.draws('featuremask')}, update) < {exact(values[0])}\n"
         "x = tf.reshape(tf.where(replaced, given, flat), tf.shape(x))"
     )
-    return code.add(imports=["numpy as np"]).changing("featuremask", body)
+    return code.changing("featuremask", body)
 
 
 _ADVERSARIAL = '''\

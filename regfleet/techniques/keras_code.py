@@ -64,7 +64,7 @@ class Code:
     - ``steps``: calls that take the function ``gradients`` (model, x, y, weight) and give another;
     - ``rate``: the learning rate, of ``{rate}``; ``optimizer``: its other arguments; ``tuned``: lines behind it;
     - ``average``, ``callbacks``, ``after``: what follows the weights, and lines behind the fit;
-    - ``helpers``: functions and classes that are used, each once; ``imports``: modules beside Keras;
+    - ``helpers``: functions and classes that are used, each once;
     - ``lacks``: why it cannot be written.
     """
 
@@ -92,7 +92,6 @@ class Code:
     callbacks: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     helpers: tuple[str, ...] = ()
-    imports: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 
     def add(self, **slots: Any) -> Code:
@@ -100,7 +99,7 @@ class Code:
         more: dict[str, Any] = {}
         for name, each in slots.items():
             there = getattr(self, name)
-            once = name in {"helpers", "imports", "lacks"}
+            once = name in {"helpers", "lacks"}
             more[name] = (*there, *(one for one in each if not (once and one in there)))
         return replace(self, **more)
 
@@ -126,7 +125,7 @@ class Code:
         """The code with a function ``name`` that changes batches, with the lines ``body``."""
         lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
         made = f"def {name}(update, batch):\n    {self.batch} = batch\n{lines}    return update, ({self.batch})\n"
-        return self.add(batches=[name], helpers=[UNIFORM, made], imports=["tensorflow as tf"])
+        return self.add(batches=[name], helpers=[UNIFORM, made])
 
 
 Writing = Callable[..., Code]

@@ -89,7 +89,7 @@ def _use_code(text: str, helper: str = "", *, noisy: bool = False) -> Writing:
     def write(code: Code, values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
         if noisy and not values[0]:
             return code
-        code = code.add(helpers=[helper] if helper else [], imports=["numpy as np"] if "np." in helper else [])
+        code = code.add(helpers=[helper] if helper else [])
         return code.add(uses=[Use(layer, text.format(*map(exact, values)), noisy) for layer in layers])
 
     return write

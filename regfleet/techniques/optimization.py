@@ -270,7 +270,7 @@ def _gradient_noise_code(code: Code, values: Values, _layers: Layers) -> Code:
     if not values[0]:
         return code
     noisy = f"with_noise({{}}, {', '.join(map(exact, values))}, {stream_int(code.seed, 'order')})"
-    return code.add(steps=[noisy], helpers=[_NOISY], imports=["zlib"])
+    return code.add(steps=[noisy], helpers=[_NOISY])
 
 
 def _clip_code(code: Code, values: Values, _layers: Layers) -> Code:
@@ -279,7 +279,7 @@ def _clip_code(code: Code, values: Values, _layers: Layers) -> Code:
 
 def _decay_code(code: Code, values: Values, _layers: Layers) -> Code:
     if not values[0]:
-        return code.add(optimizer=["weight_decay=None"] if code.recipe.training.optimizer == "adamw" else [])
+        return code.add(optimizer=["weight_decay=0"] if code.recipe.training.optimizer == "adamw" else [])
     lines = (
         "optimizer.exclude_from_weight_decay(  # biases and normalizations",
         '    [one for one in model.trainable_variables if len(one.shape) < 2 or "bias" in one.name]',
@@ -319,7 +319,7 @@ class CosineCycles(keras.optimizers.schedules.LearningRateSchedule):
 def _cycles_code(code: Code, values: Values, _layers: Layers) -> Code:
     ends = sorted({*cycle_ends(code.recipe.training.epochs, int(values[0]), *values[1:])} - {0})
     schedule = f"CosineCycles({{rate}}, [updates * epoch for epoch in {tuple(ends)}])"
-    return code.fill(rate=schedule).add(helpers=[_CYCLES], imports=["math"])
+    return code.fill(rate=schedule).add(helpers=[_CYCLES])
 
 
 def _snapshot_code(code: Code, values: Values, layers: Layers) -> Code:

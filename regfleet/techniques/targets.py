@@ -81,8 +81,7 @@ def _wrong_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...])
         f"wrong = keras.utils.to_categorical((y_train.argmax(axis=1) + away) % {code.outputs}, {code.outputs})",
         f"y_train = np.where(drawn[:, :1] < {exact(values[0])}, wrong, y_train)",
     )
-    code = code.fill(one_hot=True).add(imports=["numpy as np", "tensorflow as tf"], helpers=[UNIFORM])
-    return code.add(targets=lines)
+    return code.fill(one_hot=True).add(targets=lines, helpers=[UNIFORM])
 
 
 def _focal_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
