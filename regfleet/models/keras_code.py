@@ -179,7 +179,7 @@ def _data(code: Code, wanted: Wanted) -> Iterator[str]:
         if code.targets or code.batches:
             yield 'weight = np.array([class_weight[label] for label in y_train], "float32")'
     if _takes_shares(code):
-        yield f"y_train, y_val = (keras.utils.to_categorical(y, {code.outputs}) for y in (y_train, y_val))"
+        yield f'y_train, y_val = (np.eye({code.outputs}, dtype="float32")[y] for y in (y_train, y_val))'
     elif code.output in {"sigmoid", "logit"}:
         yield 'y_train, y_val = (y[:, None].astype("float32") for y in (y_train, y_val))'
     yield from code.targets
@@ -399,7 +399,13 @@ class SteppingModel(keras.Model):
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         found = gradients(self, x, y, weight)
         self.optimizer.apply_gradients(zip(found, self.trainable_variables))
-        return {"gradient": tf.linalg.global_norm(found)}
+        predicted = self(x, training=False)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(self.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight))
+            else:
+                metric.update_state(y, predicted, sample_weight=weight)
+        return self.get_metrics_result()
 '''
 
 

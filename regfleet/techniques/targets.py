@@ -78,7 +78,7 @@ def _wrong_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...])
     lines = (
         f"drawn = uniform((len(y_train), 2), {code.draws('labelnoise')}, -1).numpy()  # the wrong labels of some rows",
         f"away = 1 + (drawn[:, 1] * {code.outputs - 1}).astype(int)",
-        f"wrong = keras.utils.to_categorical((y_train.argmax(axis=1) + away) % {code.outputs}, {code.outputs})",
+        f'wrong = np.eye({code.outputs}, dtype="float32")[(y_train.argmax(axis=1) + away) % {code.outputs}]',
         f"y_train = np.where(drawn[:, :1] < {exact(values[0])}, wrong, y_train)",
     )
     return code.fill(one_hot=True).add(targets=lines, helpers=[UNIFORM])
