@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from regfleet.errors import InputError
 from regfleet.models.keras_code import Wanted, keras_code
 from regfleet.report.conclusion import Pasted
 
@@ -30,15 +31,18 @@ def code_of(variant: Variant, model: ModelSpec, wanted: Wanted, chosen: Candidat
         techniques = chosen.techniques
     spelled = "+".join(map(str, techniques)) or "none"
     command = f"regfleet compare -t {shlex.quote(spelled)}"
-    return keras_code(model, training, techniques, replace(wanted, command=command))
+    try:
+        return keras_code(model, training, techniques, replace(wanted, command=command))
+    except InputError as problem:  # of the code of someone's own technique
+        return f"# {problem}\n# {command} trains it.\n"
 
 
 def chosen_in(resolved: Resolved, results: Stored) -> dict[tuple[str, str], Candidate]:
     """By data set and variant, the setting that most seeds chose, of those alike the first one."""
     from regfleet.analysis.tuning import tuning_of
 
-    found = {}
-    for dataset in resolved.study.names:
+    found: dict[tuple[str, str], Candidate] = {}
+    for dataset in resolved.study.names if resolved.study.tune > 1 else ():
         rows = results.trials[results.trials["dataset"] == dataset]
         by_variant = {str(name): each for name, each in rows.groupby("variant")}
         picks = {one.name: one.picks for one in tuning_of(resolved.variants, by_variant)}
@@ -60,9 +64,7 @@ def pasted(resolved: Resolved, results: Stored, summary: Summary) -> Mapping[str
     if len(summary.datasets) > MANY:
         return {}
     if resolved.model.source:
-        patch = Pasted(
-            f"The lines that put techniques into {resolved.model.source}", "regfleet show-model DIR --code\n"
-        )
+        patch = Pasted(f"Into {resolved.model.source}", "regfleet show-model DIR --code\n")
         return {one.dataset: (patch,) for one in summary.datasets}
     chosen, variants = chosen_in(resolved, results), {one.name: one for one in resolved.variants}
     found = {}

@@ -136,7 +136,7 @@ def data_facts(
     def by_class(target: np.ndarray) -> tuple[int, ...]:
         return tuple(np.bincount(target, minlength=classes).tolist())
 
-    return DataFacts(
+    facts = DataFacts(
         sha256=dataset.fingerprint,
         task=dataset.task,
         rows=len(dataset.target),
@@ -157,8 +157,9 @@ def data_facts(
         else None,
         references=references[0],
         references_note=references[1],
-        **({"axes": dataset.features.ndim - 1} if dataset.features.ndim > 2 else {}),
     )
+    axes = dataset.features.ndim - 1
+    return facts.model_copy(update={"axes": axes}) if axes > 1 else facts
 
 
 def _looks(facts: DataFacts, question: Question) -> tuple[int, ...]:
