@@ -64,7 +64,7 @@ def pasted(resolved: Resolved, results: Stored, summary: Summary) -> Mapping[str
     if len(summary.datasets) > MANY:
         return {}
     if resolved.model.source:
-        patch = Pasted(f"Into {resolved.model.source}", "regfleet show-model DIR --code\n")
+        patch = Pasted(f"What puts techniques into {resolved.model.source}", "regfleet show-model DIR --code\n")
         return {one.dataset: (patch,) for one in summary.datasets}
     chosen, variants = chosen_in(resolved, results), {one.name: one for one in resolved.variants}
     found = {}
