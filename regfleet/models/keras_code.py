@@ -623,18 +623,18 @@ class Averaged(keras.callbacks.Callback):
     """An average of the weights, which is tested and kept in the place of those that train."""
 
     def on_train_begin(self, logs=None):
-        self.averages = [np.array(one) for one in self.model.trainable_variables]
+        self.averages = [np.array(one.numpy()) for one in self.model.trainable_variables]
         self.number, self.trained = 0, []
 
     def {moment}:
         self.number += 1
         number = self.number
         for weight, average in zip(self.model.trainable_variables, self.averages):
-            current = np.array(weight)
+            current = weight.numpy()
 {lines}
 
     def on_test_begin(self, logs=None):
-{first}        self.trained = [np.array(one) for one in self.model.variables]
+{first}        self.trained = [one.numpy() for one in self.model.variables]
         for weight, average in zip(self.model.trainable_variables, self.averages):
             weight.assign(average)
 {renew}
