@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def fit(
     directory: Annotated[str, typer.Argument(help="The results of a study, or their URL.")],
-    out: Annotated[
-        Text, flag("the folder of the fitted model; the same again goes on with it", OUTPUT, "DIR")
-    ] = None,
+    out: Annotated[Text, flag("the folder of the fitted model; the same again goes on with it", OUTPUT, "DIR")] = None,
     variant: Annotated[Text, flag("best, or a variant by its name (default: best)", TRAINING, "NAME")] = None,
     seeds: Annotated[Text, flag("how many networks (default: the study's seeds, up to 10)", TRAINING, "N")] = None,
     on: Annotated[
@@ -91,8 +89,8 @@ def _many(text: str | None) -> int | None:
 def _end(done: Done, *, quiet: bool) -> None:
     if done.interrupted:
         say(
-            f"interrupted: {done.networks} of {done.wanted} networks are kept in {done.folder}; the same command trains "
-            "the rest"
+            f"interrupted: {done.networks} of {done.wanted} networks are kept in {done.folder}; "
+            "the same command trains the rest"
         )
         raise typer.Exit(3)
     for failure in done.failures:

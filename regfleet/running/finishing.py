@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import regfleet
 from regfleet.numbers import Scale, counted
 from regfleet.paths import content_of, digest, write_listed
-from regfleet.running.fitting import ALL_ROWS, member_facts
+from regfleet.running.members import ALL_ROWS, member_facts
 from regfleet.running.origin import _versions
 from regfleet.saving import card, export, preprocessing
 from regfleet.saving.loading import checked
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
     from regfleet.concluding.judge import StudyConclusion
     from regfleet.data.dataset import Dataset
-    from regfleet.running.fitting import _Order
+    from regfleet.running.members import Order
     from regfleet.running.prepare import Prepared
     from regfleet.settings import Data
 
 
 def finish(
-    folder: Path, found: StudyConclusion, ready: Prepared, order: _Order, seeds: Sequence[int]
+    folder: Path, found: StudyConclusion, ready: Prepared, order: Order, seeds: Sequence[int]
 ) -> tuple[str, ...]:
     """Write what the networks of ``seeds`` are together; returns what should be known of it, in sentences."""
     runtime.prepare(gpu=False)
@@ -103,7 +103,7 @@ def finish(
         versions=_versions(),
         files={name: digest(content) for name, content in {**contents, **made}.items()},
     )
-    said = _facts(found, order, dataset, seeds)
+    said = _facts(found, order)
     cards = {CARD: card.markdown(signature, said).encode(), CARD_PAGE: card.page(signature, said).encode()}
     # Last, as it says that all the others are there.
     write_listed(folder, [*made.items(), *cards.items(), (NAME, signature.text().encode())], "--out")
@@ -123,8 +123,10 @@ def input_of(dataset: Dataset, source: Data) -> Input:
             images = {"image_size": f"{shape[0]}x{shape[1]}", "color": "grayscale" if shape[2] == 1 else "rgb"}
         return Input(kind="array", shape=shape, images=images)
     reading = dataset.reading
-    how = HowRead() if reading is None else HowRead(
-        missing=reading.missing, decimal=reading.decimal, sure=reading.sure, day_first=reading.day_first
+    how = (
+        HowRead()
+        if reading is None
+        else HowRead(missing=reading.missing, decimal=reading.decimal, sure=reading.sure, day_first=reading.day_first)
     )
     columns = _columns(dataset)
     known = {one.name for one in columns}
@@ -159,9 +161,7 @@ def _columns(dataset: Dataset) -> tuple[InputColumn, ...]:
             elif column.dtype.kind == "M":
                 kind = "date"
         detail, marks, examples = (one.detail, one.marks, one.examples) if one else ("", (), ())
-        made.append(
-            InputColumn(name=name, kind=kind, detail=detail, levels=levels, marks=marks, examples=examples)
-        )
+        made.append(InputColumn(name=name, kind=kind, detail=detail, levels=levels, marks=marks, examples=examples))
     return tuple(made)
 
 
@@ -180,7 +180,7 @@ def _source(found: StudyConclusion, name: str, source: Data) -> dict[str, Any]:
     }
 
 
-def _expected(found: StudyConclusion, order: _Order) -> Expected:
+def _expected(found: StudyConclusion, order: Order) -> Expected:
     """What the study says that a network of the variant scores on new rows."""
     metric = found.summary.metric
     data = next(one for one in found.summary.datasets if one.dataset == order.dataset)
@@ -195,16 +195,14 @@ def _expected(found: StudyConclusion, order: _Order) -> Expected:
     about = "new rows of this kind" if data.about == "new_data" else "rows of this data set"
     if ends:
         text += f"; for {about} {ends}{unit.unit} ({level} interval)"
-    shared = data.networks(order.variant.name)
     text += ". The networks together usually score a little better than one of them."
     if order.wanted.on == "all":
         text += " These had more rows than those of the study."
-    del shared
     low, high = ((value if math.isfinite(value) else None) for value in (score.low, score.high))
     return Expected(metric=metric.name, mean=score.mean, low=low, high=high, sentence=text)
 
 
-def _facts(found: StudyConclusion, order: _Order, dataset: Dataset, seeds: Sequence[int]) -> card.Facts:
+def _facts(found: StudyConclusion, order: Order) -> card.Facts:
     """What the card says of the verdict, the training, the limits and the data."""
     data = next(one for one in found.summary.datasets if one.dataset == order.dataset)
     facts, row = found.resolved.data[order.dataset], data.variant(order.variant.name)
@@ -214,20 +212,18 @@ def _facts(found: StudyConclusion, order: _Order, dataset: Dataset, seeds: Seque
     if order.wanted.on == "all":
         training = [ALL_ROWS]
         if order.wanted.epoch:
-            training.append(
-                f"Without validation rows the epoch is the median of the study's: {order.wanted.epoch}."
-            )
+            training.append(f"Without validation rows the epoch is the median of the study's: {order.wanted.epoch}.")
     else:
         training = [
-            f"Each network was trained on the {facts.training_rows:,} training rows of its seed, as in the study, so "
-            "that its test rows are those of its trial."
+            f"Each network was trained on the {facts.training_rows:,} training rows of its seed, as in the study, "
+            "so that its test rows are those of its trial."
         ]
     limits = [check.sentence for check in data.shown_checks]
     limits += list(facts.notes)
-    limits.append(
-        "What is said holds for rows that come as those of the study did; nothing tells whether others do."
-    )
-    said = [f"{facts.rows:,} rows of {order.dataset} ({masked(found.resolved.study.sources()[order.dataset].location)})."]
+    limits.append("What is said holds for rows that come as those of the study did; nothing tells whether others do.")
+    said = [
+        f"{facts.rows:,} rows of {order.dataset} ({masked(found.resolved.study.sources()[order.dataset].location)})."
+    ]
     if facts.rows_by_class:
         counts = ", ".join(f"{name} {n:,}" for name, n in zip(facts.classes, facts.rows_by_class, strict=False))
         said.append(f"Rows by class: {one_line(counts, 1000)}.")

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import hashlib
 import json
 import math
 import os
 import tempfile
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from regfleet import files
 from regfleet.concluding.judge import StudyConclusion, judge, kept_study, read_results
 from regfleet.errors import FleetError, InputError, ResultsError
 from regfleet.fleet import FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.models.travel import check_travels
 from regfleet.numbers import counted
-from regfleet.paths import content_of, digest, expanded, sums_in, write_listed
+from regfleet.paths import SUMS, digest, expanded, is_ours, sums_in, unwritable, write_listed
 from regfleet.planning.schedule import Schedule
-from regfleet.results.seals import read_json, sealed_json
+from regfleet.results.seals import sealed_json
+from regfleet.running.finishing import finish
 from regfleet.running.logs import log_to
 from regfleet.running.member import Fitted, Wanted, fit_members
+from regfleet.running.members import ALL_ROWS, Order, history_digest, member_facts
 from regfleet.running.prepare import NOTHING, Given, Prepared, prepare
 from regfleet.running.train import Watch
 from regfleet.running.trial import warm_up
-from regfleet.saving.signature import ARRAYS, MEMBER, MODEL, OF_MEMBER, PLAN
+from regfleet.saving.signature import ARRAYS, CARD, CARD_PAGE, ENSEMBLE, EXPORT, MEMBER, MODEL, NAME, PLAN
 from regfleet.text import listed, named, nearest, one_line
 from regfleet.training import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
@@ -48,10 +49,7 @@ if TYPE_CHECKING:
 MOST_SEEDS = 10
 """Networks where nobody says how many: the study's first seeds, as more of them hardly change what they say together."""
 BEST = "best"
-ALL_ROWS = (
-    "Trained on all rows: nothing is left to check it with. What may be expected is what networks of the study scored "
-    "that had fewer rows."
-)
+OF_FOLDER = (ENSEMBLE, EXPORT, CARD, CARD_PAGE, NAME)
 
 
 @dataclass(frozen=True)
@@ -66,19 +64,6 @@ class Done:
     sentences: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     interrupted: bool = False
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What is to be fitted: the chunk of its trials, how, and for each seed what says that it is the same fit."""
-
-    chunk: Chunk
-    variant: Variant
-    wanted: Wanted
-    dataset: str
-    rows: pd.DataFrame
-    like: str | None = None
-    identities: Mapping[int, str] = field(default_factory=dict)
 
 
 def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains it
@@ -168,11 +153,11 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
             return done
         if not kept:
             first = next(iter(failures.values()))
-            raise InputError(first.removeprefix("InputError: ")) if first.startswith("InputError: ") else ResultsError(
-                f"{order.variant.label}: expected a network that trains; got: {one_line(first)}"
+            raise (
+                InputError(first.removeprefix("InputError: "))
+                if first.startswith("InputError: ")
+                else ResultsError(f"{order.variant.label}: expected a network that trains; got: {one_line(first)}")
             )
-        from regfleet.running.finishing import finish
-
         watch.note(f"putting {counted(len(kept), 'network')} together")
         return replace(done, sentences=finish(folder, found, ready, order, kept))
 
@@ -212,7 +197,9 @@ def _refuse_other_data(found: StudyConclusion, ready: Prepared, name: str) -> No
             f"--data: expected the {name} that {found.results.place} was made with; got changed data ({rows})"
         )
     if was.scaling_key != now.scaling_key:
-        raise InputError(f"--data: expected {name} to go into the model as in {found.results.place}; got another scaling")
+        raise InputError(
+            f"--data: expected {name} to go into the model as in {found.results.place}; got another scaling"
+        )
 
 
 def chosen(data: DatasetSummary, metric: Metric) -> tuple[str, str]:
@@ -237,7 +224,9 @@ def chosen(data: DatasetSummary, metric: Metric) -> tuple[str, str]:
         rope = max((row.comparison.rope for row in rows if row.comparison), default=0.0)
         simple = next((one for one in odds if one.name in data.controls and one.loss - odds[0].loss <= rope / 2), None)
         taken = simple or odds[0]
-        why = "is the simplest, and nothing is clearly better" if simple else "risks least; that is a bet, not a verdict"
+        why = (
+            "is the simplest, and nothing is clearly better" if simple else "risks least; that is a bet, not a verdict"
+        )
         return taken.name, f"{taken.label} {why}."
     control = next((row for row in rows if row.name in data.controls[:1]), rows[0])
     return control.name, f"{control.label} is taken, as there is no verdict to choose by."
@@ -255,7 +244,9 @@ def _variant(found: StudyConclusion, name: str, asked: str) -> Variant:
             raise InputError(f"--variant best: expected trials of {name} that finished; got none")
         return known[chosen(data, found.summary.metric)[0]]
     alike = [one for one in known.values() if one.label == asked] or [
-        one for one in known.values() if one.name.startswith(f"{asked}@")  # at the place that is its usual one
+        one
+        for one in known.values()
+        if one.name.startswith(f"{asked}@")  # at the place that is its usual one
     ]
     if asked in known or len(alike) == 1:
         return known.get(asked) or alike[0]
@@ -268,7 +259,7 @@ def _variant(found: StudyConclusion, name: str, asked: str) -> Variant:
     )
 
 
-def _order(  # noqa: PLR0913 - what was asked
+def _order(
     found: StudyConclusion,
     ready: Prepared,
     name: str,
@@ -277,7 +268,7 @@ def _order(  # noqa: PLR0913 - what was asked
     seeds: int | None,
     on: Literal["train", "all"],
     like_trial: str | None,
-) -> _Order:
+) -> Order:
     trials = found.results.trials
     if like_trial is not None:
         row = _trial(trials, name, like_trial)
@@ -297,7 +288,9 @@ def _order(  # noqa: PLR0913 - what was asked
         )
     at = found.resolved.question.at
     settings = {
-        int(seed): int(json.loads(text)["chosen"]) for seed, text in zip(own["seed"], own["tuning"], strict=True) if text
+        int(seed): int(json.loads(text)["chosen"])
+        for seed, text in zip(own["seed"], own["tuning"], strict=True)
+        if text
     }
     if on == "all" and settings:  # a seed that the study did not have takes the setting of one that it had
         known = [settings[seed] for seed in sorted(settings)]
@@ -308,14 +301,16 @@ def _order(  # noqa: PLR0913 - what was asked
         trial.seed: digest(json.dumps([trial.key, on, at, epoch, settings.get(trial.seed)]).encode())
         for trial in chunk.trials
     }
-    return _Order(chunk, taken, wanted, name, own, like_trial, identities)
+    return Order(chunk, taken, wanted, name, own, like_trial, identities)
 
 
 def _trial(trials: pd.DataFrame, name: str, key: str) -> pd.Series:
     """The row of the trial with this key, or one that begins so."""
     matching = trials[trials["key"].str.startswith(key)] if len(key) >= 6 else trials[trials["key"] == key]
     if len(matching) != 1:
-        got = f"{len(matching)} trials that begin with {named(key)}" if len(matching) else f"{named(key)}, which is none"
+        got = (
+            f"{len(matching)} trials that begin with {named(key)}" if len(matching) else f"{named(key)}, which is none"
+        )
         raise InputError(f"--like-trial: expected the key of a trial, as trials.csv has it; got {got}")
     row = matching.iloc[0]
     if row["status"] != "done" or row["engine"] == "scikit-learn" or row["dataset"] != name:
@@ -360,8 +355,13 @@ def _epoch(own: pd.DataFrame, variant: Variant, at: str, chunk: Chunk) -> int | 
 def _held(folder: Path) -> Iterator[None]:
     """Hold the folder, made if it is not there, against another fit; taken back where nothing came into it."""
     new = not folder.exists()
-    write_listed(folder, [], "--out")  # which says what stands in the way
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as problem:
+        raise unwritable("--out", folder, problem, "a folder") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -369,11 +369,15 @@ def _held(folder: Path) -> Iterator[None]:
             raise InputError(
                 f"--out: expected a folder no other regfleet writes to; got {folder}, which is in use"
             ) from None
+        sums = sums_in(folder)
+        foreign = [name for name in OF_FOLDER if not is_ours(folder / name, sums, name, lambda _: False)]
+        foreign += [SUMS] * (not sums and os.path.lexists(folder / SUMS))
+        if foreign:
+            raise InputError(f"--out: expected no file that regfleet did not write; got {folder / foreign[0]}")
         try:
             yield
         except BaseException:
-            if new and [one.name for one in folder.iterdir()] == ["regfleet.sha256"]:
-                (folder / "regfleet.sha256").unlink()
+            if new and not any(folder.iterdir()):
                 folder.rmdir()
             raise
     finally:
@@ -387,7 +391,7 @@ def _workers(settings: FleetSettings, watch: Watch, *, in_process: bool) -> Abst
     return ray_fleet(settings, warm_up=warm_up, note=watch.note)
 
 
-def _kept(outcomes: Sequence[Outcome], folder: Path, order: _Order) -> dict[int, str]:
+def _kept(outcomes: Sequence[Outcome], folder: Path, order: Order) -> dict[int, str]:
     """Keep the networks that came; what went wrong with others, by seed."""
     failures = {}
     for outcome in outcomes:
@@ -421,22 +425,14 @@ def _own_folder(folder: Path, seed: int) -> Path:
     return own
 
 
-def _test_scores(outcome: Fitted, order: _Order) -> list[tuple[str, float]]:
+def _test_scores(outcome: Fitted, order: Order) -> list[tuple[str, float]]:
     begin = f"{order.wanted.at}_test_"
     return [
         (name.removeprefix(begin), float(value)) for name, value in outcome.metrics.items() if name.startswith(begin)
     ]
 
 
-def history_digest(history: Mapping[str, Any]) -> str:
-    """A hash of all the numbers of a history."""
-    found = hashlib.sha256()
-    for name in sorted(history):
-        found.update(name.encode() + history[name].astype("float32").tobytes())
-    return found.hexdigest()
-
-
-def _check_alike(outcome: Fitted, order: _Order) -> None:
+def _check_alike(outcome: Fitted, order: Order) -> None:
     """Raise ResultsError unless a network has the scores of its trial, to the last bit."""
     row = order.rows[order.rows["key"] == outcome.trial.key].iloc[0]
     other = [name for name, value in outcome.metrics.items() if name in row and _differs(value, row[name])]
@@ -453,7 +449,7 @@ def _differs(one: Any, other: Any) -> bool:
     return both[0] != both[1] and not all(map(math.isnan, both))
 
 
-def _there(folder: Path, order: _Order) -> dict[int, dict[str, Any]]:
+def _there(folder: Path, order: Order) -> dict[int, dict[str, Any]]:
     """What is said of the networks that are there already, by seed; raises InputError for those of another fit."""
     found: dict[int, dict[str, Any]] = {}
     ours = set(order.identities.values())
@@ -470,19 +466,3 @@ def _there(folder: Path, order: _Order) -> dict[int, dict[str, Any]]:
         if facts["identity"] == order.identities.get(seed):
             found[seed] = facts
     return found
-
-
-def member_facts(own: Path) -> dict[str, Any] | None:
-    """What ``member.json`` says of a network whose files are all as they were written; None where one is not."""
-    content = content_of(own / MEMBER, files.MB)
-    listed_there = sums_in(own)
-    if content is None or own.is_symlink() or digest(content) not in listed_there.get(MEMBER, ()):
-        return None
-    try:
-        facts = read_json(content.decode())
-        whole = all(digest(content_of(own / name) or b"") == facts["files"][name] for name in OF_MEMBER)
-        return facts if whole and isinstance(facts["seed"], int) and own.name == f"seed-{facts['seed']}" else None
-    except (ValueError, KeyError, TypeError):
-        return None
-
-

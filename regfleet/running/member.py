@@ -78,7 +78,7 @@ def _member(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: 
     try:
         made = _made(trial, chunk, dataset, wanted, base)
     # A user's model may raise anything, SystemExit included; as text it survives any serialiser.
-    except (Exception, SystemExit) as problem:
+    except (Exception, SystemExit) as problem:  # noqa: BLE001
         return Outcome(
             trial=trial,
             status="failed",
@@ -207,8 +207,10 @@ def _check_same(preprocessing: Preprocessing, dataset: Dataset, rows: np.ndarray
     if sets.train.x.dtype.kind == "O" or preprocessing.plan["kind"] == "texts":
         return
     columns = columns_of(dataset, rows) if preprocessing.plan["kind"] == "table" else None
-    made = preprocessing.of_matrix(dataset.features[rows]) if columns is None else preprocessing.of_columns(
-        columns, len(rows)
+    made = (
+        preprocessing.of_matrix(dataset.features[rows])
+        if columns is None
+        else preprocessing.of_columns(columns, len(rows))
     )
     if made.shape[1:] != sets.train.x.shape[1:] or not np.allclose(made, sets.train.x[: len(rows)], 1e-4, 1e-5):
         raise InputError("--data: expected rows whose preprocessing can be kept; got columns that encode otherwise")

@@ -48,7 +48,7 @@ def predict(
     path = None if out is None else _new_file(out)
     # What TensorFlow says when it is imported is not for the user.
     with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):
-        found = saving.load(model, lambda text: None)
+        found = saving.load(model)
         given = reading.at(rows, found.signature)
         for text in given.notes:
             note(f"note: {text}")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from regfleet.text import bounded, printable
+from regfleet.numbers import counted
+from regfleet.text import bounded, capital, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the card says beside the signature: sentences on the verdict, the data and the limits, as a report has them."""
+    """What the card says beside the signature: sentences on the verdict, the data and the limits, as in a report."""
 
     verdict: tuple[str, ...]
     training: tuple[str, ...]
@@ -49,12 +50,12 @@ def sections(found: Signature, facts: Facts) -> list[Section]:
         if found.classes
         else "The value, in units of the target, and the spread: the standard deviation of the networks' values."
     )
+    many = counted(len(found.members), "network")
     return [
         Section(
             "What it is",
             (
-                f"{len(found.members)} {'network' if len(found.members) == 1 else 'networks'} of the variant "
-                f"{found.label}, which predict {found.target} together ({what}). {gives}",
+                f"{capital(many)} of the variant {found.label} predict {found.target} together ({what}). {gives}",
                 *facts.training,
             ),
         ),
@@ -68,7 +69,7 @@ def sections(found: Signature, facts: Facts) -> list[Section]:
         Section(
             "How to use it",
             (
-                "With regfleet: regfleet predict FOLDER rows.csv --out predictions.csv, or "
+                "With regfleet: regfleet predict FOLDER rows.csv --out predictions.csv, or in Python "
                 "regfleet.load_model(FOLDER).predict(frame). With Keras alone: "
                 "keras.models.load_model('ensemble.keras') for rows that are encoded already.",
             ),
@@ -84,7 +85,12 @@ def markdown(found: Signature, facts: Facts) -> str:
         for paragraph in one.paragraphs:
             lines += [_marked(paragraph), ""]
         if one.rows:
-            lines += [_line(one.head), _line(["---"] * len(one.head)), *(_line(map(_marked, row)) for row in one.rows), ""]
+            lines += [
+                _line(one.head),
+                _line(["---"] * len(one.head)),
+                *(_line(map(_marked, row)) for row in one.rows),
+                "",
+            ]
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from regfleet.paths import digest, expanded
 from regfleet.saving import preprocessing, signature
 from regfleet.saving.plain import config_of, foreign, opened
 from regfleet.saving.predicting import Predictor
-from regfleet.saving.signature import ARRAYS, MODEL, NAME, PLAN, Signature
+from regfleet.saving.signature import ARRAYS, MODEL, NAME, OF_MEMBER, PLAN, Signature
 from regfleet.text import reason
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def load(folder: str | Path, note: Callable[[str], None] = lambda _: None) -> Lo
                 f"{here / name}: expected the file that {NAME} lists; got another, changed or of another fit. "
                 "Fit it again, or fetch it from where it was fitted"
             )
-        if name.endswith(f"/{MODEL}") or name.endswith(f"/{PLAN}") or name.endswith(f"/{ARRAYS}"):
+        if name.endswith(tuple(f"/{one}" for one in OF_MEMBER)):
             contents[name] = content
         note(f"{number} of {len(found.files)} files checked")
     from regfleet.training import runtime
@@ -120,14 +120,15 @@ def checked(content: bytes, path: Path) -> keras.Model:
     if sum(sizes.values()) > MOST_BYTES or max(sizes["config.json"], sizes["metadata.json"]) > MOST_CONFIG:
         raise ResultsError(f"{said}; got {files.size(sum(sizes.values()))} unpacked")
     try:
-        check_room(COPIES * sum(sizes.values()))
         odd = next(foreign(config_of(content)), "")
-        if odd:
-            raise ResultsError(f"{said}, so that no code runs; got {odd}")
+    except (ValueError, RecursionError):
+        odd = "a configuration that is none"
+    if odd:
+        raise ResultsError(f"{said}, so that no code runs; got {odd}")
+    try:
+        check_room(COPIES * sum(sizes.values()))
         check_room(COPIES * 4 * saved_numbers(content))
         return opened(content)
-    except ResultsError:
-        raise
     # A configuration that somebody wrote makes layers raise anything.
     except Exception as problem:  # noqa: BLE001
         raise ResultsError(f"{said}; got one that does not load ({type(problem).__name__})") from None

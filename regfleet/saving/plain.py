@@ -57,7 +57,9 @@ def plain(model: keras.Model, values: Sequence[np.ndarray], rows: np.ndarray, wh
     made = _converted(functional(model, single=True))
     before, after = (np.asarray(one(tensor(rows), training=False), "float64") for one in (model, made))
     if not np.allclose(before, after, CLOSE, CLOSE, equal_nan=True):
-        raise InputError(f"--variant {what}: expected a technique that plain layers of Keras can stand for; got another")
+        raise InputError(
+            f"--variant {what}: expected a technique that plain layers of Keras can stand for; got another"
+        )
     return made
 
 
@@ -216,5 +218,5 @@ def _fill(copy: keras.layers.Layer, layer: keras.layers.Layer) -> None:
         value = old.value
         if id(old) in kernels:
             for use in reversed(uses_of(layer)):  # what was changed last sees the kernel first
-                value = use.use(value, False, None)  # noqa: FBT003 - as it is called
+                value = use.use(value, False, None)
         new.assign(value)

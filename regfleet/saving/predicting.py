@@ -98,6 +98,13 @@ class Predictor:
         self.signature = signature
         self.members = tuple(members)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As files: networks are pickled by nobody."""
+        from regfleet.saving.plain import saved
+
+        kept = [(one.json(), one.arrow(), saved(model, self.signature.variant)) for one, model in self.members]
+        return _restored, (self.signature.text(), kept)
+
     def of(self, values: Any, name: str = "X") -> Answers:
         """What is said of the rows of a frame or an array; raises InputError for one that does not fit."""
         return self.of_rows(reading.of_memory(values, self.signature, name))
@@ -118,6 +125,16 @@ class Predictor:
                 parts.append(np.asarray(model(batch, training=False), "float64"))
             made.append(np.concatenate(parts))
         return Answers(self.signature, np.stack(made))
+
+
+def _restored(signature: str, kept: Sequence[tuple[str, bytes, bytes]]) -> Predictor:
+    """A predictor of what `Predictor.__reduce__` made."""
+    from regfleet.saving import preprocessing
+    from regfleet.saving.plain import opened
+    from regfleet.saving.signature import read
+
+    members = [(preprocessing.read(plan, arrays, "pickle"), opened(model)) for plan, arrays, model in kept]
+    return Predictor(read(signature, "pickle"), members)
 
 
 def input_of(preprocessing: Preprocessing, rows: Rows) -> np.ndarray:

@@ -113,7 +113,7 @@ class Preprocessing:
 
         names, place = block["columns"], str(number)
         if block["kind"] == "numbers":
-            return _filled(np.stack([columns[name] for name in names], axis=1), block, self.arrays, place)
+            return _filled(np.stack([columns[name] for name in names], axis=1), self.arrays, place)
         if block["kind"] == "categories":
             parts = [
                 _one_hot(columns[name], self.arrays[f"{place}.{at}"], width)
@@ -121,7 +121,7 @@ class Preprocessing:
             ]
             return np.concatenate(parts, axis=1)
         if block["kind"] == "date":
-            return _filled(_of_dates(columns[names[0]], block["parts"]), block, self.arrays, place)
+            return _filled(_of_dates(columns[names[0]], block["parts"]), self.arrays, place)
         return self._texts(columns[names[0]], block, place)
 
     def _texts(self, texts: np.ndarray, block: Mapping[str, Any], place: str) -> np.ndarray:
@@ -181,7 +181,7 @@ def _schema() -> Any:
     )
 
 
-KINDS = {"float64", "float32", "int64", "int32"}
+KINDS = {name: name for name in ("float64", "float32", "int64", "int32")}
 
 
 def read(text: str, arrow: bytes, where: str) -> Preprocessing:
@@ -192,27 +192,25 @@ def read(text: str, arrow: bytes, where: str) -> Preprocessing:
     try:
         plan = json.loads(text)
         version = plan.pop("format")
-        if version != FORMAT:
-            raise ResultsError(f"{where}: expected a preprocessing of format {FORMAT}; got {version}")
         with pa.ipc.open_file(pa.py_buffer(arrow)) as file:
-            if file.schema != _schema():
-                raise ValueError("its columns are others")
             table = file.read_all()
+        table = table.cast(_schema())
         table.validate(full=True)
         arrays: dict[str, Any] = {}
         for row in range(len(table)):
             name, kind, shape = (table[column][row].as_py() for column in ("name", "kind", "shape"))
             if kind == "texts":
                 arrays[name] = table["texts"][row].as_py()
-            elif kind in KINDS:
-                arrays[name] = np.asarray(table["numbers"][row].values).astype(kind).reshape(shape)
             else:
-                raise ValueError(f"an array of {kind}")
+                arrays[name] = np.asarray(table["numbers"][row].values).astype(KINDS[kind]).reshape(shape)
         made = Preprocessing(plan, arrays)
-        _check(made)
+        if version == FORMAT:
+            _check(made)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, pa.ArrowException) as problem:
         said = type(problem).__name__ if not str(problem) else str(problem).splitlines()[0]
         raise ResultsError(f"{where}: expected the preprocessing that regfleet wrote; got another ({said})") from None
+    if version != FORMAT:
+        raise ResultsError(f"{where}: expected a preprocessing of format {FORMAT}; got {version}")
     return made
 
 
@@ -297,7 +295,7 @@ def _numbers(_dataset: Dataset, _names: Sequence[str], imputer: Any, _block: dic
 
 
 def _categories(dataset: Dataset, names: Sequence[str], encoder: Any, block: dict[str, Any]) -> dict[str, Any]:
-    """Where the one of each code stands: of an unseen category, of none, then of all that the table has; −1: nowhere."""
+    """Where the one of each code stands: of an unseen category, of none, then of all of the table; −1: nowhere."""
     import numpy as np
     import pandas as pd
 
@@ -351,9 +349,7 @@ def _text(_dataset: Dataset, _names: Sequence[str], encoder: Any, block: dict[st
 _OF_KIND = {"numbers": _numbers, "categories": _categories, "date": _date, "text": _text}
 
 
-def _filled(
-    numbers: np.ndarray, block: Mapping[str, Any], arrays: Mapping[str, Any], place: str  # noqa: ARG001 - one form
-) -> np.ndarray:
+def _filled(numbers: np.ndarray, arrays: Mapping[str, Any], place: str) -> np.ndarray:
     """Numbers with their training mean where they are missing, and columns that tell which they were."""
     import numpy as np
 

@@ -160,7 +160,9 @@ def _in_order(table: pa.Table, wanted: list[str], target: str, name: str) -> pa.
     """A table whose columns are taken in order, as those of the study had no names."""
     given = [one for one in table.column_names if one != target]
     if len(given) != len(wanted):
-        raise InputError(f"{name}: expected {len(wanted)} columns in the order of the study's features; got {len(given)}")
+        raise InputError(
+            f"{name}: expected {len(wanted)} columns in the order of the study's features; got {len(given)}"
+        )
     called = dict(zip(given, wanted, strict=True))
     return table.rename_columns([called.get(one, one) for one in table.column_names])
 
@@ -173,8 +175,8 @@ def _check_names(names: Sequence[str], wanted: Sequence[str], signature: Signatu
         near = nearest(lacking[0], extra)
         more = f", and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise InputError(
-            f"{name}: expected the column {named(lacking[0])}{more}; got {bounded(listed([*map(named, names)], 8), 300)}"
-            f"{near}"
+            f"{name}: expected the column {named(lacking[0])}{more}; got "
+            f"{bounded(listed([*map(named, names)], 8), 300)}{near}"
         )
     if extra:
         more = f", and {len(extra) - 1} more" if len(extra) > 1 else ""
@@ -297,9 +299,7 @@ _OF_KIND = {
 }
 
 
-def _read(
-    column: InputColumn, values: pa.Array, kind: Any, reading: Reading, name: str, notes: list[str]
-) -> pd.Series:
+def _read(column: InputColumn, values: pa.Array, kind: Any, reading: Reading, name: str, notes: list[str]) -> pd.Series:
     """Texts as numbers or dates, in the way in which those of the study were written."""
     import numpy as np
     import pandas as pd
@@ -351,7 +351,7 @@ def _target(values: pa.Array, signature: Signature, reading: Reading, name: str)
 
 
 def class_numbers(texts: Sequence[Any], classes: Sequence[str], expected: str) -> np.ndarray:
-    """The number of each class by its name, −1 for none; raises InputError, which begins as ``expected``, for others."""
+    """The number of each class by its name, −1 for none; raises InputError, which begins so, for others."""
     import numpy as np
 
     numbers = {name: number for number, name in enumerate(classes)}
@@ -375,11 +375,14 @@ def class_numbers(texts: Sequence[Any], classes: Sequence[str], expected: str) -
 def _numbered(target: np.ndarray, names: Sequence[str], signature: Signature, name: str) -> np.ndarray:
     """The target of arrays: classes by their numbers among ``names``, or by themselves; or quantities."""
     import numpy as np
+    import pandas as pd
 
     if signature.task == "regression":
         return np.asarray(target, "float64")
     by_name = names and target.dtype.kind in "iu"
-    texts = [names[int(one)] for one in target] if by_name else [None if one != one else one for one in target]
+    missing = pd.isna(target)
+    values = [names[int(one)] for one in target] if by_name else [*target]
+    texts = [None if lost else one for one, lost in zip(values, missing, strict=True)]
     return class_numbers(texts, signature.classes, f"{name}: expected the classes of the study")
 
 
