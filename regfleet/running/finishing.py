@@ -214,10 +214,8 @@ def _facts(found: StudyConclusion, order: Order) -> card.Facts:
         if order.wanted.epoch:
             training.append(f"Without validation rows the epoch is the median of the study's: {order.wanted.epoch}.")
     else:
-        training = [
-            f"Each network was trained on the {facts.training_rows:,} training rows of its seed, as in the study, "
-            "so that its test rows are those of its trial."
-        ]
+        text = f"Each network was trained on the {facts.training_rows:,} training rows of its seed, as in the study, "
+        training = [f"{text}so that its test rows are those of its trial."]
     limits = [check.sentence for check in data.shown_checks]
     limits += list(facts.notes)
     limits.append("What is said holds for rows that come as those of the study did; nothing tells whether others do.")

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from regfleet.trials import Chunk, Outcome
 
 MOST_SEEDS = 10
-"""Networks where nobody says how many: the study's first seeds, as more of them hardly change what they say together."""
+"""Networks where nobody says how many, of the study's first seeds: more hardly change what they say together."""
 BEST = "best"
 OF_FOLDER = (ENSEMBLE, EXPORT, CARD, CARD_PAGE, NAME)
 

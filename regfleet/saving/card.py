@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from regfleet.saving.signature import Signature
 
 LICENCE = "not stated: fill in who may use this model, and for what"
+USE = (
+    "With regfleet: regfleet predict FOLDER rows.csv --out predictions.csv, or in Python "
+    "regfleet.load_model(FOLDER).predict(frame). With Keras alone: keras.models.load_model('ensemble.keras') for rows "
+    "that are encoded already."
+)
 _MARKS = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>#|"})
 
 
@@ -68,11 +73,7 @@ def sections(found: Signature, facts: Facts) -> list[Section]:
         Section("Versions", (), ("Package", "Version"), tuple(sorted(found.versions.items()))),
         Section(
             "How to use it",
-            (
-                "With regfleet: regfleet predict FOLDER rows.csv --out predictions.csv, or in Python "
-                "regfleet.load_model(FOLDER).predict(frame). With Keras alone: "
-                "keras.models.load_model('ensemble.keras') for rows that are encoded already.",
-            ),
+            (USE,),
         ),
     ]
 

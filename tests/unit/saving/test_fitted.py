@@ -40,8 +40,12 @@ def passengers(rows=ROWS):
             "age": np.where(DRAW.random(rows) < 0.2, np.nan, age),
             "fare": [f"{fare:,.2f} $" for fare in np.exp(DRAW.normal(7, 1, rows))],
             "port": DRAW.choice(["S", "C", None], rows, p=[0.6, 0.3, 0.1]),
-            "day": (pd.Timestamp("2020-01-01") + pd.to_timedelta(DRAW.integers(0, 700, rows), "D")).strftime("%d.%m.%Y"),
-            "remark": [" ".join(DRAW.choice([*"calm sea storm deck cabin music".split()], 4)) for _ in range(rows)],
+            "day": (pd.Timestamp("2020-01-01") + pd.to_timedelta(DRAW.integers(0, 700, rows), "D")).strftime(
+                "%d.%m.%Y"
+            ),
+            "remark": [
+                " ".join(DRAW.choice(["calm", "sea", "storm", "deck", "cabin", "music"], 4)) for _ in range(rows)
+            ],
             "lived": np.where((sex == "female") ^ (DRAW.random(rows) < 0.1), "yes", "no"),
         }
     )
@@ -85,7 +89,7 @@ def loaded(model):
 
 
 def test_networks_are_those_of_the_study_and_anybody_can_load_them(study, model, loaded):
-    """Scores of the stored files on the test rows are the trials'; the ensemble's answer is the mean of both networks'."""
+    """Scores of the stored files on the test rows are the trials'; the ensemble answers as both networks' mean."""
     trials = regfleet.load(study / "results").trials.set_index("key")
     data = load_dataset(read_study({}, flags=_flags(study)).data[0])
     frame = pd.read_csv(study / "ship.csv")
@@ -127,7 +131,7 @@ def test_the_same_fit_trains_nothing_again_and_another_is_refused(study, model):
     before = {path: path.stat().st_mtime_ns for path in model.glob("seed-*/*")}
     done = fit(study / "results", model, variant="l2(0.01)@first+dropout(0.2)@first", in_process=True)
     assert (done.networks, before) == (2, {path: path.stat().st_mtime_ns for path in model.glob("seed-*/*")})
-    with pytest.raises(InputError, match="--out: expected a new folder, or that of the same fit; got .* of another"):
+    with pytest.raises(InputError, match=r"--out: expected a new folder, or that of the same fit; got .* of another"):
         fit(study / "results", model, variant="none", in_process=True)
 
 
@@ -198,9 +202,9 @@ def test_predictions_go_to_a_file_with_their_score(study, model, loaded, tmp_pat
     assert [*frame] == ["row", "prediction", "probability_no", "probability_yes", "disagreement"]
     assert frame[["probability_no", "probability_yes"]].sum(axis=1).to_numpy() == pytest.approx(1)
     share = accuracy_score(table["lived"], frame["prediction"])
-    assert f"accuracy on 120 rows: {100 * share:.1f} %" in found.sentences[0].replace("\N{NO-BREAK SPACE}", " ").replace(
-        "\N{NARROW NO-BREAK SPACE}", " "
-    )
+    assert f"accuracy on 120 rows: {100 * share:.1f} %" in found.sentences[0].replace(
+        "\N{NO-BREAK SPACE}", " "
+    ).replace("\N{NARROW NO-BREAK SPACE}", " ")
     each = loaded.predictor.of(table).each.argmax(axis=2)
     assert frame["disagreement"].to_numpy() == pytest.approx((each[0] != each[1]) / 2)
     (tmp_path / "mine.csv").write_text("precious")
@@ -248,7 +252,10 @@ def _outside(folder):
     [
         (lambda folder: (folder / "seed-0/model.keras").write_bytes(b"PK"), "expected the file that signature.json"),
         (lambda folder: (folder / "seed-1/preprocessing.arrow").unlink(), "expected a file that signature.json lists"),
-        (lambda folder: (folder / "signature.json").write_text('{"format": 2, "regfleet": "9"}'), "regfleet 9 wrote it"),
+        (
+            lambda folder: (folder / "signature.json").write_text('{"format": 2, "regfleet": "9"}'),
+            "regfleet 9 wrote it",
+        ),
         (lambda folder: (folder / "signature.json").write_text("[" * 100_000), "expected the signature"),
         (lambda folder: (folder / "signature.json").unlink(), "got one that is not finished"),
         (_evil, "so that no code runs; got Lambda"),
@@ -269,7 +276,13 @@ def test_a_folder_that_is_not_as_it_was_written_is_refused(model, tmp_path, dama
 
 @pytest.mark.parametrize(
     "text",
-    ["spectral+weightnoise(0.1)", "weightstandardization", "skip+stochasticdepth(0.3)", "skip+shakeshake", "l1(0.1)+l2"],
+    [
+        "spectral+weightnoise(0.1)",
+        "weightstandardization",
+        "skip+stochasticdepth(0.3)",
+        "skip+shakeshake",
+        "l1(0.1)+l2",
+    ],
 )
 def test_what_techniques_put_in_is_plain_keras_in_inference(text):
     """The plain model answers as the one that was trained, and its file names no class but Keras'."""
