@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import sys
 import tempfile
@@ -64,6 +65,8 @@ class _Regularized(BaseEstimator):  # type: ignore[misc]
 
     def _fit(self, X: Any, y: Any, classes: np.ndarray | None) -> None:  # noqa: N803
         """Compare on ``X`` and the class numbers or values ``y``, choose, and fit the choice on all rows."""
+        import pandas as pd
+
         alone = self.workers == 1 or _is_worker()
         techniques = ["none", *(one for one in self.techniques if one != "none")]
         how = {"model": self.model, "in_process": alone, "progress": False}
@@ -78,7 +81,11 @@ class _Regularized(BaseEstimator):  # type: ignore[misc]
             "task": self._task,
             "references": "no",
         }
-        target = y if classes is None else [f"c{number}" for number in y]  # by name, in the order of their numbers
+        name = "target"
+        while name in [*getattr(X, "columns", ())]:
+            name += "_"
+        # By names, which are read back as the numbers of the classes.
+        target = pd.Series(y if classes is None else [f"c{number}" for number in y], name=name)
         with tempfile.TemporaryDirectory(prefix="regfleet-") as folder:
             place, model = Path(folder, "study"), Path(folder, "model")
             try:
@@ -90,16 +97,15 @@ class _Regularized(BaseEstimator):  # type: ignore[misc]
                 raise ValueError(str(problem)) from None
         self.predictor_ = loaded.predictor
         self.variant_ = loaded.signature.variant
-        self.n_features_in_ = loaded.signature.input.width
 
     def _given(self, X: Any, *, reset: bool, y: Any = None) -> tuple[Any, Any]:  # noqa: N803
         """The rows as they are compared: a frame of any types as it is, numbers as an array that was checked."""
         mixed = is_frame(X) and any(str(kind) in {"object", "str", "category", "string"} for kind in _types(X))
         if mixed or (hasattr(X, "ndim") and X.ndim > 2):
             if reset:
-                self.feature_names_in_ = _names(X)
-                if self.feature_names_in_ is None:
-                    del self.feature_names_in_
+                self.n_features_in_ = math.prod(X.shape[1:])
+                if (names := _names(X)) is not None:
+                    self.feature_names_in_ = names
             return X, None if y is None else column_or_1d(y, warn=True)
         rules: dict[str, Any] = {"dtype": "numeric", "ensure_all_finite": "allow-nan"}
         if y is None:

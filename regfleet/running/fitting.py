@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 MOST_SEEDS = 10
 """Networks where nobody says how many, of the study's first seeds: more hardly change what they say together."""
 BEST = "best"
+OTHERWISE = ": another machine, GPU or version of TensorFlow rounds otherwise"
 OF_FOLDER = (ENSEMBLE, EXPORT, CARD, CARD_PAGE, NAME)
 
 
@@ -123,6 +124,7 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
         failures: dict[int, str] = {}
         interrupted = False
         if missing:
+            watch.judge(found.resolved.question)
             watch.start((order.variant,), {order.variant.name: len(missing)})
             try:
                 with _workers(settings, watch, in_process=in_process) as workers:
@@ -281,7 +283,7 @@ def _order(
         raise InputError(f"--variant {taken.name}: expected a variant that finished on {name}; got none of its trials")
     plan = ready.planned((taken,), chosen_seeds)
     chunk = next(group for group in plan.groups if group.dataset == name and group.split.half is None)
-    chunk = replace(chunk, variant=taken if chunk.variant.name == taken.name else chunk.variant, stack=1)
+    chunk = replace(chunk, stack=1)
     if like_trial is not None and chunk.trials[0].key != like_trial:
         raise InputError(
             f"--like-trial: expected a trial that this version would train alike; got {like_trial}, of another version"
@@ -290,7 +292,7 @@ def _order(
     settings = {
         int(seed): int(json.loads(text)["chosen"])
         for seed, text in zip(own["seed"], own["tuning"], strict=True)
-        if text
+        if isinstance(text, str) and text  # missing from before there was any
     }
     if on == "all" and settings:  # a seed that the study did not have takes the setting of one that it had
         known = [settings[seed] for seed in sorted(settings)]
@@ -301,7 +303,7 @@ def _order(
         trial.seed: digest(json.dumps([trial.key, on, at, epoch, settings.get(trial.seed)]).encode())
         for trial in chunk.trials
     }
-    return Order(chunk, taken, wanted, name, own, like_trial, identities)
+    return Order(chunk, taken, wanted, name, own, found.results, like_trial, identities)
 
 
 def _trial(trials: pd.DataFrame, name: str, key: str) -> pd.Series:
@@ -440,8 +442,30 @@ def _check_alike(outcome: Fitted, order: Order) -> None:
         name = other[0]
         raise ResultsError(
             f"--like-trial {outcome.trial.key}: expected {name} {float(row[name])!r}, as it was; got "
-            f"{outcome.metrics[name]!r}: another machine, GPU or version of TensorFlow rounds otherwise"
+            f"{outcome.metrics[name]!r}{OTHERWISE}"
         )
+    stored = _history(order)
+    odd = [name for name, values in outcome.history.items() if not _same(stored[name].to_numpy(), values)]
+    if odd:
+        raise ResultsError(f"--like-trial {outcome.trial.key}: expected {odd[0]} as it was; got another{OTHERWISE}")
+
+
+def _history(order: Order) -> pd.DataFrame:
+    """The stored history of the one trial that is fitted again."""
+    import pandas as pd
+
+    (trial,) = order.chunk.trials
+    parts = [
+        one[(one["variant"] == order.variant.name) & (one["seed"] == trial.seed)]
+        for one in order.results.curves(order.dataset)
+    ]
+    return pd.concat(parts).drop_duplicates("epoch").sort_values("epoch")
+
+
+def _same(one: Any, other: Any) -> bool:
+    import numpy as np
+
+    return bool(np.array_equal(np.asarray(one, "float32"), np.asarray(other, "float32"), equal_nan=True))
 
 
 def _differs(one: Any, other: Any) -> bool:

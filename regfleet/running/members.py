@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from regfleet.results import Stored
     from regfleet.running.member import Wanted
     from regfleet.settings.values import Variant
     from regfleet.trials import Chunk
@@ -36,6 +37,7 @@ class Order:
     wanted: Wanted
     dataset: str
     rows: pd.DataFrame
+    results: Stored
     like: str | None = None
     identities: Mapping[int, str] = field(default_factory=dict)
 

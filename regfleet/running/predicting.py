@@ -54,6 +54,8 @@ def predict(
             note(f"note: {text}")
         answers = found.predictor.of_rows(given)
     frame = answers.frame()
+    if given.names:
+        frame.insert(1, "file", given.names)
     said = _sentences(answers, given)
     if path is None:
         return Predicted(frame.to_csv(index=False), said)

@@ -44,6 +44,8 @@ def load(folder: str | Path, note: Callable[[str], None] = lambda _: None) -> Lo
     contents = {}
     for number, (name, known) in enumerate(sorted(found.files.items()), 1):
         content = _read(here, name)
+        if name.endswith(f"/{PLAN}") and len(content) > files.MOST_TEXT:
+            raise ResultsError(f"{here / name}: expected at most {files.size(files.MOST_TEXT)} of text; got more")
         if digest(content) != known:
             raise ResultsError(
                 f"{here / name}: expected the file that {NAME} lists; got another, changed or of another fit. "

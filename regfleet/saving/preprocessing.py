@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.data.dataset import number_columns
 from regfleet.data.encoding import CHUNK, Encoders, encode, within_float32
+from regfleet.data.files import MAX_BYTES
 from regfleet.errors import ResultsError
+from regfleet.memory import limited, room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,7 +194,8 @@ def read(text: str, arrow: bytes, where: str) -> Preprocessing:
     try:
         plan = json.loads(text)
         version = plan.pop("format")
-        with pa.ipc.open_file(pa.py_buffer(arrow)) as file:
+        one_thread = pa.ipc.IpcReadOptions(use_threads=False)  # only so the limit is an error
+        with limited(min(2 * MAX_BYTES, room())), pa.ipc.open_file(pa.py_buffer(arrow), options=one_thread) as file:
             table = file.read_all()
         table = table.cast(_schema())
         table.validate(full=True)
@@ -206,7 +209,16 @@ def read(text: str, arrow: bytes, where: str) -> Preprocessing:
         made = Preprocessing(plan, arrays)
         if version == FORMAT:
             _check(made)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, pa.ArrowException) as problem:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+        MemoryError,
+        pa.ArrowException,
+    ) as problem:
         said = type(problem).__name__ if not str(problem) else str(problem).splitlines()[0]
         raise ResultsError(f"{where}: expected the preprocessing that regfleet wrote; got another ({said})") from None
     if version != FORMAT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.data import marks
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class Rows:
     """New rows: the ``columns`` of a table as `Preprocessing` takes them, or a ``matrix`` (rows, …).
 
-    ``target``: class numbers or quantities, (rows,), None where they are not there; ``notes`` say what was assumed.
+    ``target``: class numbers or quantities, (rows,), None where they are not there; ``notes`` say what was assumed, and
+    ``names`` are those of the rows' files, where they have any.
     """
 
     count: int
@@ -37,6 +39,7 @@ class Rows:
     matrix: np.ndarray | None = None
     target: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def at(location: str, signature: Signature) -> Rows:
@@ -45,14 +48,16 @@ def at(location: str, signature: Signature) -> Rows:
     from regfleet.settings import read_study
 
     form = signature.input
+    if form.images and (files_there := _images_in(location)):
+        return _of_images(files_there, form, location)
     flags = {"data": [location], **form.images}
     if form.kind == "table" and not form.images:
         flags |= {"decimal": form.reading.decimal if form.reading.sure else None}
     (source,) = read_study({}, flags=flags).data
     raw = read_raw(source)
     if isinstance(raw, RawTable):
-        if form.kind != "table" and not (form.kind == "texts" and form.columns):
-            raise InputError(f"{named(location)}: expected an array of {_shape(form)} a row; got a table")
+        if form.kind == "array":
+            return _table_as_array(raw.table, signature, data_name(location))
         return of_table(raw.table, signature, data_name(location))
     features, target = raw.features, raw.target
     numbered = raw.classes
@@ -61,6 +66,50 @@ def at(location: str, signature: Signature) -> Rows:
         known = _numbered(target, numbered, signature, data_name(location))
     made = of_memory(features, signature, data_name(location))
     return Rows(made.count, made.columns, made.matrix, known, made.notes)
+
+
+def _images_in(location: str) -> list[Path]:
+    """The images in a folder that has no folders, which would be classes; none of any other place."""
+    from regfleet.data.folders import IMAGES
+
+    here = Path(location)
+    if not here.is_dir():
+        return []
+    entries = sorted(one for one in here.iterdir() if not one.name.startswith("."))
+    if any(one.is_dir() for one in entries):
+        return []
+    return [one for one in entries if one.suffix.lower() in IMAGES]
+
+
+def _of_images(paths: list[Path], form: Input, location: str) -> Rows:
+    """The images of a folder, one for each row, called by the names of their files."""
+    from regfleet.data.folders import images_of
+    from regfleet.settings import read_study
+
+    (source,) = read_study({}, flags={"data": [location], **form.images}).data
+    pixels, notes = images_of(paths, source)
+    made = _of_array(pixels, form, named(location))
+    return Rows(made.count, matrix=made.matrix, notes=tuple(notes), names=tuple(one.name for one in paths))
+
+
+def _table_as_array(table: pa.Table, signature: Signature, name: str) -> Rows:
+    """The rows of a table of numbers as an array, its columns in order without the target's."""
+    import numpy as np
+
+    form = signature.input
+    given = [one for one in table.column_names if one != signature.target]
+    if len(form.shape) != 1 or len(given) != form.shape[0]:
+        raise InputError(f"{name}: expected numbers of {_shape(form)} a row; got a table of {len(given)} columns")
+    odd = next((one for one in given if is_text(settled(table[one]).type)), None)
+    if odd is not None:
+        raise InputError(f"{name}: expected numbers in the column {named(odd)}; got texts")
+    columns = [flat(settled(table[one])).to_numpy(zero_copy_only=False) for one in given]
+    made = _of_array(np.stack([np.asarray(one, "float64") for one in columns], axis=1), form, name)
+    target = None
+    if signature.target in table.column_names:
+        values = flat(settled(table[signature.target]))
+        target = _target(values, signature, Reading(**form.reading.model_dump()), name)
+    return Rows(made.count, matrix=made.matrix, target=target)
 
 
 def of_memory(values: Any, signature: Signature, name: str = "X") -> Rows:
