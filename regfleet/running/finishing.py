@@ -123,11 +123,15 @@ def input_of(dataset: Dataset, source: Data) -> Input:
             images = {"image_size": f"{shape[0]}x{shape[1]}", "color": "grayscale" if shape[2] == 1 else "rgb"}
         return Input(kind="array", shape=shape, images=images)
     reading = dataset.reading
-    how = (
-        HowRead()
-        if reading is None
-        else HowRead(missing=reading.missing, decimal=reading.decimal, sure=reading.sure, day_first=reading.day_first)
-    )
+    how = HowRead(no_header=source.no_header)
+    if reading is not None:
+        how = HowRead(
+            missing=reading.missing,
+            decimal=reading.decimal,
+            sure=reading.sure,
+            day_first=reading.day_first,
+            no_header=source.no_header,
+        )
     columns = _columns(dataset)
     known = {one.name for one in columns}
     beside = tuple(name for name, kind, _ in dataset.columns if kind != "target" and name not in known)

@@ -11,6 +11,7 @@ from regfleet.data.arrays import _table as as_table
 from regfleet.data.arrow import arrow, coded, flat, is_text, is_useless, settled, without, without_codes
 from regfleet.data.columns import LARGEST, PARSED_SHARE, Reading, read_as, short
 from regfleet.data.dataset import Dataset, RawTable
+from regfleet.data.files import TEXTS, suffix
 from regfleet.data.values import features_of, is_frame
 from regfleet.errors import InputError
 from regfleet.saving.preprocessing import MISSING, UNSEEN
@@ -52,7 +53,11 @@ def at(location: str, signature: Signature) -> Rows:
         return _of_images(files_there, form, location)
     flags = {"data": [location], **form.images}
     if form.kind == "table" and not form.images:
-        flags |= {"decimal": form.reading.decimal if form.reading.sure else None}
+        # A few new rows may not show what stands before their decimals.
+        comma = form.reading.sure or form.reading.decimal == ","
+        flags |= {"decimal": form.reading.decimal if comma else None}
+        if form.reading.no_header and suffix(location) in TEXTS:
+            flags |= {"no_header": True}
     (source,) = read_study({}, flags=flags).data
     raw = read_raw(source)
     if isinstance(raw, RawTable):
@@ -108,7 +113,7 @@ def _table_as_array(table: pa.Table, signature: Signature, name: str) -> Rows:
     target = None
     if signature.target in table.column_names:
         values = flat(settled(table[signature.target]))
-        target = _target(values, signature, Reading(**form.reading.model_dump()), name)
+        target = _target(values, signature, form.reading.reading, name)
     return Rows(made.count, matrix=made.matrix, target=target)
 
 
@@ -187,7 +192,7 @@ def of_table(table: pa.Table, signature: Signature, name: str, notes: tuple[str,
         table = _in_order(table, wanted, signature.target, name)
     names = table.column_names
     _check_names(names, wanted, signature, name)
-    reading = Reading(**form.reading.model_dump())
+    reading = form.reading.reading
     columns, said = {}, list(notes)
     for column in form.columns:
         values = settled(table[column.name])

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from regfleet.data.columns import Column
+from regfleet.data.columns import Reading
 from regfleet.errors import ResultsError
 from regfleet.results.seals import read_json, sealed_json
 from regfleet.settings.values import Task
@@ -37,19 +37,20 @@ class InputColumn(_Part):
     marks: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
 
-    @property
-    def column(self) -> Column:
-        """As the table's reader has it."""
-        return Column(self.name, self.kind, self.detail, marks=self.marks, examples=self.examples)
-
 
 class HowRead(_Part):
-    """`data.columns.Reading`."""
+    """`data.columns.Reading`, and whether text files begin with a row of data."""
 
     missing: tuple[str, ...] | None = None
     decimal: Literal[".", ","] | None = None
     sure: bool = False
     day_first: bool | None = None
+    no_header: bool = False
+
+    @property
+    def reading(self) -> Reading:
+        """As the table's reader has it."""
+        return Reading(self.missing, self.decimal, self.sure, self.day_first)
 
 
 class Input(_Part):
