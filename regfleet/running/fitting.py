@@ -303,7 +303,11 @@ def _order(
         trial.seed: digest(json.dumps([trial.key, on, at, epoch, settings.get(trial.seed)]).encode())
         for trial in chunk.trials
     }
-    return Order(chunk, taken, wanted, name, own, found.results, like_trial, identities)
+    model, training = chunk.model, taken.training.model_dump()
+    what = [name, taken.name, training, model.hidden, model.activations, model.source, model.fingerprint]
+    what += [chunk.split.name, chunk.engine, found.resolved.data[name].sha256, on, at, epoch, like_trial]
+    fit_identity = digest(json.dumps(what).encode())
+    return Order(chunk, taken, wanted, name, fit_identity, own, found.results, like_trial, identities)
 
 
 def _trial(trials: pd.DataFrame, name: str, key: str) -> pd.Series:
@@ -405,6 +409,7 @@ def _kept(outcomes: Sequence[Outcome], folder: Path, order: Order) -> dict[int, 
             _check_alike(outcome, order)
         contents = {MODEL: outcome.model, PLAN: outcome.plan.encode(), ARRAYS: outcome.arrays}
         facts = {
+            "fit": order.fit,
             "identity": order.identities[seed],
             "seed": seed,
             "key": outcome.trial.key,
@@ -476,13 +481,12 @@ def _differs(one: Any, other: Any) -> bool:
 def _there(folder: Path, order: Order) -> dict[int, dict[str, Any]]:
     """What is said of the networks that are there already, by seed; raises InputError for those of another fit."""
     found: dict[int, dict[str, Any]] = {}
-    ours = set(order.identities.values())
     for own in sorted(folder.glob("seed-*")):
         facts = member_facts(own)
         if facts is None:
             continue
         seed = int(facts["seed"])
-        if seed in order.identities and facts["identity"] not in ours:
+        if facts["fit"] != order.fit:
             raise InputError(
                 f"--out: expected a new folder, or that of the same fit; got {folder}, which holds {facts['label']} of "
                 "another. Choose another --out"

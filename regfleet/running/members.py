@@ -30,12 +30,17 @@ ALL_ROWS = (
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be fitted: the chunk of its trials, how, and for each seed what says that it is the same fit."""
+    """What is to be fitted: the chunk of its trials, and how.
+
+    ``fit`` says, whatever the seeds, that it is the same fit, and ``identities``, by seed, that it is the same network.
+    ``rows`` are the variant's trials that finished, and ``like`` the key of the one that is wanted as it was.
+    """
 
     chunk: Chunk
     variant: Variant
     wanted: Wanted
     dataset: str
+    fit: str
     rows: pd.DataFrame
     results: Stored
     like: str | None = None
@@ -59,6 +64,10 @@ def member_facts(own: Path) -> dict[str, Any] | None:
     try:
         facts = read_json(content.decode())
         whole = all(digest(content_of(own / name) or b"") == facts["files"][name] for name in OF_MEMBER)
-        return facts if whole and isinstance(facts["seed"], int) and own.name == f"seed-{facts['seed']}" else None
+        return (
+            facts
+            if whole and "fit" in facts and isinstance(facts["seed"], int) and own.name == f"seed-{facts['seed']}"
+            else None
+        )
     except (ValueError, KeyError, TypeError):
         return None

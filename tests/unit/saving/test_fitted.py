@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ from regfleet.data import cut, load_dataset, parse_split, split_rows
 from regfleet.errors import InputError, ResultsError
 from regfleet.models import build
 from regfleet.paths import digest
-from regfleet.running.fitting import fit
+from regfleet.running.fitting import chosen, fit
 from regfleet.running.predicting import predict
 from regfleet.saving import rows as reading
 from regfleet.saving.plain import foreign, plain
@@ -67,6 +68,7 @@ def study(tmp_path_factory):
         epochs=4,
         optimizer="adam",
         categorical=["deck"],
+        at="best",
         references="no",
         out=folder / "results",
         in_process=True,
@@ -98,7 +100,7 @@ def test_networks_are_those_of_the_study_and_anybody_can_load_them(study, model,
         *_, test = split_rows(data, parse_split("balanced"), member.seed)
         truth = frame["lived"].to_numpy()[test]
         predicted = np.array(loaded.signature.classes)[answers.each[place].argmax(axis=1)][test]
-        assert accuracy_score(truth, predicted) == pytest.approx(trials.loc[member.key, "last_test_accuracy"])
+        assert accuracy_score(truth, predicted) == pytest.approx(trials.loc[member.key, "best_test_accuracy"])
     ensemble = keras.models.load_model(model / "ensemble.keras")
     inputs = {
         f"seed_{member.seed}": saving.predicting.input_of(made, reading.of_memory(frame, loaded.signature))
@@ -118,7 +120,7 @@ def test_one_trial_comes_again_to_the_last_bit(study, tmp_path):
     row = results.trials[(results.trials["variant"] != "none") & (results.trials["seed"] == 1)].iloc[0]
     fit(study / "results", tmp_path / "one", like_trial=row["key"], in_process=True)
     (member,) = saving.load(tmp_path / "one").signature.members
-    assert member.scores["cross_entropy"] == row["last_test_cross_entropy"]
+    assert member.scores["cross_entropy"] == row["best_test_cross_entropy"]
     history = results.histories[results.histories["key"] == row["key"]]
     stored = {name: history[name].to_numpy() for name in history.columns if history[name].dtype == "float32"}
     stored = {name: values for name, values in stored.items() if not np.isnan(values).all()}
@@ -133,6 +135,46 @@ def test_the_same_fit_trains_nothing_again_and_another_is_refused(study, model):
     assert (done.networks, before) == (2, {path: path.stat().st_mtime_ns for path in model.glob("seed-*/*")})
     with pytest.raises(InputError, match=r"--out: expected a new folder, or that of the same fit; got .* of another"):
         fit(study / "results", model, variant="none", in_process=True)
+
+
+def test_all_rows_train_up_to_the_median_of_the_epochs_that_the_study_chose(study, tmp_path):
+    """Both networks then encode alike, so that the ensemble has one input, and nothing is scored."""
+    done = fit(
+        study / "results", tmp_path / "all", variant="l2(0.01)@first+dropout(0.2)@first", on="all", in_process=True
+    )
+    trials = regfleet.load(study / "results").trials
+    epochs = trials.loc[trials["variant"] != "none", "best_epoch"]
+    found = saving.load(tmp_path / "all")
+    assert {member.epoch for member in found.signature.members} == {round(float(epochs.median()))}
+    assert [member.scores for member in found.signature.members] == [{}, {}]
+    assert "nothing is left to check it with" in done.sentences[0]
+    rows = reading.of_memory(pd.read_csv(study / "ship.csv"), found.signature)
+    ensemble = keras.models.load_model(tmp_path / "all/ensemble.keras")
+    inputs = saving.predicting.input_of(found.predictor.members[0][0], rows)
+    assert ensemble.predict(inputs, verbose=0) == pytest.approx(found.predictor.of_rows(rows).mean, abs=1e-6)
+
+
+def row(name, mean, verdict=None, rope=0.01):
+    """A row of a leaderboard, as far as the choice looks at it."""
+    comparison = SimpleNamespace(verdict=verdict, rope=rope) if verdict else None
+    return SimpleNamespace(name=name, label=name, score=SimpleNamespace(mean=mean), comparison=comparison)
+
+
+@pytest.mark.parametrize(
+    ("rows", "losses", "taken"),
+    [
+        ([row("a", 0.9, "undecided"), row("b", 0.8, "better"), row("none", 0.7)], {"a": 0.0}, "b"),
+        ([row("a", 0.9, "undecided"), row("none", 0.7)], {"a": 0.001, "none": 0.0061}, "none"),
+        ([row("a", 0.9, "undecided"), row("none", 0.7)], {"a": 0.001, "none": 0.0062}, "a"),
+        ([row("a", 0.9, "undecided"), row("none", 0.7)], {}, "none"),
+    ],
+)
+def test_the_best_is_the_headline_then_the_least_loss_then_the_control(rows, losses, taken):
+    """Better ones first; else what risks least, or the control where it risks at most half a ROPE more."""
+    odds = tuple(SimpleNamespace(name=name, label=name, loss=loss) for name, loss in losses.items())
+    by_name = {one.name: one for one in rows}
+    data = SimpleNamespace(dataset="d", ordered=lambda _: rows, variant=by_name.get, odds=odds, controls=("none",))
+    assert chosen(data, None)[0] == taken
 
 
 def test_changed_data_are_refused(study, tmp_path):
