@@ -31,11 +31,12 @@ from regfleet.running.prepare import NOTHING, Given, Prepared, prepare
 from regfleet.running.train import Watch
 from regfleet.running.trial import warm_up
 from regfleet.saving.signature import ARRAYS, CARD, CARD_PAGE, ENSEMBLE, EXPORT, MEMBER, MODEL, NAME, PLAN
+from regfleet.techniques import parse_techniques
 from regfleet.text import listed, named, nearest, one_line
 from regfleet.training import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from regfleet.analysis.summary import DatasetSummary
     from regfleet.fleet import Fleet
     from regfleet.metrics import Metric
-    from regfleet.settings.values import Variant
+    from regfleet.settings.values import ModelSpec, Variant
     from regfleet.trials import Chunk, Outcome
 
 MOST_SEEDS = 10
@@ -245,11 +246,7 @@ def _variant(found: StudyConclusion, name: str, asked: str) -> Variant:
         if data is None:
             raise InputError(f"--variant best: expected trials of {name} that finished; got none")
         return known[chosen(data, found.summary.metric)[0]]
-    alike = [one for one in known.values() if one.label == asked] or [
-        one
-        for one in known.values()
-        if one.name.startswith(f"{asked}@")  # at the place that is its usual one
-    ]
+    alike = [one for one in known.values() if one.label == asked] or _typed(asked, resolved.model, known)
     if asked in known or len(alike) == 1:
         return known.get(asked) or alike[0]
     if asked in {one for reference in resolved.references for one in (reference.name, reference.label)}:
@@ -259,6 +256,15 @@ def _variant(found: StudyConclusion, name: str, asked: str) -> Variant:
         f"--variant: expected best or one of {one_line('; '.join(names), 300)}; got {named(asked)}"
         f"{nearest(asked, [*names, *(one.label for one in known.values())])}"
     )
+
+
+def _typed(text: str, model: ModelSpec, known: Mapping[str, Variant]) -> list[Variant]:
+    """The variants of the techniques that somebody typed, however they did."""
+    try:
+        combinations = parse_techniques(text, model).combinations
+    except InputError:
+        return []
+    return [one for one in known.values() if [one.techniques] == list(combinations)]
 
 
 def _order(

@@ -139,9 +139,7 @@ def test_the_same_fit_trains_nothing_again_and_another_is_refused(study, model):
 
 def test_all_rows_train_up_to_the_median_of_the_epochs_that_the_study_chose(study, tmp_path):
     """Both networks then encode alike, so that the ensemble has one input, and nothing is scored."""
-    done = fit(
-        study / "results", tmp_path / "all", variant="l2(0.01)@first+dropout(0.2)@first", on="all", in_process=True
-    )
+    done = fit(study / "results", tmp_path / "all", variant="dropout(.2)+l2(1e-2)@1", on="all", in_process=True)
     trials = regfleet.load(study / "results").trials
     epochs = trials.loc[trials["variant"] != "none", "best_epoch"]
     found = saving.load(tmp_path / "all")
