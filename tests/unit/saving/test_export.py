@@ -20,7 +20,7 @@ ROWS = 60
 
 
 def table():
-    """Numbers with gaps, truth values, categories with one that is missing, of which one is not in the training rows."""
+    """Numbers with gaps, truth values, categories with gaps, of which one is not in the training rows."""
     frame = pd.DataFrame(
         {
             "age": np.where(DRAW.random(ROWS) < 0.3, np.nan, DRAW.normal(40, 9, ROWS)),
