@@ -18,10 +18,10 @@ whole = keras.models.load_model(f"{here}/export.keras")
 rows = np.load(f"{here}/rows.npy")
 columns = {f"column_{place + 1}": rows[:, [place]] for place in range(rows.shape[1])}
 whole.export(f"{here}/serving", verbose=False)
-served = keras.layers.TFSMLayer(f"{here}/serving", call_endpoint="serving_default")
-first = {name: value.astype("float32") for name, value in columns.items()}
-answer = served(first)
-answer = next(iter(answer.values())) if isinstance(answer, dict) else answer
+import tensorflow as tf
+served = tf.saved_model.load(f"{here}/serving")
+given = {name: tf.constant(value, tf.float32) for name, value in columns.items()}
+(answer,) = served.signatures["serving_default"](**given).values()
 np.savez(f"{here}/answers.npz", whole=whole(columns).numpy(), served=np.asarray(answer), one=one.input_shape)
 """
 
