@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from regfleet.analysis.summary import DatasetSummary
     from regfleet.fleet import Fleet
     from regfleet.metrics import Metric
+    from regfleet.results import Place
     from regfleet.settings.values import ModelSpec, Variant
     from regfleet.trials import Chunk, Outcome
 
@@ -69,7 +70,7 @@ class Done:
 
 
 def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains it
-    directory: str | Path,
+    directory: str | Path | Place,
     out: str | Path,
     *,
     variant: str = BEST,
@@ -278,6 +279,7 @@ def _order(
     like_trial: str | None,
 ) -> Order:
     trials = found.results.trials
+    chosen_seeds: tuple[int, ...]
     if like_trial is not None:
         row = _trial(trials, name, like_trial)
         taken, chosen_seeds = _variant(found, name, str(row["variant"])), (int(row["seed"]),)
@@ -310,7 +312,7 @@ def _order(
         for trial in chunk.trials
     }
     model, training = chunk.model, taken.training.model_dump()
-    what = [name, taken.name, training, model.hidden, model.activations, model.source, model.fingerprint]
+    what: list[Any] = [name, taken.name, training, model.hidden, model.activations, model.source, model.fingerprint]
     what += [chunk.split.name, chunk.engine, found.resolved.data[name].sha256, on, at, epoch, like_trial]
     fit_identity = digest(json.dumps(what).encode())
     return Order(chunk, taken, wanted, name, fit_identity, own, found.results, like_trial, identities)
