@@ -93,7 +93,11 @@ def _member(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: 
     own: dict[str, Any] = {one.name: getattr(outcome, one.name) for one in fields(Outcome)}
     if wanted.on == "all":  # nothing is left to be scored on
         own |= {"metrics": {}, "predictions": {}}
-    files = {"model": made.model, "plan": made.preprocessing.json(), "arrays": made.preprocessing.arrow()}
+    files: dict[str, Any] = {
+        "model": made.model,
+        "plan": made.preprocessing.json(),
+        "arrays": made.preprocessing.arrow(),
+    }
     return Fitted(**own, **files, epoch=made.epoch, setting=made.setting)
 
 
@@ -186,7 +190,7 @@ def _plain(recipe: Recipe, sets: Sets, states: Sequence[Sequence[np.ndarray]] | 
     contents = []
     shape, outputs = sets.train.x.shape[1:], sets.train.y.shape[1]
     output = "number" if sets.task == "regression" else recipe.model.found.output
-    every: Sequence[Any] = states or [None]
+    every: list[Any] = [*states] if states else [None]
     for state in every:
         model = build(recipe, shape, outputs, sets.task)
         values = [variable.numpy() for variable in model.variables] if state is None else state
