@@ -265,7 +265,8 @@ def _typed(text: str, model: ModelSpec, known: Mapping[str, Variant]) -> list[Va
         combinations = parse_techniques(text, model).combinations
     except InputError:
         return []
-    return [one for one in known.values() if [one.techniques] == list(combinations)]
+    wanted = [sorted(map(str, one)) for one in combinations]
+    return [one for one in known.values() if [sorted(map(str, one.techniques))] == wanted]
 
 
 def _order(
