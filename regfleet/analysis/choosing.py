@@ -39,8 +39,10 @@ FARTHEST, STEPS = 6.0, 49
 FARTHEST_T = 1e6
 TAIL = 3.0
 """Degrees of freedom of the t that true scores are drawn from."""
-CHAINS, SETTLING, KEPT, APART = 16_000, 40, 5, 6
-"""Chains times variants, the steps until they have settled, how many of their states are kept, and how far apart."""
+CHAINS, ENOUGH = 16_000, 2_500
+"""Chains times variants, and no more chains than give a probability to half a point."""
+SETTLING, KEPT, APART = 40, 5, 6
+"""The steps until chains have settled, how many of their states are kept, and how far apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,7 +239,7 @@ def shrunken(found: Array, size: float) -> Array:
     if typical == 0:
         return found
     covariance = covariance + np.eye(many) * (1e-6 * typical) ** 2
-    source, scale, chains = stream(0, "spread"), size or typical, max(200, CHAINS // many)
+    source, scale, chains = stream(0, "spread"), size or typical, max(200, min(ENOUGH, CHAINS // many))
     root, kept = _root(covariance), []
     differences = mean + source.standard_normal((chains, many)) @ root
     widths, square = np.ones((chains, 1 + many)), np.full((chains, 1), scale**2)
