@@ -94,7 +94,17 @@ def filled():
     return fill
 
 
+@pytest.fixture(autouse=True)
+def undrawn(request, monkeypatch):
+    """Where a report is one output of many it has no figures, whose drawing takes most of the time of a small study.
+
+    Not so where a test asks for `drawn`.
+    """
+    place = request.path.relative_to(Path(__file__).parent).as_posix()
+    if place.startswith(("unit/cli/", "unit/running/", "unit/saving/")) and "drawn" not in request.fixturenames:
+        monkeypatch.setattr("regfleet.report.page.FIGURES", ())
+
+
 @pytest.fixture
-def undrawn(monkeypatch):
-    """Reports are written without their figures, whose drawing takes most of the time of a small study."""
-    monkeypatch.setattr("regfleet.report.page.FIGURES", ())
+def drawn():
+    """Reports with their figures."""

@@ -119,6 +119,7 @@ def test_a_text_that_is_missing_is_said(out, name):
     assert (state, words.startswith("is missing")) == ("note", True)
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("name", ["report.html", "leaderboard.csv", "trials.csv", "regfleet.sha256"])
 def test_a_changed_report_is_written_again(out, name):
     """Report, tables and their list are as they were."""

@@ -132,6 +132,7 @@ def test_what_cannot_be_combined_is_refused_in_one_line(combine, more, said):
     assert said in line
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_factorial_is_planned_run_judged_and_written_down(tmp_path, monkeypatch):
     """The interaction that is there is found, in every place; what was typed before is not trained again."""
     out, watch = tmp_path / "out", Ended()

@@ -146,7 +146,6 @@ CHANGED = {
 }
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("flags", [["metric"], ["scope", "rope", "alpha", "at"]], ids="+".join)
 def test_another_question_is_recorded_and_printed_and_trains_nothing(real, command, tmp_path, flags):
     """Each setting of the analysis lands in study.toml, the caption, the JSON and the report; no trial is run."""
