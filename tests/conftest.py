@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # or TensorFlow tells every worker of its machine
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in a shell's background, where no child hears Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+gc.disable()  # until `pytest_collection_finish`
 pytest_plugins = ["support.fleet", "support.reports"]
 # What waits for other processes beside what computes.
 LONGEST = ["system/fleet/test_nodes", "system/cli", "system/jobs", "unit/training/test_stacked"]
@@ -35,8 +36,13 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Take what the tests import, TensorFlow above all, out of the sight of the garbage collector's every run."""
+    """Take what the tests import, TensorFlow above all, out of the sight of the garbage collector's every run.
+
+    It waits until all is imported, and then runs more seldom than by default: traces are many small objects that stay.
+    """
     gc.freeze()
+    gc.set_threshold(20_000)
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -86,3 +92,9 @@ def command(capfd, monkeypatch, tmp_path):
 def filled():
     """The function that writes a results directory of Iris whose test scores are given, not trained."""
     return fill
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Reports are written without their figures, whose drawing takes most of the time of a small study."""
+    monkeypatch.setattr("regfleet.report.page.FIGURES", ())

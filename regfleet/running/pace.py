@@ -39,7 +39,7 @@ START, END = 9.0, 4.0
 """Until workers train: imports, Ray, and TensorFlow in each of them; and to analyse and write the report."""
 KERAS_FACTOR = 35.0
 """How much longer model.fit takes than the fused engine, of benchmarks/speed.py."""
-ROUND, MEASURED = 0.79e-3, 1.0
+ROUND, MEASURED = 0.79e-3, 0.3
 _ROUNDS = f"""
 import time
 began, rounds = time.perf_counter(), 0
@@ -57,7 +57,7 @@ LOOKED_AT = 20
 def speed(processes: int) -> float:
     """How many times longer so many processes at once take for their work here and now than on the constants' machine.
 
-    Measured once, for a second, in rounds of plain Python, of which most of a small fit is made.
+    Measured once, for a third of a second, in rounds of plain Python, of which most of a small fit is made.
     """
     command, count = [sys.executable, "-S", "-E", "-c", _ROUNDS], min(processes, os.cpu_count() or 1)
     running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(count)]  # noqa: S603

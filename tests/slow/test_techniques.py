@@ -1,19 +1,38 @@
 """Every technique alone in both engines, on tables, images and sequences; every pair that is allowed, in one."""
 
 import itertools
+from dataclasses import replace
+from typing import get_args
 
 import keras
 import numpy as np
 import pytest
-from support.training import article, assert_same_fit, by_keras, iris, side_by_side, small, worker_runtime
+from support.training import (
+    OPTIMIZERS,
+    article,
+    assert_both_engines_agree,
+    assert_same_course,
+    assert_same_fit,
+    both_courses,
+    by_keras,
+    image_model,
+    image_start,
+    iris,
+    shuffled,
+    side_by_side,
+    small,
+    worker_runtime,
+)
 
 from regfleet import training
 from regfleet.data.dataset import Rows, Sets
 from regfleet.errors import InputError
 from regfleet.settings import Training
+from regfleet.settings.training import Optimizer
 from regfleet.settings.values import ModelSpec
 from regfleet.techniques import TECHNIQUES, Facts, parse_techniques, recipe
 from regfleet.training import engines
+from regfleet.training.contract import Settings
 
 __all__ = ["article", "iris", "small", "worker_runtime"]
 NETWORK = ModelSpec((6, 6), ("tanh", "relu"))
@@ -97,6 +116,28 @@ def test_pair(pair, iris):
     assert not fit.execution.untraceable
     assert fit.diverged_at is None
     assert np.isfinite(fit.predictions["last"]["test"]).all()
+
+
+@pytest.mark.parametrize("variant", ["l1 first", "l2 first", "l2 all", "dropout first", "batchnorm one"])
+def test_the_articles_other_variants_train_as_in_keras(variant, article, iris):
+    """30 epochs of each: every column of the history, predictions and weights to 1e-5 relative."""
+    assert_both_engines_agree(article(30)[variant], iris, variant)
+
+
+@pytest.mark.parametrize("optimizer", ["adam, decaying", "sgd, averaged", "nadam"])
+def test_other_optimizers_train_as_in_keras(optimizer):
+    """Schedules, clipping, decay, averaging and constraints on a residual convolutional model."""
+    fused, reference = both_courses(Settings(8, 8), image_start, OPTIMIZERS[optimizer], image_model)
+    assert_same_course(fused, reference, rtol=2e-5)
+
+
+@pytest.mark.parametrize("optimizer", sorted({*get_args(Optimizer)} - {"model", "adam", "rmsprop", "sgd"}))
+def test_other_optimizers_of_a_study_work_number_by_number(optimizer, small, iris):
+    """Each updates a stack as it updates one seed alone, with batches that leave a rest."""
+    engines._PROGRAMS.clear()
+    made = replace(small, training=small.training.model_copy(update={"optimizer": optimizer, "learning_rate": 0.01}))
+    (_, fit) = side_by_side(made, iris, [1, 2])
+    assert_same_fit(fit, training.fit(made, shuffled(iris, 2), 2, "keras", optimizer), rtol=1e-4)
 
 
 @pytest.mark.parametrize("variant", ["l1 all", "dropout four", "batchnorm one"])

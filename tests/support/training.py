@@ -1,6 +1,7 @@
 """Rows, networks, the article's recipes as the article builds them, and courses of training side by side."""
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import replace
 
 import keras
@@ -8,15 +9,15 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
 
-from regfleet import training
+from regfleet import models, training
 from regfleet.data.dataset import Rows, Sets
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import engines, keras_fit, runtime
-from regfleet.training.contract import assign, row_metrics
+from regfleet.training.contract import Start, assign, row_metrics
 from regfleet.training.fused import Program
-from regfleet.trials import history_columns
+from regfleet.trials import Execution, history_columns
 
 ARTICLE_NETWORK = ModelSpec((512, 256, 128, 64, 32), ("tanh", "tanh", "tanh", "tanh", "relu"))
 SMALL_NETWORK = ModelSpec((8, 6), ("tanh", "relu"))
@@ -159,15 +160,30 @@ def side_by_side(recipe, sets, seeds, name="stack"):
     return training.fit_side_by_side(recipe, [shuffled(sets, seed) for seed in seeds], seeds, 4, name)
 
 
-def by_keras(recipe, sets, seeds):
-    """Fits of these seeds by `model.fit`, each on rows of its own: by one model that starts anew, traced once."""
-    model = engines._compiled(recipe, sets)
-    model.optimizer.build(model.trainable_variables)
-    new = [variable.numpy() for variable in model.optimizer.variables]
+@contextmanager
+def traced_once():
+    """Within it `model.fit` trains each recipe, on rows of one shape, by one model that starts anew: traced once."""
+    true, known = engines._compiled, {}
+
+    def compiled(recipe, sets):
+        key = (id(recipe), sets.train.x.shape, sets.validation.x.shape)
+        if key not in known:
+            model = true(recipe, sets)
+            model.optimizer.build(model.trainable_variables)
+            known[key] = recipe, model, [variable.numpy() for variable in model.optimizer.variables]
+        _, model, new = known[key]
+        assign(model.optimizer.variables, new)
+        return model
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "_compiled", lambda *_: model)
+        patch.setattr(engines, "_compiled", compiled)
+        yield
+
+
+def by_keras(recipe, sets, seeds):
+    """Fits of these seeds by `model.fit`, each on rows of its own."""
+    with traced_once():
         for seed in seeds:
-            assign(model.optimizer.variables, new)
             yield training.fit(recipe, shuffled(sets, seed), seed, "keras", "one model")
 
 
@@ -213,3 +229,67 @@ def made_up(draw):
             for rows in (60, 20, 20)
         )
     )
+
+
+def assert_both_engines_agree(recipe, sets, name):
+    """The engine ``fused`` gives the histories, weights, penalties and predictions that `model.fit` gives."""
+    fused, reference = (training.fit(recipe, sets, 1, engine, name) for engine in ("fused", "keras"))
+    assert (fused.execution, reference.execution) == (Execution("graph"), Execution("keras"))
+    for column in COLUMNS:
+        tolerance = {"rtol": 0, "atol": 1e-6} if column.endswith("accuracy") else {"rtol": 1e-5, "atol": 1e-6}
+        np.testing.assert_allclose(fused.history[column], reference.history[column], err_msg=column, **tolerance)
+    for weight, other in zip(fused.weights, reference.weights, strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-5, atol=2e-5)
+    assert fused.best_epoch == reference.best_epoch
+    for when in ("last", "best"):
+        assert fused.penalty[when] == pytest.approx(reference.penalty[when], rel=1e-5)
+        for rows in ("train", "val", "test"):
+            found, expected = fused.predictions[when][rows], reference.predictions[when][rows]
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
+
+
+def image_model():
+    """Convolutions with a residual connection, batch norm, pooling, dropout, a penalty and a constraint."""
+    image = keras.Input((6, 6, 2))
+    first = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    second = keras.layers.Conv2D(4, 3, padding="same", kernel_regularizer=keras.regularizers.L2(0.01))(first)
+    joined = keras.layers.BatchNormalization()(keras.layers.Add()([first, second]))
+    flat = keras.layers.Dropout(0.3)(keras.layers.Flatten()(keras.layers.MaxPooling2D()(joined)))
+    hidden = keras.layers.Dense(7, "tanh", kernel_constraint=keras.constraints.MaxNorm(0.9))(flat)
+    return keras.Model(
+        image, keras.layers.Dense(3, "softmax", activity_regularizer=keras.regularizers.L1(1e-3))(hidden)
+    )
+
+
+def images(rows, seed):
+    """Images whose class shows in their mean."""
+    draw = np.random.default_rng(seed)
+    y = np.eye(3, dtype="float32")[draw.integers(0, 3, rows)]
+    x = draw.normal(size=(rows, 6, 6, 2)) + y.argmax(1)[:, None, None, None]
+    return Rows(x.astype("float32"), y)
+
+
+schedules = keras.optimizers.schedules
+OPTIMIZERS = {
+    "momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True, global_clipnorm=1.0),
+    "adam, decaying": lambda: keras.optimizers.Adam(schedules.ExponentialDecay(0.01, 3, 0.8), clipvalue=0.1),
+    "adamw, clipped": lambda: keras.optimizers.AdamW(0.005, weight_decay=0.02, clipnorm=0.5),
+    "rmsprop, cosine": lambda: keras.optimizers.RMSprop(schedules.CosineDecay(0.01, 12), momentum=0.5, centered=True),
+    "sgd, averaged": lambda: keras.optimizers.SGD(0.05, weight_decay=0.01, use_ema=True, ema_momentum=0.8),
+    "adam, accumulating": lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=2, loss_scale_factor=8.0),
+    "nadam": lambda: keras.optimizers.Nadam(0.01),
+}
+
+
+def image_start(model):
+    """23 training rows, so that batches of 8 leave one of 7, and 9 validation rows."""
+    keras.utils.clear_session()
+    values = models.initial_weights(renamed(model), 0)
+    return Start(values, images(23, 1), images(9, 2), order_key=5)
+
+
+def renamed(model):
+    """The model with layer names that do not depend on how many models were built before."""
+    for number, layer in enumerate(model.layers):
+        layer.name = f"layer_{number}"
+    return model

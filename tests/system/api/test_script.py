@@ -23,7 +23,7 @@ if __name__ == "__main__":
     X = draw.normal(size=(100, 3))
     y = np.where(X[:, 0] > 0, "up", "down")
     techniques = ["l2(1e-2)@wide", {"technique": "dropout(0.3)", "label": "drop", "epochs": 2}]
-    settings = {"model": build, "techniques": techniques, "epochs": 3, "seeds": 2, "workers": 2, "references": "no"}
+    settings = {"model": build, "techniques": techniques, "epochs": 3, "seeds": 2, "workers": 1, "references": "no"}
     results = regfleet.compare((X, y), **settings, progress=False)
     again = regfleet.compare((X, y), **settings, in_process=True, progress=False)
     where = Path(results.path)

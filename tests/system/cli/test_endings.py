@@ -41,10 +41,15 @@ def test_a_stream_or_folder_that_is_gone(tmp_path, line, code, said):
     assert said in done.stderr
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """What a command says where nobody gives a size."""
+    return shell("$regfleet techniques l1", tmp_path_factory.mktemp("plain"))
+
+
 @pytest.mark.parametrize("size", ["0", "-1", "1", "abc", "1000000000", "²", "9" * 5000])
-def test_sizes_that_no_terminal_has_are_passed_over(tmp_path, size):
+def test_sizes_that_no_terminal_has_are_passed_over(plain, tmp_path, size):
     """The table comes as wide as without them."""
-    plain = shell("$regfleet techniques l1", tmp_path)
     done = shell("$regfleet techniques l1", tmp_path, COLUMNS=size, LINES=size, TERMINAL_WIDTH=size)
     assert (done.returncode, done.stdout, done.stderr) == (0, plain.stdout, "")
 

@@ -7,6 +7,7 @@ import pytest
 from ray.cluster_utils import Cluster
 from support.processes import wait_until
 
+from regfleet import patience
 from regfleet.fleet import FleetSettings, ray_fleet
 
 # A hung node is noticed in seconds; Ray's own defaults take about half a minute.
@@ -93,8 +94,9 @@ def notes():
 
 
 @pytest.fixture
-def join(_cluster, notes, worker_environment):
-    """A function from settings to a fleet on the cluster, whose notes are kept."""
+def join(_cluster, notes, worker_environment, monkeypatch):
+    """A function from settings to a fleet on the cluster, which looks at its nodes often, and whose notes are kept."""
+    monkeypatch.setattr(patience, "SECONDS", patience.Patience(look=1.0, loss=5.0))
 
     def joined(**settings):
         settings = FleetSettings(address=_cluster.address, environment=worker_environment, **settings)

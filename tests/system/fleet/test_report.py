@@ -1,5 +1,6 @@
 """What the report says of trials that were lost, and that its own command brings them back."""
 
+import json
 import re
 import shlex
 
@@ -48,7 +49,9 @@ def test_lost_trials_are_told_and_come_back(worker_environment, none_left, tmp_p
         "RAY_memory_usage_threshold": str((get_used_memory() + ROOM) / get_system_memory()),
         "RAY_memory_monitor_refresh_ms": "100",
     }
-    done = python("-m", "support.driver", "ruin", *STUDY, cwd=tmp_path, **environment)
+    # Shorter pauses than those of a real run between two tries.
+    patience = {"REGFLEET_TEST_PATIENCE": json.dumps({"look": 1, "retry": 2, "overdue": 10})}
+    done = python("-m", "support.driver", "ruin", *STUDY, cwd=tmp_path, **environment, **patience)
     assert done.returncode == 1, done.stderr
     assert "3 trials failed or diverged" in done.stdout
     trials = regfleet.load(tmp_path / "out").trials

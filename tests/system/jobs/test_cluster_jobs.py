@@ -13,8 +13,9 @@ from support.processes import environment
 import regfleet
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")  # Ray's client
-SMALL = ["--references", "no", "--model", "8", "--epochs", "2", "--seeds", "2", "-t", "l2"]
-LONG = ["compare", "--references", "no", "--model", "64", "--epochs", "1000", "--seeds", "20000", "-t", "l2"]
+ONE = ["--references", "no", "--workers", "1", "-t", "l2"]  # a second one only imports TensorFlow once more
+SMALL = [*ONE, "--model", "8", "--epochs", "2", "--seeds", "2"]
+LONG = ["compare", *ONE, "--model", "64", "--epochs", "1000", "--seeds", "20000"]
 ODD = 'it\'s "odd" $(touch pwned) `touch pwned`\nand long'
 
 

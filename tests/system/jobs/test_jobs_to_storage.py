@@ -8,7 +8,7 @@ from support.buckets import bucket, keys
 import regfleet
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")  # Ray's client
-SMALL = ["compare", "--references", "no", "--model", "8", "--epochs", "2", "-t", "l2"]
+SMALL = ["compare", "--references", "no", "--workers", "1", "--model", "8", "--epochs", "2", "-t", "l2"]
 
 
 @pytest.fixture

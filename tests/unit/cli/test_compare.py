@@ -21,6 +21,7 @@ def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_provenance_says_where_results_come_from_and_keeps_no_secret(command, finished, trained, monkeypatch):
     """Versions, hardware, command, data hash and times are there; the environment is not."""
     monkeypatch.setenv("MY_CLOUD_TOKEN", "hunter2-hunter2")
@@ -34,6 +35,7 @@ def test_provenance_says_where_results_come_from_and_keeps_no_secret(command, fi
     assert not [path for path, content in contents(finished).items() if b"hunter2" in content]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_command_again_trains_nothing(command, finished, trained, small):
     """A finished study is only analysed again."""
     parts = sorted(path.name for path in (finished / "trials").iterdir())
@@ -42,6 +44,7 @@ def test_the_same_command_again_trains_nothing(command, finished, trained, small
     assert trained == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_metric_that_is_changed_after_results_is_said(command, finished, trained, small):
     """It trains nothing, and the page names the metrics one after the other, also when it is written again."""
     again = [*small, "--seeds", "4", "--out", finished]
@@ -59,6 +62,7 @@ def test_a_metric_that_is_changed_after_results_is_said(command, finished, train
     assert trained == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_more_seeds_train_only_the_new_ones(command, finished, trained, small):
     """Six seeds after four: six more trials, and the twelve old rows are the very same."""
     before, _ = rows(finished)
@@ -75,6 +79,7 @@ def test_more_seeds_train_only_the_new_ones(command, finished, trained, small):
     pd.testing.assert_frame_equal(kept, before)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_corrupt_part_is_named_and_its_trials_run_again(command, finished, trained, small):
     """A torn file is told by name, and the study ends with the same rows."""
     before = rows(finished)
@@ -102,6 +107,7 @@ def test_diverged_trials_are_rows_and_exit_code_1(command, small, tmp_path):
     assert (tmp_path / "out" / "report.html").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_json_is_the_summary_for_machines(command, finished):
     """--json prints one JSON value that agrees with the trials, and nothing else on standard output."""
     (data,) = json.loads(command("report", finished, "--json")[1])["summary"]["datasets"]
@@ -120,6 +126,7 @@ def test_report_renders_the_same_bytes_again(command, finished):
     assert (finished / "report.html").read_bytes() == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_quiet_prints_nothing(command, finished, small):
     """--quiet leaves both streams empty."""
     assert command(*small, "--seeds", "4", "--out", finished, "--quiet") == (0, "", "")

@@ -88,7 +88,7 @@ def labelled(filled, tmp_path):
     return tmp_path / "labelled"
 
 
-def test_labels_of_a_study(command, labelled):
+def test_labels_of_a_study(command, labelled, request):
     """`status`, `report` in every form, `plan` and the dry run."""
     for arguments in (
         ["status", labelled],
@@ -102,6 +102,7 @@ def test_labels_of_a_study(command, labelled):
         code, out, errors = command("report", labelled, *form)
         assert (code, errors) == (0, ""), form
         assert printable(out) == out
+        request.getfixturevalue("undrawn")  # it is the same report again, whatever form is printed
 
 
 def test_columns_and_classes(command, tmp_path):

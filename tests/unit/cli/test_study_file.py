@@ -97,6 +97,7 @@ def test_columns_are_shown_before_anything_is_trained(command, tmp_path):
     assert all(name in out for name in ("size", "kind", "grade"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_stored_study_runs_again_to_the_same_bits(command, tmp_path):
     """What study.toml holds of a study with columns, settings of its own and a label trains the very same numbers."""
     rows = [f"{number % 7},{number * 31 % 11},{'ab'[number % 2]},{number % 3 == 0}" for number in range(90)]

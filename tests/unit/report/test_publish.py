@@ -13,11 +13,11 @@ from regfleet.report.publish import publish
 
 
 @pytest.fixture(scope="module")
-def results(make_study, tmp_path_factory):
+def results(make_study, article, tmp_path_factory):
     """Two results directories with small reports."""
     root = tmp_path_factory.mktemp("results")
     for name, seeds in (("iris", 5), ("wine", 3)):
-        study = make_study(datasets=(name,), seeds=seeds, epochs=5)
+        study = make_study(datasets=(name,), seeds=seeds, epochs=5, entries=article()[:4])
         (root / name).mkdir()
         (root / name / "report.html").write_text(render(study), encoding="utf-8")
         (root / name / "leaderboard.csv").write_text(exports.leaderboard_csv(study.summary), encoding="utf-8")
@@ -157,9 +157,9 @@ def test_what_is_no_report_is_refused(content, tmp_path):
     assert not (tmp_path / "site").exists()
 
 
-def test_verdicts_can_be_chosen_whole(make_study, tmp_path):
+def test_verdicts_can_be_chosen_whole(make_study, article, tmp_path):
     """A verdict of three words is one choice, and stands in the table behind its symbol."""
-    study = make_study(epochs=5, lost={"l2(0.01)@all": None}, missing=10)
+    study = make_study(epochs=5, lost={"l2(0.01)@all": None}, missing=10, entries=article()[:5])
     (tmp_path / "r").mkdir()
     (tmp_path / "r/report.html").write_text(render(study), encoding="utf-8")
     index = publish([tmp_path / "r"], tmp_path / "site").index.read_text(encoding="utf-8")

@@ -16,10 +16,16 @@ from regfleet.report import render
 from regfleet.results import Provenance, RunFacts
 
 
+@pytest.fixture(scope="module")
+def few(article):
+    """The control, and L1 and L2 on the first layer and on all."""
+    return article()[:5]
+
+
 @pytest.mark.parametrize("seeds", [1, 2, 4])
-def test_too_few_seeds_give_a_report_that_says_so(parse, make_study, seeds):
+def test_too_few_seeds_give_a_report_that_says_so(parse, make_study, few, seeds):
     """Below five seeds there is no verdict, and the page says what is missing."""
-    page = parse(render(make_study(seeds=seeds, epochs=5)))
+    page = parse(render(make_study(seeds=seeds, epochs=5, entries=few)))
     assert "five are the least" in page.text
     assert "▲ Better" not in page.text
 
@@ -34,23 +40,23 @@ def test_nothing_succeeded_is_reported(parse, make_study, article):
     assert "svg" not in [tag for tag, _ in page.tags]
 
 
-def test_one_lost_variant_keeps_its_row(parse, make_study):
+def test_one_lost_variant_keeps_its_row(parse, make_study, few):
     """A variant without a finished seed is a row marked as failed, and the others are judged as before."""
-    page = parse(render(make_study(epochs=5, lost={"l2(0.01)@all": 10})))
+    page = parse(render(make_study(epochs=5, lost={"l2(0.01)@all": 10}, entries=few)))
     assert "Failed" in page.text
     assert "10 of 10" in page.text
 
 
-def test_a_variant_without_a_trial_yet_has_not_failed(parse, make_study):
+def test_a_variant_without_a_trial_yet_has_not_failed(parse, make_study, few):
     """A study that was stopped early says of what it did not come to that there is no trial yet."""
-    page = parse(render(make_study(epochs=5, lost={"l2(0.01)@all": None}, missing=10)))
+    page = parse(render(make_study(epochs=5, lost={"l2(0.01)@all": None}, missing=10, entries=few)))
     assert "○ No trial yet" in page.text
     assert "! Failed" not in page.text
 
 
-def test_partial_studies_say_how_much_is_there(parse, make_study):
+def test_partial_studies_say_how_much_is_there(parse, make_study, few):
     """An interrupted study says how many of its trials it has."""
-    assert "Partial: 100 of 130 trials" in parse(render(make_study(epochs=5, missing=30))).text
+    assert "Partial: 50 of 80 trials" in parse(render(make_study(epochs=5, missing=30, entries=few))).text
 
 
 def test_several_data_sets_begin_with_an_overview(parse, rendered, ten):
@@ -99,10 +105,10 @@ def test_of_more_variants_than_data_sets_the_variants_are_the_rows(rendered, two
         assert [link[:3] for link in re.findall('href="#([^"]+)"', row)] == ["d1-", "d2-"]
 
 
-def test_losses_are_plain_numbers_and_lower_is_better(parse, make_study):
+def test_losses_are_plain_numbers_and_lower_is_better(parse, make_study, few):
     """With cross-entropy as the metric the best row is the lowest, and nothing is written in percent points."""
     question = Question(METRICS["cross_entropy"], scope="this_dataset")
-    study = make_study(epochs=5, question=question)
+    study = make_study(epochs=5, question=question, entries=few)
     source = render(study)
     page = parse(source)
     rows = re.findall(r'data-values="([^"]+)"', source)
@@ -126,17 +132,17 @@ def test_a_diverging_curve_is_drawn_up_to_its_end(parse, nine):
     assert not [data for data in page.values("d") if "nan" in data.lower()]
 
 
-def test_the_speed_is_that_of_the_trials(parse, make_study):
-    """Ten variants and 5 seeds, 3.5 s each but one of 9 s, in a run of 100 s: 0.5 trials a second, 1.80 at work."""
-    study = make_study(seeds=5, epochs=5)
+def test_the_speed_is_that_of_the_trials(parse, make_study, few):
+    """Five variants and 5 seeds, 3.5 s each but one of 9 s, in a run of 50 s: 0.5 trials a second, 1.86 at work."""
+    study = make_study(seeds=5, epochs=5, entries=few)
     trials = study.trials.assign(host="node-1", device="/CPU:0")
     slow = (trials["variant"] == "l2(0.01)@all") & (trials["seed"] == 3)
     trials.loc[slow, "seconds"] = 9.0
-    runs = (RunFacts(seconds=40.0, trials=20), RunFacts(seconds=60.0, trials=30))
+    runs = (RunFacts(seconds=20.0, trials=10), RunFacts(seconds=30.0, trials=15))
     facts = replace(study.facts, provenance=Provenance(runs=runs))
     text = parse(render(replace(study, trials=trials, facts=facts))).text.replace("\u00a0", " ")
     assert "0.50 trials a second over 2 runs" in text
-    assert "1.80 trials at work" in text  # (49 x 3.5 s + 9 s) / 100 s
+    assert "1.86 trials at work" in text  # (24 x 3.5 s + 9 s) / 50 s
     assert re.search(r"Node and processor ?L2, all layers \(λ = 0\.01\) ?3 ?9\.00 ?node-1, /CPU:0", text)
     partly = replace(study.facts, provenance=Provenance(runs=runs[:1]))
     assert "at work" not in parse(render(replace(study, trials=trials, facts=partly))).text

@@ -5,10 +5,12 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 ADVICE = ("makes a difference that matters", "left out without loss", "take the simple")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_shuffled_labels_are_said_in_terminal_page_and_json(command, tmp_path):
     """The verdict leads with it and gives no advice; silenced, the notice goes and the verdict stays."""
     rng = np.random.default_rng(1)

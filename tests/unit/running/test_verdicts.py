@@ -138,30 +138,32 @@ def test_trials_in_the_csv_and_in_the_report_are_those_that_were_judged(real):
 
 
 CHANGED = {
+    "metric": ("mse", "±1 % of the control's mean"),
     "scope": ("this_dataset", "scope this_dataset"),
     "rope": ("0.03", "Too small to matter: ±3.0 points"),
     "alpha": ("0.1", "90 % intervals"),
-    "metric": ("mse", "±1 % of the control's mean"),
     "at": ("best", "Weights of the best epoch"),
 }
 
 
-@pytest.mark.parametrize("flag", CHANGED)
-def test_another_question_is_recorded_and_printed_and_trains_nothing(real, command, tmp_path, flag):
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("flags", [["metric"], ["scope", "rope", "alpha", "at"]], ids="+".join)
+def test_another_question_is_recorded_and_printed_and_trains_nothing(real, command, tmp_path, flags):
     """Each setting of the analysis lands in study.toml, the caption, the JSON and the report; no trial is run."""
-    out, (value, words) = tmp_path / "out", CHANGED[flag]
+    out, given = tmp_path / "out", [word for flag in flags for word in (f"--{flag}", CHANGED[flag][0])]
     shutil.copytree(real[0], out)
     parts = sorted((out / "trials").iterdir())
-    code, printed, _ = command("compare", out / "study.toml", f"--{flag}", value, "--in-process", "--out", out)
+    code, printed, _ = command("compare", out / "study.toml", *given, "--in-process", "--out", out)
     assert code == 0
     assert sorted((out / "trials").iterdir()) == parts
-    assert words in " ".join(printed.split())
-    assert re.search(rf"^{flag} = \"?{value}\"?$", (out / "study.toml").read_text(), re.MULTILINE)
     _, text, _ = command("report", out, "--json")
-    assert str(json.loads(text)["summary"]["settings"][flag]) == value
-    zone = {"rope": "±3.0 points", "metric": "±1\u202f% of the control", "alpha": "90\u202f%"}.get(flag)
-    page = (out / "report.html").read_text()
-    assert zone is None or zone.replace("\u202f", " ") in page.replace("\u202f", " ")
+    page = (out / "report.html").read_text().replace("\u202f", " ")
+    for flag in flags:
+        value, words = CHANGED[flag]
+        assert words in " ".join(printed.split())
+        assert re.search(rf"^{flag} = \"?{value}\"?$", (out / "study.toml").read_text(), re.MULTILINE)
+        assert str(json.loads(text)["summary"]["settings"][flag]) == value
+        assert {"rope": "±3.0 points", "metric": "±1 % of the control", "alpha": "90 %"}.get(flag, "") in page
 
 
 def test_runs_that_fail_are_scored_as_the_majority_class(filled, tmp_path):
@@ -188,7 +190,8 @@ def test_two_data_sets_are_two_verdicts(command, tmp_path):
     """Each data set has its own leaderboard, in the terminal and in the report, and nothing is said over both."""
     study = read_study(
         REAL
-        | {"data": ["iris", "wine"], "training": REAL["training"] | {"epochs": 3}, "variant": [{"technique": "l1"}]}
+        | {"data": ["iris", "wine"], "seeds": "3", "model": {"hidden": [8]}, "variant": [{"technique": "l1"}]}
+        | {"training": REAL["training"] | {"epochs": 3}}
     )
     found = pipeline.run(study, tmp_path / "out", in_process=True)
     assert [data.dataset for data in found.summary.datasets] == ["iris", "wine"]

@@ -44,8 +44,8 @@ def test_both_engines_see_the_same_divergence(small, iris):
     for rate in (3e4, 1e9):
         wild = Recipe(small.model, Training(epochs=50, batch_size=25, learning_rate=rate))
         wild = wild.penalize(("dense_1",), lambda: keras.regularizers.L2(0.1))
-        fused = training.fit(wild, iris, 0, "fused", f"wild {rate}")
-        reference = training.fit(wild, iris, 0, "keras", f"wild {rate}")
+        fused = training.fit(wild, iris, 0, "fused", "wild at any rate")
+        reference = training.fit(wild, iris, 0, "keras", "wild at any rate")
         assert fused.diverged_at == reference.diverged_at is not None
         assert fused.best_epoch == reference.best_epoch
         np.testing.assert_allclose(fused.history["loss"], reference.history["loss"], rtol=1e-5)

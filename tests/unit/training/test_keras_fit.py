@@ -24,9 +24,9 @@ def started(model, sets, seed=0):
     return Start(models.initial_weights(model, seed), sets.train, sets.validation, order_key=11)
 
 
-def plain_fit(recipe, start, epochs, callbacks=()):
-    """Keras' own fit on arrays, in the rows' own order, and the model."""
-    model = compiled(recipe)
+def plain_fit(recipe, start, epochs, callbacks=(), model=None):
+    """Keras' own fit on arrays, in the rows' own order, and the model, which is made where none is given."""
+    model = model or compiled(recipe)
     assign(model.variables, start.values)
     history = model.fit(
         start.train.x,
@@ -67,20 +67,29 @@ def test_training_rows_are_judged_after_the_epoch_in_inference_mode(small, iris)
     )
 
 
-@pytest.mark.parametrize("patience", [0, 1, 3])
-def test_it_stops_where_keras_stops(small, iris, patience):
+def anew(model):
+    """The model with its optimizer as it was before its first fit; its traces stay."""
+    model.optimizer.build(model.trainable_variables)
+    for variable in model.optimizer.variables:
+        if variable is not model.optimizer.learning_rate:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+    return model
+
+
+def test_it_stops_where_keras_stops(small, iris):
     """Epochs run and best weights equal those of `keras.callbacks.EarlyStopping`, which restores the best."""
     recipe = replace(small, training=small.training.model_copy(update={"optimizer": "adam", "learning_rate": 0.3}))
-    model = compiled(recipe)
+    model, plain = compiled(recipe), compiled(recipe)
     start = started(model, iris)
-    course = keras_fit.train(model, Settings(60, 25, patience, shuffle=False), start)
-    stopping = keras.callbacks.EarlyStopping(
-        monitor="val_cross_entropy", mode="min", patience=patience, restore_best_weights=True
-    )
-    history, plain = plain_fit(recipe, start, 60, [stopping])
-    assert 1 < len(course.history) == len(history["loss"]) < 60
-    assert course.best_epoch == stopping.best_epoch + 1
-    kept = {id(weight) for weight in plain.weights}  # Keras restores weights and lets noise states go on
-    for value, variable in zip(course.best, plain.variables, strict=True):
-        if id(variable) in kept:
-            np.testing.assert_array_equal(value, variable.numpy())
+    for patience in (0, 1, 3):
+        course = keras_fit.train(anew(model), Settings(60, 25, patience, shuffle=False), start)
+        stopping = keras.callbacks.EarlyStopping(
+            monitor="val_cross_entropy", mode="min", patience=patience, restore_best_weights=True
+        )
+        history, plain = plain_fit(recipe, start, 60, [stopping], anew(plain))
+        assert 1 < len(course.history) == len(history["loss"]) < 60
+        assert course.best_epoch == stopping.best_epoch + 1
+        kept = {id(weight) for weight in plain.weights}  # Keras restores weights and lets noise states go on
+        for value, variable in zip(course.best, plain.variables, strict=True):
+            if id(variable) in kept:
+                np.testing.assert_array_equal(value, variable.numpy())

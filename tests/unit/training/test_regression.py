@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
+from support.training import traced_once
 
 from regfleet import training
 from regfleet.data.dataset import Rows
@@ -59,24 +60,25 @@ def columns(found, settings):
 
 
 @pytest.mark.parametrize("batch_size", [32, 100])
-@pytest.mark.parametrize("engine", engines.ENGINES)
-def test_regression_trains_as_in_keras(diabetes, small, engine, batch_size):
+def test_regression_trains_as_in_keras(diabetes, small, batch_size):
     """Loss with penalties, MSE and MAE of every epoch are those of `model.fit`, and `train_` those of `evaluate`."""
     settings = Settings(6, batch_size, shuffle=False, task="regression")
-    model, plain = (two_layers(10, 1, "linear") for _ in range(2))
-    compile_model(model, small.training, "regression")
+    plain = two_layers(10, 1, "linear")
     plain.compile("sgd", loss="mse", metrics=["mse", "mae"])
-    start = Start(initial_weights(model, 0), diabetes.train, diabetes.validation, order_key=5)
-    found = course(engine, model, settings, start)
+    start = Start(initial_weights(plain, 0), diabetes.train, diabetes.validation, order_key=5)
     history = plain_fit(plain, diabetes, start, settings)
-    mine = columns(found, settings)
-    assert list(mine) == [f"{rows}{name}" for rows in ("", "train_", "val_") for name in ("loss", "mse", "mae")]
-    for name in HISTORY_OF["regression"]:
-        np.testing.assert_allclose(mine[name], history[name], rtol=1e-5)
-        np.testing.assert_allclose(mine[f"val_{name}"], history[f"val_{name}"], rtol=1e-5)
     judged = plain.evaluate(diabetes.train.x, diabetes.train.y, batch_size=100, verbose=0, return_dict=True)
-    assert {name: mine[f"train_{name}"][-1] for name in judged} == pytest.approx(judged, rel=1e-5)
-    assert found.best_epoch == np.argmin(history["val_mse"]) + 1
+    for engine in engines.ENGINES:
+        model = two_layers(10, 1, "linear")
+        compile_model(model, small.training, "regression")
+        found = course(engine, model, settings, start)
+        mine = columns(found, settings)
+        assert list(mine) == [f"{rows}{name}" for rows in ("", "train_", "val_") for name in ("loss", "mse", "mae")]
+        for name in HISTORY_OF["regression"]:
+            np.testing.assert_allclose(mine[name], history[name], rtol=1e-5)
+            np.testing.assert_allclose(mine[f"val_{name}"], history[f"val_{name}"], rtol=1e-5)
+        assert {name: mine[f"train_{name}"][-1] for name in judged} == pytest.approx(judged, rel=1e-5)
+        assert found.best_epoch == np.argmin(history["val_mse"]) + 1
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)
@@ -108,26 +110,26 @@ def test_both_engines_agree_on_regression(diabetes, small):
 
 
 @pytest.mark.parametrize("batch_size", [8, 35])
-@pytest.mark.parametrize("engine", engines.ENGINES)
-def test_balanced_classes_train_as_in_keras(uneven, small, engine, batch_size):
+def test_balanced_classes_train_as_in_keras(uneven, small, batch_size):
     """`fit(class_weight=…)` with scikit-learn's balanced weights: the same losses, metrics and weights."""
     truth = uneven.train.y.argmax(1)
     weights = dict(enumerate(compute_class_weight("balanced", classes=np.arange(3), y=truth)))
     settings = Settings(6, batch_size, shuffle=False)
-    model, plain = (two_layers(4, 3, "softmax") for _ in range(2))
-    for one in (model, plain):
+    plain, *models = (two_layers(4, 3, "softmax") for _ in range(1 + len(engines.ENGINES)))
+    for one in (plain, *models):
         compile_model(one, small.training, "classification")
     balanced = balanced_weight(uneven.train.y)
-    start = Start(initial_weights(model, 0), uneven.train, uneven.validation, order_key=5, weight=balanced)
-    mine = columns(course(engine, model, settings, start), settings)
+    start = Start(initial_weights(plain, 0), uneven.train, uneven.validation, order_key=5, weight=balanced)
     history = plain_fit(plain, uneven, start, settings, class_weight=weights)
-    for name in HISTORY_OF["classification"]:
-        np.testing.assert_allclose(mine[name], history[name], rtol=1e-5)
-        np.testing.assert_allclose(mine[f"val_{name}"], history[f"val_{name}"], rtol=1e-5)
     judged = plain.evaluate(uneven.train.x, uneven.train.y, batch_size=35, verbose=0, return_dict=True)
-    assert {name: mine[f"train_{name}"][-1] for name in judged} == pytest.approx(judged, rel=1e-5)
-    for variable, expected in zip(model.variables, plain.variables, strict=True):
-        np.testing.assert_allclose(variable.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+    for engine, model in zip(engines.ENGINES, models, strict=True):
+        mine = columns(course(engine, model, settings, start), settings)
+        for name in HISTORY_OF["classification"]:
+            np.testing.assert_allclose(mine[name], history[name], rtol=1e-5)
+            np.testing.assert_allclose(mine[f"val_{name}"], history[f"val_{name}"], rtol=1e-5)
+        assert {name: mine[f"train_{name}"][-1] for name in judged} == pytest.approx(judged, rel=1e-5)
+        for variable, expected in zip(model.variables, plain.variables, strict=True):
+            np.testing.assert_allclose(variable.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_a_class_without_training_rows_weighs_nothing(uneven):
@@ -142,13 +144,14 @@ def test_a_class_without_training_rows_weighs_nothing(uneven):
 def test_weights_reach_the_engines_from_a_recipe(uneven, small, engine):
     """``class_weight`` changes the course of a fit on uneven classes, and not that on even ones."""
     balanced = replace(small, training=small.training.model_copy(update={"class_weight": "balanced"}))
-    plain, weighted = (training.fit(one, uneven, 0, engine, "weights") for one in (small, balanced))
+    uneven = replace(uneven, train=Rows(uneven.train.x[:33], uneven.train.y[:33]))
+    even = replace(uneven, train=Rows(uneven.train.x, np.eye(3, dtype="float32")[np.arange(33) % 3]))
+    with traced_once():
+        fits = [[training.fit(one, rows, 0, engine, "w") for rows in (uneven, even)] for one in (small, balanced)]
+    (plain, same), (weighted, other) = fits
     assert not np.allclose(plain.history["val_loss"], weighted.history["val_loss"], rtol=1e-3)
-    even = replace(uneven, train=Rows(uneven.train.x, np.eye(3, dtype="float32")[np.arange(35) % 3]))
-    even = replace(even, train=Rows(even.train.x[:33], even.train.y[:33]))
-    plain, weighted = (training.fit(one, even, 0, engine, "even") for one in (small, balanced))
-    for name, values in plain.history.items():
-        np.testing.assert_allclose(weighted.history[name], values, rtol=1e-5, atol=1e-6)
+    for name, values in same.history.items():
+        np.testing.assert_allclose(other.history[name], values, rtol=1e-5, atol=1e-6)
 
 
 def test_numbers_have_no_classes_to_balance(diabetes, small):
