@@ -13,6 +13,9 @@ allows for.
 - Several scores are judged on the same predictions: right or wrong, Brier, squared and absolute error. Errors show why
   single rows do not judge them: a penalty makes what all fits owe to their training rows alone count in first order.
 - looks: a study that adds seeds until the answer is clear looks at 10, 20 and 30 and spends alpha over them.
+- racing: the same, where a variant stops that has its verdict or that the last look would hardly settle, as `--seeds
+  auto` does; variants that are equal, that hardly differ from each other, and that differ by more or less. How many
+  seeds that takes and what it settles stands beside the same looks without the latter.
 - Neighbouring L1 strengths are not exchangeable. Their true difference is known in closed form from the weights of
   every fit, averaged over all studies, and a study errs if an interval leaves it out.
 - networks: nine times the same small network with other initial weights, through regfleet's own training.
@@ -47,13 +50,16 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from regfleet.analysis.halves import halves_estimate
-from regfleet.analysis.intervals import Array, Estimate, estimate, excludes_zero, interval, sd_floor
+from regfleet.analysis.intervals import Array, Estimate, decide, estimate, excludes_zero, interval, sd_floor
+from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict
 from regfleet.analysis.question import spent
 from regfleet.analysis.row_rule import RowEstimate, row_estimate
-from regfleet.analysis.summary import Interval
+from regfleet.analysis.sequential import GLANCE
+from regfleet.analysis.summary import Comparison, Interval
 
 ALPHA = 0.05
 VARIANTS = 8
+ROPE = 0.01
 SHARED, OWN = 2, 3
 """Features that all techniques see, and features of each technique's own."""
 LOOKS = (10, 20, 30)
@@ -70,10 +76,10 @@ Learner = Callable[[Array, Array, np.ndarray, np.random.Generator], Array]
 class Case:
     """A kind of study. ``classes`` are their shares of the rows, () for a regression, whose ``noise`` may be heavy.
 
-    ``shift`` says how informative features are, ``lead`` how much more those of the first variant's own; ``own`` False
-    gives every technique the same features. ``split`` is dealt folds of five, random draws, or draws of 75/25 without
-    validation. ``collapse`` is the chance of a run that says the same class of every row. ``group`` rows share their
-    class and most of their features. ``usual`` asks the usual tests too.
+    ``shift`` says how informative features are, ``lead`` how much more those of the first variant's own, ``leads`` the
+    same of every variant's; ``own`` False gives every technique the same features. ``split`` is dealt folds of five,
+    random draws, or draws of 75/25 without validation. ``collapse`` is the chance of a run that says the same class of
+    every row. ``group`` rows share their class and most of their features. ``usual`` asks the usual tests too.
     """
 
     name: str
@@ -87,6 +93,7 @@ class Case:
     blocks: int = OWN
     own: bool = True
     lead: float = 0.0
+    leads: tuple[float, ...] = ()
     collapse: float = 0.0
     group: int = 1
     usual: bool = False
@@ -164,6 +171,21 @@ POWER = (
     Case("nearest neighbour", "nearest neighbour", lead=0.19),
     Case("least squares, four classes, 600 rows", rows=600, classes=FOUR, shift=0.8, lead=0.165),
     Case("regression, least squares, 600 rows", rows=600, classes=(), lead=0.4),
+)
+MIXED = (0.0, 0.0, 0.1, 0.2, 0.3, -0.1, -0.2, -0.3)
+RACES = (
+    Case("least squares"),
+    Case("least squares, 600 rows", rows=600),
+    Case("nearest neighbour", "nearest neighbour"),
+    Case("nearest neighbour, 600 rows", "nearest neighbour", rows=600),
+    Case("least squares, variants nearly alike, 600 rows", rows=600, blocks=1, shift=0.5),
+    Case("two hidden units, other initial weights only", "two hidden units", own=False),
+    Case("stump", "stump"),
+    Case("least squares, mixed effects", shift=0.4, leads=MIXED),
+    Case("least squares, mixed effects, 600 rows", rows=600, shift=0.4, leads=MIXED),
+    Case("least squares, mixed effects, 2000 rows", rows=2000, shift=0.4, leads=MIXED),
+    Case("nearest neighbour, mixed effects", "nearest neighbour", leads=MIXED),
+    Case("nearest neighbour, mixed effects, 600 rows", "nearest neighbour", rows=600, leads=MIXED),
 )
 
 
@@ -286,6 +308,7 @@ def draw(case: Case, rng: np.random.Generator) -> tuple[list[Array], Array, np.n
     noise = rng.standard_t(3, (n, width)) if case.noise == "heavy" and case.classes else rng.normal(size=(n, width))
     scale = np.full(width, case.shift)
     scale[SHARED + case.blocks : SHARED + 2 * case.blocks] += case.lead
+    scale[SHARED + case.blocks :] += np.repeat(case.leads, case.blocks) if case.leads else 0.0
     if case.classes:
         edges = np.round(np.cumsum(case.classes) * n / case.group).astype(int)[:-1] * case.group
         labels = np.searchsorted(edges, np.arange(n), side="right")
@@ -411,6 +434,8 @@ def any_claim(found: list[Interval], truth: Array | None = None) -> bool:
 
 
 Row = dict[str, object]
+Race = tuple[str, int]
+"""The verdict of a variant, and the seeds that it took."""
 
 
 def null_chunk(case: Case, studies: int, seed: int, chunk: int) -> list[Row]:
@@ -522,6 +547,93 @@ def power_chunk(case: Case, studies: int, seed: int, chunk: int) -> list[Row]:
                 row |= {"called better": ours.low > 0, "corrected t": theirs.low > 0, "called worse": ours.high < 0}
                 found.append(row)
     return found
+
+
+def race(
+    of: list[list[tuple[RowEstimate, Estimate]]], rule: str, case: Case, n_test: int, *, stops: bool
+) -> list[Race]:
+    """Verdict and seeds of each variant where it stopped; ``of`` has what `GLANCE` and each look see of each."""
+    found: list[Race] = []
+    last = spent(ALPHA, len(LOOKS), len(LOOKS))
+    for seen in zip(*of, strict=True):
+        verdict, used = "undecided", 0
+        for number, (rows, seeds) in enumerate(seen):
+            used, alpha = (GLANCE, *LOOKS)[number], spent(ALPHA, max(number, 1), len(LOOKS))
+            around = rows.interval(alpha, VARIANTS) if rule == "rows" else interval(seeds, alpha, VARIANTS)
+            word, note = decide(around, ROPE, used)
+            outlook = rows if rule == "rows" else None
+            one = comparison(around, seeds.sd, used, word, note, outlook)
+            ratio = seeds.se**2 / seeds.sd**2 - 1 / used
+            ahead = Ahead(LOOKS[-1], last, VARIANTS, ratio, n_test, case.rows)
+            verdict = word if number else "undecided"
+            if verdict != "undecided" or (stops and word == "undecided" and chance_of_verdict(one, ahead) < LIKELY):
+                break
+        found.append((verdict, used))
+    return found
+
+
+def comparison(around: Interval, sd: float, used: int, verdict: str, note: str, of: RowEstimate | None) -> Comparison:
+    """A variant against its control, with what stops it or lets it go on."""
+    return Comparison(
+        control="",
+        seeds=tuple(range(used)),
+        differences=(),
+        difference=around,
+        sd=sd,
+        p=math.nan,
+        wins=0,
+        ties=0,
+        losses=0,
+        rope=ROPE,
+        floor=math.nan,
+        verdict=verdict,
+        note=note,
+        outlook=of,
+    )
+
+
+def race_chunk(case: Case, studies: int, seed: int, chunk: int) -> list[Row]:
+    """What studies claim that stop variants, and those that do not, by the rule of rows and of seeds."""
+    rng = np.random.default_rng([seed, chunk, 5, *case.name.encode()])
+    found: list[Row] = []
+    for _ in range(studies):
+        seeds, rows, differences, n_train = study(case, rng)
+        cells = Cells(seeds, rows, differences["accuracy"], case.rows, n_train, counts=True)
+        looks = [cells.first(drawn) for drawn in (GLANCE, *LOOKS)]
+        of = [list(zip(some.by_rows(), some.by_seeds(), strict=True)) for some in looks]
+        worth, n_test = cells.values.mean(axis=1), round(len(cells.seeds) / LOOKS[-1])
+        for rule in ("rows", "seeds"):
+            row: Row = {"case": case.name, "rule": rule, "worth": worth, "null": not case.leads}
+            row |= {"racing": race(of, rule, case, n_test, stops=True)}
+            found.append(row | {"looks": race(of, rule, case, n_test, stops=False)})
+    return found
+
+
+def race_shares(found: list[Row]) -> list[Row]:
+    """One row per case and rule: false claims, seeds a variant, and how many variants have a verdict."""
+    lines = []
+    for of in grouped(found, ("case", "rule")):
+        truth = np.mean([row["worth"] for row in of], axis=0)
+        if of[0]["null"]:
+            truth = np.zeros(VARIANTS)
+        line: Row = {"case": of[0]["case"], "rule": of[0]["rule"]}
+        for kind in ("racing", "looks"):
+            wrong = [any(is_wrong(word, true) for (word, _), true in zip(row[kind], truth, strict=True)) for row in of]
+            line[f"false, {kind}"] = float(np.mean(wrong))
+        line["±"] = math.sqrt(line["false, racing"] * (1 - line["false, racing"]) / len(of))
+        for kind in ("racing", "looks"):
+            line[f"seeds, {kind}"] = float(np.mean([used for row in of for _, used in row[kind]]))
+        for kind in ("racing", "looks"):
+            line[f"settled, {kind}"] = float(np.mean([word != "undecided" for row in of for word, _ in row[kind]]))
+        lines.append(line | {"studies": len(of)})
+    return lines
+
+
+def is_wrong(verdict: str, truth: float) -> bool:
+    """Whether a verdict says what is not so of a true difference; of none at all only a difference is false."""
+    if verdict == "equivalent":
+        return abs(truth) > ROPE
+    return (verdict == "better" and truth <= 0) or (verdict == "worse" and truth >= 0)
 
 
 STRENGTHS = 0.08 * (1 + 0.02 * np.arange(1 + VARIANTS))
@@ -729,12 +841,14 @@ def usual(rows: list[Row]) -> list[Row]:
 
 
 HALVES = "Conservative-Z, any interval that excludes zero"
+RACING = "Racing, any false verdict, seeds a variant and share of verdicts"
 KINDS = {
     "Exchangeable techniques, any interval that excludes zero": (null_chunk, NULLS, 1.0),
     "Neighbouring L1 strengths, any interval that leaves out the true difference": (lasso_chunk, LASSOS, 0.5),
     "Networks, nine times the same one with other initial weights": (network_chunk, NETWORKS, 0.25),
     HALVES: (halved_chunk, HALVED, 0.5),
     "Limits of single rows": (null_chunk, LIMITS, 0.5),
+    RACING: (race_chunk, RACES, 0.5),
     "Power, a true lead of one of eight comparisons": (power_chunk, POWER, 0.5),
 }
 
@@ -755,6 +869,10 @@ def main() -> None:
         if wanted:
             studies = max(2, round(share * (QUICK if arguments.quick else STUDIES)))
             found = simulate(chunk, wanted, studies, arguments.seed, arguments.jobs)
+            if chunk is race_chunk:
+                tables[title] = race_shares(found)
+                print(f"{title} ({studies} studies)\n\n{table(tables[title])}\n", flush=True)
+                continue
             tables[title] = shares(against_truth(found) if chunk is lasso_chunk else found)
             for score, part in parts(title, tables[title]).items():
                 print(f"{title}: {score} ({studies} studies)\n\n{table(side_by_side(part))}\n", flush=True)

@@ -13,6 +13,7 @@ from regfleet.analysis.halves import halves_estimate
 from regfleet.analysis.intervals import (
     MINIMUM_PAIRS,
     NO_SCATTER,
+    NOT_YET,
     TOO_FEW,
     Array,
     decide,
@@ -31,6 +32,7 @@ from regfleet.analysis.judging import (
     judged_by_seeds,
     pair_of,
 )
+from regfleet.analysis.prospects import Ahead
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
 from regfleet.analysis.summary import Companion, Comparison, Interval, Lead, Rule
@@ -69,6 +71,18 @@ class Terms:
         """The validation rows that a gap counts; 0 where it is no count of rows."""
         return self.n_val if METRICS[default_metric(self.task)].counts else 0
 
+    @property
+    def ahead(self) -> Ahead | None:
+        """The last look of a study that adds seeds until the answer is clear; None of any other."""
+        planned, rows = self.question.planned, self.tested.rows
+        if not planned:
+            return None
+        return Ahead(planned[-1], self.question.alpha_last, self.comparisons, self.ratio, self.n_test, rows)
+
+    def alpha(self, first: Runs, second: Runs) -> float:
+        """The share of alpha that a comparison of the two may spend, by the seeds that both were tried on."""
+        return self.question.alpha_at(min(first.attempted, second.attempted))
+
     def floor(self, seeds: int) -> float:
         """The least standard deviation of a mean of ``seeds`` scores or differences."""
         return sd_floor(self.n_test, seeds) if self.metric.counts else 0.0
@@ -77,6 +91,7 @@ class Terms:
 def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Comparison:
     """A variant against its control, over the seeds that both finished."""
     seeds, here, there = shared(variant, control)
+    alpha = terms.alpha(variant, control)
     _, d, pair, judged = measured(variant, control, terms, terms.comparisons)
     rope = terms.metric.rope_at(float(np.mean(control.scores[there])) if len(d) else 0.0)
     verdict, note = decide(judged.interval, rope, len(d))
@@ -87,6 +102,9 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
     if judged.rule == "halves" and note == TOO_FEW and len(d) >= MINIMUM_PAIRS:
         note = NO_HALVES
     dropped = _dropped(variant, control) + sum(map(_dropped, variant.halves, control.halves))
+    claims = terms.question.claims(min(variant.attempted, control.attempted))
+    if verdict != "undecided" and not claims:
+        verdict, note = "undecided", NOT_YET
     withdrawn = None
     if dropped and verdict != "undecided" and _with_failures(variant, control, judged.rule, terms, rope) != verdict:
         verdict, note, withdrawn = "undecided", "withdrawn because of failed runs", verdict
@@ -107,11 +125,11 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
         dropped=dropped,
         withdrawn=withdrawn,
         identical=not d.any() and _identical(variant.train_error[here], control.train_error[there]),
-        this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), terms.question.alpha_now, terms.comparisons),
+        this_dataset=interval(estimate(d, 0.0, terms.floor(len(d))), alpha, terms.comparisons),
         rule=judged.rule,
         rule_why=judged.why,
         same=same,
-        companion=_companion(pair, terms),
+        companion=_companion(pair, alpha, terms) if claims else None,
         outlook=judged.outlook,
     )
 
@@ -131,7 +149,8 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
         return None
     (best, first), (runner_up, second) = ranked[:2]
     seeds, d, _, judged = measured(first, second, terms, len(ranked) - 1)
-    clear = len(d) >= MINIMUM_PAIRS and judged.interval.low > 0
+    claims = terms.question.claims(min(first.attempted, second.attempted))
+    clear = claims and len(d) >= MINIMUM_PAIRS and judged.interval.low > 0
     return Lead(best, runner_up, judged.interval, clear, tuple(seeds.tolist()), rule=judged.rule)
 
 
@@ -145,17 +164,18 @@ def measured(first: Runs, second: Runs, terms: Terms, comparisons: int = 1) -> t
 
 def _judged(d: Array, pair: Pair | None, why: str, runs: tuple[Runs, Runs], terms: Terms, comparisons: int) -> Judged:
     """The interval of a difference: of pairs of halves where asked for, of single rows, or of ``d`` (seeds,)."""
+    alpha = terms.alpha(*runs)
     if terms.question.halves:
         pairs = _pairs(
             [_paired(one, other, terms.metric) for one, other in zip(runs[0].halves, runs[1].halves, strict=True)]
         )
         of_halves = halves_estimate(d, pairs, terms.floor(len(d)))
-        return judged_by_halves(of_halves, terms.question.alpha_now, comparisons)
+        return judged_by_halves(of_halves, alpha, comparisons)
     of = by_rows(pair, terms.tested)
     if of is not None:
-        return judged_by_rows(of, terms.question.alpha_now, comparisons)
+        return judged_by_rows(of, alpha, comparisons)
     why = terms.tested.unfit or why
-    return judged_by_seeds(d, terms.ratio, terms.floor(len(d)), terms.question, comparisons, why)
+    return judged_by_seeds(d, terms.ratio, terms.floor(len(d)), alpha, comparisons, why)
 
 
 def _paired(first: Runs, second: Runs, metric: Metric) -> Array:
@@ -170,13 +190,13 @@ def _pairs(halves: Sequence[Array]) -> Array:
     return np.array(means, dtype=np.float64).reshape(-1, 2)
 
 
-def _companion(pair: Pair | None, terms: Terms) -> Companion | None:
+def _companion(pair: Pair | None, alpha: float, terms: Terms) -> Companion | None:
     """The Brier scores beside each other, by seed; None where there are none, or the verdict is by them already."""
     if pair is None or not len(pair.brier) or not np.isfinite(pair.brier).all():
         return None
     if terms.metric.name in ("mse", "brier"):
         return None
-    gain = interval(estimate(-pair.brier, terms.ratio), terms.question.alpha_now, terms.comparisons)
+    gain = interval(estimate(-pair.brier, terms.ratio), alpha, terms.comparisons)
     verdict, _ = decide(gain, BRIER.rope, len(pair.brier))
     return Companion(Interval(-gain.mean, -gain.high, -gain.low), verdict)
 
@@ -208,7 +228,7 @@ def _with_failures(variant: Runs, control: Runs, rule: Rule, terms: Terms, rope:
         _, here, there = np.intersect1d(seeds, control_seeds, return_indices=True)
         return differences(scores[here], control_scores[there], terms.metric)
 
-    d, alpha = filled(variant, control), terms.question.alpha_now
+    d, alpha = filled(variant, control), terms.alpha(variant, control)
     if rule == "halves":
         pairs = _pairs([filled(one, other) for one, other in zip(variant.halves, control.halves, strict=True)])
         around = halves_estimate(d, pairs, terms.floor(len(d))).interval(alpha, terms.comparisons)
@@ -226,7 +246,7 @@ def _with_failed_cells(variant: Runs, control: Runs, terms: Terms, rope: float) 
     of = by_rows(pair_of(first, second, seeds, terms.tested)[0], terms.tested)
     if of is None:
         return "undecided"
-    return decide(of.interval(terms.question.alpha_now, terms.comparisons), rope, len(seeds))[0]
+    return decide(of.interval(terms.alpha(variant, control), terms.comparisons), rope, len(seeds))[0]
 
 
 def _filled(runs: Runs, other: Runs, seeds: Seeds, terms: Terms) -> Cells | None:

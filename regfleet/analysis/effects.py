@@ -173,6 +173,7 @@ def _attempted(runs: Sequence[Runs]) -> Seeds:
 def _judged(runs: Sequence[Runs], asked: Sequence[Contrast], terms: Terms, comparisons: int) -> list[Judged]:
     """Each contrast of ``runs`` on the seeds that all finished, by the rule that judges differences of the study."""
     seeds, question = _shared(runs), terms.question
+    alpha = question.alpha_at(min(one.attempted for one in runs))
     scores = _scores(runs, seeds, terms)
     cells, why = _cells(runs, seeds, terms) if len(seeds) else (None, terms.tested.unfit)
     halves = [(half, _shared(half)) for half in zip(*(one.halves for one in runs), strict=True) if question.halves]
@@ -184,7 +185,7 @@ def _judged(runs: Sequence[Runs], asked: Sequence[Contrast], terms: Terms, compa
         if question.halves:
             of_halves = [float(np.mean(one.weights @ of)) / one.size if of.shape[1] else np.nan for of in means]
             pairs = np.array(of_halves, dtype=np.float64).reshape(-1, 2)
-            judged = judged_by_halves(halves_estimate(d, pairs, terms.floor(len(d))), question.alpha_now, comparisons)
+            judged = judged_by_halves(halves_estimate(d, pairs, terms.floor(len(d))), alpha, comparisons)
         elif cells is not None:
             e = sum((weight * of for weight, of in zip(one.weights, right, strict=True)), np.zeros(len(right[0])))
             by_rows = row_estimate(
@@ -195,9 +196,9 @@ def _judged(runs: Sequence[Runs], asked: Sequence[Contrast], terms: Terms, compa
                 terms.tested.training,
                 counts=True,
             )
-            judged = judged_by_rows(by_rows, question.alpha_now, comparisons)
+            judged = judged_by_rows(by_rows, alpha, comparisons)
         else:
-            judged = judged_by_seeds(d, terms.ratio, terms.floor(len(d)), question, comparisons, why)
+            judged = judged_by_seeds(d, terms.ratio, terms.floor(len(d)), alpha, comparisons, why)
         found.append(_grown(judged, one.size))
     return found
 

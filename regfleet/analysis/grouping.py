@@ -21,13 +21,14 @@ Judged = tuple[VariantSummary, Comparison]
 class Words:
     """What the sentences of a data set share: the scale of its metric, what they are about, labels by name.
 
-    ``hope`` says what may settle an undecided comparison.
+    ``hope`` says what may settle an undecided comparison, ``need`` how much of it where that is known.
     """
 
     unit: Scale
     where: str
     labels: Mapping[str, str]
     hope: Callable[[Comparison], str]
+    need: Callable[[Comparison], str]
 
 
 def grouped(rows: Sequence[VariantSummary], words: Words) -> tuple[Said, ...]:
@@ -83,7 +84,9 @@ def _equivalent(group: Sequence[Judged], control: str, words: Words) -> str:
 
 def _undecided(group: Sequence[Judged], control: str, words: Words) -> str:
     more = re.sub(r"\bit\b", "them", words.hope(group[0][1]))
-    each = [f"{row.label} ({_reach(one, words.unit)})" for row, one in group]
+    each = [
+        f"{row.label} ({'; '.join(filter(None, (_reach(one, words.unit), words.need(one))))})" for row, one in group
+    ]
     return (
         f"These {number_word(len(group))} are undecided against {control}, in {words.unit.metric.title} on "
         f"{words.where}: {_all(each)}; {more}."

@@ -88,6 +88,8 @@ def p_value(of: Estimate, comparisons: int = 1) -> float:
 MINIMUM_PAIRS = 5
 TOO_FEW = "too few seeds"
 TOO_FEW_DATASETS = "too few data sets"
+NOT_YET = "before the first look"
+"""The note of a comparison that claims nothing, for it has not come to the first look of its study."""
 TINY = "tiny but real"
 NO_SCATTER = "the same score on every seed: no interval"
 BEYOND_ROPE = "by enough to matter"

@@ -14,7 +14,6 @@ from regfleet.analysis.cells import Cells, Pair, Seeds, paired
 from regfleet.analysis.halves import HalvesEstimate
 from regfleet.analysis.intervals import Array, estimate, interval, p_value
 from regfleet.analysis.power import resolution_floor
-from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import RowEstimate, row_estimate
 from regfleet.analysis.summary import Interval, Outlook, Rule
 from regfleet.metrics import Metric
@@ -99,15 +98,15 @@ def judged_by_rows(of: RowEstimate, alpha: float, comparisons: int) -> Judged:
 
 
 def judged_by_seeds(
-    differences: Array, ratio: float, least_sd: float, question: Question, comparisons: int, why: str
+    differences: Array, ratio: float, least_sd: float, alpha: float, comparisons: int, why: str
 ) -> Judged:
     """The interval of one difference per seed, (seeds,), that knows how far random splits overlap."""
     of = estimate(differences, ratio, least_sd)
     return Judged(
-        interval=interval(of, question.alpha_now, comparisons),
+        interval=interval(of, alpha, comparisons),
         at=partial(interval, of),
         p=p_value(of, comparisons),
-        floor=resolution_floor(of.sd, ratio, question.alpha_now, comparisons),
+        floor=resolution_floor(of.sd, ratio, alpha, comparisons),
         rule="seeds",
         why=why,
     )

@@ -57,7 +57,7 @@ def useful_seeds_by_rows(of: RowEstimate, n_test: int, alpha: float, comparisons
     if not least > 0:
         return None
     enough = (1 + 1 / USEFUL) ** 0.5 * least
-    rounds = _least(lambda number: of.expected(ROUND * number, n_test, alpha, comparisons) <= enough, 1)
+    rounds = fewest(lambda number: of.expected(ROUND * number, n_test, alpha, comparisons) <= enough, 1)
     return None if rounds is None else ROUND * rounds
 
 
@@ -90,14 +90,14 @@ def seeds_for(
     """The least number of pairs (from five) whose `power` for ``effect`` is ``wanted``; None: no number has it."""
     if power(effect, sd, math.inf, ratio, alpha, comparisons) < wanted:
         return None
-    return _least(lambda seeds: power(effect, sd, seeds, ratio, alpha, comparisons) >= wanted, 5)
+    return fewest(lambda seeds: power(effect, sd, seeds, ratio, alpha, comparisons) >= wanted, 5)
 
 
-def _least(enough: Callable[[int], bool], first: int) -> int | None:
-    """The least number from ``first`` on that is ``enough``, as all above it are; None above `MOST_SEEDS`."""
+def fewest(enough: Callable[[int], bool], first: int, most: int = MOST_SEEDS) -> int | None:
+    """The least number from ``first`` on that is ``enough``, as all above it are; None where ``most`` is not yet."""
     low, high = first - 1, first
     while not enough(high):
-        if high >= MOST_SEEDS:
+        if high >= most:
             return None
         low, high = high, 2 * high
     while high - low > 1:
@@ -162,7 +162,7 @@ def detection_by_rows(
     limit, share = of.limit(alpha, comparisons), _share_seen(of.rows, alpha, comparisons)
     smallest, seeds, times = limit / share, None, None
     if seen(limit):
-        rounds = _least(lambda number: seen(of.expected(ROUND * number, n_test, alpha, comparisons)), 1)
+        rounds = fewest(lambda number: seen(of.expected(ROUND * number, n_test, alpha, comparisons)), 1)
         seeds = rounds and ROUND * rounds
     if seeds is not None:
         unit = Scale(metric)

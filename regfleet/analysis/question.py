@@ -14,7 +14,8 @@ from regfleet.settings.values import Scope
 class Question:
     """What the analysis is asked. ``metric`` says what matters, its ROPE how much of it; ``at`` picks the weights.
 
-    ``look`` of ``looks`` says which share of ``alpha`` a study that adds seeds until the answer is clear may spend now.
+    ``look`` of ``looks`` says which share of ``alpha`` a study that adds seeds until the answer is clear may spend now,
+    ``planned`` at how many seeds each look is; empty for any other study.
     ``silence`` are the codes of checks that the user knows of. ``halves``: whether pairs of halves of the rows judge,
     as the conservative interval asks.
     """
@@ -27,6 +28,7 @@ class Question:
     looks: int = 1
     silence: tuple[str, ...] = ()
     halves: bool = False
+    planned: tuple[int, ...] = ()
 
     @property
     def alpha_now(self) -> float:
@@ -37,6 +39,20 @@ class Question:
     def alpha_last(self) -> float:
         """The share of alpha of the last look."""
         return spent(self.alpha, self.looks, self.looks)
+
+    def alpha_at(self, seeds: int) -> float:
+        """The share of alpha of the look that so many ``seeds`` belong to, where a variant stopped before this one.
+
+        What stopped is never judged again by the larger share of a later look, so that over all looks it has alpha.
+        """
+        if not self.planned:
+            return self.alpha_now
+        look = sum(planned <= seeds for planned in self.planned)
+        return spent(self.alpha, min(max(look, 1), self.look), self.looks)
+
+    def claims(self, seeds: int) -> bool:
+        """Whether anything may be claimed of so many ``seeds``: not before the first look."""
+        return not self.planned or seeds >= self.planned[0]
 
 
 def ask(settings: Analysis, metric: Metric | None = None) -> Question:

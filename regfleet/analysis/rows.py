@@ -145,7 +145,14 @@ def _against(variant: Variant, mine: Runs, control: Runs, terms: Terms) -> Compa
     name = variant.control or ""
     comparison = compare(mine, control, name, terms)
     text = sentence(
-        variant.label, terms.labels[name], comparison, terms.question, terms.where, terms.ratio, terms.comparisons
+        variant.label,
+        terms.labels[name],
+        comparison,
+        terms.question,
+        terms.where,
+        terms.ratio,
+        terms.comparisons,
+        terms.ahead,
     )
     companion = comparison.companion
     if companion is not None:

@@ -64,6 +64,11 @@ class Runs:
         """Training minus validation accuracy or R², (finished seeds,)."""
         return self.gaps_train - self.gaps_val
 
+    @property
+    def attempted(self) -> int:
+        """The number of seeds that finished or were lost."""
+        return len(self.seeds) + len(self.lost)
+
 
 def runs_of(trials: pd.DataFrame, metric: Metric, at: str, task: Task = "classification") -> Runs:
     """The runs of one variant on one data set.

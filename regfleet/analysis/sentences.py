@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, NO_SCATTER, TOO_FEW, TOO_FEW_DATASETS
 from regfleet.analysis.judging import BRIER, NO_HALVES
 from regfleet.analysis.power import rows_for_equivalence
+from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict, what_it_takes
 from regfleet.analysis.question import Question
 from regfleet.analysis.sequential import decidable
 from regfleet.analysis.summary import (
@@ -35,8 +37,15 @@ def about(scope: str, *, fixed_test: bool) -> str:
     return "new data" if scope == "new_data" else "these rows"
 
 
-def sentence(
-    label: str, control: str, comparison: Comparison, question: Question, where: str, ratio: float, count: int
+def sentence(  # noqa: PLR0913, PLR0917 - what it says, and what it is said of
+    label: str,
+    control: str,
+    comparison: Comparison,
+    question: Question,
+    where: str,
+    ratio: float,
+    count: int,
+    ahead: Ahead | None = None,
 ) -> str:
     """One verdict in plain words, with what to do about it.
 
@@ -46,6 +55,7 @@ def sentence(
         question: the metric, and alpha for what more seeds could do.
         where: from `about`.
         ratio, count: n_test/n_train and the number of simultaneous intervals, likewise.
+        ahead: the last look of a study that adds seeds until the answer is clear.
     """
     unit = Scale(question.metric)
     if comparison.note in (TOO_FEW, NO_HALVES):
@@ -62,23 +72,31 @@ def sentence(
             "changes the answer. Find out why they failed."
         )
     if comparison.verdict == "undecided" and not comparison.same:
-        more = hope(comparison, question, ratio, count)
+        more = hope(comparison, question, ratio, count, ahead)
+        if need := ahead and what_it_takes(comparison, ahead):
+            more = re.sub(r"more (rows|seeds than that)(?= (would|may))", need, more)
         return f"Undecided: {_open(label, control, comparison, unit, where)}; {more}."
     if comparison.same and comparison.verdict in ("undecided", "equivalent"):
-        least = rows_for_equivalence(comparison.rope, question.alpha_now, count) if comparison.rope else 0
+        alpha = question.alpha_at(len(comparison.seeds) + comparison.dropped)
+        least = rows_for_equivalence(comparison.rope, alpha, count) if comparison.rope else 0
         return _same(label, control, comparison, unit, least)
     say = _equivalent if comparison.verdict == "equivalent" else _clear
     return say(label, control, comparison, unit, where)
 
 
-def hope(comparison: Comparison, question: Question, ratio: float, count: int) -> str:
+def hope(comparison: Comparison, question: Question, ratio: float, count: int, ahead: Ahead | None = None) -> str:
     """What may settle an undecided comparison; the arguments are those of `sentence`."""
     if comparison.rule == "halves":
         return "more seeds change that little, more rows may settle it"
+    last = question.looks > 1 and question.look == question.looks
+    if ahead is not None:
+        last = len(comparison.seeds) + comparison.dropped >= ahead.seeds
     if not decidable(comparison, ratio, question.alpha_last, count):
         return "more seeds alone will hardly settle it, more rows would"
-    if question.looks > 1 and question.look == question.looks:
+    if last:
         return "the last look left it open" + (", and more rows may settle it" if ratio else "")
+    if ahead is not None and chance_of_verdict(comparison, ahead) < LIKELY:
+        return f"{ahead.seeds} seeds would hardly settle it, more {'rows' if ratio else 'seeds than that'} would"
     return "more seeds may settle it"
 
 

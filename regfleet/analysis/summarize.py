@@ -24,6 +24,7 @@ from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
 from regfleet.analysis.predicting import predicted_of, read
+from regfleet.analysis.prospects import what_it_takes
 from regfleet.analysis.question import Question
 from regfleet.analysis.references import references_of
 from regfleet.analysis.row_rule import RowEstimate
@@ -60,6 +61,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
     score: ScoreOf | None = None,
     references: Sequence[Variant] = (),
     combining: Combining = None,
+    choosing: bool = True,
 ) -> Summary:
     """The whole analysis of a study.
 
@@ -81,6 +83,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         references: learners beside the networks, which the trials may hold too.
         combining: which variants are the runs of a factorial, or the steps that added techniques one by one with the
             number of their seeds; None where nothing is combined.
+        choosing: whether what speaks for choosing each variant now is wanted.
 
     Returns:
         the Summary; data sets in alphabetical order.
@@ -93,7 +96,7 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
         _dataset(
             str(name),
             rows,
-            (histories, predictions, score, combining),
+            (histories, predictions, score, combining, choosing),
             variants,
             question,
             shares.get(str(name)),
@@ -110,14 +113,14 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
 def _dataset(  # noqa: PLR0913, PLR0917 - what there is of a data set, and what is asked of it
     name: str,
     trials: pd.DataFrame,
-    kept: tuple[Histories, PredictionsOf | None, ScoreOf | None, Combining],
+    kept: tuple[Histories, PredictionsOf | None, ScoreOf | None, Combining, bool],
     variants: Sequence[Variant],
     question: Question,
     shares: Sequence[float] | None,
     test_shares: Sequence[float] | None,
     references: Sequence[Variant],
 ) -> DatasetSummary:
-    histories, predictions, score, combining = kept
+    histories, predictions, score, combining, choosing = kept
     references = [one for one in references if (trials["variant"] == one.name).any()]
     halves: list[pd.DataFrame] = []
     if question.halves:
@@ -167,7 +170,8 @@ def _dataset(  # noqa: PLR0913, PLR0917 - what there is of a data set, and what 
     dataset = replace(dataset, references=references_of(references, dataset.variants, runs, terms))
     dataset = _worded(_without_advice(dataset), networks, terms, variants)
     dataset = _with_combinations(dataset, combining, networks, terms)
-    return dataset if dataset.learned_nothing else _with_odds(dataset, networks, terms, groups)
+    wanted = choosing and not dataset.learned_nothing
+    return _with_odds(dataset, networks, terms, groups) if wanted else dataset
 
 
 def _with_combinations(
@@ -300,7 +304,8 @@ def _worded(
         Scale(terms.metric),
         terms.where,
         dataset.labels,
-        lambda one: hope(one, terms.question, terms.ratio, terms.comparisons),
+        lambda one: hope(one, terms.question, terms.ratio, terms.comparisons, terms.ahead),
+        lambda one: what_it_takes(one, terms.ahead) if terms.ahead else "",
     )
     return replace(
         dataset,

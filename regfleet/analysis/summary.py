@@ -540,7 +540,8 @@ class Across:
 class Look:
     """One look of a study that adds seeds until the answer is clear: what was settled, and what to do next.
 
-    ``alpha`` is the share spent at this look. ``hopeless`` ones are undecided, and no number of seeds will decide them.
+    ``alpha`` is the share spent at this look. ``hopeless`` ones are undecided, and the last look would hardly decide
+    them, or no number of seeds. ``seeds`` is the most that a variant had.
     ``next_seeds`` is the number of seeds to go on to, None to stop; ``reason`` says why in a sentence. ``running`` are
     the variants to train on them: the undecided ones, the members of undecided sweeps, and their controls.
     """
@@ -592,6 +593,10 @@ class Summary:
     def metric(self) -> Metric:
         """What the variants are judged by."""
         return self.question.metric
+
+    def looks_of(self, dataset: str) -> tuple[Look, ...]:
+        """The looks that were taken at ``dataset``; none where the seeds are given."""
+        return tuple(look for look in self.looks if look.dataset == dataset)
 
     def looks_at(self, dataset: str) -> int:
         """The number of looks that were planned at ``dataset``; 0 where the seeds are given."""

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from regfleet.analysis.overall import WORDS, overall
+from regfleet.analysis.sequential import stopped
 from regfleet.checks import PAGE
 from regfleet.cli.combinations import effects_table
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
@@ -128,7 +129,7 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
             _two_lines(unit.difference(difference.mean), unit.from_to(difference.low, difference.high))
             if difference
             else DASH,
-            _verdict(row, controls),
+            _verdict(row, controls, stopped(row, analysis.summary.looks_of(data.dataset))),
             _two_lines(gap.difference(row.gap.mean), gap.from_to(row.gap.low, row.gap.high)),
         )
     return table
@@ -279,7 +280,7 @@ def _print_shared(screen: Console, summary: Summary) -> None:
 def _looks(summary: Summary) -> Table:
     """What each look settled, and what then."""
     alpha = short(summary.question.alpha)
-    below = f"Together they spend {alpha}. Open: not settled yet; hopeless: no seeds will settle it."
+    below = f"Together they spend {alpha}. Open: not settled yet; hopeless: the last look would hardly settle it."
     table = _table("Looks", below)
     for name in ("Data set", "Look", "Seeds", "Share", "Settled", "Open", "Hopeless"):
         table.add_column(name, justify="left" if name == "Data set" else "right")
@@ -303,15 +304,16 @@ def _table(title: str, below: str) -> Table:
     )
 
 
-def _verdict(row: VariantSummary, controls: Mapping[str, str]) -> Text:
-    """The verdict, or that this is a control; below, which control, and what failed."""
+def _verdict(row: VariantSummary, controls: Mapping[str, str], after: str = "") -> Text:
+    """The verdict, or that this is a control; below, which control, after how many seeds, and what failed."""
     several = len(controls) > 1
     lost = row.failed + row.diverged
     failed = styled((f"{lost} of {row.finished + lost} failed" if lost else "", "red"))
     if row.comparison is None:
         return styled((f"{chip(row)}{' ' + controls.get(row.name, '') if several else ''}", "dim"), "").append(failed)
     against = f"against {controls.get(row.comparison.control, '')} " if several else ""
-    return styled((str(chip(row)), STYLES[row.comparison.verdict]), (against, "dim")).append(failed)
+    below = f"{against}{after} " if after and failed else f"{against}{after}"
+    return styled((str(chip(row)), STYLES[row.comparison.verdict]), (below, "dim")).append(failed)
 
 
 def _two_lines(value: str, below: str) -> Text:

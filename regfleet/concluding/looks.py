@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regfleet.analysis import Histories, PredictionsOf, Question, ScoreOf, summarize, take_look
+from regfleet.analysis import (
+    GLANCE,
+    Histories,
+    PredictionsOf,
+    Question,
+    ScoreOf,
+    going_on,
+    summarize,
+    take_look,
+)
 from regfleet.analysis.across import over_datasets
 from regfleet.analysis.effects_across import with_effects
 from regfleet.analysis.rows import sweeps
@@ -34,13 +43,15 @@ class Standing:
     """How far a data set has come: ``looks`` taken, and the seeds that each variant needs.
 
     ``asked`` counts the seeds up to the look that is due or was the last, ``analysed`` those up to the last look whose
-    trials are all there; before the first they are the same. ``question`` belongs to ``analysed``.
+    trials are all there; before the first they are the same. ``question`` belongs to ``analysed``. ``glanced`` says
+    what stopped before the first look, if anything did.
     """
 
     question: Question
     looks: tuple[Look, ...]
     asked: Seeds
     analysed: Seeds
+    glanced: str = ""
 
 
 def analysed(
@@ -50,10 +61,13 @@ def analysed(
     predictions: PredictionsOf | None,
     question: Question | None = None,
     score: ScoreOf | None = None,
+    *,
+    choosing: bool = True,
 ) -> Summary:
     """The Summary of a study's ``trials``, which answers ``question``, by default the study's own.
 
-    ``score``, of networks taken together, is None where only the comparisons are wanted.
+    ``score``, of networks taken together, is None where only the comparisons are wanted; ``choosing``: whether what
+    speaks for choosing each variant is wanted, which takes longer than they do.
     """
     if resolved.question.halves:
         numbers = {half_name(name, half): half for name in resolved.study.names for half in range(2 * PAIRS)}
@@ -76,6 +90,7 @@ def analysed(
         score=score,
         references=resolved.references,
         combining=resolved.factorial or _steps(resolved),
+        choosing=choosing,
     )
 
 
@@ -85,20 +100,36 @@ def _steps(resolved: Resolved) -> tuple[Walk, int] | None:
 
 
 def standings(
-    resolved: Resolved, trials: pd.DataFrame, predictions: PredictionsOf | None = None
+    resolved: Resolved,
+    trials: pd.DataFrame,
+    predictions: PredictionsOf | None = None,
+    everything: pd.DataFrame | None = None,
 ) -> dict[str, Standing]:
     """How far each data set of a study that adds seeds has come with its ``trials`` and the ``predictions`` of them.
 
+    ``everything`` has the trials that are to be run again too, where those are missing in ``trials``.
+
     Raises ResultsError when the rows of a data set, which say when to look, are not known.
     """
+    everything = trials if everything is None else everything
     return {
-        name: take_looks(resolved, trials[trials["dataset"] == name], resolved.looks_at(name), predictions)
+        name: take_looks(
+            resolved,
+            trials[trials["dataset"] == name],
+            resolved.looks_at(name),
+            predictions,
+            everything[everything["dataset"] == name],
+        )
         for name in resolved.study.names
     }
 
 
 def take_looks(
-    resolved: Resolved, trials: pd.DataFrame, planned: tuple[int, ...], predictions: PredictionsOf | None = None
+    resolved: Resolved,
+    trials: pd.DataFrame,
+    planned: tuple[int, ...],
+    predictions: PredictionsOf | None = None,
+    everything: pd.DataFrame | None = None,
 ) -> Standing:
     """The looks that the trials of one data set allow.
 
@@ -107,25 +138,67 @@ def take_looks(
         trials: the data set's rows of the trials frame; a trial that is missing here is one that has to run.
         planned: seeds at each look.
         predictions: of test rows, as `summarize` takes them.
+        everything: the rows of all of its trials, by default ``trials``.
     """
-    asked = dict.fromkeys(resolved.names, planned[0])
-    standing = Standing(replace(resolved.question, look=1, looks=len(planned)), (), asked, asked)
+    there = _in_a_row(trials if everything is None else everything)
+    asking = replace(resolved.question, looks=len(planned), planned=planned)
+    asked, glanced = _glanced(resolved, trials, asking, predictions, there)
+    standing = Standing(asking, (), asked, asked, glanced)
     for number in range(1, len(planned) + 1):
         rows = within(trials, asked)
         if len(rows) < sum(asked.values()):
             break
-        now = replace(resolved.question, look=number, looks=len(planned))
-        (dataset,) = analysed(resolved, rows, None, predictions, now).datasets
-        look = take_look(dataset, now, planned)
-        if resolved.factorial and look.next_seeds:  # its effects are over the seeds of all runs
+        now = replace(asking, look=number)
+        (dataset,) = analysed(resolved, rows, None, predictions, now, choosing=False).datasets
+        look = take_look(dataset, now, planned, there=there, racing=resolved.factorial is None)
+        if resolved.factorial and look.next_seeds:
             asked_for = {*look.running, *resolved.factorial.variants, *resolved.factorial.singles}
             look = replace(look, running=tuple(name for name in resolved.names if name in asked_for))
         following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
-        standing = Standing(now, (*standing.looks, look), following, asked)
+        standing = Standing(now, (*standing.looks, look), following, asked, glanced)
         if look.next_seeds is None:
             break
         asked = following
     return standing
+
+
+def _glanced(
+    resolved: Resolved,
+    trials: pd.DataFrame,
+    question: Question,
+    predictions: PredictionsOf | None,
+    there: Mapping[str, int],
+) -> tuple[Seeds, str]:
+    """The seeds up to the first look, which not all variants may come to, and a sentence on those that do not."""
+    every = dict.fromkeys(resolved.names, question.planned[0])
+    few = dict.fromkeys(resolved.names, GLANCE)
+    if resolved.factorial:  # its effects are over the seeds that all of its runs have
+        return every, ""
+    rows = within(trials, few)
+    if len(rows) < sum(few.values()):
+        return few, ""
+    (dataset,) = analysed(resolved, rows, None, predictions, question, choosing=False).datasets
+    compared = [row for row in dataset.shown if row.comparison is not None]
+    going = going_on(dataset, question, question.planned, there) if compared else resolved.names
+    left = sum(row.name not in going for row in dataset.variants if row.comparison is not None)
+    if not left:
+        return every, ""
+    first, last = question.planned[0], question.planned[-1]
+    if not going:
+        return few, ""
+    return few | dict.fromkeys(going, first), (
+        f"On to {first} seeds on {dataset.dataset}, without {left} that {last} would hardly settle, by the first "
+        f"{GLANCE}."
+    )
+
+
+def _in_a_row(trials: pd.DataFrame) -> dict[str, int]:
+    """Variant → how many of its seeds are there, from 0 on without a gap."""
+    found = {}
+    for name, seeds in trials.groupby("variant")["seed"]:
+        there = np.unique(seeds)
+        found[str(name)] = int(np.sum(there == np.arange(len(there))))
+    return found
 
 
 def asked_of(resolved: Resolved, reached: Mapping[str, Standing]) -> dict[str, Seeds]:

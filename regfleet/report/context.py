@@ -234,7 +234,7 @@ def section(
         warnings=dataset.warnings,
         checks=tuple(_notice(check, dataset, unit) for check in dataset.checks),
         facts=facts(dataset, summary.metric),
-        rows=rows(dataset, summary.metric, prefix),
+        rows=rows(dataset, summary.metric, prefix, summary.looks_of(dataset.dataset)),
         references=shown(dataset, unit),
         main_control=dataset.labels.get(next(iter(dataset.controls), ""), ""),
         several_controls=len(dataset.controls) > 1,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from regfleet.analysis.predicted import Together
-from regfleet.analysis.summary import DatasetSummary, Interval, VariantSummary
+from regfleet.analysis.sequential import stopped
+from regfleet.analysis.summary import DatasetSummary, Interval, Look, VariantSummary
 from regfleet.metrics import Metric
 from regfleet.numbers import DASH, Scale, gap_scale, number
 from regfleet.report.figures.cards import TITLES
@@ -32,7 +33,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A variant in the leaderboard, written out. ``sort`` is what each of its columns sorts by."""
+    """A variant in the leaderboard, written out. ``sort`` is what each of its columns sorts by.
+
+    ``stopped`` says after how many seeds and why, in a study that adds them.
+    """
 
     id: str
     card: str
@@ -47,6 +51,7 @@ class Row:
     against: str
     chip: Chip
     note: str
+    stopped: str
     won: str
     ties: str
     gap: str
@@ -59,15 +64,25 @@ class Row:
     bar: Bar | None
 
 
-def rows(dataset: DatasetSummary, metric: Metric, prefix: str) -> tuple[Row, ...]:
-    """The leaderboard's rows in order."""
+def rows(dataset: DatasetSummary, metric: Metric, prefix: str, looks: Sequence[Look]) -> tuple[Row, ...]:
+    """The leaderboard's rows in order; ``looks`` are those at this data set."""
     unit, gap = Scale(metric), gap_scale(dataset.task)
     labels = dataset.labels if len(dataset.controls) > 1 else {}
     domain, anchor = _domain(dataset), anchors(dataset)
     return tuple(
         _with_standing(
             _with_networks(
-                _row(row, unit, gap, (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)), labels, domain),
+                replace(
+                    _row(
+                        row,
+                        unit,
+                        gap,
+                        (f"{prefix}row-{anchor[row.name]}", card_id(prefix, anchor, row)),
+                        labels,
+                        domain,
+                    ),
+                    stopped=stopped(row, looks),
+                ),
                 dataset.networks(row.name),
                 unit,
             ),
@@ -135,6 +150,7 @@ def _row(
         against=controls.get(row.control or "", ""),
         chip=chip(row),
         note=note(comparison) if comparison and row.finished else "",
+        stopped="",
         won=f"{comparison.wins}/{len(comparison.seeds)}" if comparison else DASH,
         ties=f"{comparison.ties} tied" if comparison and comparison.ties else "",
         gap=gap.score(row.gap.mean),

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regfleet.analysis import GLANCE
 from regfleet.concluding.judge import kept_study
 from regfleet.data import cut, scaling_meaning, split_meaning
 from regfleet.planning.schedule import Schedule
@@ -176,7 +177,10 @@ def _seeds(resolved: Resolved) -> str:
     if not resolved.study.adds_seeds:
         return f"{len(resolved.study.seeds)} seeds"
     looks = "; ".join(f"{name}: {', '.join(map(str, planned))}" for name, planned in resolved.looks.items())
-    return f"seeds until the answer is clear, looking at {looks}; the table counts the last look"
+    return (
+        f"seeds until the answer is clear, looking at {looks}; what is settled, or would hardly be, stops before (from "
+        f"{GLANCE} seeds on); the table counts the last look"
+    )
 
 
 def _weights(ready: Prepared, name: str, sets: Sets) -> int:

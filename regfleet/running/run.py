@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from regfleet.analysis.sequential import LOOKS
+from regfleet.analysis import GLANCE
 from regfleet.concluding.judge import StudyConclusion, batch_notes, conclude, kept_study
 from regfleet.data import BUILTIN
 from regfleet.data.dataset import table_of
@@ -99,7 +99,7 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
         with _Workers(fleet, watch, reporter, in_process=in_process) as workers:
             # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.
             if not place.exists("study.toml"):
-                seeds = LOOKS[0] if study.adds_seeds else len(study.seeds)
+                seeds = GLANCE if study.adds_seeds else len(study.seeds)
                 begun = ready.resolved if ready else resolve(study, {})
                 watch.judge(begun.question)
                 each = len(study.data) * seeds * fits_per_seed(study)

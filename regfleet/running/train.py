@@ -110,9 +110,12 @@ class Session:
             return self._stepwise(followed(resolved, known))
         if not resolved.study.adds_seeds:
             return plan, ()
-        reached = standings(resolved, known, predictions)
+        reached = standings(resolved, known, predictions, trials)
         return plan.limited(asked_of(resolved, reached)), tuple(
-            look.reason for one in reached.values() for look in one.looks
+            reason
+            for one in reached.values()
+            for reason in (one.glanced, *(look.reason for look in one.looks))
+            if reason
         )
 
     def _stepwise(self, resolved: Resolved) -> tuple[Plan, tuple[str, ...]]:

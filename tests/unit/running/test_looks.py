@@ -1,6 +1,8 @@
 """`--seeds auto`: seeds are added until the answer is clear."""
 
 import json
+import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -31,9 +33,13 @@ CORRECT = {"none": BASE, "dropout(0.9)@all": WORSE, "dropout(0.2)@all": OPEN}
 """Test rows, of 30, that each seed of a variant of ``FIELDS`` gets right."""
 
 
-def score(chunk, _dataset):
-    """Take the scores of trials from ``CORRECT``."""
-    return tuple(pretended(trial, CORRECT[trial.variant][trial.seed], epochs=2) for trial in chunk.trials)
+LEFT = {"none": BASE, "l2(0.01)@all": WORSE, "l1(0.01)@all": OPEN, "dropout(0.5)@all": HOPELESS}
+"""The same of ``IRIS``."""
+
+
+def score(chunk, _dataset, correct=CORRECT):
+    """Take the scores of trials from ``correct``."""
+    return tuple(pretended(trial, correct[trial.variant][trial.seed], epochs=2) for trial in chunk.trials)
 
 
 def train(out, watch=None, **changes):
@@ -101,7 +107,8 @@ def test_settled_variants_get_no_more_seeds_and_the_end_says_why(whole):
     }
     assert looks[-1].next_seeds is None
     assert looks[-1].reason.startswith("Stopped on iris ")
-    assert listener.planned == [30 + 20 * number for number in range(len(looks))]
+    # Five seeds of each first, then the looks at ten, twenty and thirty.
+    assert listener.planned == [15, *(30 + 20 * number for number in range(len(looks)))]
     assert listener.said == [look.reason for look in looks[:-1]]
     assert listener.trained == found.facts.planned == found.facts.finished == listener.planned[-1]
 
@@ -152,6 +159,50 @@ def test_a_killed_study_goes_on_to_the_same_looks_and_the_same_bits(whole, tmp_p
     )
 
 
+def test_what_the_last_look_would_hardly_settle_stops_after_five_seeds(tmp_path):
+    """It claims nothing, and terminal, report and sentence say after how many seeds and what would settle it."""
+    listener = Listener()
+    study = read_study(IRIS)
+    done = pipeline.run(study, tmp_path / "out", in_process=True, watch=listener, work=partial(score, correct=LEFT))
+    last = done.summary.looks[-1]
+    assert seeds_of(tmp_path / "out") == {
+        "none": last.seeds,
+        "l1(0.01)@all": last.seeds,
+        "l2(0.01)@all": 10,
+        "dropout(0.5)@all": 5,
+    }
+    assert listener.planned[:2] == [20, 35]
+    assert listener.said[0] == "On to 10 seeds on iris, without 1 that 30 would hardly settle, by the first 5."
+    assert last.hopeless == ("dropout(0.5)@all",)
+    one = done.summary.datasets[0].variant("dropout(0.5)@all").comparison
+    assert (one.verdict, len(one.seeds)) == ("undecided", 5)
+    assert re.search(r"more rows would|about [\d,]+ rows would", one.sentence)
+    page = (tmp_path / "out/report.html").read_text()
+    assert "left after 5 seeds" in page
+    assert "settled after 10 seeds" in page
+
+
+def test_nothing_is_claimed_before_the_first_look(filled, tmp_path):
+    """Five seeds of a variant that is far worse are no verdict yet, and it goes on to ten."""
+    study = filled(tmp_path / "out", FIELDS, {name: rows[:5] for name, rows in CORRECT.items()})
+    with pytest.raises(KilledError):
+        pipeline.run(study, tmp_path / "out", in_process=True, watch=Killer(1), work=score)
+    found = regfleet.load(tmp_path / "out").summary()
+    one = found.datasets[0].variant("dropout(0.9)@all").comparison
+    assert one.difference.high < -0.2
+    assert (one.verdict, one.note, found.looks) == ("undecided", "before the first look", ())
+    assert seeds_of(train(tmp_path / "out").results.path)["dropout(0.9)@all"] == 10
+
+
+def test_results_of_a_version_that_went_on_keep_their_looks(filled, tmp_path):
+    """What has the seeds of the next look already is judged at it, and nothing is trained."""
+    study, listener = filled(tmp_path / "out", IRIS, LEFT | {"l2(0.01)@all": WORSE[:10]}), Listener()
+    found = pipeline.run(study, tmp_path / "out", in_process=True, watch=listener)
+    assert listener.trained == 0
+    assert [look.seeds for look in found.summary.looks] == [10, 20, 30]
+    assert len(found.summary.datasets[0].variant("dropout(0.5)@all").comparison.seeds) == 30
+
+
 def test_trials_of_an_unfinished_look_wait(filled, tmp_path):
     """Stopped after the first look, the report is the first look's, and says what waits."""
     correct = {
@@ -191,7 +242,7 @@ def test_nothing_open_is_the_end(filled, tmp_path):
 
 
 def test_each_look_spends_its_own_share(filled, tmp_path):
-    """The interval of the last of three looks is the t interval at 4/7 of alpha over two comparisons."""
+    """Over two comparisons, what stopped at the first of three looks has t intervals at 1/7 of alpha, the last 4/7."""
     from scipy import stats
 
     fields = IRIS | {"variant": [{"technique": "l2"}, {"technique": "l1"}]}
@@ -200,9 +251,9 @@ def test_each_look_spends_its_own_share(filled, tmp_path):
     found = pipeline.run(study, tmp_path / "out", in_process=True)
     assert [look.alpha for look in found.summary.looks] == pytest.approx([0.05 * share / 7 for share in (1, 2, 4)])
     rows = {row.name: row for row in found.summary.datasets[0].variants}
-    for name, scores in (("l2(0.01)@all", WORSE[:10]), ("l1(0.01)@all", noisy)):
+    for name, scores, share in (("l2(0.01)@all", WORSE[:10], 1), ("l1(0.01)@all", noisy, 4)):
         d = (np.array(scores) - np.array(BASE[: len(scores)])) / 30
-        reach = stats.t.ppf(1 - 0.05 * 4 / 7 / 4, len(d) - 1) * d.std(ddof=1) * np.sqrt(1 / len(d) + 1 / 3)
+        reach = stats.t.ppf(1 - 0.05 * share / 7 / 4, len(d) - 1) * d.std(ddof=1) * np.sqrt(1 / len(d) + 1 / 3)
         assert rows[name].comparison.difference.high == pytest.approx(d.mean() + reach)
 
 
