@@ -6,9 +6,11 @@ import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from regfleet.cli.options import MODEL, read, with_settings
+import typer
+
+from regfleet.cli.options import MODEL, OUTPUT, TRAINING, read, switch, with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +23,18 @@ if TYPE_CHECKING:
     from regfleet.settings.values import Technique
 
 
-@with_settings(lambda one: one.name in ("technique", "data") or one.is_column or one.panel == MODEL)
-def show_model(flags: dict[str, Any]) -> None:
-    """Print a model's layers with a technique in place, and how data go into it.
+@with_settings(lambda one: one.name in ("technique", "data", "at") or one.is_column or one.panel in (MODEL, TRAINING))
+def show_model(
+    flags: dict[str, Any],
+    study: Annotated[
+        Path | None,
+        typer.Argument(help="A study file, or a results directory; flags override it.", show_default=False),
+    ] = None,
+    as_code: Annotated[
+        bool, switch("print plain Keras code that builds, compiles and fits each variant", OUTPUT, "--code")
+    ] = False,
+) -> None:
+    """Print a model's layers with a technique in place, and how data go into it; with --code, Keras code to paste.
 
     Data and model are read as `regfleet compare` would, which is told about both.
     """
@@ -37,10 +48,17 @@ def show_model(flags: dict[str, Any]) -> None:
 
     if flags["activation"] and isinstance(flags["model"] and parse_model(flags["model"]), str):
         raise InputError(f"--activation: expected widths as --model; got {flags['model']}, which has its own")
-    study = read(None, {**flags, "technique": flags["technique"] or ["none"]})
+    asked = flags["technique"] or ([] if study else ["none"])
+    file = study / "study.toml" if study and study.is_dir() else study
+    settings = read(file, {**flags, "technique": asked or None})
     with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):  # what TensorFlow says when it is imported
         runtime.prepare(gpu=False)
-    prepared = prepare(study)
+    prepared = prepare(settings)
+    if as_code:
+        from regfleet.cli.code import print_code
+
+        print_code(prepared, study, asked)
+        return
     with console(1) as screen:
         for sentence in prepared.chosen:
             screen.print(f"note: {sentence}", soft_wrap=True)
@@ -48,11 +66,11 @@ def show_model(flags: dict[str, Any]) -> None:
             of_model = prepared.models[name].found.notes if name in prepared.models else ()
             for sentence in (*dataset.notes, *of_model, scaling_meaning(dataset)):
                 screen.print(f"note: {sentence}", markup=False, highlight=False)
-            _show(screen, prepared, name, flags["technique"] or ["none"])
+            _show(screen, prepared, name, asked)
 
 
 def _show(screen: Console, prepared: Prepared, name: str, techniques: list[str]) -> None:
-    """Print the layers of the model for the data set called ``name`` with each of ``techniques``."""
+    """Print the layers of the model for the data set called ``name`` with ``techniques``, or each of the variants'."""
     from regfleet import models
     from regfleet.data import cut
     from regfleet.techniques import describe_techniques, parse_techniques
@@ -67,13 +85,13 @@ def _show(screen: Console, prepared: Prepared, name: str, techniques: list[str])
         return models.build(recipe, train.x.shape[1:], train.y.shape[1], dataset.task)
 
     known = {part: models.penalties_of(layer) for part, layer in models.named_parts(built(()))}
-    for sweep in (parse_techniques(text, spec) for text in techniques):
-        for combination in sweep.combinations:
-            model = built(combination)
-            screen.print(describe_techniques(combination, spec), style="bold")
-            screen.print(_table(model, known))
-            screen.print(_totals(model))
-            screen.print()
+    typed = [each for text in techniques for each in parse_techniques(text, spec).combinations]
+    for combination in typed or dict.fromkeys(variant.techniques for variant in resolved.variants):
+        model = built(combination)
+        screen.print(describe_techniques(combination, spec), style="bold")
+        screen.print(_table(model, known))
+        screen.print(_totals(model))
+        screen.print()
 
 
 def _table(model: keras.Model, plain: Mapping[str, str]) -> RichTable:

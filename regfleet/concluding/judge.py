@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.concluding.advice import with_both_epochs, with_commands
 from regfleet.concluding.chosen import later_notes
+from regfleet.concluding.code import pasted
 from regfleet.concluding.looks import analysed, analysed_of, asked_of, standings, summarize_standings, within_each
 from regfleet.concluding.predictions import Asked, known_of, together_by
 from regfleet.concluding.stepwise import due, followed, summarize_walks
@@ -113,6 +114,7 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
         facts=_facts(resolved, results, trials, planned, finished),
         failures=failures_of(trials),
         trials=trials,
+        code=pasted(resolved, results, summary),
         resolved=resolved,
         results=results,
     )

@@ -61,14 +61,22 @@ class Graph:
             return False
         return all(self._settles(call) for call in self.sources if call[0] == name)
 
+    def activation_behind(self, name: str) -> str:
+        """The activation layer in which a layer without one settles; empty where it does not."""
+        calls = [call for call in self.sources if call[0] == name]
+        return self._activation(calls[0]) if calls and self.settles_in_activation(name) else ""
+
     def _settles(self, call: Call) -> bool:
+        return bool(self._activation(call))
+
+    def _activation(self, call: Call) -> str:
         while len(self.consumers[call]) == 1 and call not in self.outputs:
             call = self.consumers[call][0]
             if is_kind(self.layers[call[0]], ACTIVATIONS):
-                return True
+                return str(call[0])
             if not is_kind(self.layers[call[0]], NORMALIZATIONS):
-                return False
-        return False
+                return ""
+        return ""
 
 
 def is_kind(layer: object, kinds: frozenset[str]) -> bool:

@@ -137,7 +137,7 @@ def data_facts(
     def by_class(target: np.ndarray) -> tuple[int, ...]:
         return tuple(np.bincount(target, minlength=classes).tolist())
 
-    return DataFacts(
+    facts = DataFacts(
         sha256=dataset.fingerprint,
         task=dataset.task,
         rows=len(dataset.target),
@@ -160,6 +160,8 @@ def data_facts(
         references=references[0],
         references_note=references[1],
     )
+    axes = dataset.features.ndim - 1
+    return facts.model_copy(update={"axes": axes}) if axes > 1 else facts
 
 
 def _looks(facts: DataFacts, question: Question) -> tuple[int, ...]:

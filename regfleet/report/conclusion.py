@@ -62,12 +62,20 @@ class StudyFacts:
     techniques: tuple[tuple[str, str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """The plain Keras ``code`` of a variant, called ``label``."""
+
+    label: str
+    code: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Conclusion:
     """What the analysis says of a study, or of anyone's scores, with the ``trials`` it rests on, a row each.
 
     ``contents``: data set → what its rows hold, as `exports.table_cells` writes it, where the data is at hand.
-    ``report`` is where the report is, None where none was written.
+    ``code``: data set → the code of its best variants. ``report`` is where the report is, None where none was written.
     """
 
     summary: Summary
@@ -75,6 +83,7 @@ class Conclusion:
     failures: tuple[Failure, ...]
     trials: pd.DataFrame
     contents: Mapping[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    code: Mapping[str, tuple[Pasted, ...]] = field(default_factory=dict, repr=False)
     report: Path | str | None = None
 
     def _repr_html_(self) -> str:

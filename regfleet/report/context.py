@@ -30,6 +30,7 @@ from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
 from regfleet.report.choosing import Bets, bets
 from regfleet.report.combinations import Combinations, Steps, combinations, steps
+from regfleet.report.conclusion import Pasted
 from regfleet.report.figures.cards import TITLES, caption, card_name, metrics_of, training_mode_differs
 from regfleet.report.further import further
 from regfleet.report.heat import heat
@@ -164,6 +165,7 @@ class Section:
     tuning: Tunings | None
     combined: Combinations | None
     stepwise: Steps | None
+    code: tuple[Pasted, ...] = ()
 
 
 def facts(dataset: DatasetSummary, metric: Metric) -> tuple[Fact, ...]:

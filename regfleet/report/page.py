@@ -266,6 +266,7 @@ def _section(dataset: DatasetSummary, conclusion: Conclusion, prefix: str, detai
     made = context.section(
         dataset, summary, prefix, drawn, over, facts.classes if facts else (), conclusion.facts.command
     )
+    made = replace(made, code=conclusion.code.get(dataset.dataset, ()))
     return made if "mistakes" in detail.kinds else replace(made, mistakes=None)
 
 

@@ -34,7 +34,8 @@ class DataFacts(_Facts):
     the interval, empty for sets dealt or drawn; ``scaling`` how its numbers went into the model, and why;
     ``scaling_key`` what the keys of its trials hold of that. ``references`` are the learners of its reference rows,
     none in results from before there were any; ``references_note`` says which are left out, and why. ``columns``: its
-    input columns, or the numbers of a row, 0 in results from before they were counted.
+    input columns, or the numbers of a row, 0 in results from before they were counted; ``axes`` those of a row as it
+    is read: 1 of a table.
     """
 
     sha256: str = ""
@@ -56,6 +57,7 @@ class DataFacts(_Facts):
     test_rows_by_class: tuple[Count, ...] | None = None
     references: tuple[Reference, ...] = ()
     references_note: str = ""
+    axes: Count = 1
 
     @property
     def class_shares(self) -> tuple[float, ...]:

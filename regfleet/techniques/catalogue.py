@@ -10,6 +10,7 @@ from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, Technique
 from regfleet.techniques.constraints import MAXNORM, UNITNORM
 from regfleet.techniques.data import CROP, CUTMIX, CUTOUT, FEATURE_MASK, FGSM, FLIP, MIXUP, ROTATE
+from regfleet.techniques.keras_code import Code
 from regfleet.techniques.kernels import DROPCONNECT, SPECTRAL, WEIGHT_NOISE, WEIGHT_STANDARDIZATION
 from regfleet.techniques.noise import (
     ALPHA_DROPOUT,
@@ -114,6 +115,19 @@ def recipe(model: ModelSpec, training: Training, techniques: tuple[Technique, ..
         before = {"before": True} if side == "before" else {}
         result = definition.apply(result, technique.values, layers, **before)
     return result
+
+
+def write(code: Code, techniques: Iterable[Technique]) -> Code:
+    """``code`` with all of ``techniques`` written into it, in the order of the catalogue."""
+    for technique in in_order(techniques):
+        definition = technique_named(technique.name)
+        if definition.code is None:
+            code = code.add(lacks=[f"{technique.name} says no Keras code of its own"])
+            continue
+        place, _, side = technique.place.partition(":")
+        layers = resolve(place, code.recipe.model.layer_names) if place else ()
+        code = definition.code(code, technique.values, layers, **({"before": True} if side == "before" else {}))
+    return code
 
 
 def why_unfit(techniques: Sequence[Technique], facts: Facts) -> str:

@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+from regfleet.numbers import exact
+from regfleet.techniques.keras_code import Change, Code
 from regfleet.techniques.recipe import Definition, Limit, Parameter, Range, Recipe
 
 
@@ -22,6 +24,12 @@ def _limit(kind: str, recipe: Recipe, values: tuple[float, ...], layers: tuple[s
     return recipe.add(limits=[Limit(layer, make) for layer in layers])
 
 
+def _limit_code(kind: str, code: Code, values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
+    axis = ["axis=tuple(range(len(weight.shape) - 1))"] if code.patch else []
+    made = f"keras.constraints.{kind}({', '.join([*map(exact, values), *axis])})"
+    return code.add(constraints=[Change(layer, made) for layer in layers])
+
+
 MAXNORM = Definition(
     name="maxnorm",
     title="Max-norm",
@@ -32,6 +40,7 @@ MAXNORM = Definition(
     "away. It costs next to nothing. It stands at any layer with a kernel. A limit above all norms that occur is "
     "the control.",
     parameters=(Parameter("limit", "c", 3, 0, float("inf"), open_low=True, open_high=True, tunes=Range(0.5, 10)),),
+    code=partial(_limit_code, "MaxNorm"),
     apply=partial(_limit, "MaxNorm"),
     label=lambda values: f"c = {values[0]:g}",
 )
@@ -45,6 +54,7 @@ UNITNORM = Definition(
     "to nothing. It stands at any layer with a kernel; the first weights are as drawn, until the first update. "
     "There is no strength.",
     parameters=(),
+    code=partial(_limit_code, "UnitNorm"),
     apply=partial(_limit, "UnitNorm"),
     label=lambda _values: "",
     conflicts=(("maxnorm", "a norm of exactly one leaves a limit nothing to do"),),

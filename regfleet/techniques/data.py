@@ -7,6 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
+from regfleet.numbers import exact
+from regfleet.techniques.keras_code import Code, Put, Writing
 from regfleet.techniques.recipe import Batch, Definition, Descender, Descent, Facts, Parameter, Range, Recipe
 
 if TYPE_CHECKING:
@@ -163,6 +165,113 @@ def _parts(batch: Batch, name: str, share: tf.Tensor, rows: Any, least: int) -> 
     return inside
 
 
+def _mixed_code(code: Code, name: str) -> str:
+    """The lines that mix targets with those of the rows ``other`` by ``share``."""
+    partners = f"other = tf.argsort(uniform((tf.shape(x)[0],), {code.draws(f'{name} partners')}, update), stable=True)"
+    if not code.weighs:
+        return f"{partners}\ny = share * y + (1 - share) * tf.gather(y, other)\n"
+    return (
+        f"{partners}\nmine, its = share * weight, (1 - share) * tf.gather(weight, other)\nweight = mine + its\n"
+        "y = (mine[:, None] * y + its[:, None] * tf.gather(y, other)) / weight[:, None]\n"
+    )
+
+
+def _mixup_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+    if not values[0]:
+        return code
+    quantiles = f"beta.ppf((np.arange({QUANTILES}) + 0.5) / {QUANTILES}, {exact(values[0])}, {exact(values[0])})"
+    body = (
+        f"share = tf.gather(SHARES, tf.cast(uniform((), {code.draws('mixup share')}, update) * {QUANTILES}, 'int32'))\n"
+        f"{_mixed_code(code, 'mixup')}x = share * x + (1 - share) * tf.gather(x, other)"
+    )
+    shares = f"SHARES = tf.constant({quantiles}, 'float32')  # quantiles of a Beta distribution\n"
+    return code.fill(one_hot=True).add(helpers=[shares]).changing("mixup", body)
+
+
+_ON_TABLES = "of an image or a sequence it takes a rectangle or a stretch, which is no few lines of Keras"
+
+
+def _cutmix_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+    if not values[0]:
+        return code
+    if code.axes > 1:
+        return code.add(lacks=[_ON_TABLES])
+    body = (
+        f"chance, cut = tf.unstack(uniform((2,), {code.draws('cutmix share')}, update))\n"
+        "columns = x.shape[1]\n"
+        f"drawn = uniform((1, columns), {code.draws('cutmix')}, update)\n"
+        "rank = tf.argsort(tf.argsort(drawn, stable=True), stable=True)\n"
+        "inside = rank < tf.maximum(tf.cast(cut * columns + 1e-4, 'int32'), 1)\n"
+        f"inside &= chance < {exact(values[0])}\n"
+        "share = 1 - tf.reduce_mean(tf.cast(inside, 'float32'))\n"
+        f"{_mixed_code(code, 'cutmix')}x = tf.where(inside, tf.gather(x, other), x)"
+    )
+    return code.fill(one_hot=True).changing("cutmix", body)
+
+
+def _cutout_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+    probability, share = values
+    if not probability or not share:
+        return code
+    if code.axes > 1:
+        return code.add(lacks=[_ON_TABLES])
+    body = (
+        "rows, columns = tf.shape(x)[0], x.shape[1]\n"
+        f"drawn = uniform((rows, columns), {code.draws('cutout')}, update)\n"
+        "rank = tf.argsort(tf.argsort(drawn, stable=True), stable=True)\n"
+        f"inside = rank < max(int({exact(share)} * columns + 1e-4), 1)\n"
+        f"chosen = uniform((rows, 1), {code.draws('cutout chance')}, update) < {exact(probability)}\n"
+        "x = tf.where(inside & chosen, tf.zeros_like(x), x)"
+    )
+    return code.changing("cutout", body)
+
+
+def _feature_mask_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+    if not values[0]:
+        return code
+    body = (
+        "rows = tf.shape(x)[0]\n"
+        "flat = tf.reshape(x, (rows, np.prod(x.shape[1:])))\n"
+        f"others = uniform(tf.shape(flat), {code.draws('featuremask rows')}, update) * tf.cast(rows, 'float32')\n"
+        "given = tf.transpose(\n"
+        "    tf.gather(tf.transpose(flat), tf.transpose(tf.cast(others, 'int32')), batch_dims=1)\n"
+        ")\n"
+        f"replaced = uniform(tf.shape(flat), {code.draws('featuremask')}, update) < {exact(values[0])}\n"
+        "x = tf.reshape(tf.where(replaced, given, flat), tf.shape(x))"
+    )
+    return code.changing("featuremask", body)
+
+
+_ADVERSARIAL = '''\
+def adversarial(gradients, epsilon):
+    """The gradients of the rows, and of rows moved to where their loss grows."""
+
+    def of_both(model, x, y, weight):
+        x = tf.convert_to_tensor(x)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            loss = loss_of(model, x, y, weight)
+        worse = x + epsilon * tf.sign(tape.gradient(loss, x))
+        pairs = zip(gradients(model, x, y, weight), gradients(model, worse, y, weight))
+        return [(one + other) / 2 for one, other in pairs]
+
+    return of_both
+'''
+
+
+def _adversarial_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+    return code.add(steps=[f"adversarial({{}}, {exact(values[0])})"], helpers=[_ADVERSARIAL]) if values[0] else code
+
+
+def _on_images_code(kind: str, made: str, arguments: Callable[[Sequence[float]], tuple[str, ...]]) -> Writing:
+    def write(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+        if values == (0,):
+            return code
+        return code.add(layers=[Put("input", kind, f"keras.layers.{made}", arguments(values), "noise")])
+
+    return write
+
+
 def _on_images(kind: str, make: Callable[[Sequence[float], str], keras.layers.Layer]) -> Callable[..., Recipe]:
     """A technique that puts a layer at the input, unless its one value is zero."""
 
@@ -216,6 +325,7 @@ MIXUP = Definition(
     summary="trains on weighted means of two rows and of their targets",
     source="Zhang et al. 2018, mixup: Beyond empirical risk minimization",
     parameters=(Parameter("alpha", "α", 0.2, 0, 100, tunes=Range(0.02, 2)),),
+    code=_mixup_code,
     apply=_mixup,
     label=lambda values: f"α = {values[0]:g}",
     about=(
@@ -238,6 +348,7 @@ CUTMIX = Definition(
     source="Yun et al. 2019, CutMix: Regularization strategy to train strong classifiers with localizable features; "
     "for rows of a table: Kadra et al. 2021, Well-tuned simple nets excel on tabular datasets",
     parameters=(Parameter("probability", "p", 0.5, 0, 1, tunes=Range(0.1, 1, "linear")),),
+    code=_cutmix_code,
     apply=_cutmix,
     label=lambda values: f"p = {values[0]:g}",
     about=(
@@ -262,6 +373,7 @@ CUTOUT = Definition(
         Parameter("probability", "p", 0.5, 0, 1, tunes=Range(0.1, 1, "linear")),
         Parameter("share", "share", 0.25, 0, 1, tunes=Range(0.05, 0.6, "linear")),
     ),
+    code=_cutout_code,
     apply=_cutout,
     label=lambda values: f"p = {values[0]:g}, share {values[1]:g}",
     about=(
@@ -283,6 +395,7 @@ FEATURE_MASK = Definition(
     source="Yoon et al. 2020, VIME: Extending the success of self- and semi-supervised learning to tabular domain; "
     "Bahri et al. 2022, SCARF: Self-supervised contrastive learning using random feature corruption",
     parameters=(Parameter("probability", "p", 0.15, 0, 1, tunes=Range(0.02, 0.6, "linear")),),
+    code=_feature_mask_code,
     apply=_feature_mask,
     label=lambda values: f"p = {values[0]:g}",
     about=(
@@ -302,6 +415,7 @@ FGSM = Definition(
     summary="trains on each row and on the same row moved a little to where its loss grows; triples the cost",
     source="Goodfellow et al. 2015, Explaining and harnessing adversarial examples",
     parameters=(Parameter("epsilon", "ε", 0.007, 0, float("inf"), open_high=True, tunes=Range(0.001, 0.3)),),
+    code=_adversarial_code,
     apply=_adversarial,
     label=lambda values: f"ε = {values[0]:g}",
     about=(
@@ -321,6 +435,7 @@ FLIP = Definition(
     summary="mirrors a random half of the images in each update, left for right",
     source="Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks; Keras' RandomFlip",
     parameters=(),
+    code=_on_images_code("flip", "RandomFlip", lambda _values: ('"horizontal"',)),
     apply=_on_images("flip", _flipping),
     label=lambda _values: "",
     about=(
@@ -338,6 +453,9 @@ CROP = Definition(
     summary="moves each image by a random part of its size, and fills with zeros what is left empty",
     source="He et al. 2016, Deep residual learning for image recognition (padded crops); Keras' RandomTranslation",
     parameters=(Parameter("share", "share", 0.125, 0, 1, open_high=True, tunes=Range(0.02, 0.3, "linear")),),
+    code=_on_images_code(
+        "crop", "RandomTranslation", lambda values: (exact(values[0]), exact(values[0]), '"constant"', '"nearest"')
+    ),
     apply=_on_images("crop", _moving),
     label=lambda values: f"share {values[0]:g}",
     about=(
@@ -357,6 +475,7 @@ ROTATE = Definition(
     source="Simard et al. 2003, Best practices for convolutional neural networks applied to visual document analysis; "
     "Keras' RandomRotation",
     parameters=(Parameter("angle", "angle", 15, 0, 180, tunes=Range(2, 45, "linear")),),
+    code=_on_images_code("rotate", "RandomRotation", lambda values: (f"{exact(values[0])} / 360", '"constant"')),
     apply=_on_images("rotate", _turning),
     label=lambda values: f"up to {values[0]:g}°",
     about=(

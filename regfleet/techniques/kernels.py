@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from regfleet.numbers import exact
+from regfleet.techniques.keras_code import Code, Use, Writing
 from regfleet.techniques.recipe import Definition, Facts, KernelUse, Parameter, Range, Recipe
 
 POWER_ITERATIONS = 20
@@ -81,6 +83,37 @@ def _needs_inputs(facts: Facts, _values: tuple[float, ...]) -> str:
     return ""
 
 
+def _use_code(text: str, helper: str = "", *, noisy: bool = False) -> Writing:
+    """The code of a technique that computes with ``text``, where ``{}`` is its strength."""
+
+    def write(code: Code, values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
+        if noisy and not values[0]:
+            return code
+        code = code.add(helpers=[helper] if helper else [])
+        return code.add(uses=[Use(layer, text.format(*map(exact, values)), noisy) for layer in layers])
+
+    return write
+
+
+_STANDARDIZED = '''\
+def standardized(kernel):
+    """Mean 0 and variance 1 / inputs for each unit."""
+    mean, variance = keras.ops.moments(kernel, axes=[0], keepdims=True)
+    return (kernel - mean) * keras.ops.rsqrt(kernel.shape[0] * variance + 1e-10)
+'''
+_NORMALIZED = f'''\
+def spectrally_normalized(kernel):
+    """Divided by its largest singular value, found by power iterations."""
+    fixed = keras.ops.stop_gradient(kernel)
+    right = np.random.default_rng(0).normal(size=kernel.shape[-1]).astype("float32")
+    for _ in range({POWER_ITERATIONS}):
+        left = keras.ops.normalize(keras.ops.matmul(fixed, right))
+        right = keras.ops.normalize(keras.ops.matmul(left, fixed))
+    largest = keras.ops.sum(left * keras.ops.matmul(kernel, right))
+    return kernel / keras.ops.maximum(largest, 1e-12)
+'''
+
+
 WEIGHT_STANDARDIZATION = Definition(
     name="weightstandardization",
     title="Weight standardization",
@@ -93,6 +126,7 @@ WEIGHT_STANDARDIZATION = Definition(
     "Gradients go through this to the kernel. It helps with small batches, beside group norm above all. It costs "
     "little. It stands at any layer with a kernel. There is no strength.",
     parameters=(),
+    code=_use_code("standardized(kernel)", _STANDARDIZED),
     apply=_standardized,
     label=lambda _values: "",
     unfit=_needs_inputs,
@@ -108,6 +142,7 @@ SPECTRAL = Definition(
     "input must not change the answer much, learns slowly, and wants more epochs. It costs as much as some 40 more "
     "rows in each batch. It stands at any layer with a kernel. There is no strength.",
     parameters=(),
+    code=_use_code("spectrally_normalized(kernel)", _NORMALIZED),
     apply=_spectral,
     label=lambda _values: "",
     conflicts=(("weightstandardization", "each sets the size of the weights, and the last one undoes the other"),),
@@ -123,6 +158,7 @@ DROPCONNECT = Definition(
     "loses some inputs and not all. It costs a random number a weight and update. It stands at any layer with a "
     "kernel, recurrent ones too. Rate zero is the control.",
     parameters=(Parameter("rate", "rate", 0.3, 0, 1, open_high=True, tunes=Range(0.05, 0.8, "linear")),),
+    code=_use_code("keras.random.dropout(kernel, {}, seed=seed)", noisy=True),
     apply=_in_training(_silenced),
     label=lambda values: f"rate {values[0]:g}",
 )
@@ -136,6 +172,7 @@ WEIGHT_NOISE = Definition(
     " noise. It helps recurrent networks above all. It costs a random number a weight and update. It stands at "
     "any layer with a kernel. Deviation zero is the control.",
     parameters=(Parameter("deviation", "σ", 0.05, 0, float("inf"), open_high=True, tunes=Range(0.005, 0.5)),),
+    code=_use_code("kernel + keras.random.normal(kernel.shape, 0.0, {}, seed=seed)", noisy=True),
     apply=_in_training(_disturbed),
     label=lambda values: f"σ = {values[0]:g}",
 )

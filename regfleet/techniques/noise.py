@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+from regfleet.numbers import exact
+from regfleet.techniques.keras_code import Code, Put, Writing
 from regfleet.techniques.recipe import Definition, Facts, Parameter, Range, Recipe
 
 
@@ -30,6 +32,33 @@ def _behind(kind: str, of_keras: str | Callable[[], Any]) -> Callable[..., Recip
         return recipe
 
     return apply
+
+
+def _code(code: Code, values: Sequence[float], layers: tuple[str, ...]) -> Code:
+    rates = values if len(values) == len(layers) else [*values] * len(layers)
+    for layer, rate in zip(layers, rates, strict=True):
+        code = _behind_code("dropout", "keras.layers.Dropout")(code, (rate,), (layer,))
+    return code
+
+
+def _behind_code(kind: str, made: str, helper: str = "") -> Writing:
+    def write(code: Code, values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
+        if not values[0]:
+            return code
+        code = code.add(helpers=[helper]) if helper else code
+        return code.add(layers=[Put(layer, kind, made, (exact(values[0]),), "noise") for layer in layers])
+
+    return write
+
+
+_SPATIAL = '''\
+class SpatialDropout(keras.layers.Dropout):
+    """Drops a channel at all places of a row."""
+
+    def build(self, shape):
+        self.noise_shape = (None, *(1 for _ in shape[1:-1]), None)
+        super().build(shape)
+'''
 
 
 def _rising(layers: int) -> list[float]:
@@ -115,6 +144,7 @@ DROPOUT = Definition(
     " an output. It stands behind the activation of any hidden layer or, as input dropout, at the input. One rate"
     " at all layers is the cocktail paper's brick; the other shapes are techniques of their own.",
     parameters=(Parameter("rate", "rate", 0.5, 0, 1, open_low=True, open_high=True, tunes=Range(0.05, 0.8, "linear")),),
+    code=_code,
     apply=apply,
     label=_rate,
     per_layer=True,
@@ -134,6 +164,7 @@ def _shaped(shape: str, shares: Callable[[int], list[float]], words: str) -> Def
         parameters=(_RATE,),
         apply=lambda recipe, values, layers: apply(recipe, [values[0] * s for s in shares(len(layers))], layers),
         label=lambda values: f"up to {values[0]:g}",
+        code=lambda code, values, layers: _code(code, [values[0] * s for s in shares(len(layers))], layers),
     )
 
 
@@ -148,6 +179,7 @@ GAUSSIAN_DROPOUT = Definition(
     "dropout does, and silences nothing wholly. It costs a random number an output. It stands behind the "
     "activation of any hidden layer or at the input. Rate zero is the control.",
     parameters=(_RATE,),
+    code=_behind_code("gaussiandropout", "keras.layers.GaussianDropout"),
     apply=_behind("gaussiandropout", "GaussianDropout"),
     label=_rate,
     at_input=True,
@@ -162,6 +194,7 @@ ALPHA_DROPOUT = Definition(
     "for networks of SELUs, and elsewhere it is a harsh noise. It costs a random number an output. It stands "
     "behind the activation of any hidden layer or at the input. Rate zero is the control.",
     parameters=(Parameter("rate", "rate", 0.1, 0, 1, open_high=True, tunes=Range(0.02, 0.5, "linear")),),
+    code=_behind_code("alphadropout", "keras.layers.AlphaDropout"),
     apply=_behind("alphadropout", "AlphaDropout"),
     label=_rate,
     at_input=True,
@@ -176,6 +209,7 @@ SPATIAL_DROPOUT = Definition(
     "convolutions. It costs a random number a row and channel. It stands behind layers that keep the places, such"
     " as convolutions and embeddings, or at the input; a layer of vectors is refused. Rate zero is the control.",
     parameters=(Parameter("rate", "rate", 0.2, 0, 1, open_high=True, tunes=Range(0.05, 0.8, "linear")),),
+    code=_behind_code("spatialdropout", "SpatialDropout", _SPATIAL),
     apply=_behind("spatialdropout", _spatial_class),
     label=_rate,
     at_input=True,
@@ -192,6 +226,7 @@ NOISE = Definition(
     "random number an output. It stands behind the activation of any hidden layer or at the input. Deviation zero"
     " is the control.",
     parameters=(Parameter("deviation", "σ", 0.1, 0, 1, tunes=Range(0.01, 1)),),
+    code=_behind_code("noise", "keras.layers.GaussianNoise"),
     apply=_behind("noise", "GaussianNoise"),
     label=lambda values: f"σ = {values[0]:g}",
     at_input=True,

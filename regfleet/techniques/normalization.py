@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from regfleet.errors import InputError
+from regfleet.numbers import exact
+from regfleet.techniques.keras_code import Code, Put, Writing
 from regfleet.techniques.recipe import Definition, Facts, Parameter, Recipe
 
 
@@ -28,6 +30,17 @@ def _normalizing(
         return recipe
 
     return apply
+
+
+def _normalizing_code(kind: str, of_keras: str, argument: str = "") -> Writing:
+    """The code of the same, with a value for the ``argument`` of that name."""
+
+    def write(code: Code, values: tuple[float, ...], layers: tuple[str, ...], *, before: bool = False) -> Code:
+        arguments = tuple(f"{argument}={exact(value)}" for value in values)
+        made = f"keras.layers.{of_keras}"
+        return code.add(layers=[Put(layer, kind, made, arguments, before=before) for layer in layers])
+
+    return write
 
 
 def _needs_rows(facts: Facts, _values: tuple[float, ...]) -> str:
@@ -59,6 +72,7 @@ BATCHNORM = Definition(
     "networks learn faster, and a row's answer depends on its batch, a noise that regularizes. It suffers from "
     "small batches and costs little. It stands at the input, too. " + _WHERE,
     parameters=(Parameter("momentum", "momentum", 0.99, 0, 1, open_high=True),),
+    code=_normalizing_code("batchnorm", "BatchNormalization", "momentum"),
     apply=_normalizing("batchnorm", "BatchNormalization", lambda values: {"momentum": values[0]}),
     label=lambda values: "" if values[0] == 0.99 else f"momentum {values[0]:g}",
     at_input=True,
@@ -75,6 +89,7 @@ LAYERNORM = Definition(
     "inference are alike, and the batch does not matter. It helps recurrent and deep networks and small batches. "
     "It costs little. " + _WHERE,
     parameters=(),
+    code=_normalizing_code("layernorm", "LayerNormalization"),
     apply=_normalizing("layernorm", "LayerNormalization", lambda _values: {}, least=2),
     label=lambda _values: "",
     sides=True,
@@ -91,6 +106,7 @@ GROUPNORM = Definition(
     " the units; one group is layer norm but for images, where it takes all places together. It costs little. "
     + _WHERE,
     parameters=(Parameter("groups", "groups", 2, 1, 65536, whole=True),),
+    code=_normalizing_code("groupnorm", "GroupNormalization", "groups"),
     apply=_normalizing("groupnorm", "GroupNormalization", lambda values: {"groups": int(values[0])}, least=2),
     label=lambda values: f"{values[0]:g} groups",
     sides=True,
@@ -105,6 +121,7 @@ RMSNORM = Definition(
     "their mean square and multiplied by a weight an output: layer norm without the mean. Training and inference "
     "are alike. It helps where layer norm does, for less. " + _WHERE,
     parameters=(),
+    code=_normalizing_code("rmsnorm", "RMSNormalization"),
     apply=_normalizing("rmsnorm", "RMSNormalization", lambda _values: {}, least=2),
     label=lambda _values: "",
     sides=True,

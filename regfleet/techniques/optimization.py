@@ -7,6 +7,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
+from regfleet.numbers import exact
+from regfleet.streams import stream_int
+from regfleet.techniques import keras_code as codes
+from regfleet.techniques.keras_code import Code, as_it_is
 from regfleet.techniques.recipe import (
     Average,
     Batch,
@@ -219,6 +223,155 @@ def _look_ahead(recipe: Recipe, values: Values, _layers: Layers) -> Recipe:
     return recipe.fill(average=Average("update", of))
 
 
+_SHARP = '''\
+def sharpness_aware(gradients, radius):
+    """The gradients at the worst weights nearby."""
+
+    def at_the_worst(model, x, y, weight):
+        here = gradients(model, x, y, weight)
+        scale = radius / (tf.linalg.global_norm(here) + 1e-12)
+        before = [tf.identity(one) for one in model.trainable_variables]
+        for one, gradient in zip(model.trainable_variables, here):
+            one.assign(one + scale * gradient)
+        there = gradients(model, x, y, weight)
+        for one, value in zip(model.trainable_variables, before):
+            one.assign(value)
+        return there
+
+    return at_the_worst
+'''
+
+
+def _sharp_code(code: Code, values: Values, _layers: Layers) -> Code:
+    return code.add(steps=[f"sharpness_aware({{}}, {exact(values[0])})"], helpers=[_SHARP]) if values[0] else code
+
+
+_NOISY = '''\
+def with_noise(gradients, variance, decay, key):
+    """The gradients with normal noise that fades with the updates."""
+
+    def seed(place):
+        return key ^ (zlib.crc32(f"gradient noise {place}".encode()) & 0x7FFFFFFF)
+
+    def noisy(model, x, y, weight):
+        update = tf.cast(model.optimizer.iterations, "int32")
+        deviation = tf.sqrt(variance / (1 + tf.cast(update, "float32")) ** decay)
+        found = gradients(model, x, y, weight)
+        return [
+            one + deviation * tf.random.stateless_normal(tf.shape(one), tf.stack([seed(place), update]))
+            for place, one in enumerate(found)
+        ]
+
+    return noisy
+'''
+
+
+def _gradient_noise_code(code: Code, values: Values, _layers: Layers) -> Code:
+    if not values[0]:
+        return code
+    noisy = f"with_noise({{}}, {', '.join(map(exact, values))}, {stream_int(code.seed, 'order')})"
+    return code.add(steps=[noisy], helpers=[_NOISY])
+
+
+def _clip_code(code: Code, values: Values, _layers: Layers) -> Code:
+    return code.add(optimizer=[f"global_clipnorm={exact(values[0])}"])
+
+
+def _decay_code(code: Code, values: Values, _layers: Layers) -> Code:
+    if not values[0]:
+        return code.add(optimizer=["weight_decay=0"] if code.recipe.training.optimizer == "adamw" else [])
+    lines = (
+        "optimizer.exclude_from_weight_decay(  # biases and normalizations",
+        '    [one for one in model.trainable_variables if len(one.shape) < 2 or "bias" in one.name]',
+        ")",
+    )
+    return code.add(optimizer=[f"weight_decay={exact(values[0])}"], tuned=lines)
+
+
+def _cosine_code(code: Code, values: Values, _layers: Layers) -> Code:
+    if values[0] == 1:
+        return code
+    alpha = f", alpha={exact(values[0])}" if values[0] else ""
+    return code.fill(rate=f"keras.optimizers.schedules.CosineDecay({{rate}}, epochs * updates{alpha})")
+
+
+_CYCLES = '''\
+class CosineCycles(keras.optimizers.schedules.LearningRateSchedule):
+    """From the rate down to 0 by half a cosine, anew after each of the updates `ends`."""
+
+    def __init__(self, rate, ends):
+        self.rate, self.ends = rate, ends
+
+    def __call__(self, step):
+        step = keras.ops.cast(step, "float32")
+        starts = keras.ops.convert_to_tensor([0, *self.ends[:-1]], "float32")
+        cycle = keras.ops.sum(keras.ops.cast(step >= starts, "int32")) - 1
+        start = keras.ops.take(starts, cycle)
+        end = keras.ops.take(keras.ops.convert_to_tensor(self.ends, "float32"), cycle)
+        share = keras.ops.minimum((step - start) / (end - start), 1)
+        return self.rate * (1 + keras.ops.cos(math.pi * share)) / 2
+
+    def get_config(self):
+        return {"rate": self.rate, "ends": self.ends}
+'''
+
+
+def _cycles_code(code: Code, values: Values, _layers: Layers) -> Code:
+    ends = sorted({*cycle_ends(code.recipe.training.epochs, int(values[0]), *values[1:])} - {0})
+    schedule = f"CosineCycles({{rate}}, [updates * epoch for epoch in {tuple(ends)}])"
+    return code.fill(rate=schedule).add(helpers=[_CYCLES])
+
+
+def _snapshot_code(code: Code, values: Values, layers: Layers) -> Code:
+    ends = tuple(sorted({*cycle_ends(code.recipe.training.epochs, int(values[0]))} - {0})[-3:])
+    keep = f'''\
+class Snapshots(keras.callbacks.Callback):
+    """Keeps the weights at the ends of cycles."""
+
+    weights = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 in {ends}:
+            self.weights.append(self.model.get_weights())
+'''
+    after = (
+        "",
+        "def predict(x):",
+        '    """The mean of what the snapshots predict."""',
+        "    predicted = []",
+        "    for weights in Snapshots.weights:",
+        "        model.set_weights(weights)",
+        "        predicted.append(model.predict(x))",
+        "    return sum(predicted) / len(predicted)",
+    )
+    return _cycles_code(code, values, layers).add(helpers=[keep], callbacks=["Snapshots()"], after=after)
+
+
+def _average_code(code: Code, values: Values, _layers: Layers) -> Code:
+    normalizes = any(one.kind == "batchnorm" for one in code.recipe.insertions)
+    if not (normalizes or code.patch or code.best or code.recipe.training.early_stopping):
+        return code.add(optimizer=["use_ema=True", f"ema_momentum={exact(values[0])}"])
+    beta = exact(values[0])
+    line = f"average[...] = current if number == 1 else {beta} * average + (1 - {beta}) * current"
+    return code.fill(average=codes.Average("update", (line,)))
+
+
+def _stochastic_average_code(code: Code, values: Values, _layers: Layers) -> Code:
+    before = _epochs_before(code.recipe.training.epochs, values[0])
+    line = f"average += (current - average) / max(number - {before}, 1)"
+    return code.fill(average=codes.Average("epoch", (line,)))
+
+
+def _look_ahead_code(code: Code, values: Values, _layers: Layers) -> Code:
+    step, period = values
+    lines = (
+        f"if number % {int(period)} == 0:",
+        f"    average += {exact(step)} * (current - average)",
+        "    weight.assign(average)",
+    )
+    return code.fill(average=codes.Average("update", lines))
+
+
 _SCHEDULED = "expected an optimizer with one learning rate; got one with a schedule of its own"
 _ONE_RATE = "it leads the learning rate too"
 _ONE_AVERAGE = "each judges other weights than those that train"
@@ -286,6 +439,7 @@ SAM = Definition(
     "training rows exactly, and costs two passes an update, so twice the time. The loss in the history is that of the "
     "weights before the climb. Radius 0 is the control.",
     parameters=(Parameter("radius", "ρ", 0.05, 0, float("inf"), open_high=True, tunes=Range(0.005, 0.5)),),
+    code=_sharp_code,
     apply=_sharpness_aware,
     label=lambda values: f"ρ = {values[0]:g}",
     place="",
@@ -303,6 +457,7 @@ GRADIENT_NOISE = Definition(
         Parameter("variance", "η", 0.01, 0, float("inf"), open_high=True, tunes=Range(1e-4, 1)),
         Parameter("decay", "γ", 0.55, 0, 10),
     ),
+    code=_gradient_noise_code,
     apply=_gradient_noise,
     label=lambda values: f"η = {values[0]:g}" + ("" if values[1] == 0.55 else f", γ = {values[1]:g}"),
     place="",
@@ -318,6 +473,7 @@ CLIP = Definition(
     "Optimizers that divide gradients by their size, such as Adam, feel it little. A limit above every norm is the "
     "control, up to rounding.",
     parameters=(Parameter("limit", "c", 1, 0, float("inf"), open_low=True, open_high=True, tunes=Range(0.01, 10)),),
+    code=_clip_code,
     apply=_clip,
     label=lambda values: f"c = {values[0]:g}",
     place="",
@@ -334,6 +490,7 @@ WEIGHT_DECAY = Definition(
     "shrinks those with large gradients less. It costs nothing. It replaces the weight decay that an optimizer has "
     "itself, such as AdamW's; strength 0 is an optimizer without any.",
     parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_high=True, tunes=Range(1e-5, 1)),),
+    code=_decay_code,
     apply=_decay,
     label=lambda values: f"λ = {values[0]:g}",
     place="",
@@ -348,6 +505,7 @@ COSINE = Definition(
     "last weights jitter less. It needs a number of epochs that suits: the steps become small whether the network is "
     "ready or not, and early stopping may end it before. It costs nothing. Floor 1 is the control.",
     parameters=(Parameter("floor", "floor", 0, 0, 1),),
+    code=_cosine_code,
     apply=_cosine,
     label=lambda values: f"floor {values[0]:g}" if values[0] else "",
     place="",
@@ -365,6 +523,7 @@ WARM_RESTARTS = Definition(
     "too narrow to hold the larger steps, and the weights at each cycle's end are good ones. It costs nothing, and "
     "needs more epochs than cycles.",
     parameters=(Parameter("cycles", "cycles", 3, 2, 100, whole=True), Parameter("factor", "factor", 2, 1, 10)),
+    code=_cycles_code,
     apply=_warm_restarts,
     label=lambda values: f"{values[0]:g} cycles" + ("" if values[1] == 2 else f", factor {values[1]:g}"),
     place="",
@@ -382,6 +541,7 @@ SNAPSHOT = Definition(
     "training, three times the work to predict, and helps where the cycles are long enough to reach different minima. "
     "What is said of the best epoch is said of one network.",
     parameters=(Parameter("cycles", "cycles", 5, 3, 100, whole=True),),
+    code=_snapshot_code,
     apply=_snapshot,
     label=lambda values: f"{values[0]:g} cycles",
     place="",
@@ -402,6 +562,7 @@ EARLY_STOPPING = Definition(
     "network from learning its training rows by heart and saves time. The validation rows take part in the choice, so "
     "only the test rows say how good it is.",
     parameters=(Parameter("patience", "patience", 20, 1, 1_000_000, whole=True, tunes=Range(2, 100)),),
+    code=as_it_is,
     apply=_stop_early,
     label=lambda values: f"patience {values[0]:g}",
     place="",
@@ -418,6 +579,7 @@ EMA = Definition(
     "the jitter of the last updates, much like a falling learning rate. It costs little time. Momentum 0 is the "
     "control, batch normalizations aside.",
     parameters=(Parameter("momentum", "β", 0.99, 0, 1, open_high=True, tunes=Range(0.8, 0.9995, "near one")),),
+    code=_average_code,
     apply=_average,
     label=lambda values: f"β = {values[0]:g}",
     place="",
@@ -435,6 +597,7 @@ SWA = Definition(
     "learning rate stays what it is: a high one wanders further, and a schedule that ends at 0 leaves little to "
     "average. It costs little time.",
     parameters=(Parameter("share", "share", 0.75, 0, 1, open_high=True, tunes=Range(0.3, 0.9, "linear")),),
+    code=_stochastic_average_code,
     apply=_stochastic_average,
     label=lambda values: f"from {100 * values[0]:g} % of the epochs on",
     place="",
@@ -458,6 +621,7 @@ LOOKAHEAD = Definition(
         Parameter("step", "α", 0.5, 0, 1, open_low=True, tunes=Range(0.1, 0.9, "linear")),
         Parameter("period", "k", 5, 1, 1_000_000, whole=True),
     ),
+    code=_look_ahead_code,
     apply=_look_ahead,
     label=lambda values: f"α = {values[0]:g}, k = {values[1]:g}",
     place="",

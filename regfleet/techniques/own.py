@@ -6,16 +6,18 @@ import importlib
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from regfleet.errors import InputError
 from regfleet.functions import importing, module_and_name, users_code
+from regfleet.techniques.keras_code import Code
 from regfleet.techniques.recipe import Definition, Parameter, Recipe
 from regfleet.text import given
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+T = TypeVar("T")
 GROUP = "regfleet.techniques"
 """The entry points of packages that bring techniques, by the names under which studies have them."""
 
@@ -49,7 +51,8 @@ def _definition(name: str, found: Any) -> Definition:
         wrong = [one for one in found.parameters if not (isinstance(one, Parameter) and one.accepts(one.default))]
         if wrong:
             raise InputError(f"{name}: expected parameters with defaults in their ranges; got {given(wrong[0])}")
-        return replace(found, name=name, apply=_checked(name, found.apply))
+        code = found.code and _checked(name, found.code, Code)
+        return replace(found, name=name, apply=_checked(name, found.apply, Recipe), code=code)
     if callable(found) and not isinstance(found, type):
         summary = next(iter((found.__doc__ or title).strip().splitlines()))
         number = Parameter("value", "value", 1, float("-inf"), float("inf"), open_low=True, open_high=True)
@@ -59,18 +62,18 @@ def _definition(name: str, found: Any) -> Definition:
             summary=summary,
             source=f"your own: {name}",
             parameters=(number,),
-            apply=_checked(name, found),
+            apply=_checked(name, found, Recipe),
             label=lambda values: f"{values[0]:g}",
         )
     raise InputError(f"{name}: expected a Definition, or a function of recipe, values and layers; got {given(found)}")
 
 
-def _checked(name: str, apply: Callable[..., Any]) -> Callable[..., Recipe]:
-    def applied(recipe: Recipe, *args: Any, **kwargs: Any) -> Recipe:
-        with users_code("technique", name, "to return a Recipe"):
-            made = apply(recipe, *args, **kwargs)
-        if not isinstance(made, Recipe):
-            raise InputError(f"technique: expected {name} to return a Recipe; got {given(made)}")
+def _checked(name: str, apply: Callable[..., Any], kind: type[T]) -> Callable[..., T]:
+    def applied(before: T, *args: Any, **kwargs: Any) -> T:
+        with users_code("technique", name, f"to return a {kind.__name__}"):
+            made = apply(before, *args, **kwargs)
+        if not isinstance(made, kind):
+            raise InputError(f"technique: expected {name} to return a {kind.__name__}; got {given(made)}")
         return made
 
     return applied

@@ -4,6 +4,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
+from regfleet.numbers import exact
+from regfleet.techniques.keras_code import Change, Code, Put
 from regfleet.techniques.recipe import Definition, Parameter, Range, Recipe
 
 if TYPE_CHECKING:
@@ -53,6 +55,34 @@ def _activity(recipe: Recipe, values: tuple[float, ...], layers: tuple[str, ...]
     return recipe
 
 
+def _penalty_code(kind: str, code: Code, values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
+    made = f"keras.regularizers.{kind}({', '.join(map(exact, values))})"
+    return code.add(regularizers=[Change(layer, made) for layer in layers if any(values)])
+
+
+_ORTHOGONAL = '''\
+class OrthogonalUnits(keras.regularizers.OrthogonalRegularizer):
+    """Keras' own for kernels of any shape, whose last axis is that of units or filters."""
+
+    def __call__(self, kernel):
+        return super().__call__(keras.ops.reshape(kernel, (-1, kernel.shape[-1])))
+'''
+
+
+def _orthogonal_code(code: Code, values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
+    if not any(values):
+        return code
+    kind = "OrthogonalUnits" if code.patch else "keras.regularizers.OrthogonalRegularizer"
+    code = code.add(helpers=[_ORTHOGONAL]) if code.patch else code
+    return code.add(regularizers=[Change(layer, f'{kind}({exact(values[0])}, mode="columns")') for layer in layers])
+
+
+def _activity_code(code: Code, values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
+    arguments = tuple(f"{name}={exact(value)}" for name, value in zip(("l1", "l2"), values, strict=True) if value)
+    made = "keras.layers.ActivityRegularization"
+    return code.add(layers=[Put(layer, "activity", made, arguments) for layer in layers if arguments])
+
+
 def _strengths(values: tuple[float, ...]) -> str:
     return f"λ1 = {values[0]:g}, λ2 = {values[1]:g}"
 
@@ -73,6 +103,7 @@ L1 = Definition(
     "matter. It costs next to nothing. It stands at any layer with a kernel; biases are free. A strength that is "
     "too large silences the network, which then predicts the same for all rows.",
     parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True, tunes=_TUNED),),
+    code=partial(_penalty_code, "L1"),
     apply=partial(_penalize, "L1"),
     label=lambda values: f"λ = {values[0]:g}",
 )
@@ -86,6 +117,7 @@ L2 = Definition(
     "nothing. It stands at any layer with a kernel; biases are free. With an optimizer that scales gradients, "
     "such as Adam, it acts otherwise than decoupled weight decay.",
     parameters=(Parameter("strength", "λ", 0.01, 0, float("inf"), open_low=True, open_high=True, tunes=_TUNED),),
+    code=partial(_penalty_code, "L2"),
     apply=partial(_penalize, "L2"),
     label=lambda values: f"λ = {values[0]:g}",
 )
@@ -99,6 +131,7 @@ L1L2 = Definition(
     "L1 alone picks one by chance. It costs next to nothing. It stands at any layer with a kernel. With one "
     "strength zero it is the other penalty, with both zero the control.",
     parameters=(_strength("l1", "λ1", 0.001, _TUNED), _strength("l2", "λ2", 0.001, _TUNED)),
+    code=partial(_penalty_code, "L1L2"),
     apply=partial(_penalize, "L1L2"),
     label=_strengths,
 )
@@ -113,6 +146,7 @@ ORTHOGONAL = Definition(
     "helps where many units end up alike. It costs one product of the kernel with itself an update. It stands at "
     "any layer of two units or more. Strength zero is the control.",
     parameters=(_strength("strength", "λ", 0.01, Range(1e-4, 1)),),
+    code=_orthogonal_code,
     apply=_orthogonal,
     label=lambda values: f"λ = {values[0]:g}",
 )
@@ -126,6 +160,7 @@ ACTIVITY = Definition(
     "batch. It helps where a sparse code is wanted. It costs next to nothing. It stands behind the activation of "
     "any hidden layer. With both strengths zero it is the control.",
     parameters=(_strength("l1", "λ1", 1e-4, Range(1e-7, 0.01)), _strength("l2", "λ2", 0, Range(1e-7, 0.01))),
+    code=_activity_code,
     apply=_activity,
     label=_strengths,
 )

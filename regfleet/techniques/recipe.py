@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+    from regfleet.techniques.keras_code import Code
+
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
@@ -336,6 +338,9 @@ class Definition:
 
     ``conflicts`` says by name why another cannot join it, ``needs`` names one that has to. ``unfit(facts, values)``
     says why it can do nothing, or nothing sensible, for such data and model; empty where it can.
+
+    ``code(code, values, layers)`` writes it into the plain Keras code of a variant, as ``apply`` puts it into a recipe;
+    None: it has none.
     """
 
     name: str
@@ -353,3 +358,4 @@ class Definition:
     conflicts: tuple[tuple[str, str], ...] = ()
     needs: str = ""
     unfit: Callable[[Facts, tuple[float, ...]], str] = fits_all
+    code: Callable[..., Code] | None = None

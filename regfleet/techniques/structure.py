@@ -6,6 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
+from regfleet.numbers import exact
+from regfleet.techniques.keras_code import Code, Put, as_it_is
 from regfleet.techniques.recipe import Definition, Facts, Parameter, Range, Recipe
 
 if TYPE_CHECKING:
@@ -65,6 +67,102 @@ def _smaller(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str, ...]
     return recipe.fill(model=type(model)(hidden, model.activations[:left]))
 
 
+_SKIPPING = "a skip connection round a layer of a model of your own belongs into its builder"
+_SKIP = '''\
+class Skip(keras.layers.Layer):
+    """The sum of a layer's input, projected where the widths differ, and its output."""
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.initializer = keras.initializers.GlorotUniform(seed)
+
+    def build(self, shapes):
+        source, output = shapes
+        self.kernel = None
+        if source[-1] != output[-1]:
+            shape = (source[-1], output[-1])
+            self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.initializer)
+
+    def call(self, inputs):
+        source, output = inputs
+        return output + (source if self.kernel is None else keras.ops.matmul(source, self.kernel))
+'''
+_MIXED = '''\
+def mixed(tensor, forward, backward):
+    """`forward` times the tensor, with the gradient of `backward` times the tensor."""
+    return backward * tensor + keras.ops.stop_gradient((forward - backward) * tensor)
+'''
+_NOISY = '''\
+class Noisy(keras.layers.Layer):
+    """A layer that draws from a generator of its own."""
+
+    def __init__(self, rate=0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def draw(self, like, low=0.0, rows=True):
+        shape = (keras.ops.shape(like)[0] if rows else 1, *(1 for _ in like.shape[1:]))
+        return keras.random.uniform(shape, low, 1.0, seed=self.seed_generator)
+'''
+_SHAKING = '''\
+class ShakeShake(Noisy):
+    """Mixes two branches by random shares, other ones forward than backward."""
+
+    def call(self, inputs, training=False):
+        one, other = inputs
+        if not training:
+            return (one + other) / 2
+        forward, backward = self.draw(one), self.draw(one)
+        return mixed(one - other, forward, backward) + other
+'''
+_SHAKEDROP = '''\
+class ShakeDrop(Noisy):
+    """A branch, in a share of the batches times random numbers."""
+
+    def call(self, branch, training=False):
+        if not training:
+            return branch * (1 - self.rate)
+        gate = keras.ops.cast(self.draw(branch, rows=False) >= self.rate, "float32")
+        forward, backward = (gate + (1 - gate) * self.draw(branch, low) for low in (-1.0, 0.0))
+        return mixed(branch, forward, backward)
+'''
+_DEPTH = '''\
+class StochasticDepth(Noisy):
+    """A branch that a share of the batches goes without."""
+
+    def call(self, branch, training=False):
+        if not training:
+            return branch * (1 - self.rate)
+        return branch * keras.ops.cast(self.draw(branch, rows=False) >= self.rate, branch.dtype)
+'''
+
+
+def _skip_code(code: Code, _values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
+    if code.patch:
+        return code.add(lacks=[_SKIPPING])
+    puts = [Put(layer, "skip", "Skip", seeded="weights", takes="input") for layer in layers]
+    return code.add(helpers=[_SKIP], layers=puts)
+
+
+def _shake_code(code: Code, _values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
+    if code.patch:
+        return code.add(lacks=[_SKIPPING])
+    puts = [Put(layer, "shakeshake", "ShakeShake", (), "path", takes="twin") for layer in layers]
+    return code.add(helpers=[_NOISY, _MIXED, _SHAKING], layers=puts)
+
+
+def _dropping_code(kind: str, code: Code, values: tuple[float, ...], layers: tuple[str, ...]) -> Code:
+    if not values[0]:
+        return code
+    if code.patch:
+        return code.add(lacks=[_SKIPPING])
+    rates = [exact(values[0] * number / len(layers)) for number in range(1, len(layers) + 1)]
+    puts = [Put(layer, kind.lower(), kind, (rate,), "path") for layer, rate in zip(layers, rates, strict=True)]
+    helpers = [_NOISY, _MIXED, _SHAKEDROP] if kind == "ShakeDrop" else [_NOISY, _DEPTH]
+    return code.add(helpers=helpers, layers=puts)
+
+
 def _own_model(facts: Facts, _values: tuple[float, ...]) -> str:
     return (
         "its layers are its own: only a network given by its widths can be made smaller" if facts.model.source else ""
@@ -87,6 +185,7 @@ SMALLER = Definition(
         Parameter("width", "width", 0.5, 0, 1, open_low=True, tunes=Range(0.1, 0.9)),
         Parameter("depth", "depth", 1, 0, 1, open_low=True),
     ),
+    code=as_it_is,
     apply=_smaller,
     label=lambda values: f"{values[0]:.3g} of the width, {values[1]:.3g} of the depth",
     place="",
@@ -106,6 +205,7 @@ SKIP = Definition(
         "strides. It has no strength: leave it out for the control."
     ),
     parameters=(),
+    code=_skip_code,
     apply=_skip,
     label=lambda _values: "",
     conflicts=(("skip", "one skip can stand at several layers, as skip@1,2"),),
@@ -126,6 +226,7 @@ SHAKESHAKE = Definition(
         "skip alone."
     ),
     parameters=(),
+    code=_shake_code,
     apply=_shake,
     label=lambda _values: "",
     needs="skip",
@@ -145,6 +246,7 @@ SHAKEDROP = Definition(
         "layers, and pays most in deep networks that train long. A rate of zero is skip alone, bit for bit."
     ),
     parameters=(_RATE,),
+    code=partial(_dropping_code, "ShakeDrop"),
     apply=partial(_dropping, "ShakeDrop"),
     label=lambda values: f"rate {values[0]:g}",
     needs="skip",
@@ -167,6 +269,7 @@ STOCHASTIC_DEPTH = Definition(
         "alone, bit for bit."
     ),
     parameters=(_RATE,),
+    code=partial(_dropping_code, "StochasticDepth"),
     apply=partial(_dropping, "StochasticDepth"),
     label=lambda values: f"rate {values[0]:g}",
     needs="skip",

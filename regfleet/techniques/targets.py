@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from regfleet.numbers import exact
+from regfleet.techniques.keras_code import UNIFORM, Code
 from regfleet.techniques.recipe import Batch, Definition, Facts, Parameter, Range, Recipe
 
 
@@ -63,6 +65,42 @@ def _unsure(recipe: Recipe, values: tuple[float, ...], _layers: tuple[str, ...])
     return recipe.add(losses=[penalize])
 
 
+def _smooth_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+    if not values[0]:
+        return code
+    line = f"y_train = y_train * (1 - {exact(values[0])}) + {exact(values[0])} / {code.outputs}  # smoothed labels"
+    return code.fill(one_hot=True).add(targets=[line])
+
+
+def _wrong_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+    if not values[0]:
+        return code
+    lines = (
+        f"drawn = uniform((len(y_train), 2), {code.draws('labelnoise')}, -1).numpy()  # the wrong labels of some rows",
+        f"away = 1 + (drawn[:, 1] * {code.outputs - 1}).astype(int)",
+        f'wrong = np.eye({code.outputs}, dtype="float32")[(y_train.argmax(axis=1) + away) % {code.outputs}]',
+        f"y_train = np.where(drawn[:, :1] < {exact(values[0])}, wrong, y_train)",
+    )
+    return code.fill(one_hot=True).add(targets=lines, helpers=[UNIFORM])
+
+
+def _focal_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+    if not values[0]:
+        return code
+    line = (
+        f"losses *= keras.ops.maximum(1 - keras.ops.sum(y_true * probabilities, axis=-1), {TINY}) ** {exact(values[0])}"
+    )
+    return code.fill(one_hot=True).add(losses=[line])
+
+
+def _unsure_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...]) -> Code:
+    if not values[0]:
+        return code
+    log = f"keras.ops.log(keras.ops.maximum(probabilities, {TINY}))"
+    line = f"losses += {exact(values[0])} * keras.ops.sum(probabilities * {log}, axis=-1)"
+    return code.fill(one_hot=True).add(losses=[line])
+
+
 TINY = 1e-7
 """What Keras' losses take for a probability of zero."""
 
@@ -72,6 +110,7 @@ LABEL_NOISE = Definition(
     summary="gives a share of the training rows a wrong label for the whole training: a probe, no remedy",
     source="Zhang et al. 2017, Understanding deep learning requires rethinking generalization",
     parameters=(Parameter("share", "share", 0.2, 0, 1),),
+    code=_wrong_code,
     apply=_wrong,
     label=lambda values: f"share {values[0]:g}",
     about=(
@@ -91,6 +130,7 @@ LABEL_SMOOTHING = Definition(
     summary="trains on targets that give a share of the certainty to all classes alike",
     source="Szegedy et al. 2016, Rethinking the inception architecture for computer vision",
     parameters=(Parameter("share", "ε", 0.1, 0, 1, open_high=True, tunes=Range(0.01, 0.4)),),
+    code=_smooth_code,
     apply=_smooth,
     label=lambda values: f"ε = {values[0]:g}",
     about=(
@@ -109,6 +149,7 @@ FOCAL = Definition(
     summary="lets rows that are already classified with confidence count less",
     source="Lin et al. 2017, Focal loss for dense object detection",
     parameters=(Parameter("focus", "γ", 2, 0, float("inf"), open_high=True, tunes=Range(0.25, 6)),),
+    code=_focal_code,
     apply=_focal,
     label=lambda values: f"γ = {values[0]:g}",
     about=(
@@ -127,6 +168,7 @@ CONFIDENCE_PENALTY = Definition(
     summary="adds to the loss what certainty costs: the negative entropy of the predicted probabilities",
     source="Pereyra et al. 2017, Regularizing neural networks by penalizing confident output distributions",
     parameters=(Parameter("strength", "β", 0.1, 0, float("inf"), open_high=True, tunes=Range(0.01, 1)),),
+    code=_unsure_code,
     apply=_unsure,
     label=lambda values: f"β = {values[0]:g}",
     about=(

@@ -20,9 +20,9 @@ def _folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
 
 
-def show(**flags):
+def show(study=None, *, as_code=False, **flags):
     """The command with these flags."""
-    show_model(dict.fromkeys(FLAGS) | flags)
+    show_model(dict.fromkeys(FLAGS) | flags, study, as_code)
 
 
 def rows(text):
@@ -57,6 +57,24 @@ def test_the_example_builder_is_shown_with_layers_behind_its_activations(capfd, 
     assert [row[0] for row in table[1:4]] == ["conv_1", "re_lu", "dropout_after_conv_1"]
     assert [row[4:] for row in table if row[0] == "conv_2"] == [["penalty", "L1(0.1)"]]
     assert table[0][2] == "(None, 8, 8, 1)"
+
+
+def test_code_is_printed_of_what_was_typed_or_of_a_studys_variants(capfd, tmp_path):
+    """With its training settings, which flags change; code alone, which compiles; the control where it is a variant."""
+    show(as_code=True, model="8", technique=["l2(0.1)", "dropout(0.2)"], epochs="7", optimizer="sgd")
+    code = capfd.readouterr().out
+    compile(code, "printed", "exec")
+    titles = ["# L2, first layer (λ = 0.1)", "# Dropout, first layer (rate 0.2)"]
+    assert [line for line in code.splitlines() if "first layer" in line] == titles
+    assert code.count("import keras") == 2
+    assert code.count("epochs, batch_size = 7, 128") == 2
+    text = "model.hidden = [4]\nmodel.activation = ['relu']\nvariant = [{technique = 'l2'}]\n"
+    (tmp_path / "study.toml").write_text(text)
+    for place in (tmp_path / "study.toml", tmp_path):
+        show(place, as_code=True, learning_rate="0.5")
+        code = capfd.readouterr().out
+        assert code.count("keras.optimizers.SGD(0.5)") == 2
+        assert code.count("keras.regularizers.L2(0.01)") == 1
 
 
 def test_an_activation_beside_a_model_of_ones_own_is_refused():
