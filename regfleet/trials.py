@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -95,7 +95,7 @@ class Chunk:
     model: ModelSpec
     split: SplitSpec
     engine: str
-    trials: tuple[Trial, ...]
+    trials: Sequence[Trial]
     stack: int = 1
     keep_predictions: bool = True
     rate_test: int | None = None

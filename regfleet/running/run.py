@@ -84,7 +84,7 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
     # Nothing is written before data and model of the user's own were seen to be right.
     ready = None if _holds_nothing_own(study, given) else get_ready(study)
     if ready and any(map(preset_of, study.variant)):
-        count, took = len(ready.plan().trials), duration(rough_seconds(ready, fleet.workers))
+        count, took = ready.plan().counts.total(), duration(rough_seconds(ready, fleet.workers))
         watch.note(
             f"{len(ready.resolved.variants)} variants with their controls, {count:,} trials, about {took} (rough)"
         )
