@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
@@ -15,6 +15,7 @@ from regfleet.planning.resolved import Resolved, data_facts
 from regfleet.results import DataFacts
 from regfleet.settings import Study, Training
 from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant, half_name, halved
+from regfleet.techniques import take_padding
 from regfleet.training.engines import STACK, pays_to_stack
 from regfleet.trials import Chunk, Trial
 
@@ -22,6 +23,10 @@ RESULT_FORMAT = REFERENCE_FORMAT = 1
 """Part of every trial's key: raised when the same trial of a network, or of a reference row, would give another."""
 NO_MODEL = ModelSpec((), ())
 """That of a reference row."""
+SHARED_BYTES = 16_000_000
+"""Of encoded rows from which they are encoded once for all variants of a seed."""
+SHARED_SEEDS = 6
+"""Whose encoded rows a node has room for: those that are kept, and those of tasks on their way."""
 MOST_TRIALS = 1_000_000
 """docs/large-studies.md: with more of them the analysis does not fit the memory of a usual machine."""
 
@@ -98,10 +103,11 @@ def make_plan(
                 trials = SeedTrials(_what(facts, variant, model, split, study.engine), called, variant.name, seeds)
                 stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
                 group = Group(name, variant, model, split, study.engine, trials, stack, study.keep_predictions)
-                groups.append(replace(group, rate_test=_rate_tested(group, seeds)))
+                groups.append(replace(group, rate_test=_rate_tested(group, seeds), shared=_shared(group, dataset)))
             for reference in resolved.references_on(name):
                 trials = SeedTrials(_what_of_reference(facts, reference, split), called, reference.name, seeds)
-                groups.append(Group(name, reference, NO_MODEL, split, ENGINE, trials, 1, study.keep_predictions))
+                group = Group(name, reference, NO_MODEL, split, ENGINE, trials, 1, study.keep_predictions)
+                groups.append(replace(group, shared=_shared(group, dataset)))
     return Plan(tuple(groups))
 
 
@@ -110,6 +116,20 @@ def _rate_tested(chunk: Chunk, seeds: Sequence[int]) -> int | None:
     plain = not chunk.variant.techniques and chunk.variant.control is None and chunk.variant.training.rate is not None
     tested = plain and chunk.variant.training.optimizer != "model" and chunk.engine == "fused"
     return min(seeds) if tested and chunk.split.half is None and seeds else None
+
+
+def _shared(group: Group, dataset: Dataset) -> Literal["", "cut", "padded"]:
+    """Whether the rows of a seed are so many that all variants share them, and how wide these are."""
+    if not shared_bytes(dataset):
+        return ""
+    return "padded" if not group.model.source and take_padding(group.variant.techniques) else "cut"
+
+
+def shared_bytes(dataset: Dataset) -> int:
+    """About how many bytes a node needs for the rows of a data set and for those of some seeds; 0 where none share."""
+    values = math.prod(dataset.features.shape)
+    is_shared = dataset.text_shape is None and 4 * values >= SHARED_BYTES
+    return (8 + 4 * SHARED_SEEDS) * values if is_shared else 0
 
 
 def fits_per_seed(study: Study) -> int:

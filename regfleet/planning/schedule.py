@@ -140,6 +140,8 @@ class Schedule:
 
     def _size(self, group: Chunk, given: int, *, on_gpu: bool) -> int:
         stack = self._stack_of(group) if on_gpu else 1
+        if group.shared and stack == 1:  # in step, the variants need the rows of few seeds at a time
+            return 1
         per_trial = self.seconds_of(group, on_gpu=on_gpu)
         if per_trial is None:
             return stack
