@@ -203,7 +203,8 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
     """The three sets of a seed, encoded and scaled by what its training rows hold and nothing else.
 
     The number of input columns may differ between seeds: a category is a column where the training rows have it.
-    `padding.padded` makes them equal. Those that were cut before are the data set's ``cuts``. Raises InputError when the data set cannot be split that way.
+    `padding.padded` makes them equal. Sets that are among the data set's ``cuts`` are those. Raises InputError when the
+    data set cannot be split that way.
     """
     import numpy as np
 

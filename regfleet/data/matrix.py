@@ -1,4 +1,4 @@
-"""A matrix of numbers as model input, column by column and some rows at a time: no second matrix of its size is made."""
+"""A matrix of numbers as model input, some columns or rows at a time: no second matrix of its size is made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BLOCK = 2**20
 
 
 class Matrix:
-    """Rows of ``features``, float64 (rows, columns), missing values filled with the mean of the rows numbered ``train``.
+    """Rows of ``features``, float64 (rows, columns), missing values filled with the mean of the ``train`` rows.
 
     Where ``parts``, numbers of rows of which the first are ``train``, have missing values, a column for each that has
     some in ``train`` tells which they were. Statistics are those that scikit-learn computes of the whole matrix, to the

@@ -20,8 +20,9 @@ class FleetSettings:
 
     ``address`` None starts Ray on this machine. ``workers`` limits the chunks that run at once; None is one per CPU.
     ``gpus_per_trial`` None gives each trial a share where there are GPUs. ``environment`` is set in every worker
-    before it imports anything, and ``data_bytes`` are those of large data sets that its node shares. A trial that takes longer than ``trial_timeout`` seconds fails; None takes the limit
-    from the trials that were measured. With no node to run on, the fleet gives up after ``wait`` seconds; None: never.
+    before it imports anything. ``data_bytes`` are those of large data sets that this machine's own Ray has room for
+    beside results. A trial that takes longer than ``trial_timeout`` seconds fails; None takes the limit from the trials
+    that were measured. With no node to run on, the fleet gives up after ``wait`` seconds; None: never.
     """
 
     address: str | None = None
