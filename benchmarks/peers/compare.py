@@ -4,11 +4,12 @@
 
 Each peer is a process of its own that stays, all on one and the same core, and they take turns case by case and seed by
 seed. The first fit of a case, which traces or compiles, is apart; processor seconds are the median of ``repeats``
-others, and of `model.fit`, which traces each time, those of one. PyTorch and JAX were written for this comparison: the
-same architecture, initializers, optimizer, batches in an order drawn for each epoch, and the measurements of every
-epoch in inference mode on training and validation rows. They lack what regfleet keeps beside: the best weights and predictions.
-Their validation cross-entropy and accuracy have to be regfleet's within noise. Without PyTorch or JAX
-(`pip install torch jax`) the others are compared.
+others, and of `model.fit`, which traces each time, those of one.
+
+PyTorch and JAX were written for this comparison: the same architecture, initializers, optimizer, batches in an order
+drawn for each epoch, and the measurements of every epoch in inference mode on training and validation rows. They lack
+what regfleet keeps beside: the best weights and predictions. Their validation cross-entropy and accuracy have to be
+regfleet's within noise. Without PyTorch or JAX (`pip install torch jax`) the others are compared.
 """
 
 from __future__ import annotations
@@ -105,6 +106,12 @@ def same(ours: list[dict[str, float]], others: list[dict[str, float]]) -> bool:
     return True
 
 
+def words(row: dict[str, Any], peers: list[str]) -> str:
+    """How many times regfleet's seconds the others took for a case, traced or compiled before."""
+    times = [f"{row[f'{name} ×']:.2g} for the {name}" for name in peers if name != OURS]
+    return f"{row['case']}: times regfleet's seconds, {', '.join(times)}"
+
+
 def main() -> None:
     """Compare all peers that are installed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,17 +121,20 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     given = parser.parse_args()
     lacking = [name for name, (_, module) in PEERS.items() if importlib.util.find_spec(module) is None]
-    for name in lacking:
-        print(f"{name}: not compared, as {PEERS[name][1]} is not installed (pip install {PEERS[name][1]})", flush=True)
+    said = [
+        f"{name}: not compared, as {PEERS[name][1]} is not installed (pip install {PEERS[name][1]})" for name in lacking
+    ]
     found: dict[str, list[dict[str, Any]]] = {}
     with ExitStack() as stack:
         peers = {name: stack.enter_context(Peer(one[0])) for name, one in PEERS.items() if name not in lacking}
         for case in CASES:
             if given.only is None or case.group == given.only or case.name.startswith(given.only):
                 row = compared(case, peers, given.repeats, given.share)
+                said.append(words(row, [*peers]))
                 print(json.dumps(row), flush=True)
                 found.setdefault(case.group, []).append(row)
-    given.file.write_text(json.dumps(found))
+    print("\n".join(said))
+    given.file.write_text(json.dumps({"tables": found, "words": said}))
 
 
 if __name__ == "__main__":
