@@ -1,7 +1,9 @@
 """How fast regfleet is, beside `model.fit` on Ray, in one run on one machine.
 
-    python benchmarks/speed.py [--quick] [--json FILE] [--only study|rates|startup|memory]…
+    python benchmarks/speed.py [--quick] [--json FILE] [--only peers|study|rates|startup|memory]…
 
+- peers: fits of regfleet beside a loop in PyTorch, a scan in JAX and `model.fit` in Ray tasks, all in turn on one core:
+  the article's ten variants, digits, 50,000 rows, a CNN, an LSTM (`pip install torch jax`; without them the rest).
 - study: `regfleet compare` on the article's study (nine variants and a control, ten seeds, 350 epochs), against the
   same kind of fits with `model.fit` in Ray tasks that reuse their workers, and against Ray Tune's grid with reused
   actors (`pip install 'ray[tune]'`). The slow ones run four variants of one seed, two at a time on two cores; their
@@ -102,6 +104,13 @@ def startup(out: Path, epochs: int, seeds: int) -> dict[str, Rows]:
     return {"Where the time goes": found}
 
 
+def peers(share: float) -> dict[str, Rows]:
+    """Fits of regfleet beside others that were written by hand, for a share of the epochs."""
+    found = script("peers/compare.py", "--share", str(share))[1]
+    print("\n".join(found["words"]))
+    return {f"One fit, processor seconds: {group}": rows for group, rows in found["tables"].items()}
+
+
 def table(title: str, rows: Rows) -> str:
     """``rows`` as a Markdown table."""
     names = list(rows[0])
@@ -116,7 +125,7 @@ def _figure(value: object) -> str:
 
 def main() -> None:
     """Run the parts asked for, print their tables and write them as JSON."""
-    parts = ("study", "rates", "startup", "memory")
+    parts = ("peers", "study", "rates", "startup", "memory")
     parser = argparse.ArgumentParser(description="How fast regfleet is, beside model.fit on Ray.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the epochs, two seeds")
     parser.add_argument("--only", action="append", choices=parts, help="run this part; repeatable")
@@ -125,6 +134,8 @@ def main() -> None:
     epochs, seeds = (35, 2) if arguments.quick else (350, 10)
     asked = arguments.only or parts
     found: dict[str, Rows] = {}
+    if "peers" in asked:
+        found |= peers(0.1 if arguments.quick else 1.0)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "study"
         if {"study", "startup"} & set(asked):

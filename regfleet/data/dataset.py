@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from regfleet.settings.values import Scale, Task
+from regfleet.settings.values import Scale, SplitSpec, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import pandas as pd
@@ -80,7 +80,7 @@ class Dataset:
     ``held_out``: bool (rows,), the test set where it is the same for every seed. ``notes`` are sentences the user
     should read: what was inferred, what looks like leakage. ``columns`` are a table's: (name, kind, detail) of each,
     those that are not used as input included. ``text_shape``: the shape of a row, () or (1,), where the model takes the
-    one column of texts as it is.
+    one column of texts as it is. ``cuts``: the sets of some splits and seeds, as they were encoded before.
     """
 
     name: str
@@ -95,6 +95,7 @@ class Dataset:
     columns: tuple[tuple[str, str, str], ...] = ()
     text_shape: tuple[int, ...] | None = None
     scaling: Scaling = Scaling()
+    cuts: Mapping[tuple[SplitSpec, int], Sets] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from regfleet.data.dataset import Dataset, Rows, Scaling, Sets
+from regfleet.data.matrix import Matrix
 from regfleet.data.padding import MAX_ONE_HOT, spare_columns
 from regfleet.data.splits import split_rows
 from regfleet.settings.values import SplitSpec
@@ -42,11 +43,9 @@ def encode(
     if isinstance(features, np.ndarray) and (features.ndim > 2 or features.dtype.kind in "iu"):
         return _array(features, parts, scaling)
     if isinstance(features, np.ndarray):
-        chosen = _numbers(features, parts)
-        kept = np.full(chosen[0].shape[1], scaling.how == "none")
-    else:
-        chosen, owners = _frame(features, parts)
-        kept = np.array([_stays(features, owner, scaling) for owner in owners])
+        return _matrix(features, parts, scaling)
+    chosen, owners = _frame(features, parts)
+    kept = np.array([_stays(features, owner, scaling) for owner in owners])
     if scaling.whole:
         return [_whole(rows) for rows in chosen]
     scaler = StandardScaler().fit(chosen[0])
@@ -92,13 +91,17 @@ def _whole(numbers: "np.ndarray") -> "np.ndarray":
     return numbers.astype("int64")
 
 
-def _numbers(features: "np.ndarray", parts: Sequence["np.ndarray"]) -> list["np.ndarray"]:
-    import numpy as np
+def _matrix(features: "np.ndarray", parts: Sequence["np.ndarray"], scaling: Scaling) -> list["np.ndarray"]:
+    """Numbers of a table, some of them missing."""
+    from sklearn.preprocessing import StandardScaler
 
-    chosen = [features[rows] for rows in parts]
-    if not any(np.isnan(rows).any() for rows in chosen):
-        return chosen
-    return _fit_transform(_imputer(), chosen)
+    matrix = Matrix(features, parts)
+    if scaling.whole:
+        return [matrix.written(rows, _whole, "int64") for rows in parts]
+    if scaling.how == "none":
+        return [matrix.written(rows, _float32, "float32") for rows in parts]
+    mean, scale = matrix.fitted(StandardScaler, "mean_", "scale_")
+    return [matrix.written(rows, lambda some: _float32((some - mean) / scale), "float32") for rows in parts]
 
 
 def _frame(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "tuple[list[np.ndarray], list[str]]":
@@ -200,10 +203,13 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
     """The three sets of a seed, encoded and scaled by what its training rows hold and nothing else.
 
     The number of input columns may differ between seeds: a category is a column where the training rows have it.
-    `padding.padded` makes them equal. Raises InputError when the data set cannot be split that way.
+    `padding.padded` makes them equal. Sets that are among the data set's ``cuts`` are those. Raises InputError when the
+    data set cannot be split that way.
     """
     import numpy as np
 
+    if (split, seed) in dataset.cuts:
+        return dataset.cuts[split, seed]
     parts, spare = split_rows(dataset, split, seed), 0
     if dataset.text_shape is not None:
         inputs = _texts(dataset, parts)

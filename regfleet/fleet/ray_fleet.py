@@ -14,7 +14,7 @@ from regfleet.fleet.cluster import Cluster
 from regfleet.fleet.driver import Driver
 from regfleet.fleet.gpus import Shares
 from regfleet.fleet.joining import joined
-from regfleet.fleet.starting import own_ray
+from regfleet.fleet.starting import OBJECT_STORE_BYTES, own_ray
 from regfleet.fleet.tasks import RayTasks
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from regfleet.data.dataset import Dataset
-    from regfleet.fleet.interface import FleetSettings, Work, WorkSource
+    from regfleet.fleet.interface import Encode, FleetSettings, Work, WorkSource
     from regfleet.trials import Outcome
 
 log = logging.getLogger("regfleet.fleet")
@@ -30,10 +30,14 @@ log = logging.getLogger("regfleet.fleet")
 
 @contextmanager
 def ray_fleet(
-    settings: FleetSettings, warm_up: Callable[[], object], note: Callable[[str], object] = str
+    settings: FleetSettings,
+    warm_up: Callable[[], object],
+    note: Callable[[str], object] = str,
+    encode: Encode | None = None,
 ) -> Iterator[RayFleet]:
     """A fleet on Ray, shut down at the end. Its workers run ``warm_up`` while the driver goes on.
 
+    ``encode`` makes the sets that the chunks of a seed share; without it every trial makes its own.
     ``note`` hears what the user should know, as the log does. Raises InputError for a cluster that does not let us in,
     for GPUs that this machine does not have, and for a Ray that this process uses already; FleetError where Ray does
     not start.
@@ -45,7 +49,7 @@ def ray_fleet(
         # Ray's own handler ends the process with a C++ trace; results should be kept and said.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-        fleet = RayFleet(settings, warm_up, Cluster(settings.wait, note))
+        fleet = RayFleet(settings, warm_up, Cluster(settings.wait, note), encode)
         fleet.warm_up()
         log.info("trials run %s", fleet.description)
         yield fleet
@@ -65,7 +69,8 @@ def _heard() -> Iterator[None]:
 def _ray(settings: FleetSettings, note: Callable[[str], object]) -> AbstractContextManager[None]:
     if settings.address:
         return joined(settings, settings.address, note)
-    return own_ray(settings.workers or len(os.sched_getaffinity(0)), settings.environment, note)
+    cpus, store = settings.workers or len(os.sched_getaffinity(0)), OBJECT_STORE_BYTES + settings.data_bytes
+    return own_ray(cpus, settings.environment, note, store_bytes=store)
 
 
 class RayFleet:
@@ -75,8 +80,10 @@ class RayFleet:
     result is on its way ends the whole driver ("Tried to complete task that was not pending", Ray 2.60).
     """
 
-    def __init__(self, settings: FleetSettings, warm_up: Callable[[], object], cluster: Cluster) -> None:
-        self._settings, self._warm_up, self._cluster = settings, warm_up, cluster
+    def __init__(
+        self, settings: FleetSettings, warm_up: Callable[[], object], cluster: Cluster, encode: Encode | None = None
+    ) -> None:
+        self._settings, self._warm_up, self._cluster, self._encode = settings, warm_up, cluster, encode
         self._shares = Shares(settings, cluster)
 
     @property
@@ -111,5 +118,5 @@ class RayFleet:
 
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks, each on a worker, as `Driver.run`."""
-        tasks = RayTasks(self._warm_up, work, datasets)
+        tasks = RayTasks(self._warm_up, work, datasets, self._encode)
         yield from Driver(self._settings, self._shares, self._cluster, tasks, source).run(datasets)

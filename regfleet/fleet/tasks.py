@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from regfleet import patience
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from regfleet.data.dataset import Dataset
-    from regfleet.fleet.interface import Work
+    from regfleet.fleet.interface import Encode, Work
     from regfleet.fleet.retries import Attempt
     from regfleet.fleet.worker import Beginning
     from regfleet.trials import Chunk, Outcome
+
+KEPT_SPLITS = 4
+"""Seeds of large data sets whose encoded rows are kept for the next chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +52,29 @@ class Tasks(Protocol):
 class RayTasks:
     """Tasks of Ray, whose handles are Ray's own streams of results."""
 
-    def __init__(self, warm_up: Callable[[], object], work: Work, datasets: Mapping[str, Dataset]) -> None:
+    def __init__(
+        self,
+        warm_up: Callable[[], object],
+        work: Work,
+        datasets: Mapping[str, Dataset],
+        encode: Encode | None = None,
+    ) -> None:
         import ray
 
         # max_calls=0 keeps the worker, and with it TensorFlow and every traced function, for the next chunk.
         self._task = ray.remote(num_cpus=1, max_retries=0, max_calls=0, num_returns="streaming")(worker.run)
         self._warm_up, self._work, self._datasets, self._tries = warm_up, work, datasets, -1
+        self._encode, self._splits = encode, OrderedDict[tuple[Any, ...], Any]()
 
     def start(self, attempt: Attempt, gpu_share: float) -> Any:
         """Hand a chunk to Ray; one that should run apart is spread over the nodes."""
         where = self._task.options(num_gpus=gpu_share, scheduling_strategy="SPREAD" if attempt.apart else "DEFAULT")
-        return where.remote(self._warm_up, *self._arguments(attempt))
+        arguments = self._arguments(attempt)
+        chunk = attempt.chunk
+        alone = not (gpu_share and chunk.stack > 1)  # a stack holds more seeds than a node should keep
+        shares = self._encode is not None and chunk.shared and alone
+        cuts = [self._split(chunk, trial.seed) for trial in chunk.trials] if shares else []
+        return where.remote(self._warm_up, *arguments, *cuts)
 
     def ready(self, handles: Sequence[Any]) -> list[Any]:
         """Ask for all that is ready, and only wait when nothing is."""
@@ -86,6 +102,23 @@ class RayTasks:
             return Loss(reason, memory=isinstance(problem, exceptions.OutOfMemoryError))
         return message
 
+    def _split(self, chunk: Chunk, seed: int) -> Any:
+        """The sets of a seed, encoded by one task for all chunks that need them soon, and in the object store since.
+
+        Ray keeps them as long as they are among the last ones here, or a task needs them.
+        """
+        import ray
+
+        name = (chunk.dataset, chunk.split, seed, chunk.shared)
+        if name not in self._splits:
+            task = ray.remote(num_cpus=1, max_calls=0)(worker.encoded)
+            bare = replace(chunk, trials=())
+            self._splits[name] = task.remote(self._encode, bare, self._stored[chunk.dataset], seed)
+        self._splits.move_to_end(name)
+        while len(self._splits) > KEPT_SPLITS:
+            self._splits.popitem(last=False)
+        return self._splits[name]
+
     def _arguments(self, attempt: Attempt) -> tuple[Any, Chunk, Any]:
         """What a worker needs: the work and the data set from Ray's object store, sent to each node once, the chunk."""
         import ray
@@ -93,6 +126,7 @@ class RayTasks:
         # A node that once could not reach the driver takes its objects for lost, for good: it needs new ones.
         if attempt.unstarted > self._tries:
             self._tries = attempt.unstarted
+            self._splits.clear()
             self._function = ray.put(self._work)
             self._stored = {name: ray.put(dataset) for name, dataset in self._datasets.items()}
         return self._function, attempt.chunk, self._stored[attempt.chunk.dataset]

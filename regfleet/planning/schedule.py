@@ -1,10 +1,11 @@
 """The chunks of a plan, each made when a worker is free for it, and sized by what was measured."""
 
+import math
 import statistics
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
+from regfleet.planning.plan import Group
 from regfleet.settings.values import whole_name
 from regfleet.trials import Chunk, Outcome
 
@@ -24,13 +25,17 @@ class Schedule:
     that a leaderboard of the first results covers every variant.
     """
 
-    def __init__(self, groups: Iterable[Chunk], workers: int, seconds: Mapping[tuple[str, str], float]) -> None:
+    def __init__(self, groups: Iterable[Group], workers: int, seconds: Mapping[tuple[str, str], float]) -> None:
         """``seconds`` per trial by data set and variant, as far as earlier runs measured them."""
         self._queue = deque((group, 0) for group in groups)
         self._workers = workers
         self._seconds = {(*name, False): deque([value], RECENT) for name, value in seconds.items()}
         self._is_stacked: dict[tuple[str, str], bool] = {}
         self._predicted_bytes: dict[str, int] = {}
+        self._medians: dict[tuple[str, str, bool], float] = {}
+        self._means: dict[bool, float] = {}
+        self._left: float | None = None
+        """Seconds of all that was not handed out; None where a new time has changed them."""
 
     @property
     def measured(self) -> bool:
@@ -41,11 +46,27 @@ class Schedule:
         """The next chunk, for a worker with a GPU or without, or None when every trial has been handed out."""
         if not self._queue:
             return None
-        group, given = self._queue.popleft()
-        end = given + self._size(group, given, on_gpu=on_gpu)
-        if len(group.trials) > end:
-            self._queue.append((group, end))
-        return replace(group, trials=group.trials[given:end])
+        group, given = self._queue[0]
+        size = self._size(group, given, on_gpu=on_gpu)
+        self._hand(size)
+        return group.chunk(given, given + size)
+
+    def count(self) -> Counter[tuple[str, str]]:
+        """Data set and variant → the chunks that CPUs would be handed from now on, all there are.
+
+        No chunk is made, and rounds in which every group gives as many trials as in the last one count at once.
+        """
+        counts = Counter[tuple[str, str]]()
+        while self._queue:
+            for size, rounds in self._alike():
+                group = self._queue[0][0]
+                counts[group.dataset, group.variant.name] += rounds
+                self._hand(size * rounds)
+            for _ in range(len(self._queue)):
+                group, given = self._queue[0]
+                counts[group.dataset, group.variant.name] += 1
+                self._hand(self._size(group, given, on_gpu=False))
+        return counts
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Take the measured seconds of finished trials into account."""
@@ -57,36 +78,74 @@ class Schedule:
                 seconds = outcome.seconds - outcome.trace_seconds
                 group, on_gpu = (dataset, outcome.trial.variant), outcome.device != "cpu"
                 self._seconds.setdefault((*group, on_gpu), deque(maxlen=RECENT)).append(seconds)
+                self._medians.pop((*group, on_gpu), None)
+                self._means.clear()
+                self._left = None
                 if on_gpu:
                     self._is_stacked[group] = bool(outcome.execution and outcome.execution.stacked)
 
     def seconds_of(self, group: Chunk, *, on_gpu: bool = False) -> float | None:
         """The expected seconds for one trial of a group there; None while nothing at all was measured."""
         for place in (on_gpu, not on_gpu):
-            own = self._seconds.get((group.dataset, group.variant.name, place))
-            if own:
-                return statistics.median(own)
-            others = [statistics.median(values) for (*_, where), values in self._seconds.items() if where == place]
-            if others:
-                return statistics.mean(others)
+            if (group.dataset, group.variant.name, place) in self._seconds:
+                return self._median((group.dataset, group.variant.name, place))
+            if place not in self._means:
+                others = [self._median(name) for name in self._seconds if name[-1] == place]
+                self._means[place] = statistics.fmean(others) if others else math.nan
+            if not math.isnan(self._means[place]):
+                return self._means[place]
         return None
+
+    def _median(self, name: tuple[str, str, bool]) -> float:
+        if name not in self._medians:
+            self._medians[name] = statistics.median(self._seconds[name])
+        return self._medians[name]
 
     def seconds_left(self, workers: int = 1) -> float | None:
         """The expected seconds that ``workers`` need for the trials without an outcome; None while nothing is known."""
         if not self.measured:
             return None
-        on_gpu = any(place for *_, place in self._seconds)
-        seconds = (
-            (self.seconds_of(group, on_gpu=on_gpu) or 0.0) * (len(group.trials) - given) for group, given in self._queue
+        if self._left is None:
+            self._left = sum(self._usual(group) * (len(group.trials) - given) for group, given in self._queue)
+        return self._left / workers
+
+    def _usual(self, group: Chunk) -> float:
+        """The expected seconds for one trial of a group where most will run; 0 while nothing was measured."""
+        return self.seconds_of(group, on_gpu=any(place for *_, place in self._seconds)) or 0.0
+
+    def _hand(self, trials: int) -> None:
+        """Take ``trials`` of the group whose turn it is, or all that it has left."""
+        group, given = self._queue.popleft()
+        if len(group.trials) > given + trials:
+            self._queue.append((group, given + trials))
+        if self._left is not None:
+            self._left -= self._usual(group) * min(trials, len(group.trials) - given)
+            self._left = max(self._left, 0.0) if self._queue else 0.0
+
+    def _alike(self) -> list[tuple[int, int]]:
+        """Of each group in turn the trials of its chunks, and how many such rounds come before anything changes.
+
+        Every group keeps some trials, so that none leaves the queue. Empty where sizes change at once: they do not as
+        long as there is so much left that chunks are as long as they may be.
+        """
+        sizes = [self._size(group, given, on_gpu=False) for group, given in self._queue]
+        seconds = sum(self._usual(group) * size for (group, _), size in zip(self._queue, sizes, strict=True))
+        rounds = min(
+            (len(group.trials) - given - 1) // size for (group, given), size in zip(self._queue, sizes, strict=True)
         )
-        return sum(seconds) / workers
+        if seconds > 0:
+            spare = (self.seconds_left() or 0.0) - CHUNK_SECONDS[1] * CHUNKS_PER_WORKER * self._workers
+            rounds = min(rounds, int(spare / seconds) - 1)
+        return [(size, rounds) for size in sizes] if rounds > 0 else []
 
     def _size(self, group: Chunk, given: int, *, on_gpu: bool) -> int:
         stack = self._stack_of(group) if on_gpu else 1
+        if group.shared and stack == 1:  # in step, the variants need the rows of few seeds at a time
+            return 1
         per_trial = self.seconds_of(group, on_gpu=on_gpu)
         if per_trial is None:
             return stack
-        left = (self.seconds_left() or 0.0) + per_trial * (len(group.trials) - given)
+        left = (self.seconds_left() or 0.0) + (per_trial - self._usual(group)) * (len(group.trials) - given)
         low, high = CHUNK_SECONDS
         target = min(high, max(low, left / (CHUNKS_PER_WORKER * self._workers)))
         of_each = 4 * 12 * group.variant.training.epochs + 2_000 + self._predicted_bytes.get(group.dataset, 0)

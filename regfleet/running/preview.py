@@ -98,14 +98,13 @@ def preview(
         if not known
     }
     schedule = Schedule(missing, count, known or rough)
-    trials, left, chunks, each = Counter[Key](), Counter[Key](), Counter[Key](), defaultdict[Key, float](float)
+    trials, left, each = Counter[Key](), Counter[Key](), defaultdict[Key, float](float)
     for group in plan.groups:
         trials[group.dataset, group.variant.name] += len(group.trials)
     for group in missing:
         left[group.dataset, group.variant.name] += len(group.trials)
         each[group.dataset, group.variant.name] += (schedule.seconds_of(group) or 0.0) * len(group.trials)
-    while chunk := schedule.next():
-        chunks[chunk.dataset, chunk.variant.name] += 1
+    chunks = schedule.count()
     labels = {variant.name: variant.label for variant in resolved.variants}
     rows = tuple(
         PreviewRow(
@@ -157,7 +156,7 @@ def study_there(place: Place) -> Study | None:
 
 def rough_seconds(ready: Prepared, workers: int | None = None) -> float:
     """About how long the whole study takes ``workers`` tasks at once, None: one per CPU, before any trial has run."""
-    count, seconds, chunks = workers or len(os.sched_getaffinity(0)), 0.0, Counter[Key]()
+    count, seconds = workers or len(os.sched_getaffinity(0)), 0.0
     pace = speed(count)
     groups = ready.plan().groups
     sets = {name: cut(dataset, ready.resolved.split, 0) for name, dataset in ready.datasets.items()}
@@ -167,9 +166,7 @@ def rough_seconds(ready: Prepared, workers: int | None = None) -> float:
         key = (group.dataset, group.variant.name)
         rough[key] = pace * fit_seconds(group, sets[group.dataset], weights[group.dataset])
         seconds += rough[key] * len(group.trials)
-    schedule = Schedule(groups, count, rough)
-    while chunk := schedule.next():
-        chunks[chunk.dataset, chunk.variant.name] += 1
+    chunks = Schedule(groups, count, rough).count()
     return seconds / count + pace * overhead(groups, chunks, ready.datasets, count)
 
 

@@ -18,7 +18,7 @@ from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_f
 from regfleet.metrics import metrics_of
 from regfleet.models.travel import check_travels
 from regfleet.numbers import duration
-from regfleet.planning.plan import fits_per_seed
+from regfleet.planning.plan import fits_per_seed, shared_bytes
 from regfleet.planning.presets import preset_of
 from regfleet.planning.references import reference_variants
 from regfleet.planning.resolved import resolve
@@ -41,7 +41,7 @@ from regfleet.running.origin import Beginning, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
 from regfleet.running.preview import rough_seconds, study_there
 from regfleet.running.train import Session, Watch
-from regfleet.running.trial import run_chunk, warm_up
+from regfleet.running.trial import encode, run_chunk, warm_up
 from regfleet.settings import seeds_text
 from regfleet.settings.values import Reference
 from regfleet.techniques import Facts, why_unfit
@@ -83,8 +83,10 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
     get_ready = partial(prepare, given=given, there=study_there(place), note=watch.note, gpu=in_process)
     # Nothing is written before data and model of the user's own were seen to be right.
     ready = None if _holds_nothing_own(study, given) else get_ready(study)
+    if ready:
+        fleet = replace(fleet, data_bytes=sum(map(shared_bytes, ready.datasets.values())))
     if ready and any(map(preset_of, study.variant)):
-        count, took = len(ready.plan().trials), duration(rough_seconds(ready, fleet.workers))
+        count, took = ready.plan().counts.total(), duration(rough_seconds(ready, fleet.workers))
         watch.note(
             f"{len(ready.resolved.variants)} variants with their controls, {count:,} trials, about {took} (rough)"
         )
@@ -176,7 +178,7 @@ class _Workers(AbstractContextManager["_Workers"]):
         if self.in_process:
             runtime.prepare(gpu=True)
             return nullcontext(InProcess(on_gpu=runtime.has_gpu()))
-        return ray_fleet(self.settings, warm_up=warm_up, note=self.watch.note)
+        return ray_fleet(self.settings, warm_up=warm_up, note=self.watch.note, encode=encode)
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None

@@ -77,7 +77,7 @@ def _side_by_side(chunk: Chunk, recipes: Recipes, dataset: Dataset) -> Iterator[
     for trial in chunk.trials:
         # Data that cannot be cut for a seed is that seed's own failure.
         with suppress(Exception):
-            sets = _cut(trial, chunk, dataset)
+            sets = encode(chunk, dataset, trial.seed)
             by_shape[sets.train.x.shape, sets.validation.x.shape].append((trial, sets))
     for cut in by_shape.values():
         for first in range(0, len(cut), chunk.stack):
@@ -97,7 +97,7 @@ def _side_by_side(chunk: Chunk, recipes: Recipes, dataset: Dataset) -> Iterator[
 
 def _alone(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, why: str) -> Trained:
     started = time.perf_counter()
-    choice = Choice(_cut(trial, chunk, dataset), chunk.variant.tuning)
+    choice = Choice(encode(chunk, dataset, trial.seed), chunk.variant.tuning)
     if chunk.variant.reference:
         weights = chunk.variant.training.class_weight
         fit = training.fit_reference(chunk.variant.reference, choice.sets, _training_seed(trial, chunk), weights)
@@ -112,9 +112,9 @@ def _alone(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, why: 
     return choice, time.perf_counter() - started
 
 
-def _cut(trial: Trial, chunk: Chunk, dataset: Dataset) -> Sets:
+def encode(chunk: Chunk, dataset: Dataset, seed: int) -> Sets:
     """The rows of a trial, as wide as those of the other seeds where that changes nothing but the shape."""
-    sets = datasets.cut(dataset, chunk.split, trial.seed)
+    sets = datasets.cut(dataset, chunk.split, seed)
     built_in = not chunk.model.source
     return datasets.padded(sets) if built_in and techniques.take_padding(chunk.variant.techniques) else sets
 

@@ -8,6 +8,8 @@ import os
 import sys
 from contextlib import suppress
 
+from regfleet.training.kept_xla import keep_compiled
+
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "TF_NUM_INTRAOP_THREADS": "1",
@@ -26,6 +28,8 @@ def prepare(*, gpu: bool) -> None:
     """Pin this process to one TensorFlow thread and, without ``gpu``, to the CPU; before the first operation."""
     if "tensorflow" not in sys.modules:
         os.environ.update(ENVIRONMENT)
+        if gpu:
+            keep_compiled()
     import tensorflow as tf
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
