@@ -6,31 +6,40 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from regfleet.api import Results, compare, load
+    from regfleet.api import Results, compare, fit, load, load_model
     from regfleet.concluding.analyze import analyze
+    from regfleet.estimators import RegularizedClassifier, RegularizedRegressor
     from regfleet.results import HISTORY_FIELDS, PREDICTION_FIELDS, TRIAL_FIELDS
     from regfleet.settings import Study
 
 _HOME = {
     "analyze": "concluding.analyze",
     "compare": "api",
+    "fit": "api",
     "HISTORY_FIELDS": "results",
     "PREDICTION_FIELDS": "results",
+    "RegularizedClassifier": "estimators",
+    "RegularizedRegressor": "estimators",
     "Results": "api",
     "TRIAL_FIELDS": "results",
     "load": "api",
+    "load_model": "api",
     "Study": "settings",
 }
 __all__ = [
     "HISTORY_FIELDS",
     "PREDICTION_FIELDS",
     "TRIAL_FIELDS",
+    "RegularizedClassifier",
+    "RegularizedRegressor",
     "Results",
     "Study",
     "__version__",
     "analyze",
     "compare",
+    "fit",
     "load",
+    "load_model",
 ]
 
 

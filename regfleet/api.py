@@ -1,4 +1,4 @@
-"""The Python API: `compare` and `load`, and the `Results` that both return."""
+"""The Python API: `compare` and `load`, and the `Results` that both return; `fit` and `load_model` for what is kept."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from regfleet.data.dataset import Dataset
     from regfleet.models import Base
     from regfleet.running.display import Screen
+    from regfleet.saving.estimators import FittedClassifier, FittedRegressor
 
     DataLike: TypeAlias = str | Path | Sequence[Any] | Mapping[str, Any] | pd.DataFrame | tuple[Any, ...] | Any
     ModelLike: TypeAlias = str | Sequence[int] | Callable[[tuple[int, ...], int], keras.Model] | keras.Model
@@ -267,6 +268,93 @@ def compare(
     if out is None:
         weakref.finalize(found, shutil.rmtree, place, ignore_errors=True)  # with the results, or when Python ends
     return found
+
+
+def fit(
+    directory: str | Path | Results,
+    out: str | Path,
+    *,
+    variant: str = "best",
+    seeds: int | None = None,
+    on: Literal["train", "all"] = "train",
+    like_trial: str | None = None,
+    dataset: str | None = None,
+    data: DataLike | None = None,
+    target: Any = None,
+    test: Any = None,
+    model: ModelLike | None = None,
+    address: str | None = None,
+    workers: int | None = None,
+    in_process: bool = False,
+    progress: bool = True,
+) -> FittedClassifier | FittedRegressor:
+    """Train a variant as its study did and save it in the folder ``out``; returns it as an estimator of scikit-learn.
+
+    >>> model = regfleet.fit("reports/churn", "churn-model")
+    >>> model.predict(new_rows)
+
+    Args:
+        directory: the results of the study, or what `compare` or `load` returned.
+        out: a new folder, or that of the same fit, which goes on.
+        variant: ``best`` by the study's rule, or its name or label.
+        seeds: how many networks predict together; None: the study's seeds, ten at most.
+        on: ``train``, the rows that each seed trained on in the study, or ``all``, which leaves none to check it with.
+        like_trial: instead, the key of a trial whose own network is wanted, bit for bit.
+        dataset: which data set, of a study of several.
+        data: what `compare` was given, where that was in memory; so for ``target``, ``test`` and ``model``.
+        target: see ``data``.
+        test: see ``data``.
+        model: see ``data``.
+        address: a running Ray head; None starts Ray here.
+        workers: tasks at once; None: one per CPU.
+        in_process: train in this process, without Ray.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: an argument is wrong, or the data have changed since.
+    """
+    from regfleet.concluding.judge import kept_study
+    from regfleet.data import from_arrays
+    from regfleet.errors import FleetError
+    from regfleet.fleet import FleetSettings
+    from regfleet.running.display import Progressing
+    from regfleet.running.fitting import fit as fitted
+    from regfleet.running.prepare import Given
+
+    place = directory.place if isinstance(directory, Results) else results.place_of(directory)
+    datasets = None
+    if data is not None:
+        ((name, source),) = kept_study(results.load(place).place).sources().items()
+        datasets = {name: from_arrays(source.name, data, target, test=test, source=source)}
+    base, _ = _model(model)
+    with _screen() as screen:
+        done = fitted(
+            place,
+            out,
+            variant=variant,
+            seeds=seeds,
+            on=on,
+            like_trial=like_trial,
+            data=dataset,
+            fleet=FleetSettings(address=address, workers=workers),
+            in_process=in_process,
+            watch=Progressing(screen, quiet=not progress),
+            given=Given(datasets, base),
+        )
+    if done.interrupted:
+        raise FleetError(f"interrupted: {done.networks} of {done.wanted} networks are kept in {done.folder}")
+    return load_model(done.folder)
+
+
+def load_model(folder: str | Path) -> FittedClassifier | FittedRegressor:
+    """The fitted model in a folder, as an estimator of scikit-learn that takes frames and arrays.
+
+    Every file is checked first, and no code of any runs. Raises InputError or ResultsError where there is none, or
+    another than was written.
+    """
+    from regfleet.saving.estimators import of_folder
+
+    return of_folder(folder)
 
 
 def _results(found: results.Stored, *, interrupted: bool = False) -> Results:

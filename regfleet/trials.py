@@ -114,6 +114,7 @@ class Fit:
     (from 1) whose loss was not finite; the history ends there. ``execution`` says how the engine ran,
     ``trace_seconds`` what the first fit of its kind in a process paid to be traced. ``weights`` are the model's last.
     ``losses[when][rows]`` are those of a loss of the model's own, without penalties; empty where it has none.
+    ``states[when]`` are the values of ``model.variables`` that predicted: one set, or several whose mean it is.
     """
 
     history: Mapping[str, np.ndarray]
@@ -125,6 +126,7 @@ class Fit:
     trace_seconds: float = 0.0
     weights: tuple[np.ndarray, ...] = ()
     losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    states: Mapping[str, Sequence[Sequence[np.ndarray]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from regfleet.cli.analyze import analyze
 from regfleet.cli.compare import compare
 from regfleet.cli.datasets import datasets
 from regfleet.cli.doctor import doctor
+from regfleet.cli.fit import fit, predict
 from regfleet.cli.init import init, schema
 from regfleet.cli.options import built
 from regfleet.cli.plan import plan
@@ -34,6 +35,8 @@ COMMANDS = {
         report,
         status,
         publish,
+        fit,
+        predict,
         analyze,
         plan,
         show_model,

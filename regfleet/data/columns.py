@@ -1,7 +1,7 @@
 """What a column holds, seen from its values: numbers, truth values, categories, dates, text, or nothing of use."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.data import marks
@@ -30,7 +30,7 @@ class Column:
 
     ``data``: float64 (rows,) for number and boolean, NaN where missing; `pandas.Categorical`; datetime64 (rows,); a
     string array. ``detail`` says what is in it and ``notes`` are sentences on what was assumed. ``marks`` are the texts
-    of a column of texts that count as missing.
+    of a column of texts that count as missing, ``examples`` some of those that were read as its numbers or dates.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Column:
     data: Any = None
     notes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +217,15 @@ def _parsed(name: str, kind: Parsed, texts: Coded, reading: Reading) -> tuple[Co
         others, example = int(rows[~known].sum()), short(values[~known].iloc[0])
         what = f"no {kind} in {others:,} of the rows, such as {example!r}, counted as missing"
         notes = (f"Column {name}: {what}; --categorical {name} keeps every value.", *notes)
+    texts_read = values[known]
+    examples = tuple(texts_read.iloc[:: -(-len(texts_read) // MAX_EXAMPLES)])
     if kind == "date":
         times = parsed.reindex(codes).to_numpy()
-        return _date(name, pa.array(times, pa.timestamp("us"), from_pandas=True), notes), ()
-    numbers = np.append(parsed.to_numpy(), np.nan)[codes]
-    return _numbers(name, numbers, "number", whole=bool((parsed[known] % 1 == 0).all()), notes=notes), ()
+        column = _date(name, pa.array(times, pa.timestamp("us"), from_pandas=True), notes)
+    else:
+        numbers = np.append(parsed.to_numpy(), np.nan)[codes]
+        column = _numbers(name, numbers, "number", whole=bool((parsed[known] % 1 == 0).all()), notes=notes)
+    return replace(column, examples=examples), ()
 
 
 def _words(name: str, array: "pa.Array", texts: Coded, reading: Reading, notes: tuple[str, ...]) -> Column:
@@ -291,6 +296,8 @@ def _missing(number: int) -> str:
     return f", {number:,} missing" if number else ""
 
 
+MAX_EXAMPLES = 100
+"""Texts that show how the numbers or dates of a column are written."""
 PARSED_SHARE = 0.9
 """A text column of which that share are numbers, or dates, is one; the rest of its values count as missing."""
 LARGEST = 1e100

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from regfleet.data.columns import Column, Reading
 
 TABLE_COLUMNS, TABLE_CELLS = 100, 2_000_000
 """Columns and cells of a data set up to which what its rows hold is written beside what was predicted of them."""
@@ -80,7 +81,9 @@ class Dataset:
     ``held_out``: bool (rows,), the test set where it is the same for every seed. ``notes`` are sentences the user
     should read: what was inferred, what looks like leakage. ``columns`` are a table's: (name, kind, detail) of each,
     those that are not used as input included. ``text_shape``: the shape of a row, () or (1,), where the model takes the
-    one column of texts as it is. ``cuts``: the sets of some splits and seeds, as they were encoded before.
+    one column of texts as it is. ``inputs`` are the columns of a table that are its features, without their data, and
+    ``reading`` is how its texts were read, so that other rows can be read alike. ``cuts``: the sets of some splits and
+    seeds, as they were encoded before.
     """
 
     name: str
@@ -95,6 +98,8 @@ class Dataset:
     columns: tuple[tuple[str, str, str], ...] = ()
     text_shape: tuple[int, ...] | None = None
     scaling: Scaling = Scaling()
+    inputs: tuple[Column, ...] = ()
+    reading: Reading | None = None
     cuts: Mapping[tuple[SplitSpec, int], Sets] = field(default_factory=dict)
 
     @property

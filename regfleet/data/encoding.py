@@ -3,7 +3,8 @@
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.data.dataset import Dataset, Rows, Scaling, Sets
 from regfleet.data.matrix import Matrix
@@ -25,8 +26,23 @@ CHUNK = 2**23
 """Numbers that are scaled at a time, as float64: a set of images is not there twice in that width."""
 
 
+Block = tuple[Literal["numbers", "categories", "date", "text"], list[str], Any]
+"""The kind of columns that are encoded together, their names, and what was fitted: a scikit-learn transformer."""
+
+
+@dataclass(slots=True, eq=False)
+class Encoders:
+    """What `encode` fitted on the training rows, in the order of what it makes; ``scaler`` None: nothing is scaled."""
+
+    blocks: list[Block] = field(default_factory=list)
+    scaler: Any = None
+
+
 def encode(
-    features: "np.ndarray | pd.DataFrame", parts: Sequence["np.ndarray"], scaling: Scaling = STANDARD
+    features: "np.ndarray | pd.DataFrame",
+    parts: Sequence["np.ndarray"],
+    scaling: Scaling = STANDARD,
+    kept: Encoders | None = None,
 ) -> list["np.ndarray"]:
     """Float32 (rows, …) for each of ``parts``, row numbers of which the first are the training rows.
 
@@ -35,22 +51,28 @@ def encode(
     and seconds; texts the leading components of their character n-grams. Every column is then standardized, or left as
     ``scaling`` says; what becomes of dates and texts, numbers that nobody gave, is left where their column is named.
     Arrays of more than two dimensions keep their shape; each entry of the last axis is standardized by itself. Where
-    numbers have to stay exact, they are whole numbers.
+    numbers have to stay exact, they are whole numbers. What was fitted goes into ``kept``.
     """
     import numpy as np
     from sklearn.preprocessing import StandardScaler
 
     if isinstance(features, np.ndarray) and (features.ndim > 2 or features.dtype.kind in "iu"):
-        return _array(features, parts, scaling)
+        return _array(features, parts, scaling, kept)
     if isinstance(features, np.ndarray):
-        return _matrix(features, parts, scaling)
-    chosen, owners = _frame(features, parts)
-    kept = np.array([_stays(features, owner, scaling) for owner in owners])
+        if kept is None:
+            return _matrix(features, parts, scaling)
+        chosen = _numbers(features, parts, kept)
+        stay = np.full(chosen[0].shape[1], scaling.how == "none")
+    else:
+        chosen, owners = _frame(features, parts, kept)
+        stay = np.array([_stays(features, owner, scaling) for owner in owners])
     if scaling.whole:
         return [_whole(rows) for rows in chosen]
     scaler = StandardScaler().fit(chosen[0])
-    scaler.mean_[kept], scaler.scale_[kept] = 0.0, 1.0
-    return [_float32(scaler.transform(rows)) for rows in chosen]
+    scaler.mean_[stay], scaler.scale_[stay] = 0.0, 1.0
+    if kept is not None:
+        kept.scaler = scaler
+    return [within_float32(scaler.transform(rows)) for rows in chosen]
 
 
 def _stays(features: "pd.DataFrame", column: str, scaling: Scaling) -> bool:
@@ -59,13 +81,15 @@ def _stays(features: "pd.DataFrame", column: str, scaling: Scaling) -> bool:
     return dict(scaling.columns).get(column, "standard" if made else scaling.how) == "none"
 
 
-def _array(features: "np.ndarray", parts: Sequence["np.ndarray"], scaling: Scaling) -> list["np.ndarray"]:
+def _array(
+    features: "np.ndarray", parts: Sequence["np.ndarray"], scaling: Scaling, kept: Encoders | None
+) -> list["np.ndarray"]:
     """Numbers of any type and shape, none of them missing."""
     import numpy as np
     from sklearn.preprocessing import StandardScaler
 
     if scaling.how == "none":
-        return [(_whole if scaling.whole else _float32)(features[rows]) for rows in parts]
+        return [(_whole if scaling.whole else within_float32)(features[rows]) for rows in parts]
     width = 1 if scaling.flat else features.shape[-1]
     rows_at_once = max(1, CHUNK // math.prod(features.shape[1:]))
 
@@ -76,12 +100,14 @@ def _array(features: "np.ndarray", parts: Sequence["np.ndarray"], scaling: Scali
     scaler = StandardScaler(copy=False)
     for chunk in chunks(parts[0]):
         scaler.partial_fit(chunk)
+    if kept is not None:
+        kept.scaler = scaler
     scaled = []
     for rows in parts:
         scaled.append(np.empty((len(rows), *features.shape[1:]), "float32"))
         place = scaled[-1].reshape(-1, width)
         for chunk in chunks(rows):
-            place[: len(chunk)] = _float32(scaler.transform(chunk))
+            place[: len(chunk)] = within_float32(scaler.transform(chunk))
             place = place[len(chunk) :]
     return scaled
 
@@ -99,24 +125,35 @@ def _matrix(features: "np.ndarray", parts: Sequence["np.ndarray"], scaling: Scal
     if scaling.whole:
         return [matrix.written(rows, _whole, "int64") for rows in parts]
     if scaling.how == "none":
-        return [matrix.written(rows, _float32, "float32") for rows in parts]
+        return [matrix.written(rows, within_float32, "float32") for rows in parts]
     mean, scale = matrix.fitted(StandardScaler, "mean_", "scale_")
-    return [matrix.written(rows, lambda some: _float32((some - mean) / scale), "float32") for rows in parts]
+    return [matrix.written(rows, lambda some: within_float32((some - mean) / scale), "float32") for rows in parts]
 
 
-def _frame(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "tuple[list[np.ndarray], list[str]]":
+def _numbers(features: "np.ndarray", parts: Sequence["np.ndarray"], kept: Encoders) -> list["np.ndarray"]:
+    """The same whole, where what was fitted is to be kept."""
+    imputer = _imputer()
+    kept.blocks.append(("numbers", [], imputer))
+    return _fit_transform(imputer, [features[rows] for rows in parts])
+
+
+def _frame(
+    features: "pd.DataFrame", parts: Sequence["np.ndarray"], kept: Encoders | None
+) -> "tuple[list[np.ndarray], list[str]]":
     """Float64 (rows, columns) for each of ``parts``: the columns by kind, in the order of the frame within a kind.
 
     The second are the columns of the frame that they came from.
     """
     import numpy as np
 
-    blocks, owners = zip(*_blocks(features, parts), strict=True)
+    blocks, owners = zip(*_blocks(features, parts, Encoders() if kept is None else kept), strict=True)
     joined = [np.concatenate([block[place] for block in blocks], axis=1) for place in range(len(parts))]
     return joined, [name for names in owners for name in names]
 
 
-def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "Iterator[tuple[list[np.ndarray], list[str]]]":
+def _blocks(
+    features: "pd.DataFrame", parts: Sequence["np.ndarray"], kept: Encoders
+) -> "Iterator[tuple[list[np.ndarray], list[str]]]":
     """Columns of one kind, and the frame's column that each came from."""
     import numpy as np
     from sklearn.pipeline import make_pipeline
@@ -127,6 +164,7 @@ def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "Iterato
     if numbers.shape[1]:
         imputer, names = _imputer(), [*map(str, numbers)]
         filled = _fit_transform(imputer, [numbers.to_numpy()[rows] for rows in parts])
+        kept.blocks.append(("numbers", names, imputer))
         yield filled, names + [names[place] for place in imputer.indicator_.features_]
     categories = features.select_dtypes("category")
     if categories.shape[1]:
@@ -135,6 +173,7 @@ def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "Iterato
             handle_unknown="infrequent_if_exist", max_categories=MAX_ONE_HOT, sparse_output=False, dtype=np.float64
         )
         one_hot, names = _fit_transform(encoder, [codes[rows] for rows in parts]), [*map(str, categories)]
+        kept.blocks.append(("categories", names, encoder))
         made = encoder.get_feature_names_out([str(place) for place in range(len(names))])
         yield one_hot, [names[int(name.partition("_")[0])] for name in made]
     for name in features.select_dtypes(["datetime64", "str"]):
@@ -151,6 +190,7 @@ def _blocks(features: "pd.DataFrame", parts: Sequence["np.ndarray"]) -> "Iterato
         # With one thread the order of the sums, and so the last bit, is the same on every machine of a kind.
         with threadpool_limits(1):
             made = _fit_transform(encoder, chosen)
+        kept.blocks.append(("text" if features[name].dtype == "str" else "date", [str(name)], encoder))
         yield made, [str(name)] * made[0].shape[1]
 
 
@@ -170,7 +210,7 @@ def _fit_transform(encoder: Any, parts: Sequence[Any]) -> list["np.ndarray"]:
         return [np.asarray(encoder.transform(part)) for part in parts]
 
 
-def _float32(scaled: "np.ndarray") -> "np.ndarray":
+def within_float32(scaled: "np.ndarray") -> "np.ndarray":
     """Within the range of float32, where a held-out value may lie far outside that of the training rows."""
     import numpy as np
 
@@ -206,11 +246,16 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
     `padding.padded` makes them equal. Sets that are among the data set's ``cuts`` are those. Raises InputError when the
     data set cannot be split that way.
     """
-    import numpy as np
-
     if (split, seed) in dataset.cuts:
         return dataset.cuts[split, seed]
-    parts, spare = split_rows(dataset, split, seed), 0
+    return cut_at(dataset, split_rows(dataset, split, seed))
+
+
+def cut_at(dataset: Dataset, parts: "tuple[np.ndarray, np.ndarray, np.ndarray]") -> Sets:
+    """The same of the rows that train, validate and test."""
+    import numpy as np
+
+    spare = 0
     if dataset.text_shape is not None:
         inputs = _texts(dataset, parts)
     else:

@@ -180,13 +180,13 @@ def read_folder(name: str, source: Data) -> RawArrays:
 
     folder = find_files(source.location, source.test)
     paths = [path for path, _ in (*folder.rows, *folder.test)]
-    features, said = (_images if folder.kind == "images" else _texts)(paths, source)
+    features, said = (images_of if folder.kind == "images" else _texts)(paths, source)
     target = np.array([label for _, label in (*folder.rows, *folder.test)], dtype="int64")
     held_out = np.arange(len(paths)) >= len(folder.rows) if folder.test else None
     return RawArrays(name, features, target, held_out, (*folder.notes, *said), folder.classes)
 
 
-def _images(paths: Sequence[Path], source: Data) -> "tuple[np.ndarray, list[str]]":
+def images_of(paths: Sequence[Path], source: Data) -> "tuple[np.ndarray, list[str]]":
     """uint8 (images, height, width, channels) of the first image in each file, and notes on their size and colours."""
     import numpy as np
 

@@ -217,6 +217,12 @@ def load_dataset(source: Data) -> Dataset:
     return asked(raw, source.scale) if isinstance(raw, Dataset) else build_dataset(raw, source)
 
 
+def read_raw(source: Data) -> RawTable | RawArrays | Dataset:
+    """What is at ``source``, as it is, whether or not its target is named; raises InputError as `load_dataset` does."""
+    check_source(source, target=False)
+    return _read(source)
+
+
 def preview(source: Data) -> Preview | None:
     """What is in the columns of a table whose target is not named; None where ``source`` needs no name or has one."""
     check_source(source, target=False)

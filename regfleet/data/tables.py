@@ -86,6 +86,8 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
         held_out,
         tuple(notes),
         tuple(_described(roles, source)),
+        inputs=tuple(replace(column, data=None) for column in used),
+        reading=reading,
     )
 
 
@@ -167,7 +169,8 @@ def _of_arrays(raw: RawArrays, source: Data) -> Dataset:
     if column is None:
         return dataset
     what = f"{len(classes)} classes: {_some(classes)}" if classes else "a number"
-    return replace(dataset, columns=(("target", "target", what), (column.name, column.kind, column.detail)))
+    described = (("target", "target", what), (column.name, column.kind, column.detail))
+    return replace(dataset, columns=described, inputs=(replace(column, data=None),), reading=reading)
 
 
 def _unmarked(x: "np.ndarray", missing: Sequence[str] | None) -> "np.ndarray":

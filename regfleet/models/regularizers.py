@@ -63,6 +63,11 @@ _OWN: WeakKeyDictionary[keras.layers.Layer, dict[str, keras.Regularizer | None]]
 """The regularizers that layers had before `penalize`."""
 
 
+def is_penalized(layer: keras.layers.Layer) -> bool:
+    """Whether `penalize` has changed the configuration of the layer, or of a layer inside it."""
+    return any(part in _OWN for part in parts_of(layer))
+
+
 def own_config(layer: keras.layers.Layer) -> dict[str, Any]:
     """The configuration of a layer without what `penalize` put there."""
     now = [(part, name, getattr(part, name)) for part in parts_of(layer) for name in _OWN.get(part, ())]

@@ -340,6 +340,7 @@ def _fit(
         diverged_at=course.diverged_at,
         execution=execution,
         weights=tuple(value for weight, value in zip(model.variables, last, strict=True) if id(weight) in kept),
+        states={"last": course.snapshots or [last], "best": [course.best]},
     )
 
 

@@ -1,0 +1,131 @@
+"""One Keras model that takes the columns of a table as they are, with the preprocessing as layers of Keras inside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import keras
+
+    from regfleet.saving.preprocessing import Preprocessing
+    from regfleet.saving.signature import Input
+
+NOT_YET = {"date": "dates", "text": "texts of many values"}
+"""What no layer of Keras encodes as it was."""
+
+
+def cannot(form: Input) -> tuple[str, ...]:
+    """Why a model cannot hold the preprocessing of ``form``, a sentence for each column; empty where it can."""
+    if form.kind != "table":
+        return ()
+    return tuple(
+        f"Column {one.name} cannot be in the exported model: Keras has no layer for {NOT_YET[one.kind]}."
+        for one in form.columns
+        if one.kind in NOT_YET
+    )
+
+
+def exported(form: Input, members: Sequence[tuple[Preprocessing, keras.Model]]) -> keras.Model:
+    """The model of all ``members`` whose inputs are the columns of ``form``, (rows, 1) each, or its array.
+
+    Numbers are float32, NaN where missing; categories are texts, empty where missing. Its answer is the mean of theirs,
+    as the ensemble's, but for the rounding of float32.
+    """
+    import keras
+
+    for place, (_, model) in enumerate(members):
+        model.name = f"network_{place}"
+    if form.kind == "table":
+        names = _names(form)
+        inputs: Any = {
+            names[one.name]: keras.Input((1,), name=names[one.name], dtype=_dtype(one.kind)) for one in form.columns
+        }
+        given = {one.name: inputs[names[one.name]] for one in form.columns}
+        levels = {one.name: one.levels for one in form.columns}
+        answers = [model(_of_table(made, given, levels, place)) for place, (made, model) in enumerate(members)]
+    else:
+        (source,) = members[0][1].inputs
+        inputs = keras.Input(source.shape[1:], name="input", dtype=source.dtype)
+        answers = [model(_of_array(made, inputs, place)) for place, (made, model) in enumerate(members)]
+    mean = keras.layers.Average(name="mean")(answers) if len(answers) > 1 else answers[0]
+    return keras.Model(inputs, mean, name="exported")
+
+
+def _names(form: Input) -> dict[str, str]:
+    """What the inputs are called: the columns' names with what Keras takes in a name."""
+    made: dict[str, str] = {}
+    for one in form.columns:
+        plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in one.name) or "column"
+        name, number = plain, 2
+        while name in made.values():
+            name, number = f"{plain}_{number}", number + 1
+        made[one.name] = name
+    return made
+
+
+def input_names(form: Input) -> dict[str, str]:
+    """By the name of each column that of its input in the exported model."""
+    return _names(form)
+
+
+def _dtype(kind: str) -> str:
+    return "string" if kind == "category" else "float32"
+
+
+def _of_table(made: Preprocessing, given: Mapping[str, Any], levels: Mapping[str, Sequence[str]], place: int) -> Any:
+    import keras
+
+    parts: list[Any] = []
+    for number, block in enumerate(made.plan["blocks"]):
+        names = block["columns"]
+        if block["kind"] == "numbers":
+            together = [given[name] for name in names]
+            numbers = keras.layers.Concatenate()(together) if len(together) > 1 else together[0]
+            missing = keras.ops.isnan(numbers)
+            means = keras.ops.convert_to_tensor(made.arrays[f"{number}.means"].astype("float32")[None])
+            parts.append(keras.ops.where(missing, means, numbers))
+            gaps = [int(one) for one in made.arrays[f"{number}.gaps"]]
+            parts += [keras.ops.cast(missing[:, gap : gap + 1], "float32") for gap in gaps]
+        else:
+            parts += [
+                _one_hot(given[name], levels[name], made.arrays[f"{number}.{at}"], width)
+                for at, (name, width) in enumerate(zip(names, block["widths"], strict=True))
+                if width
+            ]
+    joined = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    if not made.plan["whole"]:
+        joined = _normalized(joined, made, place)
+    padding = int(made.plan["padding"])
+    return keras.ops.pad(joined, [[0, 0], [0, padding]]) if padding else joined
+
+
+def _one_hot(texts: Any, levels: Sequence[str], places: Any, width: int) -> Any:
+    """A row of a fixed table for each text: StringLookup numbers none 0, another text 1 and the levels from 2 on."""
+    import keras
+    import numpy as np
+
+    codes = keras.layers.StringLookup(vocabulary=list(levels), mask_token="", num_oov_indices=1)(texts)
+    # The places are those of an unseen category, of none, then of the levels.
+    order = [1, 0, *range(2, len(places))]
+    table = np.zeros((len(places), width), "float32")
+    for row, code in enumerate(order):
+        if places[code] >= 0:
+            table[row, int(places[code])] = 1.0
+    rows = keras.layers.Embedding(len(places), width, weights=[table], trainable=False)(codes)
+    return keras.layers.Flatten()(rows)
+
+
+def _of_array(made: Preprocessing, source: Any, place: int) -> Any:
+    return _normalized(source, made, place) if "mean" in made.arrays else source
+
+
+def _normalized(tensor: Any, made: Preprocessing, place: int) -> Any:
+    import keras
+
+    mean, scale = made.arrays["mean"], made.arrays["scale"]
+    if len(mean) == 1 and made.plan["kind"] == "array":  # one mean and deviation for all numbers
+        return keras.layers.Rescaling(1 / float(scale[0]), offset=-float(mean[0]) / float(scale[0]))(tensor)
+    layer = keras.layers.Normalization(mean=mean, variance=scale**2, name=f"standardized_{place}")
+    return layer(tensor)
