@@ -83,7 +83,7 @@ def startup(out: Path, epochs: int, seeds: int) -> dict[str, Rows]:
         "Ray: import, start, first task": "import ray; ray.init(address='local', include_dashboard=False, "
         "log_to_driver=False, logging_level='ERROR'); ray.get(ray.remote(lambda: 1).remote())",
         "TensorFlow: import and warm-up of a worker": "from regfleet.training import runtime; "
-        "runtime.prepare(gpu=False); runtime.warm_up()",
+        "runtime.warm_up(gpu=False)",
         "analysis and report of the study": f"from regfleet.concluding.judge import conclude; conclude({str(out)!r})",
     }
     path = {"PYTHONPATH": str(HERE.parent)}
