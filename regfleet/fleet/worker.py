@@ -66,6 +66,16 @@ def run(
     yield outcomes
 
 
+class Worker:
+    """A process that keeps what it has traced, for one chunk after the other."""
+
+    def run(
+        self, warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset
+    ) -> Iterator[Beginning | tuple[Outcome, ...]]:
+        """As `run`."""
+        yield from run(warm_up, work, chunk, dataset)
+
+
 def end(pid: int) -> bool:
     """End a worker of this node that hangs; False when it is gone."""
     try:

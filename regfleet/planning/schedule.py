@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from regfleet.fleet.traces import Traces, kind_of, programs_of
+from regfleet.planning.affinity import Waiting, choose
 from regfleet.settings.values import whole_name
 from regfleet.trials import Chunk, Outcome
 
@@ -21,7 +23,7 @@ class Schedule:
 
     A chunk should take 1 to 10 s, and a quarter of a worker's share of what is left at most, so that the tail is
     short; for a GPU that trains seeds side by side it holds whole stacks, whatever they take. Groups take turns, so
-    that a leaderboard of the first results covers every variant.
+    that a leaderboard of the first results covers every variant, and stay with workers that have traced them.
     """
 
     def __init__(self, groups: Iterable[Chunk], workers: int, seconds: Mapping[tuple[str, str], float]) -> None:
@@ -29,6 +31,7 @@ class Schedule:
         self._queue = deque((group, 0) for group in groups)
         self._workers = workers
         self._seconds = {(*name, False): deque([value], RECENT) for name, value in seconds.items()}
+        self._trace_seconds: dict[tuple[str, str], deque[float]] = {}
         self._is_stacked: dict[tuple[str, str], bool] = {}
         self._predicted_bytes: dict[str, int] = {}
 
@@ -37,11 +40,17 @@ class Schedule:
         """Whether any trial's time is known yet."""
         return bool(self._seconds)
 
-    def next(self, *, on_gpu: bool = False) -> Chunk | None:
-        """The next chunk, for a worker with a GPU or without, or None when every trial has been handed out."""
-        if not self._queue:
+    def next(self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None) -> Chunk | None:
+        """The next chunk, for a worker with a GPU or without; None when every trial has been handed out.
+
+        None too where ``worker``, a name in ``traces``, had better wait, as `choose` says. Without ``traces`` groups just
+        take turns.
+        """
+        place = self._choose(worker, traces, on_gpu=on_gpu) if self._queue and traces else 0
+        if not self._queue or place is None:
             return None
-        group, given = self._queue.popleft()
+        group, given = self._queue[place]
+        del self._queue[place]
         end = given + self._size(group, given, on_gpu=on_gpu)
         if len(group.trials) > end:
             self._queue.append((group, end))
@@ -57,6 +66,8 @@ class Schedule:
                 seconds = outcome.seconds - outcome.trace_seconds
                 group, on_gpu = (dataset, outcome.trial.variant), outcome.device != "cpu"
                 self._seconds.setdefault((*group, on_gpu), deque(maxlen=RECENT)).append(seconds)
+                if outcome.trace_seconds:
+                    self._trace_seconds.setdefault(group, deque(maxlen=RECENT)).append(outcome.trace_seconds)
                 if on_gpu:
                     self._is_stacked[group] = bool(outcome.execution and outcome.execution.stacked)
 
@@ -80,6 +91,27 @@ class Schedule:
             (self.seconds_of(group, on_gpu=on_gpu) or 0.0) * (len(group.trials) - given) for group, given in self._queue
         )
         return sum(seconds) / workers
+
+    def trace_seconds_of(self, group: Chunk) -> float | None:
+        """The expected seconds of the traces for a trial of a group; None while none was measured."""
+        own = self._trace_seconds.get((group.dataset, group.variant.name))
+        if own:
+            return statistics.median(own)
+        others = [statistics.median(values) for values in self._trace_seconds.values()]
+        return statistics.mean(others) if others else None
+
+    def _choose(self, worker: str, traces: Traces, *, on_gpu: bool) -> int | None:
+        groups = [group for group, _ in self._queue]
+        return choose(
+            [
+                Waiting(kind_of(group), len(group.trials) - given, programs_of(group.variant))
+                for group, given in self._queue
+            ],
+            worker,
+            traces,
+            lambda place: self.seconds_of(groups[place], on_gpu=on_gpu),
+            lambda place: self.trace_seconds_of(groups[place]),
+        )
 
     def _size(self, group: Chunk, given: int, *, on_gpu: bool) -> int:
         stack = self._stack_of(group) if on_gpu else 1
