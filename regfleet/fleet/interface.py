@@ -40,7 +40,7 @@ class WorkSource(Protocol):
     def next(self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None) -> Chunk | None:
         """The next chunk, for a worker with a GPU or without, or None when there is none left.
 
-        None too where the ``worker``, a name in ``traces``, had better wait until the others are done, some of which run.
+        None too where the ``worker``, a name in ``traces``, had better wait: others run what is left.
         """
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:

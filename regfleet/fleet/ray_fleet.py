@@ -71,8 +71,8 @@ def _ray(settings: FleetSettings, note: Callable[[str], object]) -> AbstractCont
 class RayFleet:
     """Runs chunks on workers of Ray, which live as long as the fleet.
 
-    Those still at work when the caller of `run` stops are ended. No task is ever cancelled: to cancel one whose result is
-    on its way ends the whole driver ("Tried to complete task that was not pending", Ray 2.60).
+    Those still at work when the caller of `run` stops are ended. No task is ever cancelled: to cancel one whose result
+    is on its way ends the whole driver ("Tried to complete task that was not pending", Ray 2.60).
     """
 
     def __init__(self, settings: FleetSettings, warm_up: Callable[[], object], cluster: Cluster) -> None:

@@ -43,8 +43,8 @@ class Schedule:
     def next(self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None) -> Chunk | None:
         """The next chunk, for a worker with a GPU or without; None when every trial has been handed out.
 
-        None too where ``worker``, a name in ``traces``, had better wait, as `choose` says. Without ``traces`` groups just
-        take turns.
+        None too where ``worker``, a name in ``traces``, had better wait, as `choose` says. Without ``traces`` groups
+        just take turns.
         """
         place = self._choose(worker, traces, on_gpu=on_gpu) if self._queue and traces else 0
         if not self._queue or place is None:

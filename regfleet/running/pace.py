@@ -95,8 +95,8 @@ def overhead(
     """Seconds that ``missing`` trials take beside their own, in so many ``chunks`` by data set and variant.
 
     On a machine of `speed` 1. Groups stay with workers that have traced them: at the end each worker but one helps
-    another out, so that there are so many pairs of a group and a worker as groups and workers less one, and no more than
-    chunks. Each of them traces each shape of the rows that it meets.
+    another out, so that there are so many pairs of a group and a worker as groups and workers less one, and no more
+    than chunks. Each of them traces each shape of the rows that it meets.
     """
     known = dict[tuple[str, bool], int]()
     once, most = 0.0, 0.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from regfleet.trials import Chunk
 
 WORKER = 5.0
-"""CPU seconds that a worker takes beside its trials: a process of Ray, its imports, and a trace that others have too."""
+"""CPU seconds of a worker beside its trials: a process of Ray, its imports, and a trace that others have too."""
 TIMES = 3.0
 """How many times as long a worker should have work."""
 LEAST = 3

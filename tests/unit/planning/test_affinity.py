@@ -58,7 +58,7 @@ ARTICLE = ["l1", "l2", "dropout", "batchnorm", "noise", "maxnorm", "l1l2", "laye
 
 @pytest.mark.parametrize("workers", [1, 2, 8, 16])
 def test_traces_are_hardly_more_than_variants_and_workers(workers):
-    """Ten variants of ten seeds: no schedule is balanced with fewer than v + w - 1 traces but by luck; nor is ours slow."""
+    """Ten variants of ten seeds: a balanced schedule has about v + w - 1 traces; ours is not slow."""
     groups = groups_of(seeds=10, variant=[{"technique": name} for name in ARTICLE], references="no")
     assert len(groups) == 10
     seconds, traces = simulated(groups, workers)
@@ -116,7 +116,7 @@ def test_what_nobody_has_begun_comes_first_then_ones_own_then_what_takes_long():
 
 
 def test_a_worker_begins_no_more_than_it_keeps():
-    """Of forty variants on two workers each keeps at most the programs that a process keeps, and finishes them first."""
+    """Of forty variants each of two workers begins as many as a process keeps, and finishes them first."""
     assert KEPT_PROGRAMS == engines._KEPT_PROGRAMS
     strengths = [{"technique": f"l2({number / 1000})"} for number in range(1, 40)]
     groups = groups_of(seeds=10, variant=strengths, references="no")

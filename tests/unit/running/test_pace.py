@@ -7,7 +7,7 @@ from support.planning import planned
 from regfleet.data import cut, from_arrays, parse_split
 from regfleet.running import pace, preview
 from regfleet.running.prepare import prepare
-from regfleet.running.worth import worth, workers_for
+from regfleet.running.worth import workers_for, worth
 from regfleet.settings import read_study
 
 FIELDS = {"data": "own", "seeds": 5, "model": {"hidden": [8]}, "training": {"epochs": 10, "batch_size": 20}}
@@ -15,7 +15,7 @@ DATA = from_arrays("own", np.random.default_rng(0).normal(size=(102, 4)), np.ara
 
 
 def test_start_traces_and_report_are_counted():
-    """102 rows in five folds are test sets of 20 and 21: two shapes of two variants, one of which both workers trace."""
+    """102 rows in five folds are test sets of 20 and 21: two shapes of two variants, one of them traced twice."""
     study = read_study(FIELDS | {"variant": [{"technique": "batchnorm"}]})
     groups = planned(study, {"own": DATA}).groups
     seeds = [cut(DATA, parse_split("balanced"), seed) for seed in range(5)]
@@ -39,7 +39,7 @@ def test_each_strength_that_tuning_tries_is_traced():
 
 
 def test_no_more_workers_than_the_work_is_worth():
-    """A hundred trials of a second are worth six workers of 5 s each, by hand; a few small ones those of any machine."""
+    """A hundred trials of a second are worth six workers of 5 s each; a few small ones those of any machine."""
     assert [worth(seconds) for seconds in (0.0, 59.0, 100.0, 15_000.0)] == [3, 3, 6, 1000]
     ready = prepare(read_study({"variant": [{"technique": "l2"}], "seeds": 5, "references": "no"}))
     groups = ready.plan().groups
