@@ -1,6 +1,6 @@
 """How fast regfleet is, beside `model.fit` on Ray, in one run on one machine.
 
-    python benchmarks/speed.py [--quick] [--json FILE] [--only study|rates|startup|memory]…
+    python benchmarks/speed.py [--quick] [--json FILE] [--only study|rates|startup|workers|memory]…
 
 - study: `regfleet compare` on the article's study (nine variants and a control, ten seeds, 350 epochs), against the
   same kind of fits with `model.fit` in Ray tasks that reuse their workers, and against Ray Tune's grid with reused
@@ -8,6 +8,7 @@
   whole study is extrapolated: start-up once, then a hundred fits as long as these four.
 - rates: each variant's training rate beside the machine's matrix product; small networks and larger data sets.
 - startup: where the seconds of a study go that are not training.
+- workers: CPU seconds and traces of the study with 2, 8 and 16 workers.
 - memory: a worker's memory over 500 trials of the ten variants.
 
 ``--quick`` runs a tenth of the epochs and two seeds. Close other programs: the figures are wall-clock seconds.
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from meter import Cost, measure
+from workers import flatness
 
 HERE = Path(__file__).resolve().parent
 PYTHON = sys.executable
@@ -116,7 +118,7 @@ def _figure(value: object) -> str:
 
 def main() -> None:
     """Run the parts asked for, print their tables and write them as JSON."""
-    parts = ("study", "rates", "startup", "memory")
+    parts = ("study", "rates", "startup", "workers", "memory")
     parser = argparse.ArgumentParser(description="How fast regfleet is, beside model.fit on Ray.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the epochs, two seeds")
     parser.add_argument("--only", action="append", choices=parts, help="run this part; repeatable")
@@ -131,6 +133,8 @@ def main() -> None:
             found |= study(out, epochs, seeds)
         if "startup" in asked:
             found |= startup(out, epochs, seeds)
+        if "workers" in asked:
+            found |= flatness(Path(folder), regfleet, lambda out: command(out, epochs, seeds))
     if "rates" in asked:
         rates = script("rates.py", str(epochs))[1]
         found |= {"Training rates, one core": rates["rates"], "Other sizes, one core": rates["sizes"]}

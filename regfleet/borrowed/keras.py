@@ -31,7 +31,7 @@ OPTIONAL = ("matplotlib", "pandas", "sklearn")
 
 @contextmanager
 def lightly_imported() -> Iterator[None]:
-    """While it is imported, let Keras take for missing what it could do without; whoever wants that imports it later."""
+    """While it is imported, let Keras take for missing what it can do without; whoever wants that imports it later."""
     hidden = [name for name in OPTIONAL if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: an ImportError, by Python's own rule
     try:
