@@ -1,6 +1,6 @@
 """How fast regfleet is, beside `model.fit` on Ray, in one run on one machine.
 
-    python benchmarks/speed.py [--quick] [--json FILE] [--only peers|study|rates|startup|memory]…
+    python benchmarks/speed.py [--quick] [--json FILE] [--only peers|study|rates|startup|workers|memory]…
 
 - peers: fits of regfleet beside a loop in PyTorch, a scan in JAX and `model.fit` in Ray tasks, all in turn on one core:
   the article's ten variants, digits, 50,000 rows, a CNN, an LSTM (`pip install torch jax`; without them the rest).
@@ -10,6 +10,7 @@
   whole study is extrapolated: start-up once, then a hundred fits as long as these four.
 - rates: each variant's training rate beside the machine's matrix product; small networks and larger data sets.
 - startup: where the seconds of a study go that are not training.
+- workers: CPU seconds and traces of the study with 2, 8 and 16 workers.
 - memory: a worker's memory over 500 trials of the ten variants.
 
 ``--quick`` runs a tenth of the epochs and two seeds. Close other programs: the figures are wall-clock seconds.
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from meter import Cost, measure
+from workers import flatness
 
 HERE = Path(__file__).resolve().parent
 PYTHON = sys.executable
@@ -85,7 +87,7 @@ def startup(out: Path, epochs: int, seeds: int) -> dict[str, Rows]:
         "Ray: import, start, first task": "import ray; ray.init(address='local', include_dashboard=False, "
         "log_to_driver=False, logging_level='ERROR'); ray.get(ray.remote(lambda: 1).remote())",
         "TensorFlow: import and warm-up of a worker": "from regfleet.training import runtime; "
-        "runtime.prepare(gpu=False); runtime.warm_up()",
+        "runtime.warm_up(gpu=False)",
         "analysis and report of the study": f"from regfleet.concluding.judge import conclude; conclude({str(out)!r})",
     }
     path = {"PYTHONPATH": str(HERE.parent)}
@@ -125,7 +127,7 @@ def _figure(value: object) -> str:
 
 def main() -> None:
     """Run the parts asked for, print their tables and write them as JSON."""
-    parts = ("peers", "study", "rates", "startup", "memory")
+    parts = ("peers", "study", "rates", "startup", "workers", "memory")
     parser = argparse.ArgumentParser(description="How fast regfleet is, beside model.fit on Ray.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the epochs, two seeds")
     parser.add_argument("--only", action="append", choices=parts, help="run this part; repeatable")
@@ -142,6 +144,8 @@ def main() -> None:
             found |= study(out, epochs, seeds)
         if "startup" in asked:
             found |= startup(out, epochs, seeds)
+        if "workers" in asked:
+            found |= flatness(Path(folder), regfleet, lambda out: command(out, epochs, seeds))
     if "rates" in asked:
         rates = script("rates.py", str(epochs))[1]
         found |= {"Training rates, one core": rates["rates"], "Other sizes, one core": rates["sizes"]}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from regfleet.fleet.gpus import Shares
     from regfleet.fleet.interface import FleetSettings, WorkSource
     from regfleet.fleet.tasks import Tasks
+    from regfleet.fleet.traces import Traces
     from regfleet.trials import Outcome
 
 log = logging.getLogger("regfleet.fleet")
@@ -31,10 +32,12 @@ TIMES_EXPECTED = 20.0
 
 @dataclass(slots=True)
 class Task:
-    """An attempt on its way: once its worker began, since when it runs, and where."""
+    """An attempt on its way to a ``worker``: once that began, since when it runs, and where."""
 
     attempt: Attempt
     on_gpu: bool
+    worker: str = ""
+    is_new: bool = False
     started: float | None = None
     pid: int = 0
     node: str = ""
@@ -47,10 +50,16 @@ class Driver:
     """One run of all chunks of ``source`` as ``tasks`` on a ``cluster``, each trial's outcome exactly once."""
 
     def __init__(
-        self, settings: FleetSettings, shares: Shares, cluster: Cluster, tasks: Tasks, source: WorkSource
+        self,
+        settings: FleetSettings,
+        shares: Shares,
+        cluster: Cluster,
+        tasks: Tasks,
+        source: WorkSource,
+        traces: Traces,
     ) -> None:
         self._settings, self._shares, self._cluster = settings, shares, cluster
-        self._tasks, self._source = tasks, source
+        self._tasks, self._source, self._traces = tasks, source, traces
         self._running: dict[Any, Task] = {}
         self._retries = Retries()
 
@@ -62,12 +71,21 @@ class Driver:
         if first := self._source.next(on_gpu=bool(self._shares.gpus_per_trial)):
             self._shares.fit(first, datasets[first.dataset])
             self._retries.push(Attempt(first))
+        try:
+            yield from self._drive()
+        except GeneratorExit:
+            self._tasks.leave()
+            raise
+
+    def _drive(self) -> Iterator[tuple[Outcome, ...]]:
         while True:
             self._start()
             if not self._running and not self._retries:
                 return
             for outcomes in self._arrivals():
                 self._source.learn(outcomes)
+                # The worker goes on while its outcomes are stored.
+                self._start()
                 if outcomes:
                     yield outcomes
             self._end_overdue()
@@ -79,27 +97,59 @@ class Driver:
     def _start(self) -> None:
         """Start as many tasks as may be on their way."""
         while (on_gpu := self._next_kind()) is not None:
-            beside = [task.attempt for task in self._running.values()]
-            attempt = (
-                self._retries.pop(beside)
-                or self._fresh(on_gpu=on_gpu)
-                or self._retries.pop_apart(beside, self._shares.hosts)
-            )
-            if not attempt:
-                return
-            handle = self._tasks.start(attempt, self._shares.gpus_per_trial if on_gpu else 0.0)
-            self._running[handle] = Task(attempt, on_gpu)
+            share = self._shares.gpus_per_trial if on_gpu else 0.0
+            free = self._free(share)
+            found = self._next(free, on_gpu=on_gpu)
+            if not found:
+                if free and self._take_back(on_gpu=on_gpu):
+                    continue
+                break
+            attempt, worker = found
+            handle, name = self._tasks.start(attempt, share, worker)
+            self._traces.add(name, attempt.chunk)
+            self._running[handle] = Task(attempt, on_gpu, name, is_new=name != worker)
+        # A cluster that could grow must see more work than it has room for.
+        if self._settings.address and not self._settings.workers and self._source.measured:
+            self._tasks.ask(self._shares.workers + 4, self._shares.gpus_per_trial)
 
-    def _fresh(self, *, on_gpu: bool) -> Attempt | None:
-        chunk = self._source.next(on_gpu=on_gpu)
-        return Attempt(chunk) if chunk else None
+    def _free(self, share: float) -> list[str]:
+        """Free workers, without those whose node is gone."""
+        free = []
+        for worker, node in self._tasks.free(share):
+            if node and self._cluster.lost_at(node) is not None:
+                self._tasks.drop(worker)
+            else:
+                free.append(worker)
+        return free
+
+    def _next(self, free: list[str], *, on_gpu: bool) -> tuple[Attempt, str] | None:
+        """The next attempt and the worker for it, "" for a new one; None where there is none now."""
+        beside = [task.attempt for task in self._running.values()]
+        workers = free or [""]
+        if attempt := self._retries.pop(beside):
+            return attempt, workers[0]
+        for worker in workers:
+            if chunk := self._source.next(on_gpu=on_gpu, worker=worker, traces=self._traces):
+                return Attempt(chunk), worker
+        # Nobody is there to wait for.
+        if not beside and (chunk := self._source.next(on_gpu=on_gpu)):
+            return Attempt(chunk), workers[0]
+        apart = self._retries.pop_apart(beside, self._shares.hosts)
+        return (apart, "") if apart else None
+
+    def _take_back(self, *, on_gpu: bool) -> bool:
+        """Take one attempt back from a new worker that does not come, as another is free; whether there was one."""
+        due = time.monotonic() - patience.SECONDS.look
+        for handle, task in list(self._running.items()):
+            waits = task.is_new and task.started is None and task.submitted < due
+            if waits and task.on_gpu == on_gpu and not task.attempt.apart:
+                self._retries.push(self._give_up(handle))
+                return True
+        return False
 
     def _next_kind(self) -> bool | None:
         """Whether the next task is one for a GPU; None when enough are on their way."""
-        # A cluster that could grow must see more tasks than it has room for.
-        ahead = not self._settings.workers and self._source.measured
-        workers = self._shares.workers
-        if len(self._running) >= (2 * workers + 4 * bool(self._settings.address) if ahead else workers):
+        if len(self._running) >= self._shares.workers:
             return None
         if not self._shares.gpus_per_trial:
             return False
@@ -116,16 +166,17 @@ class Driver:
         """
         for handle in self._tasks.ready(list(self._running)):
             self._cluster.heard()
-            yield self._hear(handle)
+            if handle in self._running:
+                yield self._hear(handle)
         for handle, task in list(self._running.items()):
             lost = self._cluster.lost_at(task.node)
-            if lost is None or time.monotonic() - lost < patience.SECONDS.loss:
+            if handle not in self._running or lost is None or time.monotonic() - lost < patience.SECONDS.loss:
                 continue
             if task.started:
-                del self._running[handle]
+                self._give_up(handle)
                 yield self._retries.lost(task.attempt, "its node was lost")
             elif task.submitted < lost:
-                del self._running[handle]
+                self._give_up(handle)
                 self._retries.push(task.attempt)
 
     def _hear(self, handle: Any) -> tuple[Outcome, ...]:
@@ -175,4 +226,10 @@ class Driver:
         """Give tasks that wait for GPUs which are gone to the CPUs that are left; nobody listens to the old ones."""
         if self._shares.gpus_are_lost:
             for handle in [handle for handle, task in self._running.items() if task.on_gpu and task.started is None]:
-                self._retries.push(self._running.pop(handle).attempt)
+                self._retries.push(self._give_up(handle))
+
+    def _give_up(self, handle: Any) -> Attempt:
+        """Listen no more to a task, and let its worker go."""
+        task = self._running.pop(handle)
+        self._tasks.drop(task.worker)
+        return task.attempt

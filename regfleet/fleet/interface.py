@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from regfleet.data.dataset import Dataset, Sets
+from regfleet.fleet.traces import Traces
 from regfleet.trials import Chunk, Outcome
 
 Work = Callable[[Chunk, Dataset], tuple[Outcome, ...]]
@@ -41,8 +42,11 @@ class WorkSource(Protocol):
     def measured(self) -> bool:
         """Whether sizes rest on a measurement yet; until then one chunk per worker is enough."""
 
-    def next(self, *, on_gpu: bool = False) -> Chunk | None:
-        """The next chunk, for a worker with a GPU or without, or None when there is none left."""
+    def next(self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None) -> Chunk | None:
+        """The next chunk, for a worker with a GPU or without, or None when there is none left.
+
+        None too where the ``worker``, a name in ``traces``, had better wait: others run what is left.
+        """
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Take finished outcomes into account."""
@@ -77,7 +81,9 @@ class InProcess:
 
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks of ``source`` in the order in which they come."""
-        while chunk := source.next(on_gpu=self._on_gpu):
+        traces = Traces()
+        while chunk := source.next(on_gpu=self._on_gpu, worker="here", traces=traces):
+            traces.add("here", chunk)
             outcomes = work(chunk, datasets[chunk.dataset])
             source.learn(outcomes)
             yield outcomes

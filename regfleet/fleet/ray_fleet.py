@@ -15,7 +15,7 @@ from regfleet.fleet.driver import Driver
 from regfleet.fleet.gpus import Shares
 from regfleet.fleet.joining import joined
 from regfleet.fleet.starting import OBJECT_STORE_BYTES, own_ray
-from regfleet.fleet.tasks import RayTasks
+from regfleet.fleet.tasks import RayTasks, Seats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -74,17 +74,17 @@ def _ray(settings: FleetSettings, note: Callable[[str], object]) -> AbstractCont
 
 
 class RayFleet:
-    """Runs chunks as Ray tasks.
+    """Runs chunks on workers of Ray, which live as long as the fleet.
 
-    Tasks still running when the caller of `run` stops end with the fleet. None is ever cancelled: to cancel one whose
-    result is on its way ends the whole driver ("Tried to complete task that was not pending", Ray 2.60).
+    Those still at work when the caller of `run` stops are ended. No task is ever cancelled: to cancel one whose result
+    is on its way ends the whole driver ("Tried to complete task that was not pending", Ray 2.60).
     """
 
     def __init__(
         self, settings: FleetSettings, warm_up: Callable[[], object], cluster: Cluster, encode: Encode | None = None
     ) -> None:
         self._settings, self._warm_up, self._cluster, self._encode = settings, warm_up, cluster, encode
-        self._shares = Shares(settings, cluster)
+        self._shares, self._seats = Shares(settings, cluster), Seats()
 
     @property
     def workers(self) -> int:
@@ -118,5 +118,5 @@ class RayFleet:
 
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks, each on a worker, as `Driver.run`."""
-        tasks = RayTasks(self._warm_up, work, datasets, self._encode)
-        yield from Driver(self._settings, self._shares, self._cluster, tasks, source).run(datasets)
+        tasks = RayTasks(self._warm_up, work, datasets, self._seats, self._encode)
+        yield from Driver(self._settings, self._shares, self._cluster, tasks, source, self._seats.traces).run(datasets)

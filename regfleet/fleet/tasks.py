@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from regfleet import patience
 from regfleet.errors import FleetError
 from regfleet.fleet import worker
+from regfleet.fleet.traces import Traces
+from regfleet.fleet.worker import Beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from regfleet.data.dataset import Dataset
     from regfleet.fleet.interface import Encode, Work
     from regfleet.fleet.retries import Attempt
-    from regfleet.fleet.worker import Beginning
     from regfleet.trials import Chunk, Outcome
 
 KEPT_SPLITS = 4
@@ -33,14 +34,17 @@ class Loss:
 
 
 class Tasks(Protocol):
-    """Tasks on their way, each known by a handle.
+    """Tasks on their way, each known by a handle, on workers that are known by names.
 
     A task's messages are the `Beginning` of its worker with the chunk, then the chunk's outcomes; instead of either
     comes the `Loss` of the worker.
     """
 
-    def start(self, attempt: Attempt, gpu_share: float) -> Any:
-        """Start a task for an attempt and return its handle."""
+    def free(self, gpu_share: float) -> list[tuple[str, str]]:
+        """Workers with that share of a GPU that have nothing to do, each with its node."""
+
+    def start(self, attempt: Attempt, gpu_share: float, worker: str) -> tuple[Any, str]:
+        """Start a task for an attempt on a free worker, or on a new one for ""; returns its handle and its worker."""
 
     def ready(self, handles: Sequence[Any]) -> list[Any]:
         """Those that have a message, after a second at most; none when there is none."""
@@ -48,33 +52,116 @@ class Tasks(Protocol):
     def message(self, handle: Any) -> Beginning | tuple[Outcome, ...] | Loss:
         """The next message of a task that is ready; raises FleetError when Ray itself was ended."""
 
+    def drop(self, worker: str) -> None:
+        """End a worker, if it is not gone already; nothing more is heard of its task."""
+
+    def ask(self, more: int, gpu_share: float) -> None:
+        """Let a cluster that could grow see that so many ``more`` workers are wanted."""
+
+    def leave(self) -> None:
+        """End every worker that has something to do."""
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A worker of Ray, an actor, with its share of a GPU and, once it began, its node."""
+
+    actor: Any
+    gpu_share: float
+    node: str = ""
+    is_busy: bool = True
+
+
+class Seats:
+    """The workers of a fleet, which live from run to run with what they have traced."""
+
+    def __init__(self) -> None:
+        self.traces = Traces()
+        self.by_name: dict[str, _Seat] = {}
+        self._made = 0
+
+    def new_name(self) -> str:
+        """A name that no worker had."""
+        self._made += 1
+        return f"worker {self._made}"
+
 
 class RayTasks:
-    """Tasks of Ray, whose handles are Ray's own streams of results."""
+    """Methods of actors of Ray, whose handles are Ray's own streams of results.
+
+    An actor and no task, as Ray would give a task to any worker, and each would trace every variant.
+    """
 
     def __init__(
         self,
         warm_up: Callable[[], object],
         work: Work,
         datasets: Mapping[str, Dataset],
+        seats: Seats,
         encode: Encode | None = None,
     ) -> None:
         import ray
 
-        # max_calls=0 keeps the worker, and with it TensorFlow and every traced function, for the next chunk.
-        self._task = ray.remote(num_cpus=1, max_retries=0, max_calls=0, num_returns="streaming")(worker.run)
+        self._actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(worker.Worker)
+        self._prepare = ray.remote(num_cpus=1, max_retries=0, max_calls=0)(worker.prepare)
         self._warm_up, self._work, self._datasets, self._tries = warm_up, work, datasets, -1
+        self._seats, self._at, self._asked = seats, dict[Any, str](), list[Any]()
         self._encode, self._splits = encode, OrderedDict[tuple[Any, ...], Any]()
 
-    def start(self, attempt: Attempt, gpu_share: float) -> Any:
-        """Hand a chunk to Ray; one that should run apart is spread over the nodes."""
-        where = self._task.options(num_gpus=gpu_share, scheduling_strategy="SPREAD" if attempt.apart else "DEFAULT")
-        arguments = self._arguments(attempt)
-        chunk = attempt.chunk
+    def free(self, gpu_share: float) -> list[tuple[str, str]]:
+        """Those whose last chunk came back; what has another share ends, as it holds its part of a GPU for good."""
+        idle = [(name, seat) for name, seat in self._seats.by_name.items() if not seat.is_busy]
+        for name, seat in idle:
+            if seat.gpu_share != gpu_share and bool(seat.gpu_share) == bool(gpu_share):
+                self.drop(name)
+        return [(name, seat.node) for name, seat in idle if seat.gpu_share == gpu_share]
+
+    def start(self, attempt: Attempt, gpu_share: float, worker: str) -> tuple[Any, str]:
+        """Hand a chunk to a worker; one that should run apart gets a new one, spread over nodes that are left alone."""
+        if attempt.apart:
+            for name in [name for name, seat in self._seats.by_name.items() if not seat.is_busy]:
+                self.drop(name)
+        name = "" if attempt.apart else worker
+        if not name:
+            name = self._seats.new_name()
+            where = self._actor.options(
+                num_gpus=gpu_share, scheduling_strategy="SPREAD" if attempt.apart else "DEFAULT"
+            )
+            self._seats.by_name[name] = _Seat(where.remote(), gpu_share)
+        seat = self._seats.by_name[name]
+        seat.is_busy = True
+        stream = seat.actor.run.options(num_returns="streaming")
+        arguments, chunk = self._arguments(attempt), attempt.chunk
         alone = not (gpu_share and chunk.stack > 1)  # a stack holds more seeds than a node should keep
         shares = self._encode is not None and chunk.shared and alone
         cuts = [self._split(chunk, trial.seed) for trial in chunk.trials] if shares else []
-        return where.remote(self._warm_up, *arguments, *cuts)
+        handle = stream.remote(self._warm_up, *arguments, *cuts)
+        self._at[handle] = name
+        return handle, name
+
+    def drop(self, worker: str) -> None:
+        """Let Ray end it, whatever it does."""
+        import ray
+
+        seat = self._seats.by_name.pop(worker, None)
+        if seat and ray.is_initialized():
+            ray.kill(seat.actor)
+        self._seats.traces.forget(worker)
+        self._at = {handle: name for handle, name in self._at.items() if name != worker}
+
+    def ask(self, more: int, gpu_share: float) -> None:
+        """Have so many tasks wait that make a worker ready: where a node comes, it begins with them."""
+        import ray
+
+        if self._asked:
+            self._asked = ray.wait(self._asked, num_returns=len(self._asked), timeout=0)[1]
+        missing = max(0, more - len(self._asked))
+        self._asked += [self._prepare.options(num_gpus=gpu_share).remote(self._warm_up) for _ in range(missing)]
+
+    def leave(self) -> None:
+        """A later run finds those that are free."""
+        for name in [name for name, seat in self._seats.by_name.items() if seat.is_busy]:
+            self.drop(name)
 
     def ready(self, handles: Sequence[Any]) -> list[Any]:
         """Ask for all that is ready, and only wait when nothing is."""
@@ -99,7 +186,14 @@ class RayTasks:
             raise FleetError("Ray on this machine was ended") from None
         except (exceptions.RayError, StopIteration) as problem:
             reason = f"{type(problem).__name__}: {str(problem).strip()}"
+            self.drop(self._at[handle])
             return Loss(reason, memory=isinstance(problem, exceptions.OutOfMemoryError))
+        seat = self._seats.by_name[self._at[handle]]
+        if isinstance(message, Beginning):
+            seat.node = message.node
+        else:
+            seat.is_busy = False
+            del self._at[handle]
         return message
 
     def _split(self, chunk: Chunk, seed: int) -> Any:
@@ -111,7 +205,7 @@ class RayTasks:
 
         name = (chunk.dataset, chunk.split, seed, chunk.shared)
         if name not in self._splits:
-            task = ray.remote(num_cpus=1, max_calls=0)(worker.encoded)
+            task = ray.remote(num_cpus=0, max_calls=0)(worker.encoded)  # every CPU has a worker that may wait for it
             bare = replace(chunk, trials=())
             self._splits[name] = task.remote(self._encode, bare, self._stored[chunk.dataset], seed)
         self._splits.move_to_end(name)

@@ -79,6 +79,16 @@ def encoded(encode: Encode, chunk: Chunk, dataset: Dataset, seed: int) -> Sets |
         return None
 
 
+class Worker:
+    """A process that keeps what it has traced, for one chunk after the other."""
+
+    def run(
+        self, warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset, *cuts: Sets | None
+    ) -> Iterator[Beginning | tuple[Outcome, ...]]:
+        """As `run`."""
+        yield from run(warm_up, work, chunk, dataset, *cuts)
+
+
 def end(pid: int) -> bool:
     """End a worker of this node that hangs; False when it is gone."""
     try:

@@ -5,6 +5,8 @@ import statistics
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 
+from regfleet.fleet.traces import Traces, kind_of, programs_of
+from regfleet.planning.affinity import Waiting, choose
 from regfleet.planning.plan import Group
 from regfleet.settings.values import whole_name
 from regfleet.trials import Chunk, Outcome
@@ -22,7 +24,7 @@ class Schedule:
 
     A chunk should take 1 to 10 s, and a quarter of a worker's share of what is left at most, so that the tail is
     short; for a GPU that trains seeds side by side it holds whole stacks, whatever they take. Groups take turns, so
-    that a leaderboard of the first results covers every variant.
+    that a leaderboard of the first results covers every variant, and stay with workers that have traced them.
     """
 
     def __init__(self, groups: Iterable[Group], workers: int, seconds: Mapping[tuple[str, str], float]) -> None:
@@ -30,6 +32,7 @@ class Schedule:
         self._queue = deque((group, 0) for group in groups)
         self._workers = workers
         self._seconds = {(*name, False): deque([value], RECENT) for name, value in seconds.items()}
+        self._trace_seconds: dict[tuple[str, str], deque[float]] = {}
         self._is_stacked: dict[tuple[str, str], bool] = {}
         self._predicted_bytes: dict[str, int] = {}
         self._medians: dict[tuple[str, str, bool], float] = {}
@@ -42,13 +45,18 @@ class Schedule:
         """Whether any trial's time is known yet."""
         return bool(self._seconds)
 
-    def next(self, *, on_gpu: bool = False) -> Chunk | None:
-        """The next chunk, for a worker with a GPU or without, or None when every trial has been handed out."""
-        if not self._queue:
+    def next(self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None) -> Chunk | None:
+        """The next chunk, for a worker with a GPU or without; None when every trial has been handed out.
+
+        None too where ``worker``, a name in ``traces``, had better wait, as `choose` says. Without ``traces`` groups
+        just take turns.
+        """
+        place = self._choose(worker, traces, on_gpu=on_gpu) if self._queue and traces else 0
+        if not self._queue or place is None:
             return None
-        group, given = self._queue[0]
+        group, given = self._queue[place]
         size = self._size(group, given, on_gpu=on_gpu)
-        self._hand(size)
+        self._hand(size, place)
         return group.chunk(given, given + size)
 
     def count(self) -> Counter[tuple[str, str]]:
@@ -81,6 +89,8 @@ class Schedule:
                 self._medians.pop((*group, on_gpu), None)
                 self._means.clear()
                 self._left = None
+                if outcome.trace_seconds:
+                    self._trace_seconds.setdefault(group, deque(maxlen=RECENT)).append(outcome.trace_seconds)
                 if on_gpu:
                     self._is_stacked[group] = bool(outcome.execution and outcome.execution.stacked)
 
@@ -113,9 +123,10 @@ class Schedule:
         """The expected seconds for one trial of a group where most will run; 0 while nothing was measured."""
         return self.seconds_of(group, on_gpu=any(place for *_, place in self._seconds)) or 0.0
 
-    def _hand(self, trials: int) -> None:
-        """Take ``trials`` of the group whose turn it is, or all that it has left."""
-        group, given = self._queue.popleft()
+    def _hand(self, trials: int, place: int = 0) -> None:
+        """Take ``trials`` of the group at a place of the queue, or all that it has left; it goes to the end."""
+        group, given = self._queue[place]
+        del self._queue[place]
         if len(group.trials) > given + trials:
             self._queue.append((group, given + trials))
         if self._left is not None:
@@ -137,6 +148,27 @@ class Schedule:
             spare = (self.seconds_left() or 0.0) - CHUNK_SECONDS[1] * CHUNKS_PER_WORKER * self._workers
             rounds = min(rounds, int(spare / seconds) - 1)
         return [(size, rounds) for size in sizes] if rounds > 0 else []
+
+    def trace_seconds_of(self, group: Chunk) -> float | None:
+        """The expected seconds of the traces for a trial of a group; None while none was measured."""
+        own = self._trace_seconds.get((group.dataset, group.variant.name))
+        if own:
+            return statistics.median(own)
+        others = [statistics.median(values) for values in self._trace_seconds.values()]
+        return statistics.mean(others) if others else None
+
+    def _choose(self, worker: str, traces: Traces, *, on_gpu: bool) -> int | None:
+        groups = [group for group, _ in self._queue]
+        return choose(
+            [
+                Waiting(kind_of(group), len(group.trials) - given, programs_of(group.variant))
+                for group, given in self._queue
+            ],
+            worker,
+            traces,
+            lambda place: self.seconds_of(groups[place], on_gpu=on_gpu),
+            lambda place: self.trace_seconds_of(groups[place]),
+        )
 
     def _size(self, group: Chunk, given: int, *, on_gpu: bool) -> int:
         stack = self._stack_of(group) if on_gpu else 1

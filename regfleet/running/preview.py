@@ -18,6 +18,7 @@ from regfleet.planning.schedule import Schedule
 from regfleet.results import load, place_of
 from regfleet.running.pace import fit_seconds, overhead, speed
 from regfleet.running.prepare import Prepared, check, prepare
+from regfleet.running.worth import workers_for
 from regfleet.techniques.recipe import Recipe
 from regfleet.text import json_text, listed
 from regfleet.training.runtime import WORKER_BYTES
@@ -86,8 +87,9 @@ def preview(
     place = place_of(out)
     ready = prepare(study, there=study_there(place), note=note)
     results = load(place) if place.exists("study.toml") else None
-    resolved, plan, count = ready.resolved, ready.plan(), workers or len(os.sched_getaffinity(0))
+    resolved, plan, most = ready.resolved, ready.plan(), workers or len(os.sched_getaffinity(0))
     missing = plan.without(results.finished if results else ())
+    count = workers_for(ready, most, results.seconds_per_trial() if results else {}, missing)
     groups = {(group.dataset, group.variant.name): group for group in reversed(plan.groups)}
     sets = {name: cut(dataset, resolved.split, 0) for name, dataset in ready.datasets.items()}
     weights = {name: _weights(ready, name, each) for name, each in sets.items()}
@@ -156,9 +158,10 @@ def study_there(place: Place) -> Study | None:
 
 def rough_seconds(ready: Prepared, workers: int | None = None) -> float:
     """About how long the whole study takes ``workers`` tasks at once, None: one per CPU, before any trial has run."""
-    count, seconds = workers or len(os.sched_getaffinity(0)), 0.0
-    pace = speed(count)
+    most, seconds = workers or len(os.sched_getaffinity(0)), 0.0
     groups = ready.plan().groups
+    count = workers_for(ready, most, {}, groups)
+    pace = speed(count)
     sets = {name: cut(dataset, ready.resolved.split, 0) for name, dataset in ready.datasets.items()}
     weights = {name: _weights(ready, name, each) for name, each in sets.items()}
     rough: dict[Key, float] = {}

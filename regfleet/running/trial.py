@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 def warm_up() -> None:
     """Get a worker ready for its first chunk."""
-    _prepare()
-    runtime.warm_up()
+    runtime.warm_up(gpu=_may_use_gpus())
 
 
 def run_chunk(
@@ -46,7 +45,7 @@ def run_chunk(
 
     ``base`` makes a model of the user's own, as in `Recipe`.
     """
-    _prepare()
+    runtime.prepare(gpu=_may_use_gpus())
     recipes = recipes_of(chunk, base)
     trained: dict[Trial, Trained] = {}
     why = ""
@@ -59,9 +58,9 @@ def run_chunk(
     return tuple(_run(trial, chunk, recipes, dataset, trained.get(trial), why) for trial in chunk.trials)
 
 
-def _prepare() -> None:
+def _may_use_gpus() -> bool:
     # The fleet empties the variable for a task without a GPU; where nobody set it, every GPU may be used.
-    runtime.prepare(gpu=os.environ.get("CUDA_VISIBLE_DEVICES") != "")
+    return os.environ.get("CUDA_VISIBLE_DEVICES") != ""
 
 
 Recipes = list[tuple["Recipe", str]]

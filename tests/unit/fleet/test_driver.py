@@ -11,6 +11,7 @@ from regfleet.fleet import FleetSettings
 from regfleet.fleet.driver import Driver
 from regfleet.fleet.gpus import Shares
 from regfleet.fleet.tasks import Loss
+from regfleet.fleet.traces import Traces
 from regfleet.fleet.worker import Beginning
 
 
@@ -26,19 +27,22 @@ def drive(data):
 
     def run(source, tasks, cluster=None, **settings):
         cluster, settings = cluster or ScriptedCluster(tasks=tasks), FleetSettings(**settings)
-        return list(Driver(settings, Shares(settings, cluster), cluster, tasks, source).run(data))
+        return list(Driver(settings, Shares(settings, cluster), cluster, tasks, source, Traces()).run(data))
 
     return run
 
 
 def test_every_trial_comes_once_and_no_more_tasks_run_than_workers(drive, schedule, names, every):
-    """Without a limit of the user's twice as many tasks as CPUs are on their way, once a time was measured."""
+    """Each worker has one, and gets its next when that came; what may grow is asked for more, with no limit given."""
     tasks = ScriptedTasks()
     assert names(drive(schedule(10), tasks)) == every(10)
-    assert (len(tasks.started), tasks.most) == (30, 4)
+    assert (len(tasks.started), tasks.most, len(set(tasks.at)), tasks.asked) == (30, 2, 2, [])
     tasks = ScriptedTasks()
     drive(schedule(10), tasks, workers=2)
     assert tasks.most == 2
+    tasks = ScriptedTasks()
+    drive(schedule(10), tasks, address="a cluster")
+    assert (tasks.most, set(tasks.asked)) == (2, {(6, 0.0)})
 
 
 def test_a_lost_worker_costs_a_retry(drive, schedule, names, every):
@@ -137,12 +141,12 @@ def test_tasks_that_wait_for_a_gpu_that_is_gone_run_on_cpus(drive, schedule, nam
     cluster = ScriptedCluster({"CPU": 4.0, "GPU": 1.0}, {"CPU": 2.0})
 
     class Tasks(ScriptedTasks):
-        def start(self, attempt, gpu_share):
-            handle = super().start(attempt, gpu_share)
+        def start(self, attempt, gpu_share, worker):
+            handle, name = super().start(attempt, gpu_share, worker)
             if gpu_share:
                 self._messages[handle] = []
                 cluster.nodes = ({"CPU": 2.0},)
-            return handle
+            return handle, name
 
     tasks = Tasks()
     assert names(drive(schedule(3), tasks, cluster)) == every(3)
