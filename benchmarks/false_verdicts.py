@@ -183,7 +183,6 @@ RACES = (
     Case("stump", "stump"),
     Case("least squares, mixed effects", shift=0.4, leads=MIXED),
     Case("least squares, mixed effects, 600 rows", rows=600, shift=0.4, leads=MIXED),
-    Case("least squares, mixed effects, 2000 rows", rows=2000, shift=0.4, leads=MIXED),
     Case("nearest neighbour, mixed effects", "nearest neighbour", leads=MIXED),
     Case("nearest neighbour, mixed effects, 600 rows", "nearest neighbour", rows=600, leads=MIXED),
 )
@@ -848,7 +847,7 @@ KINDS = {
     "Networks, nine times the same one with other initial weights": (network_chunk, NETWORKS, 0.25),
     HALVES: (halved_chunk, HALVED, 0.5),
     "Limits of single rows": (null_chunk, LIMITS, 0.5),
-    RACING: (race_chunk, RACES, 0.5),
+    RACING: (race_chunk, RACES, 0.25),
     "Power, a true lead of one of eight comparisons": (power_chunk, POWER, 0.5),
 }
 

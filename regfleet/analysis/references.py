@@ -37,7 +37,9 @@ def references_of(
     """
     if not references:
         return None
-    networks = [row for row in ranked if row.rank is not None]
+    placed = [row for row in ranked if row.rank is not None]
+    # What stopped before the first look of its study claims nothing, so that no reference is judged by it.
+    networks = sorted(placed, key=lambda row: not terms.question.claims(runs[row.name].attempted))
     terms = replace(terms, comparisons=max(1, len(references) * len(networks)))
     best = networks[0] if networks else None
     rows = [_row(one, best, runs, terms) for one in references]

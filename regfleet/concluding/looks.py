@@ -184,9 +184,8 @@ def _glanced(
     if not left:
         return every, ""
     first, last = question.planned[0], question.planned[-1]
-    if not going:
-        return few, ""
-    return few | dict.fromkeys(going, first), (
+    controls = [row.name for row in dataset.variants if row.comparison is None]  # references are judged beside them
+    return few | dict.fromkeys((*going, *controls), first), (
         f"On to {first} seeds on {dataset.dataset}, without {left} that {last} would hardly settle, by the first "
         f"{GLANCE}."
     )
