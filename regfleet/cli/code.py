@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regfleet.running.output import tell
+from regfleet.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,4 +52,5 @@ def print_code(prepared: Prepared, directory: Path | None, typed: Sequence[str])
             if typed and "none" not in typed and not variant.techniques:
                 continue  # a control that nobody named
             title = f"{variant.label} on {name}" if len(prepared.datasets) > 1 else variant.label
+            title = printable(" ".join(title.split()))
             tell(f"# {title}\n{code_of(variant, spec, wanted, chosen.get((name, variant.name)))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from regfleet.streams import stream_int
 from regfleet.techniques.catalogue import recipe as recipe_of
 from regfleet.techniques.catalogue import write
 from regfleet.techniques.keras_code import Code, Put, Use
+from regfleet.text import printable
 
 if TYPE_CHECKING:
     from regfleet.settings import Training
@@ -110,7 +112,8 @@ def keras_code(model: ModelSpec, training: Training, techniques: tuple[Technique
     )
     code = _fitting(write(code, techniques), wanted)
     if code.lacks:
-        return "".join(f"# {why}.\n" for why in code.lacks) + f"# {wanted.command} trains it.\n"
+        said = [line for why in code.lacks for line in _comment(f"{why}.")]
+        return "\n".join([*said, f"# {' '.join(wanted.command.split())} trains it."]) + "\n"
     body = [*_data(code, wanted), *(_patched(code, wanted) if code.patch else _network(code)), *_fit(code)]
     text = "\n".join(_broken(line) for line in body) + "\n"
     penalized = wanted.graph.penalized if wanted.graph else frozenset()
@@ -161,7 +164,7 @@ def _data(code: Code, wanted: Wanted) -> Iterator[str]:
     scaling = wanted.scaling.partition("; --")[0].rstrip(".")
     kind = "arrays, a row each, as the model takes them" if code.patch else "float32 arrays, a row each"
     said = f"x_train, x_val: {kind}. {scaling}".rstrip()
-    yield from wrap(said, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    yield from _comment(said)
     training = code.recipe.training
     if code.task == "regression":
         yield "# y_train, y_val: float32 (rows, 1), less the mean of y_train, divided by its deviation."
@@ -229,7 +232,7 @@ def _hidden(
     (width, activation), classes = size, _dense_classes(code)
     before = [_made(code, put, name) for put, name in mine if put.before]
     yield f"x = {_dense(code, classes, layer, width, '' if before else activation)}({source})"
-    before += [f'keras.layers.Activation("{activation}")'] * bool(before)
+    before += [f"keras.layers.Activation({_quoted(activation)})"] * bool(before)
     for made in before:
         yield f"x = {made}(x)"
     for put, name in mine:
@@ -271,7 +274,7 @@ def _dense(
     uses = _uses(code, layer)
     name = name or layer
     parts = [str(width)]
-    parts += [f'activation="{activation}"'] if activation not in {"", "linear"} else []
+    parts += [f"activation={_quoted(activation)}"] if activation not in {"", "linear"} else []
     seed = stream_int(code.seed, "weights", name, "kernel_initializer")
     parts.append(f"kernel_initializer=keras.initializers.GlorotUniform(seed={seed})")
     penalties = [change.text for change in code.regularizers if change.layer == layer]
@@ -445,7 +448,7 @@ def _patched(code: Code, wanted: Wanted) -> Iterator[str]:
         yield "model = SteppingModel(model.input, model.output)"
     if model.found.kept and not model.keep_weights:
         kept = ", ".join(name for name, _ in model.found.kept)
-        yield f"# The study draws all weights anew for each seed but those of {kept}."
+        yield from _comment(f"The study draws all weights anew for each seed but those of {kept}.")
     yield ""
 
 
@@ -620,18 +623,18 @@ class Averaged(keras.callbacks.Callback):
     """An average of the weights, which is tested and kept in the place of those that train."""
 
     def on_train_begin(self, logs=None):
-        self.averages = [np.array(one) for one in self.model.trainable_variables]
+        self.averages = [np.array(one.numpy()) for one in self.model.trainable_variables]
         self.number, self.trained = 0, []
 
     def {moment}:
         self.number += 1
         number = self.number
         for weight, average in zip(self.model.trainable_variables, self.averages):
-            current = np.array(weight)
+            current = weight.numpy()
 {lines}
 
     def on_test_begin(self, logs=None):
-{first}        self.trained = [np.array(one) for one in self.model.variables]
+{first}        self.trained = [one.numpy() for one in self.model.variables]
         for weight, average in zip(self.model.trainable_variables, self.averages):
             weight.assign(average)
 {renew}
@@ -655,7 +658,12 @@ _RENEW = """\
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text)
+
+
+def _comment(text: str) -> list[str]:
+    """``text`` as comments, whatever line breaks a name in it has."""
+    return wrap(printable(" ".join(text.split())), WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
 def _broken(line: str) -> str:

@@ -70,7 +70,7 @@ def convolutions(shape, outputs):
     return keras.Sequential(
         [
             keras.Input(shape),
-            keras.layers.Conv2D(4, 3, padding="same", name="first"),
+            keras.layers.Conv2D(4, 3, padding="same", use_bias=False, name="first"),
             keras.layers.BatchNormalization(name="normal"),
             keras.layers.ReLU(name="relu"),
             keras.layers.Conv2D(4, 3, activation="relu", kernel_regularizer="l1", name="second"),

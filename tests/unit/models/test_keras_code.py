@@ -29,7 +29,7 @@ def written(text, model=NETWORK, training=SETTINGS, **wanted):
 def test_its_weights_are_those_of_a_trial(uneven, monkeypatch):
     """Penalties, a constraint, noise, normalization before the activation, mixed rows, weights of classes."""
     settings = SETTINGS.model_copy(update={"class_weight": "balanced"})
-    text = "l1(1e-3)@1+l2@all+maxnorm(1)+noise@input+dropout(0.3)@1+batchnorm@2:before+mixup+weightdecay"
+    text = "l1(1e-3)@1+l2@all+maxnorm(1)+noise@input+dropout(0.3)@1+layernorm@2:before+batchnorm@2+mixup+weightdecay"
     code, weights, expected = both(text, NETWORK, uneven, monkeypatch, settings)
     assert "kernel_regularizer=PenaltySum(keras.regularizers.L1(0.001), keras.regularizers.L2(0.01))" in code
     assert_same_weights(weights, expected)
@@ -63,7 +63,7 @@ def test_a_model_of_ones_own_is_patched(monkeypatch):
     y = np.eye(2, dtype="float32")[draw.integers(0, 2, 90)]
     x = draw.normal(size=(90, 6, 6, 1)).astype("float32")
     sets = Sets(Rows(x[:50], y[:50]), Rows(x[50:70], y[50:70]), Rows(x[70:], y[70:]))
-    text = "l2+maxnorm(0.5)+dropout(0.2)@first+batchnorm@second:before"
+    text = "l2+maxnorm(0.5)+dropout(0.2)@first+layernorm@second:before"
     code, weights, expected = both(text, NETWORK, sets, monkeypatch, SETTINGS, images)
     assert "from pasted_models import build" in code
     assert re.search(r'"relu": \[keras.layers.Dropout\(0.2, seed=\d+, name="dropout_after_first"\)\]', code)
