@@ -287,6 +287,7 @@ def fit(
     workers: int | None = None,
     in_process: bool = False,
     progress: bool = True,
+    **columns: Any,
 ) -> FittedClassifier | FittedRegressor:
     """Train a variant as its study did and save it in the folder ``out``; returns it as an estimator of scikit-learn.
 
@@ -309,12 +310,12 @@ def fit(
         workers: tasks at once; None: one per CPU.
         in_process: train in this process, without Ray.
         progress: show a progress bar.
+        columns: beside data in memory, what `compare` was told of its columns, such as ``drop`` and ``missing``.
 
     Raises:
         InputError: an argument is wrong, or the data have changed since.
     """
     from regfleet.concluding.judge import kept_study
-    from regfleet.data import from_arrays
     from regfleet.errors import FleetError
     from regfleet.fleet import FleetSettings
     from regfleet.running.display import Progressing
@@ -324,8 +325,14 @@ def fit(
     place = directory.place if isinstance(directory, Results) else results.place_of(directory)
     datasets = None
     if data is not None:
-        ((name, source),) = kept_study(results.load(place).place).sources().items()
-        datasets = {name: from_arrays(source.name, data, target, test=test, source=source)}
+        odd = [key for key in columns if key not in FLAGS or not FLAGS[key].is_column]
+        if odd:
+            raise TypeError(f"fit() got an unexpected keyword argument {odd[0]!r}")
+        stored = results.load(place)
+        (source,) = kept_study(stored.place).data
+        facts = stored.provenance.data.get(source.name)
+        known = {"task": facts.task} if facts else {}
+        _, datasets = _located(data, source.location, target, test, {**known, **columns})
     base, _ = _model(model)
     with _screen() as screen:
         done = fitted(

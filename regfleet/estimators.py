@@ -69,9 +69,9 @@ class _Regularized(BaseEstimator):  # type: ignore[misc]
 
         alone = self.workers == 1 or _is_worker()
         techniques = ["none", *(one for one in self.techniques if one != "none")]
-        how = {"model": self.model, "in_process": alone, "progress": False}
+        how: dict[str, Any] = {"model": self.model, "in_process": alone, "progress": False}
         how |= {"workers": None if alone else self.workers}
-        settings = {
+        settings: dict[str, Any] = {
             "seeds": self.seeds,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
@@ -110,9 +110,9 @@ class _Regularized(BaseEstimator):  # type: ignore[misc]
         rules: dict[str, Any] = {"dtype": "numeric", "ensure_all_finite": "allow-nan"}
         if y is None:
             return validate_data(self, X, reset=reset, **rules), None
-        return validate_data(
-            self, X, y, reset=reset, y_numeric=self._task == "regression", ensure_min_samples=2, **rules
-        )
+        rules |= {"y_numeric": self._task == "regression", "ensure_min_samples": 2}
+        x, target = validate_data(self, X, y, reset=reset, **rules)
+        return x, target
 
     def _answers(self, X: Any) -> Answers:  # noqa: N803
         check_is_fitted(self, "predictor_")

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from regfleet.analysis.summary import DatasetSummary
     from regfleet.fleet import Fleet
     from regfleet.metrics import Metric
+    from regfleet.results import Place
     from regfleet.settings.values import ModelSpec, Variant
     from regfleet.trials import Chunk, Outcome
 
@@ -69,7 +70,7 @@ class Done:
 
 
 def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains it
-    directory: str | Path,
+    directory: str | Path | Place,
     out: str | Path,
     *,
     variant: str = BEST,
@@ -264,7 +265,8 @@ def _typed(text: str, model: ModelSpec, known: Mapping[str, Variant]) -> list[Va
         combinations = parse_techniques(text, model).combinations
     except InputError:
         return []
-    return [one for one in known.values() if [one.techniques] == list(combinations)]
+    wanted = [sorted(map(str, one)) for one in combinations]
+    return [one for one in known.values() if [sorted(map(str, one.techniques))] == wanted]
 
 
 def _order(
@@ -278,6 +280,7 @@ def _order(
     like_trial: str | None,
 ) -> Order:
     trials = found.results.trials
+    chosen_seeds: tuple[int, ...]
     if like_trial is not None:
         row = _trial(trials, name, like_trial)
         taken, chosen_seeds = _variant(found, name, str(row["variant"])), (int(row["seed"]),)
@@ -310,7 +313,7 @@ def _order(
         for trial in chunk.trials
     }
     model, training = chunk.model, taken.training.model_dump()
-    what = [name, taken.name, training, model.hidden, model.activations, model.source, model.fingerprint]
+    what: list[Any] = [name, taken.name, training, model.hidden, model.activations, model.source, model.fingerprint]
     what += [chunk.split.name, chunk.engine, found.resolved.data[name].sha256, on, at, epoch, like_trial]
     fit_identity = digest(json.dumps(what).encode())
     return Order(chunk, taken, wanted, name, fit_identity, own, found.results, like_trial, identities)

@@ -90,10 +90,14 @@ def _member(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: 
     outcome = _run(trial, chunk, [], dataset, (made.choice, time.perf_counter() - started), "")
     if outcome.status != "done":
         return outcome
-    own = {one.name: getattr(outcome, one.name) for one in fields(Outcome)}
+    own: dict[str, Any] = {one.name: getattr(outcome, one.name) for one in fields(Outcome)}
     if wanted.on == "all":  # nothing is left to be scored on
         own |= {"metrics": {}, "predictions": {}}
-    files = {"model": made.model, "plan": made.preprocessing.json(), "arrays": made.preprocessing.arrow()}
+    files: dict[str, Any] = {
+        "model": made.model,
+        "plan": made.preprocessing.json(),
+        "arrays": made.preprocessing.arrow(),
+    }
     return Fitted(**own, **files, epoch=made.epoch, setting=made.setting)
 
 
@@ -186,7 +190,8 @@ def _plain(recipe: Recipe, sets: Sets, states: Sequence[Sequence[np.ndarray]] | 
     contents = []
     shape, outputs = sets.train.x.shape[1:], sets.train.y.shape[1]
     output = "number" if sets.task == "regression" else recipe.model.found.output
-    for state in states or [None]:
+    every: list[Any] = [*states] if states else [None]
+    for state in every:
         model = build(recipe, shape, outputs, sets.task)
         values = [variable.numpy() for variable in model.variables] if state is None else state
         made = plain(model, values, rows, what)
@@ -208,7 +213,7 @@ def _check_same(preprocessing: Preprocessing, dataset: Dataset, rows: np.ndarray
         return
     columns = columns_of(dataset, rows) if preprocessing.plan["kind"] == "table" else None
     made = (
-        preprocessing.of_matrix(dataset.features[rows])
+        preprocessing.of_matrix(np.asarray(dataset.features)[rows])
         if columns is None
         else preprocessing.of_columns(columns, len(rows))
     )

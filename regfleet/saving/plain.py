@@ -139,7 +139,8 @@ def foreign(node: Any) -> Iterator[str]:
             if kind in {"Lambda", "__lambda__"}:
                 yield f"{called}, a Lambda, which is code"
             elif str(module).split(".")[0] != "keras" or ">" in str(registered):
-                yield f"{called} of {str(registered or module).replace('>', ', ')}"
+                own = ">" in str(registered)
+                yield f"{called} of {str(registered).replace('>', ', ') if own else module or 'code of your own'}"
         for value in node.values():
             yield from foreign(value)
     elif isinstance(node, list | tuple):

@@ -158,7 +158,7 @@ class Preprocessing:
         rows = []
         for name, value in self.arrays.items():
             texts = isinstance(value, list)
-            flat = [] if texts else np.asarray(value, "float64").ravel()
+            flat: Any = [] if texts else np.asarray(value, "float64").ravel()
             kind = "texts" if texts else str(np.asarray(value).dtype)
             shape = [len(value)] if texts else list(value.shape)
             rows.append({"name": name, "kind": kind, "shape": shape, "numbers": flat, "texts": value if texts else []})

@@ -51,7 +51,7 @@ def at(location: str, signature: Signature) -> Rows:
     form = signature.input
     if form.images and (files_there := _images_in(location)):
         return _of_images(files_there, form, location)
-    flags = {"data": [location], **form.images}
+    flags: dict[str, Any] = {"data": [location], **form.images}
     if form.kind == "table" and not form.images:
         # A few new rows may not show what stands before their decimals.
         comma = form.reading.sure or form.reading.decimal == ","

@@ -3,7 +3,8 @@
 from support.processes import python
 
 COMMANDS = (
-    "compare init schema datasets techniques show-model analyze plan report publish status submit jobs stop doctor"
+    "compare init schema datasets techniques show-model analyze plan report publish status submit jobs stop doctor "
+    "fit predict"
 )
 HELP = """
 import sys

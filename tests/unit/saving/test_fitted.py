@@ -139,7 +139,7 @@ def test_the_same_fit_trains_nothing_again_and_another_is_refused(study, model):
 
 def test_all_rows_train_up_to_the_median_of_the_epochs_that_the_study_chose(study, tmp_path):
     """Both networks then encode alike, so that the ensemble has one input, and nothing is scored."""
-    done = fit(study / "results", tmp_path / "all", variant="dropout(.2)+l2(1e-2)@1", on="all", in_process=True)
+    done = fit(study / "results", tmp_path / "all", variant="dropout(.2)+l2(1e-2)", on="all", in_process=True)
     trials = regfleet.load(study / "results").trials
     epochs = trials.loc[trials["variant"] != "none", "best_epoch"]
     found = saving.load(tmp_path / "all")
@@ -162,8 +162,8 @@ def row(name, mean, verdict=None, rope=0.01):
     ("rows", "losses", "taken"),
     [
         ([row("a", 0.9, "undecided"), row("b", 0.8, "better"), row("none", 0.7)], {"a": 0.0}, "b"),
-        ([row("a", 0.9, "undecided"), row("none", 0.7)], {"a": 0.001, "none": 0.0061}, "none"),
-        ([row("a", 0.9, "undecided"), row("none", 0.7)], {"a": 0.001, "none": 0.0062}, "a"),
+        ([row("a", 0.9, "undecided"), row("none", 0.7)], {"a": 0.001, "none": 0.0059}, "none"),
+        ([row("a", 0.9, "undecided"), row("none", 0.7)], {"a": 0.001, "none": 0.0061}, "a"),
         ([row("a", 0.9, "undecided"), row("none", 0.7)], {}, "none"),
     ],
 )
