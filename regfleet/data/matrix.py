@@ -33,19 +33,20 @@ class Matrix:
     @property
     def width(self) -> int:
         """How many columns there are."""
-        return self._features.shape[1] + len(self._told)
+        return int(self._features.shape[1]) + len(self._told)
 
     def rows(self, rows: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
         """Float64 (rows, columns)."""
         import numpy as np
 
         if self._means is None:
-            return self._features[:, columns][rows]
+            own: np.ndarray = self._features[:, columns][rows]
+            return own
         begin, end, _ = columns.indices(self.width)
-        own = self._features.shape[1]
-        found = self._features[:, begin : min(end, own)][rows]
-        found = np.where(np.isnan(found), self._means[begin : min(end, own)], found)
-        told = np.isnan(self._features[:, self._told[max(begin - own, 0) : max(end - own, 0)]][rows])
+        wide = self._features.shape[1]
+        found = self._features[:, begin : min(end, wide)][rows]
+        found = np.where(np.isnan(found), self._means[begin : min(end, wide)], found)
+        told = np.isnan(self._features[:, self._told[max(begin - wide, 0) : max(end - wide, 0)]][rows])
         return np.concatenate([found, told.astype("float64")], axis=1)
 
     def fitted(self, make: Callable[[], Any], *names: str) -> list[np.ndarray]:
