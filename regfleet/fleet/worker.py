@@ -69,6 +69,10 @@ def run(
 class Worker:
     """A process that keeps what it has traced, for one chunk after the other."""
 
+    def prepare(self, warm_up: Callable[[], object]) -> None:
+        """As `prepare`."""
+        prepare(warm_up)
+
     def run(
         self, warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset
     ) -> Iterator[Beginning | tuple[Outcome, ...]]:
