@@ -21,12 +21,27 @@ if TYPE_CHECKING:
     from regfleet.trials import Chunk, Outcome
 
 
+LOW_MEMORY = "running low on memory"
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """A worker is gone: why, and whether its node ran out of ``memory``."""
 
     reason: str
     memory: bool = False
+
+
+def loss_of(problem: BaseException) -> Loss:
+    """What is said of a worker that is gone, in the words for any process: that it is an actor is nobody's business."""
+    from ray import exceptions
+
+    text, memory = str(problem).strip(), isinstance(problem, exceptions.OutOfMemoryError)
+    if memory and LOW_MEMORY not in text:
+        text = f"The worker was killed due to the node {LOW_MEMORY}. {text}"
+    if isinstance(problem, exceptions.ActorDiedError | exceptions.ActorUnavailableError):
+        return Loss(f"WorkerCrashedError: The worker died. {text}", memory)
+    return Loss(f"{type(problem).__name__}: {text}", memory)
 
 
 class Tasks(Protocol):
@@ -187,9 +202,8 @@ class RayTasks:
         except exceptions.LocalRayletDiedError:
             raise FleetError("Ray on this machine was ended") from None
         except (exceptions.RayError, StopIteration) as problem:
-            reason = f"{type(problem).__name__}: {str(problem).strip()}"
             self.drop(self._at[handle])
-            return Loss(reason, memory=isinstance(problem, exceptions.OutOfMemoryError))
+            return loss_of(problem)
         seat = self._seats.by_name[self._at[handle]]
         if isinstance(message, Beginning):
             seat.node = message.node
