@@ -37,7 +37,6 @@ class Task:
     attempt: Attempt
     on_gpu: bool
     worker: str = ""
-    is_new: bool = False
     started: float | None = None
     pid: int = 0
     node: str = ""
@@ -107,7 +106,7 @@ class Driver:
             attempt, worker = found
             handle, name = self._tasks.start(attempt, share, worker)
             self._traces.add(name, attempt.chunk)
-            self._running[handle] = Task(attempt, on_gpu, name, is_new=name != worker)
+            self._running[handle] = Task(attempt, on_gpu, name)
         # A cluster that could grow must see more work than it has room for.
         if self._settings.address and not self._settings.workers and self._source.measured:
             self._tasks.ask(self._shares.workers + 4, self._shares.gpus_per_trial)
@@ -138,10 +137,10 @@ class Driver:
         return (apart, "") if apart else None
 
     def _take_back(self, *, on_gpu: bool) -> bool:
-        """Take one attempt back from a new worker that does not come, as another is free; whether there was one."""
+        """Take one attempt back from a worker that does not come, as another is free; whether there was one."""
         due = time.monotonic() - patience.SECONDS.look
         for handle, task in list(self._running.items()):
-            waits = task.is_new and task.started is None and task.submitted < due
+            waits = task.started is None and task.submitted < due
             if waits and task.on_gpu == on_gpu and not task.attempt.apart:
                 self._retries.push(self._give_up(handle))
                 return True

@@ -9,7 +9,6 @@ import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from regfleet.fleet import worker
 from regfleet.fleet.cluster import Cluster
 from regfleet.fleet.driver import Driver
 from regfleet.fleet.gpus import Shares
@@ -84,7 +83,7 @@ class RayFleet:
         self, settings: FleetSettings, warm_up: Callable[[], object], cluster: Cluster, encode: Encode | None = None
     ) -> None:
         self._settings, self._warm_up, self._cluster, self._encode = settings, warm_up, cluster, encode
-        self._shares, self._seats = Shares(settings, cluster), Seats()
+        self._shares, self._seats = Shares(settings, cluster), Seats(warm_up)
 
     @property
     def workers(self) -> int:
@@ -107,14 +106,11 @@ class RayFleet:
         return words + (f", {share:.3g} GPU each" if share else "")
 
     def warm_up(self) -> None:
-        """Make workers ready and do not wait: imports overlap with planning."""
-        import ray
-
-        prepare = ray.remote(num_cpus=1, max_retries=0, max_calls=0)(worker.prepare)
+        """Start workers and do not wait: their imports overlap with planning."""
         room = self._shares.room
         for count, share in ((room.gpu, self.gpus_per_trial), (room.cpu, 0.0)):
             for _ in range(min(count, self.workers)):
-                prepare.options(num_gpus=share).remote(self._warm_up)
+                self._seats.add(share)
 
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks, each on a worker, as `Driver.run`."""

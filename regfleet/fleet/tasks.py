@@ -25,12 +25,27 @@ KEPT_SPLITS = 4
 """Seeds of large data sets whose encoded rows are kept for the next chunk."""
 
 
+LOW_MEMORY = "running low on memory"
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """A worker is gone: why, and whether its node ran out of ``memory``."""
 
     reason: str
     memory: bool = False
+
+
+def loss_of(problem: BaseException) -> Loss:
+    """What is said of a worker that is gone, in the words for any process: that it is an actor is nobody's business."""
+    from ray import exceptions
+
+    text, memory = str(problem).strip(), isinstance(problem, exceptions.OutOfMemoryError)
+    if memory and LOW_MEMORY not in text:
+        text = f"The worker was killed due to the node {LOW_MEMORY}. {text}"
+    if isinstance(problem, exceptions.ActorDiedError | exceptions.ActorUnavailableError):
+        return Loss(f"WorkerCrashedError: The worker died. {text}", memory)
+    return Loss(f"{type(problem).__name__}: {text}", memory)
 
 
 class Tasks(Protocol):
@@ -64,33 +79,61 @@ class Tasks(Protocol):
 
 @dataclass(slots=True)
 class _Seat:
-    """A worker of Ray, an actor, with its share of a GPU and, once it began, its node."""
+    """A worker of Ray, an actor, with its share of a GPU and, once it began, its node.
+
+    ``prepared`` is there until the worker is known to be ready; a ``spare`` one gets nothing to do before, as there may
+    be no room for it.
+    """
 
     actor: Any
     gpu_share: float
+    prepared: Any
+    spare: bool = False
     node: str = ""
-    is_busy: bool = True
+    is_busy: bool = False
 
 
 class Seats:
     """The workers of a fleet, which live from run to run with what they have traced."""
 
-    def __init__(self) -> None:
+    def __init__(self, warm_up: Callable[[], object]) -> None:
         self.traces = Traces()
         self.by_name: dict[str, _Seat] = {}
-        self._made = 0
+        self._warm_up, self._made = warm_up, 0
 
-    def new_name(self) -> str:
-        """A name that no worker had."""
+    def add(self, gpu_share: float, *, apart: bool = False, spare: bool = False) -> str:
+        """Start a worker that makes itself ready, and do not wait; returns its name."""
+        import ray
+
+        # An actor and no task, as Ray gives a task to any worker: each would trace every variant.
+        kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(worker.Worker)
+        where = kind.options(num_gpus=gpu_share, scheduling_strategy="SPREAD" if apart else "DEFAULT")
+        actor = where.remote()
         self._made += 1
-        return f"worker {self._made}"
+        name = f"worker {self._made}"
+        self.by_name[name] = _Seat(actor, gpu_share, actor.prepare.remote(self._warm_up), spare)
+        return name
+
+    def look(self) -> None:
+        """See who is ready."""
+        import ray
+
+        coming = {seat.prepared: seat for seat in self.by_name.values() if seat.prepared is not None}
+        for ready in ray.wait(list(coming), num_returns=len(coming), timeout=0)[0] if coming else ():
+            coming[ready].prepared = None
+
+    def drop(self, name: str) -> None:
+        """Let Ray end a worker, whatever it does."""
+        import ray
+
+        seat = self.by_name.pop(name, None)
+        if seat and ray.is_initialized():
+            ray.kill(seat.actor)
+        self.traces.forget(name)
 
 
 class RayTasks:
-    """Methods of actors of Ray, whose handles are Ray's own streams of results.
-
-    An actor and no task, as Ray would give a task to any worker, and each would trace every variant.
-    """
+    """Methods of actors of Ray, whose handles are Ray's own streams of results."""
 
     def __init__(
         self,
@@ -100,34 +143,29 @@ class RayTasks:
         seats: Seats,
         encode: Encode | None = None,
     ) -> None:
-        import ray
-
-        self._actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(worker.Worker)
-        self._prepare = ray.remote(num_cpus=1, max_retries=0, max_calls=0)(worker.prepare)
         self._warm_up, self._work, self._datasets, self._tries = warm_up, work, datasets, -1
-        self._seats, self._at, self._asked = seats, dict[Any, str](), list[Any]()
+        self._seats, self._at = seats, dict[Any, str]()
         self._encode, self._splits = encode, OrderedDict[tuple[Any, ...], Any]()
 
     def free(self, gpu_share: float) -> list[tuple[str, str]]:
         """Those whose last chunk came back; what has another share ends, as it holds its part of a GPU for good."""
+        self._seats.look()
         idle = [(name, seat) for name, seat in self._seats.by_name.items() if not seat.is_busy]
         for name, seat in idle:
             if seat.gpu_share != gpu_share and bool(seat.gpu_share) == bool(gpu_share):
                 self.drop(name)
-        return [(name, seat.node) for name, seat in idle if seat.gpu_share == gpu_share]
+        return [
+            (name, seat.node)
+            for name, seat in idle
+            if seat.gpu_share == gpu_share and (seat.prepared is None or not seat.spare)
+        ]
 
     def start(self, attempt: Attempt, gpu_share: float, worker: str) -> tuple[Any, str]:
         """Hand a chunk to a worker; one that should run apart gets a new one, spread over nodes that are left alone."""
         if attempt.apart:
             for name in [name for name, seat in self._seats.by_name.items() if not seat.is_busy]:
                 self.drop(name)
-        name = "" if attempt.apart else worker
-        if not name:
-            name = self._seats.new_name()
-            where = self._actor.options(
-                num_gpus=gpu_share, scheduling_strategy="SPREAD" if attempt.apart else "DEFAULT"
-            )
-            self._seats.by_name[name] = _Seat(where.remote(), gpu_share)
+        name = self._seats.add(gpu_share, apart=attempt.apart) if attempt.apart or not worker else worker
         seat = self._seats.by_name[name]
         seat.is_busy = True
         stream = seat.actor.run.options(num_returns="streaming")
@@ -141,22 +179,15 @@ class RayTasks:
 
     def drop(self, worker: str) -> None:
         """Let Ray end it, whatever it does."""
-        import ray
-
-        seat = self._seats.by_name.pop(worker, None)
-        if seat and ray.is_initialized():
-            ray.kill(seat.actor)
-        self._seats.traces.forget(worker)
+        self._seats.drop(worker)
         self._at = {handle: name for handle, name in self._at.items() if name != worker}
 
     def ask(self, more: int, gpu_share: float) -> None:
-        """Have so many tasks wait that make a worker ready: where a node comes, it begins with them."""
-        import ray
-
-        if self._asked:
-            self._asked = ray.wait(self._asked, num_returns=len(self._asked), timeout=0)[1]
-        missing = max(0, more - len(self._asked))
-        self._asked += [self._prepare.options(num_gpus=gpu_share).remote(self._warm_up) for _ in range(missing)]
+        """Have so many workers that are not ready: where a node comes, they begin."""
+        self._seats.look()
+        coming = sum(seat.prepared is not None for seat in self._seats.by_name.values())
+        for _ in range(coming, more):
+            self._seats.add(gpu_share, spare=True)
 
     def leave(self) -> None:
         """A later run finds those that are free."""
@@ -185,9 +216,8 @@ class RayTasks:
         except exceptions.LocalRayletDiedError:
             raise FleetError("Ray on this machine was ended") from None
         except (exceptions.RayError, StopIteration) as problem:
-            reason = f"{type(problem).__name__}: {str(problem).strip()}"
             self.drop(self._at[handle])
-            return Loss(reason, memory=isinstance(problem, exceptions.OutOfMemoryError))
+            return loss_of(problem)
         seat = self._seats.by_name[self._at[handle]]
         if isinstance(message, Beginning):
             seat.node = message.node

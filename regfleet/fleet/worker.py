@@ -82,6 +82,10 @@ def encoded(encode: Encode, chunk: Chunk, dataset: Dataset, seed: int) -> Sets |
 class Worker:
     """A process that keeps what it has traced, for one chunk after the other."""
 
+    def prepare(self, warm_up: Callable[[], object]) -> None:
+        """As `prepare`."""
+        prepare(warm_up)
+
     def run(
         self, warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset, *cuts: Sets | None
     ) -> Iterator[Beginning | tuple[Outcome, ...]]:
