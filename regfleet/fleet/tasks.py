@@ -69,11 +69,10 @@ class RayTasks:
     def start(self, attempt: Attempt, gpu_share: float) -> Any:
         """Hand a chunk to Ray; one that should run apart is spread over the nodes."""
         where = self._task.options(num_gpus=gpu_share, scheduling_strategy="SPREAD" if attempt.apart else "DEFAULT")
-        arguments = self._arguments(attempt)
-        chunk = attempt.chunk
-        alone = not (gpu_share and chunk.stack > 1)  # a stack holds more seeds than a node should keep
-        shares = self._encode is not None and chunk.shared and alone
-        cuts = [self._split(chunk, trial.seed) for trial in chunk.trials] if shares else []
+        arguments, chunk, cuts = self._arguments(attempt), attempt.chunk, []
+        # A stack holds more seeds than a node should keep.
+        if self._encode and chunk.shared and not (gpu_share and chunk.stack > 1):
+            cuts = [self._split(self._encode, chunk, trial.seed) for trial in chunk.trials]
         return where.remote(self._warm_up, *arguments, *cuts)
 
     def ready(self, handles: Sequence[Any]) -> list[Any]:
@@ -102,7 +101,7 @@ class RayTasks:
             return Loss(reason, memory=isinstance(problem, exceptions.OutOfMemoryError))
         return message
 
-    def _split(self, chunk: Chunk, seed: int) -> Any:
+    def _split(self, encode: Encode, chunk: Chunk, seed: int) -> Any:
         """The sets of a seed, encoded by one task for all chunks that need them soon, and in the object store since.
 
         Ray keeps them as long as they are among the last ones here, or a task needs them.
@@ -113,7 +112,7 @@ class RayTasks:
         if name not in self._splits:
             task = ray.remote(num_cpus=1, max_calls=0)(worker.encoded)
             bare = replace(chunk, trials=())
-            self._splits[name] = task.remote(self._encode, bare, self._stored[chunk.dataset], seed)
+            self._splits[name] = task.remote(encode, bare, self._stored[chunk.dataset], seed)
         self._splits.move_to_end(name)
         while len(self._splits) > KEPT_SPLITS:
             self._splits.popitem(last=False)
