@@ -103,7 +103,7 @@ def run(rows: int, columns: int, workers: int, epochs: int) -> dict[str, Any]:
                             peaks[pid] = [max(*pair) for pair in zip(seen, peaks.get(pid, seen), strict=True)]
                     elif pid == process.pid:
                         driver = max(driver, seen[0])
-                    elif "raylet" in title.split()[0]:
+                    elif "raylet/raylet" in title:
                         store = max(store, seen[0])
                 time.sleep(0.2)
             error = process.stderr.read() if process.stderr else ""

@@ -51,7 +51,7 @@ def show_model(
     asked = flags["technique"] or ([] if study else ["none"])
     file = study / "study.toml" if study and study.is_dir() else study
     settings = read(file, {**flags, "technique": asked or None})
-    with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):  # what TensorFlow says when it is imported
+    with tempfile.NamedTemporaryFile() as log, log_to(Path(log.name)):  # what TensorFlow says when it is imported
         runtime.prepare(gpu=False)
     prepared = prepare(settings)
     if as_code:

@@ -154,7 +154,7 @@ def take_looks(
         if resolved.factorial and look.next_seeds:
             asked_for = {*look.running, *resolved.factorial.variants, *resolved.factorial.singles}
             look = replace(look, running=tuple(name for name in resolved.names if name in asked_for))
-        following = asked | dict.fromkeys(look.running, look.next_seeds or 0)
+        following = {**asked, **dict.fromkeys(look.running, look.next_seeds or 0)}
         standing = Standing(now, (*standing.looks, look), following, asked, glanced)
         if look.next_seeds is None:
             break

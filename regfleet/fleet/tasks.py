@@ -108,7 +108,7 @@ class Seats:
         # An actor and no task, as Ray gives a task to any worker: each would trace every variant.
         kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(worker.Worker)
         where = kind.options(num_gpus=gpu_share, scheduling_strategy="SPREAD" if apart else "DEFAULT")
-        actor = where.remote()
+        actor: Any = where.remote()
         self._made += 1
         name = f"worker {self._made}"
         self.by_name[name] = _Seat(actor, gpu_share, actor.prepare.remote(self._warm_up), spare)
@@ -169,10 +169,10 @@ class RayTasks:
         seat = self._seats.by_name[name]
         seat.is_busy = True
         stream = seat.actor.run.options(num_returns="streaming")
-        arguments, chunk = self._arguments(attempt), attempt.chunk
-        alone = not (gpu_share and chunk.stack > 1)  # a stack holds more seeds than a node should keep
-        shares = self._encode is not None and chunk.shared and alone
-        cuts = [self._split(chunk, trial.seed) for trial in chunk.trials] if shares else []
+        arguments, chunk, cuts = self._arguments(attempt), attempt.chunk, []
+        # A stack holds more seeds than a node should keep.
+        if self._encode and chunk.shared and not (gpu_share and chunk.stack > 1):
+            cuts = [self._split(self._encode, chunk, trial.seed) for trial in chunk.trials]
         handle = stream.remote(self._warm_up, *arguments, *cuts)
         self._at[handle] = name
         return handle, name
@@ -226,7 +226,7 @@ class RayTasks:
             del self._at[handle]
         return message
 
-    def _split(self, chunk: Chunk, seed: int) -> Any:
+    def _split(self, encode: Encode, chunk: Chunk, seed: int) -> Any:
         """The sets of a seed, encoded by one task for all chunks that need them soon, and in the object store since.
 
         Ray keeps them as long as they are among the last ones here, or a task needs them.
@@ -237,7 +237,7 @@ class RayTasks:
         if name not in self._splits:
             task = ray.remote(num_cpus=0, max_calls=0)(worker.encoded)  # every CPU has a worker that may wait for it
             bare = replace(chunk, trials=())
-            self._splits[name] = task.remote(self._encode, bare, self._stored[chunk.dataset], seed)
+            self._splits[name] = task.remote(encode, bare, self._stored[chunk.dataset], seed)
         self._splits.move_to_end(name)
         while len(self._splits) > KEPT_SPLITS:
             self._splits.popitem(last=False)
