@@ -91,6 +91,7 @@ class Driver:
             if any(task.started for task in self._running.values()):
                 self._cluster.heard()
             self._cluster.look(self._shares.missing)
+            self._ask()
             self._free_from_lost_gpus()
 
     def _start(self) -> None:
@@ -107,7 +108,9 @@ class Driver:
             handle, name = self._tasks.start(attempt, share, worker)
             self._traces.add(name, attempt.chunk)
             self._running[handle] = Task(attempt, on_gpu, name)
-        # A cluster that could grow must see more work than it has room for.
+
+    def _ask(self) -> None:
+        """A cluster that could grow must see that more workers are wanted than it has room for."""
         if self._settings.address and not self._settings.workers and self._source.measured:
             self._tasks.ask(self._shares.workers + 4, self._shares.gpus_per_trial)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -99,7 +100,7 @@ class Seats:
     def __init__(self, warm_up: Callable[[], object]) -> None:
         self.traces = Traces()
         self.by_name: dict[str, _Seat] = {}
-        self._warm_up, self._made = warm_up, 0
+        self._warm_up, self._made, self._looked = warm_up, 0, -math.inf
 
     def add(self, gpu_share: float, *, apart: bool = False, spare: bool = False) -> str:
         """Start a worker that makes itself ready, and do not wait; returns its name."""
@@ -115,9 +116,13 @@ class Seats:
         return name
 
     def look(self) -> None:
-        """See who is ready."""
+        """See who is ready, once a second."""
         import ray
 
+        now = time.monotonic()
+        if now - self._looked < patience.SECONDS.poll:
+            return
+        self._looked = now
         coming = {seat.prepared: seat for seat in self.by_name.values() if seat.prepared is not None}
         for ready in ray.wait(list(coming), num_returns=len(coming), timeout=0)[0] if coming else ():
             coming[ready].prepared = None
