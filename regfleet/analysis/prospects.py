@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from regfleet.analysis.power import ROUND, fewest, resolution_floor
 from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.summary import Comparison
-from regfleet.numbers import counted, rough
+from regfleet.numbers import count, rough
 
 LIKELY = 0.1
 """The least chance of a verdict for which a variant gets more seeds."""
@@ -86,18 +86,18 @@ def what_it_takes(one: Comparison, ahead: Ahead) -> str:
         return ""
     rounds = fewest(lambda number: half_width(one, ROUND * number, ahead) <= enough, 1, MANY * ahead.seeds // ROUND)
     if rounds is not None and ROUND * rounds > ahead.seeds:
-        return f"about {counted(ROUND * rounds, 'seed')}"
+        return f"about {count(ROUND * rounds, 'seed')}"
     limit = _limit(one, ahead)
     if rounds is not None:
         return ""
     if not limit > 0:
-        return f"more than {counted(MANY * ahead.seeds, 'seed')}"
+        return f"more than {count(MANY * ahead.seeds, 'seed')}"
     times = (limit / enough) ** 2
     if isinstance(one.outlook, RowEstimate):  # the bound of rows that agree falls as 1/n
         alone = replace(one.outlook, counts=False).limit(ahead.alpha, ahead.comparisons)
         times = max((alone / enough) ** 2, limit / enough if limit > alone else 0.0)
     if not times > 1:
-        return f"more than {counted(MANY * ahead.seeds, 'seed')}"
+        return f"more than {count(MANY * ahead.seeds, 'seed')}"
     return f"about {rough(times * ahead.rows)} rows" if ahead.rows else f"about {rough(times)} times the rows"
 
 

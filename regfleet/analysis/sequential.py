@@ -15,7 +15,7 @@ from regfleet.analysis.power import ROUND, resolution_floor, useful_seeds
 from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict
 from regfleet.analysis.question import Question
 from regfleet.analysis.summary import Comparison, DatasetSummary, Look, VariantSummary
-from regfleet.numbers import counted
+from regfleet.numbers import count
 
 LOOKS = (10, 20, 40, 80, 160)
 GLANCE = 5
@@ -145,7 +145,7 @@ def stopped(row: VariantSummary, looks: Sequence[Look]) -> str:
     """How many seeds a variant had and why no more, in a few words; empty for a control or without ``looks`` at it."""
     if not looks or row.comparison is None:
         return ""
-    last, seeds = looks[-1], counted(len(row.seeds) + row.failed + row.diverged, "seed")
+    last, seeds = looks[-1], count(len(row.seeds) + row.failed + row.diverged, "seed")
     if row.name in last.settled:
         return f"settled after {seeds}"
     if row.name in last.hopeless:
