@@ -497,6 +497,6 @@ def update_with(optimizer: keras.optimizers.Optimizer, step: Callable[[Any, Any,
 
 
 def slot_of(optimizer: keras.optimizers.Optimizer, slots: str, variable: tf.Variable) -> tf.Variable:
-    """The variable for a weight among the ``slots`` of a built optimizer, such as ``momentums``."""
+    """The variable for a weight among the ``slots`` of a built optimizer, such as ``_velocities``."""
     slot: tf.Variable = getattr(optimizer, slots)[optimizer._get_variable_index(variable)].value  # noqa: SLF001 - as it does
     return slot
