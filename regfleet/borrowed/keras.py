@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     import keras
     import numpy as np
-    import tensorflow as tf
 
 Call = tuple[str, int]
 """A layer's name and the number of its call in the model."""
@@ -482,21 +481,3 @@ def clipped(optimizer: keras.optimizers.Optimizer, gradients: list[Any]) -> list
 def not_decayed(optimizer: keras.optimizers.Optimizer, variables: Iterable[keras.Variable]) -> list[bool]:
     """Which of ``variables`` are excluded from the weight decay of ``optimizer``."""
     return [not optimizer._use_weight_decay(variable) for variable in variables]  # noqa: SLF001 - there is no public list
-
-
-def update_with(optimizer: keras.optimizers.Optimizer, step: Callable[[Any, Any, Any], None]) -> None:
-    """Let ``optimizer`` update each weight by ``step(gradient, variable, rate)``; the rate is read once for all."""
-    import tensorflow as tf
-
-    def update(gradients: Sequence[Any], variables: Sequence[Any], rate: Any) -> None:
-        rate = tf.cast(rate, tf.float32)
-        for gradient, variable in zip(gradients, variables, strict=True):
-            step(gradient, getattr(variable, "value", variable), rate)
-
-    optimizer._backend_update_step = update  # noqa: SLF001 - Keras' own goes through `tf.distribute` and reads it each time
-
-
-def slot_of(optimizer: keras.optimizers.Optimizer, slots: str, variable: tf.Variable) -> tf.Variable:
-    """The variable for a weight among the ``slots`` of a built optimizer, such as ``_velocities``."""
-    slot: tf.Variable = getattr(optimizer, slots)[optimizer._get_variable_index(variable)].value  # noqa: SLF001 - as it does
-    return slot

@@ -12,7 +12,6 @@ from regfleet.training.averaging import statistics_taken_whole
 from regfleet.training.contract import Course, assign, permutation
 from regfleet.training.descent import Plain, descender
 from regfleet.training.loop import Loop, Progress
-from regfleet.training.updates import fuse_updates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +30,6 @@ class Program(Loop):
 
         super().__init__(model, metrics, settings, (), xla=xla)
         model.optimizer.build(model.trainable_variables)
-        fuse_updates(model.optimizer)
         self._slots = [variable.numpy() for variable in model.optimizer.variables]
         values = [variable.numpy() for variable in model.variables]
         self._best = [tf.Variable(value, trainable=False) for value in values]

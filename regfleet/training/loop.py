@@ -232,7 +232,7 @@ class Steps:
     def __init__(self, model: keras.Model, metrics: tuple[RowMetric, ...]) -> None:
         self.model = model
         self.width = 1 + len(metrics)
-        self._metrics = tuple(map(_lean, metrics))
+        self._metrics = metrics
         self._rows_add_losses = False
 
     def of_batch(self, descent: Descent) -> Any:
@@ -285,18 +285,8 @@ class Steps:
     def _measurement(self, loss: Any, y: Any, predicted: Any) -> Any:
         import tensorflow as tf
 
-        rows = tf.stack([tf.cast(metric(y, predicted), tf.float32) for metric in self._metrics])
-        return tf.concat([[tf.cast(loss, tf.float32)], tf.reduce_mean(rows, axis=1)], axis=0)
-
-
-def _lean(metric: RowMetric) -> RowMetric:
-    """``metric`` in fewer operations: for Keras' accuracy, which looks for negative zeros that no probability is."""
-    import keras
-    import tensorflow as tf
-
-    if metric is not keras.metrics.categorical_accuracy:
-        return metric
-    return lambda y, predicted: tf.equal(tf.argmax(y, axis=-1), tf.argmax(predicted, axis=-1))
+        means = [tf.reduce_mean(tf.cast(metric(y, predicted), tf.float32)) for metric in self._metrics]
+        return tf.stack([tf.cast(loss, tf.float32), *means])
 
 
 def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any, Any], Any], totals: Any, *, static: bool) -> Any:
