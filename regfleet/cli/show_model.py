@@ -49,9 +49,9 @@ def show_model(
     if flags["activation"] and isinstance(flags["model"] and parse_model(flags["model"]), str):
         raise InputError(f"--activation: expected widths as --model; got {flags['model']}, which has its own")
     asked = flags["technique"] or ([] if study else ["none"])
-    file = study / "study.toml" if study and study.is_dir() else study
-    settings = read(file, {**flags, "technique": asked or None})
-    with tempfile.NamedTemporaryFile() as log, log_to(Path(log.name)):  # what TensorFlow says when it is imported
+    place = study / "study.toml" if study and study.is_dir() else study
+    settings = read(place, {**flags, "technique": asked or None})
+    with tempfile.NamedTemporaryFile() as file, log_to(Path(file.name)):  # what TensorFlow says when it is imported
         runtime.prepare(gpu=False)
     prepared = prepare(settings)
     if as_code:
