@@ -105,7 +105,7 @@ class Seats:
         # An actor and no task, as Ray gives a task to any worker: each would trace every variant.
         kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(worker.Worker)
         where = kind.options(num_gpus=gpu_share, scheduling_strategy="SPREAD" if apart else "DEFAULT")
-        actor = where.remote()
+        actor: Any = where.remote()
         self._made += 1
         name = f"worker {self._made}"
         self.by_name[name] = _Seat(actor, gpu_share, actor.prepare.remote(self._warm_up), spare)
