@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from regfleet.errors import InputError
 from regfleet.models.keras_code import Wanted, keras_code
-from regfleet.report.conclusion import Pasted
+from regfleet.report.pasted import Pasted
 
 if TYPE_CHECKING:
     from regfleet.analysis.summary import Summary

@@ -101,14 +101,16 @@ class Seats:
         self.traces = Traces()
         self.by_name: dict[str, _Seat] = {}
         self._warm_up, self._made, self._looked = warm_up, 0, -math.inf
+        self._kind: Any = None
 
     def add(self, gpu_share: float, *, apart: bool = False, spare: bool = False) -> str:
         """Start a worker that makes itself ready, and do not wait; returns its name."""
         import ray
 
-        # An actor and no task, as Ray gives a task to any worker: each would trace every variant.
-        kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(worker.Worker)
-        where = kind.options(num_gpus=gpu_share, scheduling_strategy="SPREAD" if apart else "DEFAULT")
+        if self._kind is None:  # made anew it would be handed to the head anew, which may be lost
+            # An actor and no task, as Ray gives a task to any worker: each would trace every variant.
+            self._kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(worker.Worker)
+        where = self._kind.options(num_gpus=gpu_share, scheduling_strategy="SPREAD" if apart else "DEFAULT")
         actor: Any = where.remote()
         self._made += 1
         name = f"worker {self._made}"

@@ -30,18 +30,15 @@ class Beginning:
 
 
 _process: dict[str, Any] = {}
-"""What this worker process was made ready for: its GPUs, which TensorFlow keeps for good once it has seen them."""
+"""Whether this worker process was made ready."""
 
 
 def prepare(warm_up: Callable[[], object]) -> None:
-    """Make this process ready for chunks, once; one that Ray moved to other GPUs ends, for a new one."""
+    """Make this process ready for chunks, once."""
     import ray
 
-    gpus = sorted(map(str, ray.get_gpu_ids()))
-    if _process.setdefault("gpus", gpus) != gpus:
-        os._exit(0)
-    # Ray leaves every GPU visible to a task that asked for none.
-    if not gpus:
+    # Ray leaves every GPU visible to a worker that asked for none.
+    if not ray.get_gpu_ids():
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if "ready" not in _process:
         # Ray's own handler raises SystemExit, and a worker that Ray ends would seem a trial that left.

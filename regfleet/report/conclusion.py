@@ -13,6 +13,7 @@ from regfleet.analysis.overall import overall
 from regfleet.analysis.summary import Summary
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS
+from regfleet.report.pasted import Pasted
 from regfleet.results import Provenance
 from regfleet.scorers import known_metric
 from regfleet.text import json_text
@@ -60,14 +61,6 @@ class StudyFacts:
     provenance: Provenance
     foreign: bool = False
     techniques: tuple[tuple[str, str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Pasted:
-    """The plain Keras ``code`` of a variant, called ``label``."""
-
-    label: str
-    code: str
 
 
 @dataclass(frozen=True, kw_only=True)

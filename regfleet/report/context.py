@@ -30,11 +30,11 @@ from regfleet.metrics import Metric, error_of
 from regfleet.numbers import Scale, gap_scale
 from regfleet.report.choosing import Bets, bets
 from regfleet.report.combinations import Combinations, Steps, combinations, steps
-from regfleet.report.conclusion import Pasted
 from regfleet.report.figures.cards import TITLES, caption, card_name, metrics_of, training_mode_differs
 from regfleet.report.further import further
 from regfleet.report.heat import heat
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
+from regfleet.report.pasted import Pasted
 from regfleet.report.predicted import Mistakes, mistakes, networks
 from regfleet.report.references import Shown, shown
 from regfleet.report.templates import environment, sentence

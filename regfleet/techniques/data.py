@@ -184,7 +184,7 @@ def _mixup_code(code: Code, values: tuple[float, ...], _layers: tuple[str, ...])
         f"share = tf.gather(SHARES, tf.cast(uniform((), {code.draws('mixup share')}, update) * {QUANTILES}, 'int32'))\n"
         f"{_mixed_code(code, 'mixup')}x = share * x + (1 - share) * tf.gather(x, other)"
     )
-    shares = f"SHARES = tf.constant({quantiles}, 'float32')  # quantiles of a Beta distribution\n"
+    shares = f"SHARES = tf.constant({quantiles}, 'float32')  # quantiles of a Beta\n"
     return code.fill(one_hot=True).add(helpers=[shares]).changing("mixup", body)
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from regfleet.techniques.keras_code import Code
-
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
@@ -358,4 +356,4 @@ class Definition:
     conflicts: tuple[tuple[str, str], ...] = ()
     needs: str = ""
     unfit: Callable[[Facts, tuple[float, ...]], str] = fits_all
-    code: Callable[..., Code] | None = None
+    code: Callable[..., Any] | None = None

@@ -1,5 +1,6 @@
 """Plain Keras code of variants, run where there is no regfleet, and what a trial's own training gives."""
 
+import re
 import sys
 import types
 from dataclasses import replace
@@ -22,7 +23,12 @@ def weights_of(model, values=None):
     """The weights of a model by their paths, or those that ``values`` of its variables are."""
     kept = {id(weight) for weight in model.weights}
     pairs = zip(model.variables, values or [one.numpy() for one in model.variables], strict=True)
-    return {variable.path: value for variable, value in pairs if id(variable) in kept}
+    return {bare(variable.path): value for variable, value in pairs if id(variable) in kept}
+
+
+def bare(path):
+    """The path of a weight without the name that Keras gave the model, which has a number in it."""
+    return re.sub(r"^(sequential|functional)(_\d+)?/", "", path)
 
 
 def fitted_by_code(code, sets, monkeypatch, start=None):
@@ -37,7 +43,7 @@ def fitted_by_code(code, sets, monkeypatch, start=None):
 
     def fit_in_order(model, *args, **kwargs):
         for weight in model.weights if start else ():
-            weight.assign(start[weight.path])
+            weight.assign(start[bare(weight.path)])
         return fit(model, *args, shuffle=False, verbose=0, **kwargs)
 
     with monkeypatch.context() as patched:

@@ -221,12 +221,6 @@ def large(chunk, _dataset):
     return tuple(Outcome(trial, "done", "test", host=node, traceback="x" * 300_000) for trial in chunk.trials)
 
 
-def prepared(prepare):
-    """Make this process ready and say which it is, the GPUs Ray gave it and those it sees."""
-    prepare(os.getpid)
-    return os.getpid(), [str(gpu) for gpu in ray.get_gpu_ids()], os.environ.get("CUDA_VISIBLE_DEVICES", "unset")
-
-
 def encode(_chunk, _dataset, seed):
     """The sets of a seed, 40 MB of ones to train; leaves a mark each time."""
     folder = Path(os.environ["REGFLEET_TEST_MARKS"])
