@@ -61,6 +61,7 @@ class Driver:
         self._tasks, self._source, self._traces = tasks, source, traces
         self._running: dict[Any, Task] = {}
         self._retries = Retries()
+        self._begin = patience.SECONDS.begin
 
     def run(self, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Outcomes as they come; a lost worker costs its chunk a retry, never the study.
@@ -93,16 +94,15 @@ class Driver:
             self._cluster.look(self._shares.missing)
             self._ask()
             self._free_from_lost_gpus()
+            self._take_back()
+            self._end_waiting()
 
     def _start(self) -> None:
         """Start as many tasks as may be on their way."""
         while (on_gpu := self._next_kind()) is not None:
-            share = self._shares.gpus_per_trial if on_gpu else 0.0
-            free = self._free(share)
-            found = self._next(free, on_gpu=on_gpu)
+            share = self._share(on_gpu=on_gpu)
+            found = self._next(self._free(share), on_gpu=on_gpu)
             if not found:
-                if free and self._take_back(on_gpu=on_gpu):
-                    continue
                 break
             attempt, worker = found
             handle, name = self._tasks.start(attempt, share, worker)
@@ -111,8 +111,12 @@ class Driver:
 
     def _ask(self) -> None:
         """A cluster that could grow must see that more workers are wanted than it has room for."""
-        if self._settings.address and not self._settings.workers and self._source.measured:
+        apart = any(task.attempt.apart for task in self._running.values())
+        if self._settings.address and not self._settings.workers and self._source.measured and not apart:
             self._tasks.ask(self._shares.workers + 4, self._shares.gpus_per_trial)
+
+    def _share(self, *, on_gpu: bool) -> float:
+        return self._shares.gpus_per_trial if on_gpu else 0.0
 
     def _free(self, share: float) -> list[str]:
         """Free workers, without those whose node is gone."""
@@ -139,15 +143,34 @@ class Driver:
         apart = self._retries.pop_apart(beside, self._shares.hosts)
         return (apart, "") if apart else None
 
-    def _take_back(self, *, on_gpu: bool) -> bool:
-        """Take one attempt back from a worker that does not come, as another is free; whether there was one."""
+    def _take_back(self) -> None:
+        """Take attempts back from workers that do not come, as many as others are ready and have nothing to do.
+
+        Those may hold the room that a worker with an attempt waits for.
+        """
         due = time.monotonic() - patience.SECONDS.look
-        for handle, task in list(self._running.items()):
-            waits = task.started is None and task.submitted < due
-            if waits and task.on_gpu == on_gpu and not task.attempt.apart:
+        late = {h: t for h, t in self._running.items() if t.started is None and t.submitted < due}
+        coming = self._tasks.coming() if late else ()
+        for on_gpu in (True, False):
+            mine = [h for h, t in late.items() if t.on_gpu == on_gpu and t.worker in coming and not t.attempt.apart]
+            ready = sum(worker not in coming for worker in self._free(self._share(on_gpu=on_gpu))) if mine else 0
+            for handle in mine[:ready]:
                 self._retries.push(self._give_up(handle))
-                return True
-        return False
+
+    def _end_waiting(self) -> None:
+        """Try with new workers, and new copies of what they need, where none has begun for long though there is room.
+
+        Whatever became of them: Ray may have lost sight of one that it would start on a node that is gone.
+        """
+        due, room = time.monotonic() - self._begin, self._shares.room
+        late = [handle for handle, task in self._running.items() if task.started is None and task.submitted < due]
+        begun = sum(task.started is not None for task in self._running.values())
+        if late and begun < room.gpu + room.cpu:
+            log.warning("%d workers did not begin within %.0f s: trying with others", len(late), self._begin)
+            for handle in late:
+                self._retries.push(self._give_up(handle))
+            self._tasks.renew()
+            self._begin *= 2
 
     def _next_kind(self) -> bool | None:
         """Whether the next task is one for a GPU; None when enough are on their way."""

@@ -15,7 +15,7 @@ from regfleet.fleet.traces import Traces
 from regfleet.fleet.worker import Beginning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from regfleet.data.dataset import Dataset
     from regfleet.fleet.interface import Encode, Work
@@ -57,7 +57,10 @@ class Tasks(Protocol):
     """
 
     def free(self, gpu_share: float) -> list[tuple[str, str]]:
-        """Workers with that share of a GPU that have nothing to do, each with its node."""
+        """Workers with that share of a GPU that have nothing to do, each with its node, those that are ready first."""
+
+    def coming(self) -> Collection[str]:
+        """Workers that are not known to be ready: they import, or there is no room for them yet."""
 
     def start(self, attempt: Attempt, gpu_share: float, worker: str) -> tuple[Any, str]:
         """Start a task for an attempt on a free worker, or on a new one for ""; returns its handle and its worker."""
@@ -71,6 +74,9 @@ class Tasks(Protocol):
     def drop(self, worker: str) -> None:
         """End a worker, if it is not gone already; nothing more is heard of its task."""
 
+    def renew(self) -> None:
+        """Give what is started from now on new copies of what it needs."""
+
     def ask(self, more: int, gpu_share: float) -> None:
         """Let a cluster that could grow see that so many ``more`` workers are wanted."""
 
@@ -80,10 +86,10 @@ class Tasks(Protocol):
 
 @dataclass(slots=True)
 class _Seat:
-    """A worker of Ray, an actor, with its share of a GPU and, once it began, its node.
+    """A worker of Ray, an actor, with its share of a GPU and, once it is ready, its node.
 
-    ``prepared`` is there until the worker is known to be ready; a ``spare`` one gets nothing to do before, as there may
-    be no room for it.
+    ``prepared`` is there until the worker is known to be ready; a ``spare`` one is not free before, as there may be no
+    room for it.
     """
 
     actor: Any
@@ -118,16 +124,23 @@ class Seats:
         return name
 
     def look(self) -> None:
-        """See who is ready, once a second."""
+        """See who is ready, and who never will be, once a second."""
         import ray
+        from ray.exceptions import RayError
 
         now = time.monotonic()
         if now - self._looked < patience.SECONDS.poll:
             return
         self._looked = now
-        coming = {seat.prepared: seat for seat in self.by_name.values() if seat.prepared is not None}
+        coming = {seat.prepared: name for name, seat in self.by_name.items() if seat.prepared is not None}
         for ready in ray.wait(list(coming), num_returns=len(coming), timeout=0)[0] if coming else ():
-            coming[ready].prepared = None
+            seat = self.by_name[coming[ready]]
+            seat.prepared = None
+            try:
+                seat.node = ray.get(ready)
+            except RayError:
+                if not seat.is_busy:  # else its task says so
+                    self.drop(coming[ready])
 
     def drop(self, name: str) -> None:
         """Let Ray end a worker, whatever it does."""
@@ -161,20 +174,25 @@ class RayTasks:
         for name, seat in idle:
             if seat.gpu_share != gpu_share and bool(seat.gpu_share) == bool(gpu_share):
                 self.drop(name)
-        return [
-            (name, seat.node)
-            for name, seat in idle
-            if seat.gpu_share == gpu_share and (seat.prepared is None or not seat.spare)
-        ]
+        found = [(name, seat) for name, seat in idle if seat.gpu_share == gpu_share]
+        ready = [(name, seat.node) for name, seat in found if seat.prepared is None]
+        return ready + [(name, "") for name, seat in found if seat.prepared is not None and not seat.spare]
+
+    def coming(self) -> Collection[str]:
+        """Those that have not said so, as of the last look."""
+        self._seats.look()
+        return {name for name, seat in self._seats.by_name.items() if seat.prepared is not None}
 
     def start(self, attempt: Attempt, gpu_share: float, worker: str) -> tuple[Any, str]:
         """Hand a chunk to a worker; one that should run apart gets a new one, spread over nodes that are left alone."""
         if attempt.apart:
             for name in [name for name, seat in self._seats.by_name.items() if not seat.is_busy]:
                 self.drop(name)
-        name = self._seats.add(gpu_share, apart=attempt.apart) if attempt.apart or not worker else worker
+            worker = ""
+        # A spare one was there first, and gets what room there is.
+        name = worker or self._spare(gpu_share) or self._seats.add(gpu_share, apart=attempt.apart)
         seat = self._seats.by_name[name]
-        seat.is_busy = True
+        seat.is_busy, seat.spare = True, False
         stream = seat.actor.run.options(num_returns="streaming")
         arguments, chunk, cuts = self._arguments(attempt), attempt.chunk, []
         # A stack holds more seeds than a node should keep.
@@ -184,10 +202,19 @@ class RayTasks:
         self._at[handle] = name
         return handle, name
 
+    def _spare(self, gpu_share: float) -> str:
+        """The spare worker with that share of a GPU that was asked for first, "" where there is none."""
+        seats = self._seats.by_name.items()
+        return next((name for name, seat in seats if seat.spare and seat.gpu_share == gpu_share), "")
+
     def drop(self, worker: str) -> None:
         """Let Ray end it, whatever it does."""
         self._seats.drop(worker)
         self._at = {handle: name for handle, name in self._at.items() if name != worker}
+
+    def renew(self) -> None:
+        """As where a worker went before it began."""
+        self._tries = -1
 
     def ask(self, more: int, gpu_share: float) -> None:
         """Have so many workers that are not ready: where a node comes, they begin."""

@@ -79,9 +79,13 @@ def encoded(encode: Encode, chunk: Chunk, dataset: Dataset, seed: int) -> Sets |
 class Worker:
     """A process that keeps what it has traced, for one chunk after the other."""
 
-    def prepare(self, warm_up: Callable[[], object]) -> None:
-        """As `prepare`."""
+    def prepare(self, warm_up: Callable[[], object]) -> str:
+        """As `prepare`; returns the node."""
+        import ray
+
         prepare(warm_up)
+        node: str = ray.get_runtime_context().get_node_id()
+        return node
 
     def run(
         self, warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset, *cuts: Sets | None

@@ -22,10 +22,19 @@ class ScriptedTasks:
     def __init__(self, script=lambda attempt: [Beginning(1, "node"), done(attempt.chunk)]):
         self._script, self._messages = script, {}
         self.started, self.at, self.most, self._free, self.asked = [], [], 0, {}, []
+        self.late, self.renewed = set(), 0
 
     def free(self, gpu_share):
         """Those that gave their outcomes."""
         return [(worker, "node") for worker, share in self._free.items() if share == gpu_share]
+
+    def coming(self):
+        """Nobody is waited for, but those that a test names."""
+        return self.late
+
+    def give(self, worker):
+        """One more that has nothing to do."""
+        self._free[worker] = 0.0
 
     def start(self, attempt, gpu_share, worker):
         """Take the attempt's messages from the script."""
@@ -40,6 +49,10 @@ class ScriptedTasks:
     def drop(self, worker):
         """It is gone."""
         self._free.pop(worker, None)
+
+    def renew(self):
+        """Count."""
+        self.renewed += 1
 
     def ask(self, more, gpu_share):
         """Note what was asked for."""

@@ -1,6 +1,7 @@
 """The driver's own logic on scripted tasks: what is in flight, tried again, ended and given up."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from support.tasks import ScriptedCluster, ScriptedTasks, done
@@ -77,6 +78,39 @@ def test_workers_that_never_begin_end_the_run(drive, schedule):
     """When no worker gets as far as beginning, no trial is to blame: the fleet is lost."""
     with pytest.raises(FleetError, match="10 workers were lost before they began, the last: no room"):
         drive(schedule(1), ScriptedTasks(lambda _: [Loss("no room")]))
+
+
+def test_what_waits_for_a_worker_goes_to_one_that_is_ready(drive, schedule, names, every, monkeypatch):
+    """As many as may be on their way wait for room, which a worker with nothing to do holds: it takes them, in turn."""
+    monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, look=0.0))
+
+    def script(attempt):
+        if len(tasks.started) > 2:
+            return [Beginning(1, "node"), done(attempt.chunk)]
+        tasks.late.add(f"worker {len(tasks.started) - 1}")
+        if len(tasks.started) == 2:
+            tasks.give("idle")
+        return []
+
+    tasks = ScriptedTasks(script)
+    assert names(drive(schedule(3), tasks)) == every(3)
+    assert tasks.at[:4] == ["worker 0", "worker 1", "idle", "idle"]
+    assert {attempt.unstarted for attempt, _ in tasks.started} == {0}
+
+
+def test_a_worker_of_which_nothing_is_heard_is_replaced(drive, schedule, names, every, monkeypatch):
+    """Its chunk goes to a new one, though no other is free, each time after twice as long, where there is room."""
+    monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, begin=0.02))
+    tasks = ScriptedTasks(lambda attempt: [Beginning(1, "node"), done(attempt.chunk)] if tasks.renewed == 2 else [])
+    began = time.monotonic()
+    assert names(drive(schedule(1), tasks)) == every(1)
+    assert time.monotonic() - began > 0.02 + 0.04
+    assert len(set(tasks.at[:6])) == 6
+    assert {(attempt.lost, attempt.unstarted) for attempt, _ in tasks.started} == {(0, 0)}
+    full = ScriptedTasks(lambda _: [Beginning(1, "node")] if len(full.started) < 3 else [])
+    with pytest.raises(AssertionError, match="does not come to an end"):
+        drive(schedule(1), full, address="a cluster", workers=3)
+    assert (len(full.started), full.renewed) == (3, 0)
 
 
 def test_what_passes_its_limit_is_ended_and_fails(drive, schedule, names, every):
