@@ -61,7 +61,7 @@ class Driver:
         self._tasks, self._source, self._traces = tasks, source, traces
         self._running: dict[Any, Task] = {}
         self._retries = Retries()
-        self._begin = patience.SECONDS.begin
+        self._begin, self._full = patience.SECONDS.begin, -math.inf
 
     def run(self, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Outcomes as they come; a lost worker costs its chunk a retry, never the study.
@@ -162,10 +162,12 @@ class Driver:
 
         Whatever became of them: Ray may have lost sight of one that it would start on a node that is gone.
         """
-        due, room = time.monotonic() - self._begin, self._shares.room
+        now, room = time.monotonic(), self._shares.room
+        if sum(task.started is not None for task in self._running.values()) >= room.gpu + room.cpu:
+            self._full = now
+        due = now - self._begin
         late = [handle for handle, task in self._running.items() if task.started is None and task.submitted < due]
-        begun = sum(task.started is not None for task in self._running.values())
-        if late and begun < room.gpu + room.cpu:
+        if late and self._full < due:
             log.warning("%d workers did not begin within %.0f s: trying with others", len(late), self._begin)
             for handle in late:
                 self._retries.push(self._give_up(handle))
