@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WORKER = 5.0
 """CPU seconds of a worker beside its trials: a process of Ray, its imports, and a trace that others have too."""
-TIMES = 3.0
+TIMES = 4.0
 """How many times as long a worker should have work."""
 LEAST = 3
 """Workers that are started whatever the work: those of a small machine."""
