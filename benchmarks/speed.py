@@ -1,13 +1,16 @@
 """How fast regfleet is, beside `model.fit` on Ray, in one run on one machine.
 
-    python benchmarks/speed.py [--quick] [--json FILE] [--only study|rates|startup|memory]…
+    python benchmarks/speed.py [--quick] [--json FILE] [--only peers|study|rates|startup|workers|memory]…
 
+- peers: fits of regfleet beside a loop in PyTorch, a scan in JAX and `model.fit` in Ray tasks, all in turn on one core:
+  the article's ten variants, digits, 50,000 rows, a CNN, an LSTM (`pip install torch jax`; without them the rest).
 - study: `regfleet compare` on the article's study (nine variants and a control, ten seeds, 350 epochs), against the
   same kind of fits with `model.fit` in Ray tasks that reuse their workers, and against Ray Tune's grid with reused
   actors (`pip install 'ray[tune]'`). The slow ones run four variants of one seed, two at a time on two cores; their
   whole study is extrapolated: start-up once, then a hundred fits as long as these four.
 - rates: each variant's training rate beside the machine's matrix product; small networks and larger data sets.
 - startup: where the seconds of a study go that are not training.
+- workers: CPU seconds and traces of the study with 2, 8 and 16 workers.
 - memory: a worker's memory over 500 trials of the ten variants.
 
 ``--quick`` runs a tenth of the epochs and two seeds. Close other programs: the figures are wall-clock seconds.
@@ -25,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from meter import Cost, measure
+from workers import flatness
 
 HERE = Path(__file__).resolve().parent
 PYTHON = sys.executable
@@ -83,7 +87,7 @@ def startup(out: Path, epochs: int, seeds: int) -> dict[str, Rows]:
         "Ray: import, start, first task": "import ray; ray.init(address='local', include_dashboard=False, "
         "log_to_driver=False, logging_level='ERROR'); ray.get(ray.remote(lambda: 1).remote())",
         "TensorFlow: import and warm-up of a worker": "from regfleet.training import runtime; "
-        "runtime.prepare(gpu=False); runtime.warm_up()",
+        "runtime.warm_up(gpu=False)",
         "analysis and report of the study": f"from regfleet.concluding.judge import conclude; conclude({str(out)!r})",
     }
     path = {"PYTHONPATH": str(HERE.parent)}
@@ -102,6 +106,13 @@ def startup(out: Path, epochs: int, seeds: int) -> dict[str, Rows]:
     return {"Where the time goes": found}
 
 
+def peers(share: float) -> dict[str, Rows]:
+    """Fits of regfleet beside others that were written by hand, for a share of the epochs."""
+    found = script("peers/compare.py", "--share", str(share))[1]
+    print("\n".join(found["words"]))
+    return {f"One fit, processor seconds: {group}": rows for group, rows in found["tables"].items()}
+
+
 def table(title: str, rows: Rows) -> str:
     """``rows`` as a Markdown table."""
     names = list(rows[0])
@@ -116,7 +127,7 @@ def _figure(value: object) -> str:
 
 def main() -> None:
     """Run the parts asked for, print their tables and write them as JSON."""
-    parts = ("study", "rates", "startup", "memory")
+    parts = ("peers", "study", "rates", "startup", "workers", "memory")
     parser = argparse.ArgumentParser(description="How fast regfleet is, beside model.fit on Ray.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the epochs, two seeds")
     parser.add_argument("--only", action="append", choices=parts, help="run this part; repeatable")
@@ -125,12 +136,16 @@ def main() -> None:
     epochs, seeds = (35, 2) if arguments.quick else (350, 10)
     asked = arguments.only or parts
     found: dict[str, Rows] = {}
+    if "peers" in asked:
+        found |= peers(0.1 if arguments.quick else 1.0)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "study"
         if {"study", "startup"} & set(asked):
             found |= study(out, epochs, seeds)
         if "startup" in asked:
             found |= startup(out, epochs, seeds)
+        if "workers" in asked:
+            found |= flatness(Path(folder), regfleet, lambda out: command(out, epochs, seeds))
     if "rates" in asked:
         rates = script("rates.py", str(epochs))[1]
         found |= {"Training rates, one core": rates["rates"], "Other sizes, one core": rates["sizes"]}

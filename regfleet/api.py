@@ -221,7 +221,7 @@ def compare(
         techniques: a text such as ``"l2(1e-3)@all+dropout(0.3)"`` for each variant, or a mapping with ``technique``,
             ``label`` and training settings of its own; None: the preset classic, on Iris the article's eight.
         address: a running Ray head; None starts Ray here.
-        workers: tasks at once; None: one per CPU.
+        workers: tasks at once, at most: fewer where the study is not worth their start; None: one per CPU.
         gpus_per_trial: the share of a GPU that each trial gets; None chooses one.
         in_process: train in this process, without Ray.
         out: a results directory or its URL, which the same call resumes; None leaves nothing on disk.

@@ -25,6 +25,8 @@ class Patience:
     """A head that does not answer is lost. Ray ends the process of its driver after 60 s; we leave before."""
     loss: float = 10.0
     """What Ray says of a lost node's tasks comes within, or never."""
+    begin: float = 120.0
+    """A worker begins with what it was given within, where there is room; each time that was in vain, twice as long."""
     overdue: float = 30.0
     """Until a worker that should have ended is ended again."""
     trial: float = 600.0

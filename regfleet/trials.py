@@ -87,7 +87,8 @@ class Chunk:
     """Trials of one variant on one data set that run as one task; a GPU trains ``stack`` of them side by side.
 
     ``keep_predictions``: whether what they say of the test rows comes back with them. ``rate_test``: the seed whose
-    trial tries other learning rates too, None for none.
+    trial tries other learning rates too, None for none. ``shared``: how the rows of a seed are encoded once for all
+    variants, as they are cut or padded to the width that serves every seed; empty where every trial encodes its own.
     """
 
     dataset: str
@@ -95,10 +96,11 @@ class Chunk:
     model: ModelSpec
     split: SplitSpec
     engine: str
-    trials: tuple[Trial, ...]
+    trials: Sequence[Trial]
     stack: int = 1
     keep_predictions: bool = True
     rate_test: int | None = None
+    shared: Literal["", "cut", "padded"] = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

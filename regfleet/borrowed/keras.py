@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,6 +23,22 @@ if TYPE_CHECKING:
 
 Call = tuple[str, int]
 """A layer's name and the number of its call in the model."""
+
+
+OPTIONAL = ("matplotlib", "pandas", "sklearn")
+"""What Keras imports if it is there, to draw pictures, take frames and be wrapped for scikit-learn."""
+
+
+@contextmanager
+def lightly_imported() -> Iterator[None]:
+    """While it is imported, let Keras take for missing what it can do without; whoever wants that imports it later."""
+    hidden = [name for name in OPTIONAL if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: an ImportError, by Python's own rule
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def logits_of(output: Any) -> Any | None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
+
 DRAWS = (
     "StatelessRandomGetKeyCounter",
     "StatelessRandomUniformV2",
@@ -66,6 +68,22 @@ def is_shuffled_anew(dataset: Any) -> bool:
     if type(dataset).__name__ == "_ShuffleDataset" and not (int(dataset._seed) or int(dataset._seed2)):  # noqa: SLF001 - no public name tells
         return True
     return any(map(is_shuffled_anew, dataset._inputs()))  # noqa: SLF001 - the same
+
+
+def tensor_of(array: np.ndarray) -> Any:
+    """A tensor of the numbers in ``array``, which nobody changes as long as it lives: on a CPU of its very memory.
+
+    `tf.constant` would copy it. TensorFlow never writes to memory that is not its own; what is not aligned it copies.
+    """
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+    from tensorflow.python.framework import ops
+
+    if array.dtype.kind not in "fiu" or not array.flags.c_contiguous:
+        return tf.constant(array)
+    ctx = context.context()
+    ctx.ensure_initialized()
+    return ops.EagerTensor(array, ctx.device_name, tf.as_dtype(array.dtype).as_datatype_enum)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def switch(text: str, panel: str, *names: str) -> Any:
 
 
 TEMPLATES = typer.Option(help="a folder whose files replace the report's templates", rich_help_panel=OUTPUT)
-WORKERS = flag("tasks at once (default: one per CPU)", FLEET, "N")
+WORKERS = flag("tasks at once, at most: fewer for little work (default: one per CPU)", FLEET, "N")
 
 
 def with_settings(wanted: Callable[[Flag], bool] = lambda _: True) -> Callable[[C], C]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from regfleet.settings.values import Scale, Task
+from regfleet.settings.values import Scale, SplitSpec, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import pandas as pd
@@ -82,7 +82,8 @@ class Dataset:
     should read: what was inferred, what looks like leakage. ``columns`` are a table's: (name, kind, detail) of each,
     those that are not used as input included. ``text_shape``: the shape of a row, () or (1,), where the model takes the
     one column of texts as it is. ``inputs`` are the columns of a table that are its features, without their data, and
-    ``reading`` is how its texts were read, so that other rows can be read alike.
+    ``reading`` is how its texts were read, so that other rows can be read alike. ``cuts``: the sets of some splits and
+    seeds, as they were encoded before.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Dataset:
     scaling: Scaling = Scaling()
     inputs: tuple[Column, ...] = ()
     reading: Reading | None = None
+    cuts: Mapping[tuple[SplitSpec, int], Sets] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:

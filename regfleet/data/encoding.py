@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.data.dataset import Dataset, Rows, Scaling, Sets
+from regfleet.data.matrix import Matrix
 from regfleet.data.padding import MAX_ONE_HOT, spare_columns
 from regfleet.data.splits import split_rows
 from regfleet.settings.values import SplitSpec
@@ -58,6 +59,8 @@ def encode(
     if isinstance(features, np.ndarray) and (features.ndim > 2 or features.dtype.kind in "iu"):
         return _array(features, parts, scaling, kept)
     if isinstance(features, np.ndarray):
+        if kept is None:
+            return _matrix(features, parts, scaling)
         chosen = _numbers(features, parts, kept)
         stay = np.full(chosen[0].shape[1], scaling.how == "none")
     else:
@@ -114,17 +117,24 @@ def _whole(numbers: "np.ndarray") -> "np.ndarray":
     return numbers.astype("int64")
 
 
-def _numbers(features: "np.ndarray", parts: Sequence["np.ndarray"], kept: Encoders | None) -> list["np.ndarray"]:
-    import numpy as np
+def _matrix(features: "np.ndarray", parts: Sequence["np.ndarray"], scaling: Scaling) -> list["np.ndarray"]:
+    """Numbers of a table, some of them missing."""
+    from sklearn.preprocessing import StandardScaler
 
-    chosen = [features[rows] for rows in parts]
-    if kept is None and not any(np.isnan(rows).any() for rows in chosen):
-        return chosen
+    matrix = Matrix(features, parts)
+    if scaling.whole:
+        return [matrix.written(rows, _whole, "int64") for rows in parts]
+    if scaling.how == "none":
+        return [matrix.written(rows, within_float32, "float32") for rows in parts]
+    mean, scale = matrix.fitted(StandardScaler, "mean_", "scale_")
+    return [matrix.written(rows, lambda some: within_float32((some - mean) / scale), "float32") for rows in parts]
+
+
+def _numbers(features: "np.ndarray", parts: Sequence["np.ndarray"], kept: Encoders) -> list["np.ndarray"]:
+    """The same whole, where what was fitted is to be kept."""
     imputer = _imputer()
-    filled = _fit_transform(imputer, chosen)
-    if kept is not None:
-        kept.blocks.append(("numbers", [], imputer))
-    return filled
+    kept.blocks.append(("numbers", [], imputer))
+    return _fit_transform(imputer, [features[rows] for rows in parts])
 
 
 def _frame(
@@ -233,8 +243,11 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
     """The three sets of a seed, encoded and scaled by what its training rows hold and nothing else.
 
     The number of input columns may differ between seeds: a category is a column where the training rows have it.
-    `padding.padded` makes them equal. Raises InputError when the data set cannot be split that way.
+    `padding.padded` makes them equal. Sets that are among the data set's ``cuts`` are those. Raises InputError when the
+    data set cannot be split that way.
     """
+    if (split, seed) in dataset.cuts:
+        return dataset.cuts[split, seed]
     return cut_at(dataset, split_rows(dataset, split, seed))
 
 

@@ -41,8 +41,9 @@ def _gaps(numbers: np.ndarray, every: np.ndarray, training: np.ndarray) -> int:
     """Columns with a value that is missing in some rows and in none that train."""
     import numpy as np
 
-    missing = np.isnan(numbers)
-    return int((missing[every].any(axis=0) & ~missing[training].any(axis=0)).sum())
+    columns = np.flatnonzero(np.isnan(numbers).any(axis=0))
+    missing = (np.isnan(numbers[:, column]) for column in columns)
+    return sum(bool(one[every].any() and not one[training].any()) for one in missing)
 
 
 def padded(sets: Sets) -> Sets:

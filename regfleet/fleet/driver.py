@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from regfleet.fleet.gpus import Shares
     from regfleet.fleet.interface import FleetSettings, WorkSource
     from regfleet.fleet.tasks import Tasks
+    from regfleet.fleet.traces import Traces
     from regfleet.trials import Outcome
 
 log = logging.getLogger("regfleet.fleet")
@@ -31,10 +32,11 @@ TIMES_EXPECTED = 20.0
 
 @dataclass(slots=True)
 class Task:
-    """An attempt on its way: once its worker began, since when it runs, and where."""
+    """An attempt on its way to a ``worker``: once that began, since when it runs, and where."""
 
     attempt: Attempt
     on_gpu: bool
+    worker: str = ""
     started: float | None = None
     pid: int = 0
     node: str = ""
@@ -47,12 +49,19 @@ class Driver:
     """One run of all chunks of ``source`` as ``tasks`` on a ``cluster``, each trial's outcome exactly once."""
 
     def __init__(
-        self, settings: FleetSettings, shares: Shares, cluster: Cluster, tasks: Tasks, source: WorkSource
+        self,
+        settings: FleetSettings,
+        shares: Shares,
+        cluster: Cluster,
+        tasks: Tasks,
+        source: WorkSource,
+        traces: Traces,
     ) -> None:
         self._settings, self._shares, self._cluster = settings, shares, cluster
-        self._tasks, self._source = tasks, source
+        self._tasks, self._source, self._traces = tasks, source, traces
         self._running: dict[Any, Task] = {}
         self._retries = Retries()
+        self._begin, self._full = patience.SECONDS.begin, -math.inf
 
     def run(self, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Outcomes as they come; a lost worker costs its chunk a retry, never the study.
@@ -62,44 +71,112 @@ class Driver:
         if first := self._source.next(on_gpu=bool(self._shares.gpus_per_trial)):
             self._shares.fit(first, datasets[first.dataset])
             self._retries.push(Attempt(first))
+        try:
+            yield from self._drive()
+        except GeneratorExit:
+            self._tasks.leave()
+            raise
+
+    def _drive(self) -> Iterator[tuple[Outcome, ...]]:
         while True:
             self._start()
             if not self._running and not self._retries:
                 return
             for outcomes in self._arrivals():
                 self._source.learn(outcomes)
+                # The worker goes on while its outcomes are stored.
+                self._start()
                 if outcomes:
                     yield outcomes
             self._end_overdue()
             if any(task.started for task in self._running.values()):
                 self._cluster.heard()
             self._cluster.look(self._shares.missing)
+            self._ask()
             self._free_from_lost_gpus()
+            self._take_back()
+            self._end_waiting()
 
     def _start(self) -> None:
         """Start as many tasks as may be on their way."""
         while (on_gpu := self._next_kind()) is not None:
-            beside = [task.attempt for task in self._running.values()]
-            attempt = (
-                self._retries.pop(beside)
-                or self._fresh(on_gpu=on_gpu)
-                or self._retries.pop_apart(beside, self._shares.hosts)
-            )
-            if not attempt:
-                return
-            handle = self._tasks.start(attempt, self._shares.gpus_per_trial if on_gpu else 0.0)
-            self._running[handle] = Task(attempt, on_gpu)
+            share = self._share(on_gpu=on_gpu)
+            found = self._next(self._free(share), on_gpu=on_gpu)
+            if not found:
+                break
+            attempt, worker = found
+            handle, name = self._tasks.start(attempt, share, worker)
+            self._traces.add(name, attempt.chunk)
+            self._running[handle] = Task(attempt, on_gpu, name)
 
-    def _fresh(self, *, on_gpu: bool) -> Attempt | None:
-        chunk = self._source.next(on_gpu=on_gpu)
-        return Attempt(chunk) if chunk else None
+    def _ask(self) -> None:
+        """A cluster that could grow must see that more workers are wanted than it has room for."""
+        apart = any(task.attempt.apart for task in self._running.values())
+        if self._settings.address and not self._settings.workers and self._source.measured and not apart:
+            self._tasks.ask(self._shares.workers + 4, self._shares.gpus_per_trial)
+
+    def _share(self, *, on_gpu: bool) -> float:
+        return self._shares.gpus_per_trial if on_gpu else 0.0
+
+    def _free(self, share: float) -> list[str]:
+        """Free workers, without those whose node is gone."""
+        free = []
+        for worker, node in self._tasks.free(share):
+            if node and self._cluster.lost_at(node) is not None:
+                self._tasks.drop(worker)
+            else:
+                free.append(worker)
+        return free
+
+    def _next(self, free: list[str], *, on_gpu: bool) -> tuple[Attempt, str] | None:
+        """The next attempt and the worker for it, "" for a new one; None where there is none now."""
+        beside = [task.attempt for task in self._running.values()]
+        workers = free or [""]
+        if attempt := self._retries.pop(beside):
+            return attempt, workers[0]
+        for worker in workers:
+            if chunk := self._source.next(on_gpu=on_gpu, worker=worker, traces=self._traces):
+                return Attempt(chunk), worker
+        # Nobody is there to wait for.
+        if not beside and (chunk := self._source.next(on_gpu=on_gpu)):
+            return Attempt(chunk), workers[0]
+        apart = self._retries.pop_apart(beside, self._shares.hosts)
+        return (apart, "") if apart else None
+
+    def _take_back(self) -> None:
+        """Take attempts back from workers that do not come, as many as others are ready and have nothing to do.
+
+        Those may hold the room that a worker with an attempt waits for.
+        """
+        due = time.monotonic() - patience.SECONDS.look
+        late = {h: t for h, t in self._running.items() if t.started is None and t.submitted < due}
+        coming = self._tasks.coming() if late else ()
+        for on_gpu in (True, False):
+            mine = [h for h, t in late.items() if t.on_gpu == on_gpu and t.worker in coming and not t.attempt.apart]
+            ready = sum(worker not in coming for worker in self._free(self._share(on_gpu=on_gpu))) if mine else 0
+            for handle in mine[:ready]:
+                self._retries.push(self._give_up(handle))
+
+    def _end_waiting(self) -> None:
+        """Try with new workers, and new copies of what they need, where none has begun for long though there is room.
+
+        Whatever became of them: Ray may have lost sight of one that it would start on a node that is gone.
+        """
+        now, room = time.monotonic(), self._shares.room
+        if sum(task.started is not None for task in self._running.values()) >= room.gpu + room.cpu:
+            self._full = now
+        due = now - self._begin
+        late = [handle for handle, task in self._running.items() if task.started is None and task.submitted < due]
+        if late and self._full < due:
+            log.warning("%d workers did not begin within %.0f s: trying with others", len(late), self._begin)
+            for handle in late:
+                self._retries.push(self._give_up(handle))
+            self._tasks.renew()
+            self._begin *= 2
 
     def _next_kind(self) -> bool | None:
         """Whether the next task is one for a GPU; None when enough are on their way."""
-        # A cluster that could grow must see more tasks than it has room for.
-        ahead = not self._settings.workers and self._source.measured
-        workers = self._shares.workers
-        if len(self._running) >= (2 * workers + 4 * bool(self._settings.address) if ahead else workers):
+        if len(self._running) >= self._shares.workers:
             return None
         if not self._shares.gpus_per_trial:
             return False
@@ -116,16 +193,17 @@ class Driver:
         """
         for handle in self._tasks.ready(list(self._running)):
             self._cluster.heard()
-            yield self._hear(handle)
+            if handle in self._running:
+                yield self._hear(handle)
         for handle, task in list(self._running.items()):
             lost = self._cluster.lost_at(task.node)
-            if lost is None or time.monotonic() - lost < patience.SECONDS.loss:
+            if handle not in self._running or lost is None or time.monotonic() - lost < patience.SECONDS.loss:
                 continue
             if task.started:
-                del self._running[handle]
+                self._give_up(handle)
                 yield self._retries.lost(task.attempt, "its node was lost")
             elif task.submitted < lost:
-                del self._running[handle]
+                self._give_up(handle)
                 self._retries.push(task.attempt)
 
     def _hear(self, handle: Any) -> tuple[Outcome, ...]:
@@ -175,4 +253,10 @@ class Driver:
         """Give tasks that wait for GPUs which are gone to the CPUs that are left; nobody listens to the old ones."""
         if self._shares.gpus_are_lost:
             for handle in [handle for handle, task in self._running.items() if task.on_gpu and task.started is None]:
-                self._retries.push(self._running.pop(handle).attempt)
+                self._retries.push(self._give_up(handle))
+
+    def _give_up(self, handle: Any) -> Attempt:
+        """Listen no more to a task, and let its worker go."""
+        task = self._running.pop(handle)
+        self._tasks.drop(task.worker)
+        return task.attempt

@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from regfleet.data.dataset import Dataset
+from regfleet.data.dataset import Dataset, Sets
+from regfleet.fleet.traces import Traces
 from regfleet.trials import Chunk, Outcome
 
 Work = Callable[[Chunk, Dataset], tuple[Outcome, ...]]
 """Runs a chunk in a worker. It must be picklable, and returns what goes wrong in a trial as an outcome."""
+
+Encode = Callable[[Chunk, Dataset, int], Sets]
+"""Makes the sets of a seed that a chunk with `Chunk.shared` trains on; picklable too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +21,16 @@ class FleetSettings:
 
     ``address`` None starts Ray on this machine. ``workers`` limits the chunks that run at once; None is one per CPU.
     ``gpus_per_trial`` None gives each trial a share where there are GPUs. ``environment`` is set in every worker
-    before it imports anything. A trial that takes longer than ``trial_timeout`` seconds fails; None takes the limit
-    from the trials that were measured. With no node to run on, the fleet gives up after ``wait`` seconds; None: never.
+    before it imports anything. ``data_bytes`` are those of large data sets that this machine's own Ray has room for
+    beside results. A trial that takes longer than ``trial_timeout`` seconds fails; None takes the limit from the trials
+    that were measured. With no node to run on, the fleet gives up after ``wait`` seconds; None: never.
     """
 
     address: str | None = None
     workers: int | None = None
     gpus_per_trial: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    data_bytes: int = 0
     trial_timeout: float | None = None
     wait: float | None = None
 
@@ -36,8 +42,11 @@ class WorkSource(Protocol):
     def measured(self) -> bool:
         """Whether sizes rest on a measurement yet; until then one chunk per worker is enough."""
 
-    def next(self, *, on_gpu: bool = False) -> Chunk | None:
-        """The next chunk, for a worker with a GPU or without, or None when there is none left."""
+    def next(self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None) -> Chunk | None:
+        """The next chunk, for a worker with a GPU or without, or None when there is none left.
+
+        None too where the ``worker``, a name in ``traces``, had better wait: others run what is left.
+        """
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Take finished outcomes into account."""
@@ -72,7 +81,9 @@ class InProcess:
 
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks of ``source`` in the order in which they come."""
-        while chunk := source.next(on_gpu=self._on_gpu):
+        traces = Traces()
+        while chunk := source.next(on_gpu=self._on_gpu, worker="here", traces=traces):
+            traces.add("here", chunk)
             outcomes = work(chunk, datasets[chunk.dataset])
             source.learn(outcomes)
             yield outcomes

@@ -9,20 +9,19 @@ import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from regfleet.fleet import worker
 from regfleet.fleet.cluster import Cluster
 from regfleet.fleet.driver import Driver
 from regfleet.fleet.gpus import Shares
 from regfleet.fleet.joining import joined
-from regfleet.fleet.starting import own_ray
-from regfleet.fleet.tasks import RayTasks
+from regfleet.fleet.starting import OBJECT_STORE_BYTES, own_ray
+from regfleet.fleet.tasks import RayTasks, Seats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from regfleet.data.dataset import Dataset
-    from regfleet.fleet.interface import FleetSettings, Work, WorkSource
+    from regfleet.fleet.interface import Encode, FleetSettings, Work, WorkSource
     from regfleet.trials import Outcome
 
 log = logging.getLogger("regfleet.fleet")
@@ -30,10 +29,14 @@ log = logging.getLogger("regfleet.fleet")
 
 @contextmanager
 def ray_fleet(
-    settings: FleetSettings, warm_up: Callable[[], object], note: Callable[[str], object] = str
+    settings: FleetSettings,
+    warm_up: Callable[[], object],
+    note: Callable[[str], object] = str,
+    encode: Encode | None = None,
 ) -> Iterator[RayFleet]:
     """A fleet on Ray, shut down at the end. Its workers run ``warm_up`` while the driver goes on.
 
+    ``encode`` makes the sets that the chunks of a seed share; without it every trial makes its own.
     ``note`` hears what the user should know, as the log does. Raises InputError for a cluster that does not let us in,
     for GPUs that this machine does not have, and for a Ray that this process uses already; FleetError where Ray does
     not start.
@@ -45,7 +48,7 @@ def ray_fleet(
         # Ray's own handler ends the process with a C++ trace; results should be kept and said.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-        fleet = RayFleet(settings, warm_up, Cluster(settings.wait, note))
+        fleet = RayFleet(settings, warm_up, Cluster(settings.wait, note), encode)
         fleet.warm_up()
         log.info("trials run %s", fleet.description)
         yield fleet
@@ -65,19 +68,22 @@ def _heard() -> Iterator[None]:
 def _ray(settings: FleetSettings, note: Callable[[str], object]) -> AbstractContextManager[None]:
     if settings.address:
         return joined(settings, settings.address, note)
-    return own_ray(settings.workers or len(os.sched_getaffinity(0)), settings.environment, note)
+    cpus, store = settings.workers or len(os.sched_getaffinity(0)), OBJECT_STORE_BYTES + settings.data_bytes
+    return own_ray(cpus, settings.environment, note, store_bytes=store)
 
 
 class RayFleet:
-    """Runs chunks as Ray tasks.
+    """Runs chunks on workers of Ray, which live as long as the fleet.
 
-    Tasks still running when the caller of `run` stops end with the fleet. None is ever cancelled: to cancel one whose
-    result is on its way ends the whole driver ("Tried to complete task that was not pending", Ray 2.60).
+    Those still at work when the caller of `run` stops are ended. No task is ever cancelled: to cancel one whose result
+    is on its way ends the whole driver ("Tried to complete task that was not pending", Ray 2.60).
     """
 
-    def __init__(self, settings: FleetSettings, warm_up: Callable[[], object], cluster: Cluster) -> None:
-        self._settings, self._warm_up, self._cluster = settings, warm_up, cluster
-        self._shares = Shares(settings, cluster)
+    def __init__(
+        self, settings: FleetSettings, warm_up: Callable[[], object], cluster: Cluster, encode: Encode | None = None
+    ) -> None:
+        self._settings, self._warm_up, self._cluster, self._encode = settings, warm_up, cluster, encode
+        self._shares, self._seats = Shares(settings, cluster), Seats(warm_up)
 
     @property
     def workers(self) -> int:
@@ -100,16 +106,13 @@ class RayFleet:
         return words + (f", {share:.3g} GPU each" if share else "")
 
     def warm_up(self) -> None:
-        """Make workers ready and do not wait: imports overlap with planning."""
-        import ray
-
-        prepare = ray.remote(num_cpus=1, max_retries=0, max_calls=0)(worker.prepare)
+        """Start workers and do not wait: their imports overlap with planning."""
         room = self._shares.room
         for count, share in ((room.gpu, self.gpus_per_trial), (room.cpu, 0.0)):
             for _ in range(min(count, self.workers)):
-                prepare.options(num_gpus=share).remote(self._warm_up)
+                self._seats.add(share)
 
     def run(self, source: WorkSource, work: Work, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Run all chunks, each on a worker, as `Driver.run`."""
-        tasks = RayTasks(self._warm_up, work, datasets)
-        yield from Driver(self._settings, self._shares, self._cluster, tasks, source).run(datasets)
+        tasks = RayTasks(self._warm_up, work, datasets, self._seats, self._encode)
+        yield from Driver(self._settings, self._shares, self._cluster, tasks, source, self._seats.traces).run(datasets)

@@ -62,11 +62,11 @@ def own_ray(
             "object_store_memory": store_bytes,
             "log_to_driver": False,
             "logging_level": "ERROR",
-            "runtime_env": {"env_vars": dict(environment)},
             "_temp_dir": folder,
         }
         try:
-            _init(arguments)
+            with borrowed.environment_of_workers(environment), borrowed.few_services():
+                _init(arguments)
             yield
         finally:
             ray.shutdown()

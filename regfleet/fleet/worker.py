@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from regfleet import patience
@@ -16,8 +16,8 @@ from regfleet.fleet.retries import failures
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from regfleet.data.dataset import Dataset
-    from regfleet.fleet.interface import Work
+    from regfleet.data.dataset import Dataset, Sets
+    from regfleet.fleet.interface import Encode, Work
     from regfleet.trials import Chunk, Outcome
 
 
@@ -30,18 +30,15 @@ class Beginning:
 
 
 _process: dict[str, Any] = {}
-"""What this worker process was made ready for: its GPUs, which TensorFlow keeps for good once it has seen them."""
+"""Whether this worker process was made ready."""
 
 
 def prepare(warm_up: Callable[[], object]) -> None:
-    """Make this process ready for chunks, once; one that Ray moved to other GPUs ends, for a new one."""
+    """Make this process ready for chunks, once."""
     import ray
 
-    gpus = sorted(map(str, ray.get_gpu_ids()))
-    if _process.setdefault("gpus", gpus) != gpus:
-        os._exit(0)
-    # Ray leaves every GPU visible to a task that asked for none.
-    if not gpus:
+    # Ray leaves every GPU visible to a worker that asked for none.
+    if not ray.get_gpu_ids():
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if "ready" not in _process:
         # Ray's own handler raises SystemExit, and a worker that Ray ends would seem a trial that left.
@@ -51,11 +48,16 @@ def prepare(warm_up: Callable[[], object]) -> None:
 
 
 def run(
-    warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset
+    warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset, *cuts: Sets | None
 ) -> Iterator[Beginning | tuple[Outcome, ...]]:
-    """Yield that the chunk begins here, then its outcomes."""
+    """Yield that the chunk begins here, then its outcomes; ``cuts`` are the sets of each trial that share them.
+
+    Their arrays lie in the node's memory once, for all its workers, which cannot write to them.
+    """
     import ray
 
+    known = {(chunk.split, trial.seed): sets for trial, sets in zip(chunk.trials, cuts, strict=False) if sets}
+    dataset = replace(dataset, cuts=known) if known else dataset
     prepare(warm_up)
     yield Beginning(os.getpid(), ray.get_runtime_context().get_node_id())
     try:
@@ -64,6 +66,32 @@ def run(
     except (Exception, SystemExit) as problem:  # noqa: BLE001
         outcomes = failures(chunk, f"{type(problem).__name__}: {problem}", traceback.format_exc())
     yield outcomes
+
+
+def encoded(encode: Encode, chunk: Chunk, dataset: Dataset, seed: int) -> Sets | None:
+    """The sets of a seed; None where they cannot be made, which the trials that need them will say for themselves."""
+    try:
+        return encode(chunk, dataset, seed)
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, it is raised there again
+        return None
+
+
+class Worker:
+    """A process that keeps what it has traced, for one chunk after the other."""
+
+    def prepare(self, warm_up: Callable[[], object]) -> str:
+        """As `prepare`; returns the node."""
+        import ray
+
+        prepare(warm_up)
+        node: str = ray.get_runtime_context().get_node_id()
+        return node
+
+    def run(
+        self, warm_up: Callable[[], object], work: Work, chunk: Chunk, dataset: Dataset, *cuts: Sets | None
+    ) -> Iterator[Beginning | tuple[Outcome, ...]]:
+        """As `run`."""
+        yield from run(warm_up, work, chunk, dataset, *cuts)
 
 
 def end(pid: int) -> bool:

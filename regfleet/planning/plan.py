@@ -1,20 +1,21 @@
 """From a study to its trials."""
 
 import dataclasses
-import hashlib
-import json
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
+from regfleet.planning.keys import SeedTrials
 from regfleet.planning.references import ENGINE
 from regfleet.planning.resolved import Resolved, data_facts
 from regfleet.results import DataFacts
 from regfleet.settings import Study, Training
 from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant, half_name, halved
+from regfleet.techniques import take_padding
 from regfleet.training.engines import STACK, pays_to_stack
 from regfleet.trials import Chunk, Trial
 
@@ -22,33 +23,61 @@ RESULT_FORMAT = REFERENCE_FORMAT = 1
 """Part of every trial's key: raised when the same trial of a network, or of a reference row, would give another."""
 NO_MODEL = ModelSpec((), ())
 """That of a reference row."""
+SHARED_BYTES = 16_000_000
+"""Of encoded rows from which they are encoded once for all variants of a seed."""
+SHARED_SEEDS = 6
+"""Whose encoded rows a node has room for: those that are kept, and those of tasks on their way."""
 MOST_TRIALS = 1_000_000
 """docs/large-studies.md: with more of them the analysis does not fit the memory of a usual machine."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The trials of a study: ``groups`` holds a chunk of all trials of each data set and variant."""
+class Group(Chunk):
+    """All trials of a data set and a variant, made when they are asked for."""
 
-    groups: tuple[Chunk, ...]
+    trials: SeedTrials
+
+    def chunk(self, begin: int, end: int) -> Chunk:
+        """Some of them, made now, as a task."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(Chunk)}
+        return Chunk(**own | {"trials": tuple(self.trials[begin:end])})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The trials of a study, in a group for each data set and variant."""
+
+    groups: tuple[Group, ...]
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """Every trial of the plan."""
+        """Every trial of the plan, made now."""
         return tuple(trial for group in self.groups for trial in group.trials)
 
-    def without(self, finished: Collection[str]) -> tuple[Chunk, ...]:
-        """The groups with the trials whose keys are not in ``finished``."""
-        left = (replace(group, trials=tuple(t for t in group.trials if t.key not in finished)) for group in self.groups)
+    @property
+    def counts(self) -> Counter[str]:
+        """Variant → how many trials it has."""
+        counted = Counter[str]()
+        for group in self.groups:
+            counted[group.variant.name] += len(group.trials)
+        return counted
+
+    def without(self, finished: Collection[str], found: set[str] | None = None) -> tuple[Group, ...]:
+        """The groups with the trials whose keys are not in ``finished``; the keys of the others go into ``found``."""
+        if not finished:  # no key is needed
+            return tuple(group for group in self.groups if group.trials)
+        found = set() if found is None else found
+        left = (replace(group, trials=group.trials.without(finished, found)) for group in self.groups)
         return tuple(group for group in left if group.trials)
 
     def limited(self, seeds: Mapping[str, Mapping[str, int]]) -> "Plan":
         """The plan with seeds below ``seeds[data set][variant]`` alone."""
-        groups = (
-            replace(g, trials=tuple(t for t in g.trials if t.seed < seeds[g.dataset].get(g.variant.name, 0)))
-            for g in self.groups
-        )
-        return replace(self, groups=tuple(groups))
+
+        def below(group: Group) -> SeedTrials:
+            end = seeds[group.dataset].get(group.variant.name, 0)
+            return group.trials.over([seed for seed in group.trials.seeds if seed < end])
+
+        return replace(self, groups=tuple(replace(group, trials=below(group)) for group in self.groups))
 
 
 def make_plan(
@@ -71,15 +100,14 @@ def make_plan(
         for split in _splits(resolved):
             called = name if split.half is None else half_name(name, split.half)
             for variant in resolved.variants:
-                keys = _keys(facts, variant, model, split, study.engine, seeds)
-                trials = (Trial(key, called, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
+                trials = SeedTrials(_what(facts, variant, model, split, study.engine), called, variant.name, seeds)
                 stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
-                chunk = Chunk(name, variant, model, split, study.engine, tuple(trials), stack, study.keep_predictions)
-                groups.append(replace(chunk, rate_test=_rate_tested(chunk, seeds)))
+                group = Group(name, variant, model, split, study.engine, trials, stack, study.keep_predictions)
+                groups.append(replace(group, rate_test=_rate_tested(group, seeds), shared=_shared(group, dataset)))
             for reference in resolved.references_on(name):
-                keys = _reference_keys(facts, reference, split, seeds)
-                trials = (Trial(key, called, reference.name, seed) for key, seed in zip(keys, seeds, strict=True))
-                groups.append(Chunk(name, reference, NO_MODEL, split, ENGINE, tuple(trials), 1, study.keep_predictions))
+                trials = SeedTrials(_what_of_reference(facts, reference, split), called, reference.name, seeds)
+                group = Group(name, reference, NO_MODEL, split, ENGINE, trials, 1, study.keep_predictions)
+                groups.append(replace(group, shared=_shared(group, dataset)))
     return Plan(tuple(groups))
 
 
@@ -88,6 +116,20 @@ def _rate_tested(chunk: Chunk, seeds: Sequence[int]) -> int | None:
     plain = not chunk.variant.techniques and chunk.variant.control is None and chunk.variant.training.rate is not None
     tested = plain and chunk.variant.training.optimizer != "model" and chunk.engine == "fused"
     return min(seeds) if tested and chunk.split.half is None and seeds else None
+
+
+def _shared(group: Group, dataset: Dataset) -> Literal["", "cut", "padded"]:
+    """Whether the rows of a seed are so many that all variants share them, and how wide these are."""
+    if not shared_bytes(dataset):
+        return ""
+    return "padded" if not group.model.source and take_padding(group.variant.techniques) else "cut"
+
+
+def shared_bytes(dataset: Dataset) -> int:
+    """About how many bytes a node needs for the rows of a data set and for those of some seeds; 0 where none share."""
+    values = math.prod(dataset.features.shape)
+    is_shared = dataset.text_shape is None and 4 * values >= SHARED_BYTES
+    return (8 + 4 * SHARED_SEEDS) * values if is_shared else 0
 
 
 def fits_per_seed(study: Study) -> int:
@@ -130,10 +172,12 @@ def planned_keys(resolved: Resolved) -> set[str]:
         model, seeds = replace(resolved.model, fingerprint=prints.get(name, "")), _seeds(resolved, name)
         for variant in resolved.variants:
             for split in _splits(resolved):
-                keys.update(_keys(known[name], variant, model, split, study.engine, seeds))
+                what = _what(known[name], variant, model, split, study.engine)
+                keys.update(SeedTrials(what, name, variant.name, seeds).keys())
         for reference in resolved.references_on(name):
             for split in _splits(resolved):
-                keys.update(_reference_keys(known[name], reference, split, seeds))
+                what = _what_of_reference(known[name], reference, split)
+                keys.update(SeedTrials(what, name, reference.name, seeds).keys())
     return keys
 
 
@@ -149,10 +193,8 @@ def _seeds(resolved: Resolved, dataset: str) -> Sequence[int]:
     return range(resolved.looks_at(dataset)[-1]) if resolved.study.adds_seeds else resolved.study.seeds
 
 
-def _keys(
-    data: DataFacts, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str, seeds: Iterable[int]
-) -> Iterator[str]:
-    """The key of each of the trials of a variant on ``data`` that differ in their seed alone."""
+def _what(data: DataFacts, variant: Variant, model: ModelSpec, split: SplitSpec, engine: str) -> dict[str, Any]:
+    """All that determines the result of a variant's trials on ``data``, but for their seed."""
     what = {
         "format": RESULT_FORMAT,
         "model": {name: value for name, value in dataclasses.asdict(model).items() if name != "found"},
@@ -163,24 +205,18 @@ def _keys(
     if variant.tuning:
         settings = [[one.learning_rate, *map(str, one.techniques)] for one in variant.tuning.candidates]
         what["tuning"] = {"by": variant.tuning.by, "settings": settings}
-    return _hashes(what, data, split, seeds)
+    return what | dict(_of_rows(data, split))
 
 
-def _reference_keys(data: DataFacts, reference: Variant, split: SplitSpec, seeds: Iterable[int]) -> Iterator[str]:
+def _what_of_reference(data: DataFacts, reference: Variant, split: SplitSpec) -> dict[str, Any]:
     """The same of a reference row, which knows nothing of the model and its training but the weights of the classes."""
     what = {"format": REFERENCE_FORMAT, "reference": reference.reference, "weights": reference.training.class_weight}
-    return _hashes(what, data, split, seeds)
+    return what | dict(_of_rows(data, split))
 
 
-def _hashes(what: dict[str, Any], data: DataFacts, split: SplitSpec, seeds: Iterable[int]) -> Iterator[str]:
-    """The first 32 hexadecimal digits of the SHA-256 of everything that determines the result of each seed."""
-    what |= {
-        "data": data.sha256,
-        "split": {name: value for name, value in dataclasses.asdict(split).items() if value is not None},
-        "seed": None,
-    }
+def _of_rows(data: DataFacts, split: SplitSpec) -> Iterator[tuple[str, Any]]:
+    """What of the data and their split determines a result."""
+    yield "data", data.sha256
+    yield "split", {name: value for name, value in dataclasses.asdict(split).items() if value is not None}
     if data.scaling_key:
-        what["scaling"] = data.scaling_key
-    before, after = json.dumps(what, sort_keys=True).split('"seed": null')
-    for seed in seeds:
-        yield hashlib.sha256(f'{before}"seed": {seed}{after}'.encode()).hexdigest()[:32]
+        yield "scaling", data.scaling_key

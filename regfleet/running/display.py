@@ -6,7 +6,6 @@ import math
 import os
 import time
 from contextlib import contextmanager
-from statistics import fmean
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console, Group
@@ -130,7 +129,7 @@ class Progressing(Watch):
         self._references = {variant.name for variant in variants if variant.reference}
         self._planned, self._total, self._done, self._failed = planned, sum(planned.values()), 0, 0
         self._counts = dict.fromkeys(self._labels, 0)
-        self._scores: dict[str, list[float]] = {name: [] for name in self._labels}
+        self._scores: dict[str, tuple[int, float]] = dict.fromkeys(self._labels, (0, 0.0))
         self._bar = Progress(
             TextColumn("[bold]{task.completed}/{task.total}[/] trials"),
             BarColumn(bar_width=None),
@@ -173,7 +172,7 @@ class Progressing(Watch):
         self._labels |= {one.name: one.label for one in new}
         if self._started:
             self._counts |= {one.name: 0 for one in new}
-            self._scores |= {one.name: [] for one in new}
+            self._scores |= {one.name: (0, 0.0) for one in new}
 
     def resume(self, trials: pd.DataFrame) -> None:
         """Count what earlier runs finished too."""
@@ -202,7 +201,7 @@ class Progressing(Watch):
             self._said = time.monotonic()
             counted = f"{self._done}/{self._total} trials" + (f", {self._failed} failed" if self._failed else "")
             ahead = max(self._labels, key=self._place)
-            best = f"; best mean so far {self._score(ahead)}, {self._labels[ahead]}" if self._scores[ahead] else ""
+            best = f"; best mean so far {self._score(ahead)}, {self._labels[ahead]}" if self._scores[ahead][0] else ""
             left = f", {left}" if left and self._done < self._total else ""
             is_followed = bool(os.environ.get(FOLLOWED))
             line = PROGRESS_MARK * is_followed + counted + left + best
@@ -227,7 +226,9 @@ class Progressing(Watch):
     def _count(self, dataset: str, variant: str, score: float) -> None:
         self._counts[variant] += 1
         shown = math.isfinite(score) and whole_name(dataset) == dataset  # half the rows score lower
-        self._scores[variant] += [score] if shown else []
+        if shown:
+            count, total = self._scores[variant]
+            self._scores[variant] = count + 1, total + score
 
     def _picture(self) -> Group:
         return Group(self._bar, self._table())
@@ -254,9 +255,9 @@ class Progressing(Watch):
 
     def _standing(self, variant: str) -> float:
         """The mean score so far, larger is better; below any other while there is none."""
-        scores = self._scores[variant]
-        return self._question.metric.sign * fmean(scores) if scores else -math.inf
+        count, total = self._scores[variant]
+        return self._question.metric.sign * total / count if count else -math.inf
 
     def _score(self, variant: str) -> str:
-        scores = self._scores[variant]
-        return Scale(self._question.metric).full(fmean(scores)) if scores else DASH
+        count, total = self._scores[variant]
+        return Scale(self._question.metric).full(total / count) if count else DASH

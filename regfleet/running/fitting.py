@@ -122,7 +122,7 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
     # What TensorFlow says when it is imported is not for the user.
     with _held(folder), tempfile.NamedTemporaryFile() as log, log_to(Path(log.name)):
         there = _there(folder, order)
-        missing = tuple(trial for trial in order.chunk.trials if trial.seed not in there)
+        missing = [seed for seed in order.group.trials.seeds if seed not in there]
         failures: dict[int, str] = {}
         interrupted = False
         if missing:
@@ -130,8 +130,8 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
             watch.start((order.variant,), {order.variant.name: len(missing)})
             try:
                 with _workers(settings, watch, in_process=in_process) as workers:
-                    chunk = replace(order.chunk, trials=missing)
-                    schedule = Schedule([chunk], workers.workers, results.seconds_per_trial())
+                    group = replace(order.group, trials=order.group.trials.over(missing))
+                    schedule = Schedule([group], workers.workers, results.seconds_per_trial())
                     work = partial(fit_members, wanted=order.wanted, base=ready.base)
                     for outcomes in workers.run(schedule, work, ready.datasets):
                         failures |= _kept(outcomes, folder, order)
@@ -143,13 +143,13 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
                 interrupted = True
             finally:
                 watch.stop()
-        kept = [trial.seed for trial in order.chunk.trials if trial.seed in _there(folder, order)]
+        kept = [trial.seed for trial in order.group.trials if trial.seed in _there(folder, order)]
         done = Done(
             folder,
             order.variant.name,
             order.variant.label,
             len(kept),
-            len(order.chunk.trials),
+            len(order.group.trials),
             failures=tuple(f"seed {seed}: {why}" for seed, why in sorted(failures.items())),
             interrupted=interrupted,
         )
@@ -291,9 +291,9 @@ def _order(
     if not len(own):
         raise InputError(f"--variant {taken.name}: expected a variant that finished on {name}; got none of its trials")
     plan = ready.planned((taken,), chosen_seeds)
-    chunk = next(group for group in plan.groups if group.dataset == name and group.split.half is None)
-    chunk = replace(chunk, stack=1)
-    if like_trial is not None and chunk.trials[0].key != like_trial:
+    group = next(group for group in plan.groups if group.dataset == name and group.split.half is None)
+    group = replace(group, stack=1)
+    if like_trial is not None and group.trials[0].key != like_trial:
         raise InputError(
             f"--like-trial: expected a trial that this version would train alike; got {like_trial}, of another version"
         )
@@ -306,17 +306,17 @@ def _order(
     if on == "all" and settings:  # a seed that the study did not have takes the setting of one that it had
         known = [settings[seed] for seed in sorted(settings)]
         settings = {seed: settings.get(seed, known[place % len(known)]) for place, seed in enumerate(chosen_seeds)}
-    epoch = _epoch(own, taken, at, chunk) if on == "all" else None
+    epoch = _epoch(own, taken, at, group) if on == "all" else None
     wanted = Wanted(on, at, epoch, settings)
     identities = {
         trial.seed: digest(json.dumps([trial.key, on, at, epoch, settings.get(trial.seed)]).encode())
-        for trial in chunk.trials
+        for trial in group.trials
     }
-    model, training = chunk.model, taken.training.model_dump()
+    model, training = group.model, taken.training.model_dump()
     what: list[Any] = [name, taken.name, training, model.hidden, model.activations, model.source, model.fingerprint]
-    what += [chunk.split.name, chunk.engine, found.resolved.data[name].sha256, on, at, epoch, like_trial]
+    what += [group.split.name, group.engine, found.resolved.data[name].sha256, on, at, epoch, like_trial]
     fit_identity = digest(json.dumps(what).encode())
-    return Order(chunk, taken, wanted, name, fit_identity, own, found.results, like_trial, identities)
+    return Order(group, taken, wanted, name, fit_identity, own, found.results, like_trial, identities)
 
 
 def _trial(trials: pd.DataFrame, name: str, key: str) -> pd.Series:
@@ -468,7 +468,7 @@ def _history(order: Order) -> pd.DataFrame:
     """The stored history of the one trial that is fitted again."""
     import pandas as pd
 
-    (trial,) = order.chunk.trials
+    (trial,) = order.group.trials
     parts = [
         one[(one["variant"] == order.variant.name) & (one["seed"] == trial.seed)]
         for one in order.results.curves(order.dataset)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shlex
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -108,9 +107,7 @@ def _planned(bare: Forecast, seeds: int, resolved: Resolved, results: Stored) ->
         plan = Plan((*plan.groups, *make_plan(choosing, datasets).groups))
     missing = plan.without(() if study.adds_seeds else results.finished)
     schedule = Schedule(missing, bare.workers, results.seconds_per_trial())
-    seconds, chunks = schedule.seconds_left(bare.workers) or 0.0, Counter[tuple[str, str]]()
-    while chunk := schedule.next():
-        chunks[chunk.dataset, chunk.variant.name] += 1
+    seconds, chunks = schedule.seconds_left(bare.workers) or 0.0, schedule.count()
     command = ["regfleet", "compare", results.place.at("study.toml"), "--seeds", str(seeds), "--out", str(out)]
     return Forecast(
         bare.effect,

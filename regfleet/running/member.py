@@ -12,8 +12,9 @@ from regfleet.data.dataset import Sets
 from regfleet.data.splits import split_rows
 from regfleet.errors import InputError
 from regfleet.running.choosing import Choice, recipes_of
-from regfleet.running.trial import _cut, _prepare, _run, _training_seed
+from regfleet.running.trial import _may_use_gpus, _run, _training_seed, encode
 from regfleet.text import said
+from regfleet.training import runtime
 from regfleet.trials import Chunk, Outcome
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def fit_members(
     base: Callable[[tuple[int, ...], int], keras.Model] | None = None,
 ) -> tuple[Outcome, ...]:
     """Make the network of every trial of the chunk; what goes wrong in one is its own outcome."""
-    _prepare()
+    runtime.prepare(gpu=_may_use_gpus())
     chunk = replace(chunk, rate_test=None)
     return tuple(_member(trial, chunk, dataset, wanted, base) for trial in chunk.trials)
 
@@ -121,7 +122,7 @@ def _made(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: An
         sets, rows = _all_rows(dataset), _rows(dataset)
         recipes = [(_to_epoch(recipe, wanted.epoch), f"{name} to {wanted.epoch}") for recipe, name in recipes]
     else:
-        sets, rows = _cut(trial, chunk, dataset), split_rows(dataset, chunk.split, trial.seed)[0]
+        sets, rows = encode(chunk, dataset, trial.seed), split_rows(dataset, chunk.split, trial.seed)[0]
     preprocessing = fitted(dataset, rows, sets.padding)
     _check_same(preprocessing, dataset, rows[:SAMPLE], sets)
     _plain(recipes[0][0], sets, None, chunk)  # what no file can hold is said before it is trained

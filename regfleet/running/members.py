@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from regfleet.planning.plan import Group
     from regfleet.results import Stored
     from regfleet.running.member import Wanted
     from regfleet.settings.values import Variant
-    from regfleet.trials import Chunk
 
 ALL_ROWS = (
     "Trained on all rows: nothing is left to check it with. What may be expected is what networks of the study scored "
@@ -30,13 +30,13 @@ ALL_ROWS = (
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be fitted: the chunk of its trials, and how.
+    """What is to be fitted: the group of its trials, and how.
 
     ``fit`` says, whatever the seeds, that it is the same fit, and ``identities``, by seed, that it is the same network.
     ``rows`` are the variant's trials that finished, and ``like`` the key of the one that is wanted as it was.
     """
 
-    chunk: Chunk
+    group: Group
     variant: Variant
     wanted: Wanted
     dataset: str

@@ -12,10 +12,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from regfleet import data, techniques
+from regfleet.fleet.traces import programs_of
 from regfleet.planning.references import reference_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from regfleet.data.dataset import Dataset, Sets
     from regfleet.trials import Chunk
@@ -33,9 +34,9 @@ SLOWER = {
 }
 """How much longer an update takes with a technique; with any other a tenth at most."""
 TRACE = 0.75
-"""Of the first fit of its kind in a process."""
+"""Of the first fit of its kind in a process, and of each strength that tuning tries there."""
 TRACE_OF = {"batchnorm": 0.3}
-START, END = 9.0, 4.0
+START, END = 7.5, 4.0
 """Until workers train: imports, Ray, and TensorFlow in each of them; and to analyse and write the report."""
 KERAS_FACTOR = 35.0
 """How much longer model.fit takes than the fused engine, of benchmarks/speed.py."""
@@ -82,22 +83,33 @@ def fit_seconds(group: Chunk, sets: Sets, weights: int) -> float:
     return fits * (FIT + training.epochs * epoch) * (KERAS_FACTOR if group.engine == "keras" else 1.0)
 
 
+def trace_seconds(group: Chunk) -> float:
+    """Seconds of the traces of a group in one process for one shape of its rows, on a machine of `speed` 1."""
+    each = TRACE + sum(TRACE_OF.get(one.name, 0.0) for one in group.variant.techniques)
+    return each * programs_of(group.variant) * (group.engine == "fused")
+
+
 def overhead(
-    missing: Iterable[Chunk], chunks: Mapping[tuple[str, str], int], datasets: Mapping[str, Dataset], workers: int
+    missing: Sequence[Chunk], chunks: Mapping[tuple[str, str], int], datasets: Mapping[str, Dataset], workers: int
 ) -> float:
     """Seconds that ``missing`` trials take beside their own, in so many ``chunks`` by data set and variant.
 
-    On a machine of `speed` 1. Each worker that gets a chunk traces each shape of the rows that it meets there.
+    On a machine of `speed` 1. Groups stay with workers that have traced them: at the end each worker but one helps
+    another out, so that there are so many pairs of a group and a worker as groups and workers less one, and no more
+    than chunks. Each of them traces each shape of the rows that it meets.
     """
-    traces, known = 0.0, dict[tuple[str, bool], int]()
+    known = dict[tuple[str, bool], int]()
+    once, most = 0.0, 0.0
     for group in missing:
         pads = not group.model.source and techniques.take_padding(group.variant.techniques)
         if (group.dataset, pads) not in known:
             known[group.dataset, pads] = _shapes(group, datasets[group.dataset], pads=pads)
-        count = min(workers, chunks[group.dataset, group.variant.name]) * known[group.dataset, pads]
-        each = TRACE + sum(TRACE_OF.get(one.name, 0.0) for one in group.variant.techniques)
-        traces += min(count, len(group.trials)) * each * (group.engine == "fused")
-    return START * bool(traces) + END + traces / workers
+        shapes, each = known[group.dataset, pads], trace_seconds(group)
+        once += min(shapes, len(group.trials)) * each
+        pairs = min(workers, chunks[group.dataset, group.variant.name])
+        most += min(shapes * pairs, len(group.trials) * bool(each)) * each
+    helped = 1 + (workers - 1) / max(1, len(missing))
+    return START * bool(once) + END + min(most, once * helped) / workers
 
 
 def _shapes(group: Chunk, dataset: Dataset, *, pads: bool) -> int:

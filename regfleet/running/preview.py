@@ -18,6 +18,7 @@ from regfleet.planning.schedule import Schedule
 from regfleet.results import load, place_of
 from regfleet.running.pace import fit_seconds, overhead, speed
 from regfleet.running.prepare import Prepared, check, prepare
+from regfleet.running.worth import workers_for
 from regfleet.techniques.recipe import Recipe
 from regfleet.text import json_text, listed
 from regfleet.training.runtime import WORKER_BYTES
@@ -86,8 +87,9 @@ def preview(
     place = place_of(out)
     ready = prepare(study, there=study_there(place), note=note)
     results = load(place) if place.exists("study.toml") else None
-    resolved, plan, count = ready.resolved, ready.plan(), workers or len(os.sched_getaffinity(0))
+    resolved, plan, most = ready.resolved, ready.plan(), workers or len(os.sched_getaffinity(0))
     missing = plan.without(results.finished if results else ())
+    count = workers_for(ready, most, results.seconds_per_trial() if results else {}, missing)
     groups = {(group.dataset, group.variant.name): group for group in reversed(plan.groups)}
     sets = {name: cut(dataset, resolved.split, 0) for name, dataset in ready.datasets.items()}
     weights = {name: _weights(ready, name, each) for name, each in sets.items()}
@@ -98,14 +100,13 @@ def preview(
         if not known
     }
     schedule = Schedule(missing, count, known or rough)
-    trials, left, chunks, each = Counter[Key](), Counter[Key](), Counter[Key](), defaultdict[Key, float](float)
+    trials, left, each = Counter[Key](), Counter[Key](), defaultdict[Key, float](float)
     for group in plan.groups:
         trials[group.dataset, group.variant.name] += len(group.trials)
     for group in missing:
         left[group.dataset, group.variant.name] += len(group.trials)
         each[group.dataset, group.variant.name] += (schedule.seconds_of(group) or 0.0) * len(group.trials)
-    while chunk := schedule.next():
-        chunks[chunk.dataset, chunk.variant.name] += 1
+    chunks = schedule.count()
     labels = {variant.name: variant.label for variant in resolved.variants}
     rows = tuple(
         PreviewRow(
@@ -157,9 +158,10 @@ def study_there(place: Place) -> Study | None:
 
 def rough_seconds(ready: Prepared, workers: int | None = None) -> float:
     """About how long the whole study takes ``workers`` tasks at once, None: one per CPU, before any trial has run."""
-    count, seconds, chunks = workers or len(os.sched_getaffinity(0)), 0.0, Counter[Key]()
-    pace = speed(count)
+    most, seconds = workers or len(os.sched_getaffinity(0)), 0.0
     groups = ready.plan().groups
+    count = workers_for(ready, most, {}, groups)
+    pace = speed(count)
     sets = {name: cut(dataset, ready.resolved.split, 0) for name, dataset in ready.datasets.items()}
     weights = {name: _weights(ready, name, each) for name, each in sets.items()}
     rough: dict[Key, float] = {}
@@ -167,9 +169,7 @@ def rough_seconds(ready: Prepared, workers: int | None = None) -> float:
         key = (group.dataset, group.variant.name)
         rough[key] = pace * fit_seconds(group, sets[group.dataset], weights[group.dataset])
         seconds += rough[key] * len(group.trials)
-    schedule = Schedule(groups, count, rough)
-    while chunk := schedule.next():
-        chunks[chunk.dataset, chunk.variant.name] += 1
+    chunks = Schedule(groups, count, rough).count()
     return seconds / count + pace * overhead(groups, chunks, ready.datasets, count)
 
 

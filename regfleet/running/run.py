@@ -18,7 +18,7 @@ from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_f
 from regfleet.metrics import metrics_of
 from regfleet.models.travel import check_travels
 from regfleet.numbers import duration
-from regfleet.planning.plan import fits_per_seed
+from regfleet.planning.plan import fits_per_seed, shared_bytes
 from regfleet.planning.presets import preset_of
 from regfleet.planning.references import reference_variants
 from regfleet.planning.resolved import resolve
@@ -41,7 +41,8 @@ from regfleet.running.origin import Beginning, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
 from regfleet.running.preview import rough_seconds, study_there
 from regfleet.running.train import Session, Watch
-from regfleet.running.trial import run_chunk, warm_up
+from regfleet.running.trial import encode, run_chunk, warm_up
+from regfleet.running.worth import LEAST, asked, workers_for
 from regfleet.settings import seeds_text
 from regfleet.settings.values import Reference
 from regfleet.techniques import Facts, why_unfit
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from regfleet.results import DataFacts, Reporter, Stored
+    from regfleet.running.prepare import Prepared
     from regfleet.running.train import Work
     from regfleet.settings import Study
     from regfleet.settings.values import Variant
@@ -82,9 +84,14 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
     check(study, sources=given == NOTHING)
     get_ready = partial(prepare, given=given, there=study_there(place), note=watch.note, gpu=in_process)
     # Nothing is written before data and model of the user's own were seen to be right.
-    ready = None if _holds_nothing_own(study, given) else get_ready(study)
+    most = asked(fleet)
+    # What is built in is right; only for more workers than a small machine has it matters how much work it is.
+    waits = not in_process and most is not None and most > LEAST
+    ready = get_ready(study) if waits or not _holds_nothing_own(study, given) else None
+    if ready:
+        fleet = replace(fleet, data_bytes=sum(map(shared_bytes, ready.datasets.values())))
     if ready and any(map(preset_of, study.variant)):
-        count, took = len(ready.plan().trials), duration(rough_seconds(ready, fleet.workers))
+        count, took = ready.plan().counts.total(), duration(rough_seconds(ready, fleet.workers))
         watch.note(
             f"{len(ready.resolved.variants)} variants with their controls, {count:,} trials, about {took} (rough)"
         )
@@ -106,6 +113,7 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
                 # What is built in is small and has all references, whatever it turns out to hold.
                 kinds = get_args(Reference) if not ready and study.has_references else ()
                 trained = (*begun.trained, *reference_variants(kinds, study, None))
+                workers.limit(ready, most)
                 workers.start(trained, dict.fromkeys((one.name for one in trained), each))
             ready = (ready or get_ready(study)).as_kept(study)
             resolved, before = ready.resolved, _before(place, ready.chosen)
@@ -130,6 +138,7 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
                 beginning=beginning,
                 chosen_later=later or None,
             )
+            workers.limit(ready, most, results)
             # Whatever becomes of this run, its trials can be analysed.
             _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
             start = partial(workers.start, resolved.trained)
@@ -163,6 +172,16 @@ class _Workers(AbstractContextManager["_Workers"]):
         self._open.callback(self.watch.stop)
         return self
 
+    def limit(self, ready: Prepared | None, most: int | None, results: Stored | None = None) -> None:
+        """Start no more workers than the trials are worth that ``results`` lack."""
+        if self._fleet is not None or self.in_process or ready is None or most is None or most <= LEAST:
+            return
+        known = results.seconds_per_trial() if results else {}
+        count = workers_for(ready, most, known, ready.plan().without(results.finished if results else ()))
+        if count < most:
+            self.settings = replace(self.settings, workers=count)
+            log.info("%d workers of %d: the trials are not worth to start more", count, most)
+
     def start(self, variants: tuple[Variant, ...], planned: Mapping[str, int]) -> Fleet:
         """The fleet, for so many trials of each variant, by name."""
         if self._fleet is None:
@@ -176,7 +195,7 @@ class _Workers(AbstractContextManager["_Workers"]):
         if self.in_process:
             runtime.prepare(gpu=True)
             return nullcontext(InProcess(on_gpu=runtime.has_gpu()))
-        return ray_fleet(self.settings, warm_up=warm_up, note=self.watch.note)
+        return ray_fleet(self.settings, warm_up=warm_up, note=self.watch.note, encode=encode)
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -70,15 +69,15 @@ class Session:
         resumed: set[str] = set()
         while True:
             due, reasons = self._due(plan, results)
-            missing = due.without(results.finished | self.tried)
+            earlier: set[str] = set()
+            missing = due.without(results.finished | self.tried, earlier)
             if not missing:
                 return
-            planned = Counter(trial.variant for trial in due.trials)
+            planned = due.counts
             fleet = self.start(planned)
             self.watch.extend(planned, [reason for reason in reasons if reason not in told])
             told.update(reasons)
-            earlier = {trial.key for trial in due.trials} & results.finished - self.tried - resumed
-            if earlier:
+            if earlier := earlier - self.tried - resumed:
                 self.watch.resume(results.trials[results.trials["key"].isin(earlier)])
             resumed |= earlier
             schedule = Schedule(missing, fleet.workers, results.seconds_per_trial())

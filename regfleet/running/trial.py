@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 def warm_up() -> None:
     """Get a worker ready for its first chunk."""
-    _prepare()
-    runtime.warm_up()
+    runtime.warm_up(gpu=_may_use_gpus())
 
 
 def run_chunk(
@@ -46,7 +45,7 @@ def run_chunk(
 
     ``base`` makes a model of the user's own, as in `Recipe`.
     """
-    _prepare()
+    runtime.prepare(gpu=_may_use_gpus())
     recipes = recipes_of(chunk, base)
     trained: dict[Trial, Trained] = {}
     why = ""
@@ -59,9 +58,9 @@ def run_chunk(
     return tuple(_run(trial, chunk, recipes, dataset, trained.get(trial), why) for trial in chunk.trials)
 
 
-def _prepare() -> None:
+def _may_use_gpus() -> bool:
     # The fleet empties the variable for a task without a GPU; where nobody set it, every GPU may be used.
-    runtime.prepare(gpu=os.environ.get("CUDA_VISIBLE_DEVICES") != "")
+    return os.environ.get("CUDA_VISIBLE_DEVICES") != ""
 
 
 Recipes = list[tuple["Recipe", str]]
@@ -77,7 +76,7 @@ def _side_by_side(chunk: Chunk, recipes: Recipes, dataset: Dataset) -> Iterator[
     for trial in chunk.trials:
         # Data that cannot be cut for a seed is that seed's own failure.
         with suppress(Exception):
-            sets = _cut(trial, chunk, dataset)
+            sets = encode(chunk, dataset, trial.seed)
             by_shape[sets.train.x.shape, sets.validation.x.shape].append((trial, sets))
     for cut in by_shape.values():
         for first in range(0, len(cut), chunk.stack):
@@ -97,7 +96,7 @@ def _side_by_side(chunk: Chunk, recipes: Recipes, dataset: Dataset) -> Iterator[
 
 def _alone(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, why: str) -> Trained:
     started = time.perf_counter()
-    choice = Choice(_cut(trial, chunk, dataset), chunk.variant.tuning)
+    choice = Choice(encode(chunk, dataset, trial.seed), chunk.variant.tuning)
     if chunk.variant.reference:
         weights = chunk.variant.training.class_weight
         fit = training.fit_reference(chunk.variant.reference, choice.sets, _training_seed(trial, chunk), weights)
@@ -112,9 +111,9 @@ def _alone(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, why: 
     return choice, time.perf_counter() - started
 
 
-def _cut(trial: Trial, chunk: Chunk, dataset: Dataset) -> Sets:
+def encode(chunk: Chunk, dataset: Dataset, seed: int) -> Sets:
     """The rows of a trial, as wide as those of the other seeds where that changes nothing but the shape."""
-    sets = datasets.cut(dataset, chunk.split, trial.seed)
+    sets = datasets.cut(dataset, chunk.split, seed)
     built_in = not chunk.model.source
     return datasets.padded(sets) if built_in and techniques.take_padding(chunk.variant.techniques) else sets
 

@@ -303,6 +303,7 @@ def _fit(
     from regfleet.borrowed.keras import compiled_loss
     from regfleet.models.objective import compiled_of, read
     from regfleet.training.contract import assign
+    from regfleet.training.large import predicted as predicted_of
 
     own = compiled_of(model)
     loss = compiled_loss(model) if recipe.losses or (own and own.loss is not None) else None
@@ -310,7 +311,7 @@ def _fit(
 
     rows = {"train": sets.train, "val": sets.validation, "test": sets.test}
     ends = np.cumsum([len(part.x) for part in rows.values()])[:-1]
-    every_row = np.concatenate([part.x for part in rows.values()])
+    inputs = [part.x for part in rows.values()]
     regularized = [weight for weight in model.trainable_weights if weight.regularizer is not None]
     kept = {id(weight) for weight in model.weights}
     predictions: dict[str, dict[str, np.ndarray]] = {}
@@ -319,9 +320,9 @@ def _fit(
     last = course.best if recipe.restores_best else course.last
     for when, values in (("last", last), ("best", course.best)):
         assign(model.variables, values)
-        predicted = predict(every_row)
+        predicted = predicted_of(predict, inputs)
         if course.snapshots and when == "last":
-            predicted = _together(model, course.snapshots, lambda: predict(every_row))
+            predicted = _together(model, course.snapshots, lambda: predicted_of(predict, inputs))
             assign(model.variables, values)
         given = dict(zip(rows, np.split(predicted, ends), strict=True))
         if loss:

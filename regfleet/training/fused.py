@@ -6,6 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from regfleet.borrowed.tensorflow import tensor_of
 from regfleet.metrics import error_of
 from regfleet.training.averaging import statistics_taken_whole
 from regfleet.training.contract import Course, assign, permutation
@@ -85,7 +86,7 @@ class Program(Loop):
         assign(self.model.optimizer.variables, self._slots)
         prepare()
         end: tuple[Progress, Any] = self._fit(
-            tf.constant(epochs), tf.constant(start.order_key), *map(tf.constant, start.rows)
+            tf.constant(epochs), tf.constant(start.order_key), *map(tensor_of, start.rows)
         )
         return end
 

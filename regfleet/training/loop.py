@@ -15,6 +15,7 @@ from regfleet.borrowed.keras import logits_of, with_logits
 from regfleet.borrowed.tensorflow import no_gradients_kept
 from regfleet.techniques.recipe import Batch, Length
 from regfleet.training.averaging import Averaging
+from regfleet.training.large import in_parts, is_large
 from regfleet.trials import Execution
 
 if TYPE_CHECKING:
@@ -134,7 +135,10 @@ class Loop(ABC):
 
     @abstractmethod
     def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:
-        """The measurements of training and validation rows, ``both`` together, in parts that follow one another."""
+        """The measurements of training and validation rows, in parts that follow one another.
+
+        ``both`` are they together; None where they are large.
+        """
 
     @abstractmethod
     def _renew(self, x: Any) -> None:
@@ -149,7 +153,7 @@ class Loop(ABC):
 
         axis = len(self.lanes)
         rows = x.shape[axis]
-        both = tf.concat([x, x_val], axis=axis)
+        both = None if is_large(rows) and not axis else tf.concat([x, x_val], axis=axis)
         updates = -(-rows // self._settings.batch_size)
         self._averaging.begin(Length(self._settings.epochs, updates))
 
@@ -249,7 +253,10 @@ class Steps:
         """The measurement in inference mode of each of ``parts``, from one pass of ``infer`` over ``both``.
 
         A layer that adds a loss of its inputs, an activity regularizer say, adds it once a pass and so needs two.
+        Where ``both`` is None, rows go through some at a time.
         """
+        if both is None:
+            return [self._measure_large(infer, x, y) for x, y in parts]
         outputs, logits = infer(both)
         if self._rows_add_losses:
             return [self._measure(x, y, self.model(x, training=False)) for x, y in parts]
@@ -262,6 +269,14 @@ class Steps:
                 predicted = with_logits(predicted, logits[rows])
             measured.append(self._measure(x, y, predicted))
         return measured
+
+    def _measure_large(self, infer: Callable[[Any], tuple[Any, Any]], x: Any, y: Any) -> Any:
+        predicted, logits = in_parts(infer, x)
+        if self._rows_add_losses:
+            predicted = self.model(x, training=False)
+        elif logits is not None:
+            predicted = with_logits(predicted, logits)
+        return self._measure(x, y, predicted)
 
     def _measure(self, x: Any, y: Any, predicted: Any) -> Any:
         loss = self.model.compute_loss(x=x, y=y, y_pred=predicted, training=False)

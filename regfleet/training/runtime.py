@@ -8,6 +8,9 @@ import os
 import sys
 from contextlib import suppress
 
+from regfleet.borrowed.keras import lightly_imported
+from regfleet.training.kept_xla import keep_compiled
+
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "TF_NUM_INTRAOP_THREADS": "1",
@@ -26,6 +29,8 @@ def prepare(*, gpu: bool) -> None:
     """Pin this process to one TensorFlow thread and, without ``gpu``, to the CPU; before the first operation."""
     if "tensorflow" not in sys.modules:
         os.environ.update(ENVIRONMENT)
+        if gpu:
+            keep_compiled()
     import tensorflow as tf
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -59,14 +64,16 @@ def has_gpu() -> bool:
     return bool(tf.config.get_visible_devices("GPU"))
 
 
-def warm_up() -> None:
-    """Import TensorFlow and Keras and trace a tiny function, so that the first trial does not pay for it.
+def warm_up(*, gpu: bool) -> None:
+    """Prepare this process, a worker's, with Keras and a tiny trace, so that the first trial does not pay for it.
 
     What an import leaves behind stays for good; taken out of the garbage collector's sight it no longer slows the
     collections that every trace sets off.
     """
     gc.disable()
-    import keras
+    with lightly_imported():
+        prepare(gpu=gpu)
+        import keras
     import tensorflow as tf
 
     @tf.function(autograph=False)

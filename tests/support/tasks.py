@@ -15,19 +15,51 @@ def done(chunk):
 class ScriptedTasks:
     """Tasks that give the messages of ``script(attempt)`` one after the other, then nothing.
 
-    ``started`` lists every attempt with its share of a GPU, ``most`` is how many were on their way at once.
+    ``started`` lists every attempt with its share of a GPU, ``at`` the workers that got them, ``most`` is how many were
+    on their way at once.
     """
 
     def __init__(self, script=lambda attempt: [Beginning(1, "node"), done(attempt.chunk)]):
         self._script, self._messages = script, {}
-        self.started, self.most = [], 0
+        self.started, self.at, self.most, self._free, self.asked = [], [], 0, {}, []
+        self.late, self.renewed = set(), 0
 
-    def start(self, attempt, gpu_share):
+    def free(self, gpu_share):
+        """Those that gave their outcomes."""
+        return [(worker, "node") for worker, share in self._free.items() if share == gpu_share]
+
+    def coming(self):
+        """Nobody is waited for, but those that a test names."""
+        return self.late
+
+    def give(self, worker):
+        """One more that has nothing to do."""
+        self._free[worker] = 0.0
+
+    def start(self, attempt, gpu_share, worker):
         """Take the attempt's messages from the script."""
         handle = len(self.started)
+        worker = worker or f"worker {handle}"
+        self._free.pop(worker, None)
         self.started.append((attempt, gpu_share))
+        self.at.append(worker)
         self._messages[handle] = list(self._script(attempt))
-        return handle
+        return handle, worker
+
+    def drop(self, worker):
+        """It is gone."""
+        self._free.pop(worker, None)
+
+    def renew(self):
+        """Count."""
+        self.renewed += 1
+
+    def ask(self, more, gpu_share):
+        """Note what was asked for."""
+        self.asked.append((more, gpu_share))
+
+    def leave(self):
+        """Nobody stops early."""
 
     def ready(self, handles):
         """Those with a message left."""
@@ -36,7 +68,10 @@ class ScriptedTasks:
 
     def message(self, handle):
         """The next one."""
-        return self._messages[handle].pop(0)
+        message = self._messages[handle].pop(0)
+        if not isinstance(message, Beginning | Loss):
+            self._free[self.at[handle]] = self.started[handle][1]
+        return message
 
     def end(self, reason):
         """Let every task that has nothing left to say lose its worker."""

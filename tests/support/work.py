@@ -8,10 +8,12 @@ import time
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 import ray
 
 from regfleet import data
+from regfleet.data.dataset import Rows, Sets
 from regfleet.running.trial import run_chunk
 from regfleet.trials import Outcome
 from support.outcomes import plausible
@@ -219,7 +221,30 @@ def large(chunk, _dataset):
     return tuple(Outcome(trial, "done", "test", host=node, traceback="x" * 300_000) for trial in chunk.trials)
 
 
-def prepared(prepare):
-    """Make this process ready and say which it is, the GPUs Ray gave it and those it sees."""
-    prepare(os.getpid)
-    return os.getpid(), [str(gpu) for gpu in ray.get_gpu_ids()], os.environ.get("CUDA_VISIBLE_DEVICES", "unset")
+def encode(_chunk, _dataset, seed):
+    """The sets of a seed, 40 MB of ones to train; leaves a mark each time."""
+    folder = Path(os.environ["REGFLEET_TEST_MARKS"])
+    mark = next(
+        folder / f"encoded {seed} {number}" for number in count() if not (folder / f"encoded {seed} {number}").exists()
+    )
+    mark.touch()
+    if seed == 2:
+        raise ValueError("no rows")
+    y = np.ones((10, 1), "float32")
+    return Sets(Rows(np.ones((1_000_000, 10), "float32"), y), Rows(y, y), Rows(y, y))
+
+
+def _own():
+    """Bytes of this process that it shares with no other."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Private_"))
+
+
+def look_at_shared(chunk, dataset):
+    """Read the rows of a trial, and say of how many bytes these are, whether they can be written, and what it took."""
+    (trial,) = chunk.trials
+    if (chunk.split, trial.seed) not in dataset.cuts:
+        return (Outcome(trial, "failed", "test", error="no rows"),)
+    x, before = dataset.cuts[chunk.split, trial.seed].train.x, _own()
+    said = f"{int(x.sum())} {x.flags.writeable} {_own() - before < 5_000_000}"
+    return (Outcome(trial, "done", "test", host=said, seconds=0.1),)

@@ -21,7 +21,7 @@ from regfleet.fleet.sockets import family, listening
 before, notes = dict(os.environ), []
 with ray_fleet(FleetSettings(workers=2), warm_up=os.getpid, note=notes.append):
     import ray
-    ray.get([ray.remote(lambda: 1).remote() for _ in range(2)])
+    ray.get([ray.remote(num_cpus=0)(lambda: 1).remote() for _ in range(2)])
     print(json.dumps({
         "head": ray.get_runtime_context().gcs_address,
         "token": os.environ["RAY_AUTH_TOKEN"],
@@ -38,7 +38,7 @@ CLIENT = """
 import sys
 import ray
 ray.init(address=sys.argv[1], logging_level="ERROR", log_to_driver=False)
-print(ray.get(ray.remote(lambda path: open(path, "w").close() or "ran").remote(sys.argv[2]), timeout=60))
+print(ray.get(ray.remote(num_cpus=0)(lambda path: open(path, "w").close() or "ran").remote(sys.argv[2]), timeout=60))
 """
 
 

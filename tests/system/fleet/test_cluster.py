@@ -4,8 +4,6 @@ import pytest
 import ray
 from support import work
 
-from regfleet.fleet import worker
-
 
 @pytest.fixture(autouse=True, scope="module")
 def cluster(nodes_of_a_module):
@@ -46,18 +44,6 @@ def test_trials_that_want_no_gpu_see_none(join, schedule, data):
     with join(workers=2, gpus_per_trial=0) as fleet:
         assert fleet.workers == 2
         assert {gpu for _, gpu in devices(fleet, schedule(2), data)} == {""}
-
-
-def test_a_process_that_ray_moves_to_another_gpu_is_replaced(join):
-    """TensorFlow keeps the GPUs it saw first: a kept worker that is given others ends, and a new one takes the task."""
-    with join(gpus_per_trial=0.5):
-        prepare = ray.remote(num_cpus=1, max_calls=0, max_retries=3)(work.prepared)
-        alone = ray.get(prepare.options(num_gpus=0).remote(worker.prepare))
-        for _ in range(8):
-            process, gpus, seen = ray.get(prepare.options(num_gpus=1).remote(worker.prepare))
-            assert process != alone[0]
-            assert gpus == [seen]
-        assert alone[1:] == ([], "")
 
 
 def test_a_gpu_gets_stacks_of_trials(join, schedule, data):

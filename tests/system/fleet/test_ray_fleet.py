@@ -2,6 +2,7 @@
 
 import functools
 import os
+from dataclasses import replace
 
 import pytest
 from support import work
@@ -13,7 +14,7 @@ from regfleet.fleet import FleetSettings, ray_fleet
 def fleet(worker_environment):
     """A local Ray of two workers that gives a trial five seconds."""
     settings = FleetSettings(workers=2, environment=worker_environment, trial_timeout=5)
-    with ray_fleet(settings, warm_up=os.getpid) as running:
+    with ray_fleet(settings, warm_up=os.getpid, encode=work.encode) as running:
         yield running
 
 
@@ -29,6 +30,16 @@ def test_work_may_carry_a_large_load(fleet, schedule, data, names, every):
     loaded = functools.partial(work.loaded, load=work.Load())
     assert names(fleet.run(schedule(20), loaded, data)) == every(20)
     assert work.Load.packed == 1
+
+
+def test_rows_of_a_seed_are_encoded_once_and_mapped(fleet, marks, schedule, data):
+    """Three variants read the same 40 MB of each seed, which none of them can change or has for itself."""
+    source = schedule(3)
+    source._groups = type(source._groups)(replace(group, shared="cut") for group in source._groups)
+    found = [outcome for batch in fleet.run(source, work.look_at_shared, data) for outcome in batch]
+    assert [o.host for o in found if o.status == "done"] == ["10000000 False True"] * 6
+    assert [(o.trial.seed, o.error) for o in found if o.status == "failed"] == [(2, "no rows")] * 3
+    assert sorted(mark.name for mark in marks.iterdir()) == [f"encoded {seed} 0" for seed in range(3)]
 
 
 @pytest.mark.parametrize("how", ["die_once", "end_once"])

@@ -62,6 +62,27 @@ def test_a_head_is_asked_what_it_knows():
     assert method in services[service].methods_by_name, f"{RELEASE}: {borrowed.HEAD_QUESTION} is gone"
 
 
+def test_ray_starts_its_services_one_by_one():
+    """Those that are left out are methods of its node, and are there again afterwards."""
+    from ray._private.node import Node
+
+    before = [getattr(Node, name, None) for name in borrowed.SERVICES]
+    assert all(map(callable, before)), f"{RELEASE} starts its services otherwise"
+    with borrowed.few_services():
+        assert [getattr(Node, name)() for name in borrowed.SERVICES] == [None] * 3
+    assert [getattr(Node, name) for name in borrowed.SERVICES] == before
+
+
+def test_workers_inherit_what_is_set_while_ray_starts(monkeypatch):
+    """Ours is there for that moment, and the user's environment afterwards."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    with borrowed.environment_of_workers({"OMP_NUM_THREADS": "1", "KERAS_BACKEND": "tensorflow"}):
+        assert (os.environ["OMP_NUM_THREADS"], os.environ["KERAS_BACKEND"]) == ("1", "tensorflow")
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "KERAS_BACKEND" not in os.environ
+
+
 def test_ray_takes_its_environment_again():
     """Mode, token and address follow the environment while a fleet lasts, and go back afterwards."""
     code = """

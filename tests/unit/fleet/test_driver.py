@@ -1,6 +1,7 @@
 """The driver's own logic on scripted tasks: what is in flight, tried again, ended and given up."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from support.tasks import ScriptedCluster, ScriptedTasks, done
@@ -11,6 +12,7 @@ from regfleet.fleet import FleetSettings
 from regfleet.fleet.driver import Driver
 from regfleet.fleet.gpus import Shares
 from regfleet.fleet.tasks import Loss
+from regfleet.fleet.traces import Traces
 from regfleet.fleet.worker import Beginning
 
 
@@ -26,19 +28,22 @@ def drive(data):
 
     def run(source, tasks, cluster=None, **settings):
         cluster, settings = cluster or ScriptedCluster(tasks=tasks), FleetSettings(**settings)
-        return list(Driver(settings, Shares(settings, cluster), cluster, tasks, source).run(data))
+        return list(Driver(settings, Shares(settings, cluster), cluster, tasks, source, Traces()).run(data))
 
     return run
 
 
 def test_every_trial_comes_once_and_no_more_tasks_run_than_workers(drive, schedule, names, every):
-    """Without a limit of the user's twice as many tasks as CPUs are on their way, once a time was measured."""
+    """Each worker has one, and gets its next when that came; what may grow is asked for more, with no limit given."""
     tasks = ScriptedTasks()
     assert names(drive(schedule(10), tasks)) == every(10)
-    assert (len(tasks.started), tasks.most) == (30, 4)
+    assert (len(tasks.started), tasks.most, len(set(tasks.at)), tasks.asked) == (30, 2, 2, [])
     tasks = ScriptedTasks()
     drive(schedule(10), tasks, workers=2)
     assert tasks.most == 2
+    tasks = ScriptedTasks()
+    drive(schedule(10), tasks, address="a cluster")
+    assert (tasks.most, set(tasks.asked)) == (2, {(6, 0.0)})
 
 
 def test_a_lost_worker_costs_a_retry(drive, schedule, names, every):
@@ -73,6 +78,39 @@ def test_workers_that_never_begin_end_the_run(drive, schedule):
     """When no worker gets as far as beginning, no trial is to blame: the fleet is lost."""
     with pytest.raises(FleetError, match="10 workers were lost before they began, the last: no room"):
         drive(schedule(1), ScriptedTasks(lambda _: [Loss("no room")]))
+
+
+def test_what_waits_for_a_worker_goes_to_one_that_is_ready(drive, schedule, names, every, monkeypatch):
+    """As many as may be on their way wait for room, which a worker with nothing to do holds: it takes them, in turn."""
+    monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, look=0.0))
+
+    def script(attempt):
+        if len(tasks.started) > 2:
+            return [Beginning(1, "node"), done(attempt.chunk)]
+        tasks.late.add(f"worker {len(tasks.started) - 1}")
+        if len(tasks.started) == 2:
+            tasks.give("idle")
+        return []
+
+    tasks = ScriptedTasks(script)
+    assert names(drive(schedule(3), tasks)) == every(3)
+    assert tasks.at[:4] == ["worker 0", "worker 1", "idle", "idle"]
+    assert {attempt.unstarted for attempt, _ in tasks.started} == {0}
+
+
+def test_a_worker_of_which_nothing_is_heard_is_replaced(drive, schedule, names, every, monkeypatch):
+    """Its chunk goes to a new one, though no other is free, each time after twice as long, where there is room."""
+    monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, begin=0.02))
+    tasks = ScriptedTasks(lambda attempt: [Beginning(1, "node"), done(attempt.chunk)] if tasks.renewed == 2 else [])
+    began = time.monotonic()
+    assert names(drive(schedule(1), tasks)) == every(1)
+    assert time.monotonic() - began > 0.02 + 0.04
+    assert len(set(tasks.at[:6])) == 6
+    assert {(attempt.lost, attempt.unstarted) for attempt, _ in tasks.started} == {(0, 0)}
+    full = ScriptedTasks(lambda _: [Beginning(1, "node")] if len(full.started) < 3 else [])
+    with pytest.raises(AssertionError, match="does not come to an end"):
+        drive(schedule(1), full, address="a cluster", workers=3)
+    assert (len(full.started), full.renewed) == (3, 0)
 
 
 def test_what_passes_its_limit_is_ended_and_fails(drive, schedule, names, every):
@@ -137,12 +175,12 @@ def test_tasks_that_wait_for_a_gpu_that_is_gone_run_on_cpus(drive, schedule, nam
     cluster = ScriptedCluster({"CPU": 4.0, "GPU": 1.0}, {"CPU": 2.0})
 
     class Tasks(ScriptedTasks):
-        def start(self, attempt, gpu_share):
-            handle = super().start(attempt, gpu_share)
+        def start(self, attempt, gpu_share, worker):
+            handle, name = super().start(attempt, gpu_share, worker)
             if gpu_share:
                 self._messages[handle] = []
                 cluster.nodes = ({"CPU": 2.0},)
-            return handle
+            return handle, name
 
     tasks = Tasks()
     assert names(drive(schedule(3), tasks, cluster)) == every(3)

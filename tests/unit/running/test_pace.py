@@ -6,6 +6,8 @@ from support.planning import planned
 
 from regfleet.data import cut, from_arrays, parse_split
 from regfleet.running import pace, preview
+from regfleet.running.prepare import prepare
+from regfleet.running.worth import workers_for, worth
 from regfleet.settings import read_study
 
 FIELDS = {"data": "own", "seeds": 5, "model": {"hidden": [8]}, "training": {"epochs": 10, "batch_size": 20}}
@@ -13,17 +15,39 @@ DATA = from_arrays("own", np.random.default_rng(0).normal(size=(102, 4)), np.ara
 
 
 def test_start_traces_and_report_are_counted():
-    """102 rows in five folds are test sets of 20 and 21: each of two workers traces two shapes of two variants."""
+    """102 rows in five folds are test sets of 20 and 21: two shapes of two variants, one of them traced twice."""
     study = read_study(FIELDS | {"variant": [{"technique": "batchnorm"}]})
     groups = planned(study, {"own": DATA}).groups
     seeds = [cut(DATA, parse_split("balanced"), seed) for seed in range(5)]
     shapes = {(len(sets.train.x), len(sets.validation.x)) for sets in seeds}
     assert len(shapes) == 2
     chunks = {("own", group.variant.name): 3 for group in groups}
-    traces = 2 * 2 * (pace.TRACE + pace.TRACE + pace.TRACE_OF["batchnorm"])
+    traces = (2 + 1) / 2 * 2 * (pace.TRACE + pace.TRACE + pace.TRACE_OF["batchnorm"])
     took = pace.overhead(groups, chunks, {"own": DATA}, 2)
     assert took == pytest.approx(pace.START + pace.END + traces / 2)
     assert pace.overhead([], {}, {"own": DATA}, 2) == pace.END
+
+
+def test_each_strength_that_tuning_tries_is_traced():
+    """Four settings of l2 are four strengths, four of the control learning rates alone, which share a trace."""
+    fields = FIELDS | {"data": "own", "split": "60/20/20", "variant": [{"technique": "l2"}], "references": "no"}
+    control, l2 = planned(read_study(fields | {"tune": 4}), {"own": DATA}).groups
+    assert (pace.trace_seconds(control), pace.trace_seconds(l2)) == (pace.TRACE, 4 * pace.TRACE)
+    chunks = {("own", group.variant.name): 1 for group in (control, l2)}
+    took = pace.overhead([control, l2], chunks, {"own": DATA}, 1)
+    assert took == pytest.approx(pace.START + pace.END + 5 * pace.TRACE)
+
+
+def test_no_more_workers_than_the_work_is_worth():
+    """A hundred trials of a second are worth five workers that take 5 s each; a few small ones those of any machine."""
+    assert [worth(seconds) for seconds in (0.0, 59.0, 100.0, 15_000.0)] == [3, 3, 5, 750]
+    ready = prepare(read_study({"variant": [{"technique": "l2"}], "seeds": 5, "references": "no"}))
+    groups = ready.plan().groups
+    seconds = {("iris", group.variant.name): 10.0 for group in groups}
+    assert workers_for(ready, 16, {}, groups) == 3
+    assert workers_for(ready, 16, seconds, groups) == 5  # ten trials of 10 s, and two traces
+    assert workers_for(ready, 4, seconds, groups) == 4
+    assert workers_for(ready, 2, seconds, ()) == 2
 
 
 def test_a_trial_takes_as_long_as_its_epochs_updates_and_operations():
