@@ -160,6 +160,7 @@ def _facts(card: Mapping[str, Any], run: Run | None) -> dict[str, tuple[str, ...
     labels = [row["label"] for data in card["sections"] for row in data["leaderboard"] if row["verdict"] != "Control"]
     facts = {
         "on": tuple(card["datasets"]),
+        "predicting": run.targets if run else (),
         "with": tuple(dict.fromkeys(labels)),
         "by": tuple(dict.fromkeys(str(data["metric"]) for data in card["sections"])),
         "model": (card["model"],),

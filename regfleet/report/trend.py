@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,9 @@ LETTERS = 60
 _COLUMNS = {"dataset", "metric", "variant", "label", "verdict", "mean", "mean_low", "mean_high"}
 Kind = Literal["versions", "data", "settings"]
 Text = Annotated[str, Field(max_length=2_000)]
-Number = Annotated[float, Field(allow_inf_nan=False)] | None
+LARGEST = 1e100
+"""Of a score: beyond, no axis can be drawn, and no score is meant."""
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)] | None
 
 
 class Score(NamedTuple):
@@ -191,7 +192,7 @@ def _score(row: Mapping[str, str]) -> Score:
 
 def _number(text: str) -> float | None:
     found = read_number(text)
-    return float(f"{found:.8g}") if math.isfinite(found) else None
+    return float(f"{found:.8g}") if abs(found) < LARGEST else None
 
 
 def _cut(text: str) -> str:
@@ -204,7 +205,9 @@ def _texts(table: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _words(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(map(_words, value)) if isinstance(value, list) else str(value)
 
 
 def _study(text: str) -> dict[str, Any]:

@@ -91,12 +91,18 @@ def page(study: str, runs: Sequence[Run], templates: Path | None) -> str:
         runs=shown[::-1],
         unit=unit,
         higher=unit.metric.higher_is_better,
-        alpha=runs[-1].settings.get("alpha", ""),
+        techniques=_techniques(runs[-1]),
         marks=[(title[0].upper(), title) for kind, title in TITLES.items() if _has(changed, kind)],
         sections=[_section(name, f"d{place}-", runs, shown, unit, each) for place, name in enumerate(names)],
         most_rows=MOST_ROWS,
         **assets(made, "site.js", "report.css", "site.css"),
     )
+
+
+def _techniques(run: Run) -> str:
+    """What is compared in a run; of many the first."""
+    labels = list(dict.fromkeys(score.label for score in run.scores if score.control))
+    return "; ".join(labels[:6]) + (f" and {len(labels) - 6} more" if len(labels) > 6 else "")
 
 
 def _has(changed: Sequence[Sequence[Change]], kind: Kind) -> bool:

@@ -79,7 +79,7 @@ def over_time(name: str, line: Line, times: Times, unit: Scale, described: str) 
     _mark(axes, times.changed, (WIDTH - left - 66) / (last + 1))
     ends = []
     if line.control:
-        axes.plot(range(last + 1), line.control, color=LIGHT["ghost"], linewidth=GHOST)
+        axes.plot(range(last + 1), line.control, color=LIGHT["ghost"], linewidth=GHOST, linestyle=(0, (2, 1.5)))
         ends.append((line.control[-1], "control", LIGHT["muted"]))
     _draw(axes, line.points)
     now = line.points[-1]
@@ -121,10 +121,10 @@ def _draw(axes: Axes, points: Sequence[Point]) -> None:
     places = range(len(points))
     lows, highs, means = ([getattr(one, side) for one in points] for side in ("low", "high", "mean"))
     if len(points) > CROWD:
-        axes.fill_between(places, lows, highs, color=LIGHT["neutral-mark"], alpha=BAND, linewidth=0)
+        axes.fill_between(places, lows, highs, color=LIGHT["validation"], alpha=BAND, linewidth=0)
         axes.plot(places, means, color=LIGHT["validation"], linewidth=LINE)
         return
-    axes.plot(places, means, color=LIGHT["neutral-mark"], linewidth=GHOST, zorder=2)
+    axes.plot(places, means, color=LIGHT["muted"], linewidth=GHOST, zorder=2)
     for place, one in enumerate(points):
         colour = _colour(one)
         if math.isfinite(one.low) and math.isfinite(one.high):
@@ -137,7 +137,7 @@ def _draw(axes: Axes, points: Sequence[Point]) -> None:
 def _colour(one: Point) -> str:
     if one.verdict == "control":
         return LIGHT["validation"]
-    return LIGHT[one.verdict] if one.verdict in {"better", "worse"} else LIGHT["neutral-mark"]
+    return LIGHT[one.verdict] if one.verdict in {"better", "worse"} else LIGHT["muted"]
 
 
 def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], low: float, high: float) -> None:
