@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from regfleet.numbers import count, read_number
 from regfleet.results import Provenance
@@ -55,6 +55,25 @@ class Score(NamedTuple):
     difference_high: Number
 
 
+class Over(NamedTuple):
+    """A variant over all data sets, as the report writes it."""
+
+    label: Text
+    mean: Text
+    symbol: Text
+    verdict: Text
+
+
+def moment(text: str) -> str:
+    """An ISO time in UTC to the second; empty for anything else. One without a time zone is taken to be in UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return ""
+    return f"{found.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
 class Data(BaseModel):
     """The content of a data set."""
 
@@ -79,7 +98,7 @@ class Run(BaseModel):
     folder: Annotated[str, Field(pattern=f"^({FOLDER})?$")]
     name: Text
     origin: Text = ""
-    finished: Text = ""
+    finished: Annotated[Text, AfterValidator(moment)] = ""
     status: Text = ""
     metric: Text
     commit: Text = ""
@@ -87,7 +106,8 @@ class Run(BaseModel):
     versions: dict[Text, Text] = {}
     data: dict[Text, Data] = {}
     settings: dict[Text, Text] = {}
-    scores: tuple[Score, ...]
+    scores: Annotated[tuple[Score, ...], Field(min_length=1)]
+    overall: tuple[Over, ...] = ()
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -110,16 +130,6 @@ class Change:
 
     kind: Kind
     text: str
-
-
-def moment(text: str) -> str:
-    """An ISO time in UTC to the second; empty for anything else. One without a time zone is taken to be in UTC."""
-    try:
-        found = datetime.fromisoformat(text)
-        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return ""
-    return f"{found.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def read_run(name: str, entry: Mapping[str, Any], files: Mapping[str, bytes]) -> Run | None:
@@ -151,7 +161,7 @@ def _run(name: str, entry: Mapping[str, Any], files: Mapping[str, bytes]) -> Run
         folder=name,
         name=name,
         origin=_cut(f"{first.started} {first.host}" if first and first.started else facts.sha256 or ""),
-        finished=moment(str(entry["finished"])),
+        finished=_cut(str(entry["finished"])),
         status=_cut(str(entry.get("status", ""))),
         metric=_cut(rows[0]["metric"]),
         commit=_cut(facts.commit or ""),
@@ -163,6 +173,10 @@ def _run(name: str, entry: Mapping[str, Any], files: Mapping[str, bytes]) -> Run
         },
         settings=_texts(_flat(study)),
         scores=tuple(map(_score, rows)),
+        overall=tuple(
+            Over(*(_cut(str(one[key])) for key in Over._fields))
+            for one in (entry.get("overall") or {}).get("variants", ())
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from regfleet.report.background import MONTHS
 from regfleet.report.figures.over_time import Line, Point, Times, described, over_time
 from regfleet.report.svg import inline
 from regfleet.report.templates import assets, environment
-from regfleet.report.trend import Change, Kind, Run, Score, changes
+from regfleet.report.trend import Change, Kind, Over, Run, Score, changes
 from regfleet.report.verdicts import CONTROL, VERDICTS, Chip
 from regfleet.scorers import known_metric
 from regfleet.text import listed
@@ -90,13 +90,20 @@ def page(study: str, runs: Sequence[Run], templates: Path | None) -> str:
         title=names[0] if len(names) == 1 else f"{len(names)} data sets",
         runs=shown[::-1],
         unit=unit,
-        higher=unit.metric.higher_is_better,
+        better=_better(runs[-1]),
         techniques=_techniques(runs[-1]),
         marks=[(title[0].upper(), title) for kind, title in TITLES.items() if _has(changed, kind)],
+        overall=_overall(runs) if len(names) > 1 else [],
         sections=[_section(name, f"d{place}-", runs, shown, unit, each) for place, name in enumerate(names)],
         most_rows=MOST_ROWS,
         **assets(made, "site.js", "report.css", "site.css"),
     )
+
+
+def _overall(runs: Sequence[Run]) -> list[tuple[Over, Over | None]]:
+    """The variants over all data sets in the latest run, each with itself in the run before."""
+    before = {one.label: one for one in runs[-2].overall}
+    return [(one, before.get(one.label)) for one in runs[-1].overall]
 
 
 def _techniques(run: Run) -> str:
@@ -107,6 +114,14 @@ def _techniques(run: Run) -> str:
 
 def _has(changed: Sequence[Sequence[Change]], kind: Kind) -> bool:
     return any(change.kind == kind for one in changed for change in one)
+
+
+def _better(run: Run) -> str:
+    """Whether higher or lower scores are better; empty where nothing says so."""
+    known = known_metric(run.metric)
+    asked = run.settings.get("higher_is_better", "")
+    higher = known.higher_is_better if known else None
+    return {"true": "higher", "false": "lower"}.get(asked or str(higher).lower(), "")
 
 
 def _scale(metric: str) -> Scale:

@@ -91,6 +91,24 @@ def test_what_makes_runs_one_study(tmp_path, other, same):
     assert publish(runs, tmp_path / "site").trends == same
 
 
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("rmse", "root mean squared error; lower is better."),
+        ("recall:yes", "higher is better."),
+        ("luck", "test luck."),
+    ],
+)
+def test_a_page_says_which_scores_are_better(tmp_path, metric, said):
+    """As far as that is known of a metric; its scores are shown in any case."""
+    runs = [run_in(tmp_path / day, day, metric=metric, scores={"none": 0.9}) for day in ("2026-11-02", "2026-11-03")]
+    publish(runs, tmp_path / "site")
+    assert said in text_of(tmp_path / "site/trends/churn.html")
+    assert "0.9" in text_of(tmp_path / "site/trends/churn.html") or "90.0" in text_of(
+        tmp_path / "site/trends/churn.html"
+    )
+
+
 def test_a_report_that_is_replaced_leaves_its_scores(tmp_path):
     """The next run in a directory of the same name replaces the report; one that went on replaces its own scores."""
     for night, day in enumerate(("2026-11-02", "2026-11-03", "2026-11-04")):
@@ -189,12 +207,15 @@ def test_an_address_that_is_none_is_refused(tmp_path, text):
     assert not (tmp_path / "site").exists()
 
 
-@pytest.mark.parametrize("study", ["../../evil", "/etc/x", "", "A"])
-def test_a_manifest_leads_to_no_other_place(tmp_path, study):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [*(("study", text) for text in ("../../evil", "/etc/x", "", "A")), ("folder", "../a"), ("scores", [])],
+)
+def test_a_manifest_leads_to_no_other_place(tmp_path, name, value):
     """A site of somebody else that names a page outside of it is refused."""
     publish([run_in(tmp_path / "a", "2026-11-02")], tmp_path / "site")
     table = manifest_of(tmp_path / "site")
-    table["runs"][0]["study"] = study
+    table["runs"][0][name] = value
     (tmp_path / "site/regfleet-site.json").write_text(json.dumps(table))
     with pytest.raises(InputError, match=r"--site: expected .*regfleet-site.json as regfleet wrote it"):
         publish([run_in(tmp_path / "b", "2026-11-03")], tmp_path / "site")
