@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ LETTERS = 60
 Entries = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Site:
     """What a site holds: ``entries`` maps a report's folder to what it says of itself, ``histories`` a study to runs.
 
@@ -31,21 +32,30 @@ class Site:
     histories: Mapping[str, Sequence[Run]]
     base: str
 
-    def study(self, folder: str) -> str:
-        """The study of a report; empty for one that is not known to be of any."""
-        return next((name for name, runs in self.histories.items() if any(run.folder == folder for run in runs)), "")
+    @cached_property
+    def runs(self) -> Mapping[str, Run]:
+        """The run of each report of which more is known than it says of itself."""
+        return {run.folder: run for runs in self.histories.values() for run in runs if run.folder}
 
-    def run(self, folder: str) -> Run | None:
-        """The run of a report, None where nothing is known of it."""
-        return next((run for runs in self.histories.values() for run in runs if run.folder == folder), None)
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The reports of a study: the card of the ``newest``, those of ``earlier`` runs, and its page over time.
+
+    ``trend`` has the page's ``href`` and says of what ``runs`` it is; None without one.
+    """
+
+    newest: dict[str, Any]
+    earlier: list[dict[str, Any]]
+    trend: Mapping[str, str] | None
 
 
 def index(site: Site, trends: Iterable[str], templates: Path | None) -> str:
     """The index page; ``trends`` are the studies that have a page of their own."""
     made = environment(templates)
-    cards = {folder: _card(folder, entry, site.run(folder)) for folder, entry in sorted(site.entries.items())}
+    cards = {folder: _card(folder, entry, site.runs.get(folder)) for folder, entry in sorted(site.entries.items())}
     groups = _groups(cards, site, set(trends))
-    _tell_apart([group["newest"] for group in groups], site)
+    _tell_apart([group.newest for group in groups], site)
     return made.get_template("site.html.j2").render(
         groups=groups,
         reports=len(cards),
@@ -64,26 +74,25 @@ def news(site: Site) -> list[feed.News]:
     """What a feed tells of the reports: their results, and what changed since the run before."""
     found = []
     for folder, entry in site.entries.items():
-        run, finished = site.run(folder), moment(str(entry["finished"]))
-        runs = list(site.histories[run.study]) if run else []
-        changed = since(runs[: runs.index(run) + 1]) if run else ""
+        run, finished = site.runs.get(folder), moment(str(entry["finished"]))
+        changed = since(site.histories[run.study], run) if run else ""
         said = [_lead(entry), changed, f"{entry['model']} · {entry.get('status', '')}"]
         origin = run.origin if run and run.origin else finished
         found.append(feed.News(folder, origin, finished, f"{folder}: {_title(entry)}", " ".join(filter(None, said))))
     return found
 
 
-def _groups(cards: Mapping[str, dict[str, Any]], site: Site, trends: set[str]) -> list[dict[str, Any]]:
+def _groups(cards: Mapping[str, dict[str, Any]], site: Site, trends: set[str]) -> list[Group]:
     """The reports by study, newest first; one of an unknown study stands by itself."""
     found: dict[str, list[dict[str, Any]]] = {}
     for folder, card in cards.items():
-        found.setdefault(site.study(folder) or f"/{folder}", []).append(card)
+        found.setdefault(site.runs[folder].study if folder in site.runs else f"/{folder}", []).append(card)
     groups = []
     for study, members in found.items():
         members.sort(key=lambda one: one["finished"], reverse=True)  # equals stay in the order of their folders
         trend = {"href": f"trends/{study}.html", "runs": between(site.histories[study])} if study in trends else None
-        groups.append({"newest": members[0], "earlier": members[1:], "trend": trend})
-    groups.sort(key=lambda one: one["newest"]["finished"], reverse=True)
+        groups.append(Group(members[0], members[1:], trend))
+    groups.sort(key=lambda one: one.newest["finished"], reverse=True)
     return groups
 
 
@@ -146,7 +155,7 @@ def _tell_apart(cards: Sequence[dict[str, Any]], site: Site) -> None:
     for card in cards:
         alike.setdefault(card["title"], []).append(card)
     for group in (one for one in alike.values() if len(one) > 1):
-        facts = [_facts(card, site.run(card["folder"])) for card in group]
+        facts = [_facts(card, site.runs.get(card["folder"])) for card in group]
         names = list(dict.fromkeys(name for one in facts for name in one))
         differing = [name for name in names if len({one.get(name) for one in facts}) > 1]
         for card, own in zip(group, facts, strict=True):

@@ -68,7 +68,8 @@ def publish(
     site = expanded(site, "--site")
     known = _read_manifest(site)
     base = feed.address(base_url) if base_url else known.base
-    entries, runs, files = known.entries, _known_runs(site, known), {}
+    entries, runs = known.entries, _known_runs(site, known)
+    files: dict[str, bytes] = {}
     names = {"index.html", MANIFEST, feed.FILE, TRENDS}
     for directory in map(place_of, directories):
         name = _free_name(directory, names)

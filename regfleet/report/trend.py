@@ -199,9 +199,11 @@ def _rows(text: str) -> Iterator[dict[str, str]]:
 
 
 def _score(row: Mapping[str, str]) -> Score:
+    dataset, variant, label, control, verdict = (
+        _cut(row.get(key, "")) for key in ("dataset", "variant", "label", "control", "verdict")
+    )
     numbers = ("mean", "mean_low", "mean_high", "difference", "difference_low", "difference_high")
-    texts = ("dataset", "variant", "label", "control", "verdict")
-    return Score(*(_cut(row.get(key, "")) for key in texts), *(_number(row.get(key, "")) for key in numbers))
+    return Score(dataset, variant, label, control, verdict, *(_number(row.get(key, "")) for key in numbers))
 
 
 def _number(text: str) -> float | None:
@@ -335,8 +337,8 @@ def _changed(before: Run, now: Run) -> Iterator[Change]:
 
 def _pairs(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     for key in sorted(before.keys() | now.keys()):
-        old, new = (elide(table.get(key, "not set"), LETTERS) for table in (before, now))
         if before.get(key) != now.get(key):
+            old, new = (elide(table.get(key, "not set"), LETTERS) for table in (before, now))
             yield f"{elide(key, LETTERS)} {old} → {new}"
 
 

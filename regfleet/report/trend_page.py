@@ -159,7 +159,7 @@ def _section(name: str, prefix: str, runs: Sequence[Run], shown: Sequence[ShownR
     labels = {variant: one.label for table in tables for variant, one in table.items()}
     order = list(dict.fromkeys(variant for table in reversed(tables) for variant in table))
     drawn = {variant for variant in order if any(variant in table and _finite(table[variant].mean) for table in tables)}
-    cards = []
+    cards: list[Card] = []
     for variant in order:
         scores = [table.get(variant) for table in tables]
         cells = [_cells(score, run, unit) for score, run in zip(scores, shown, strict=True)]
@@ -240,9 +240,10 @@ def table(runs: Sequence[Run]) -> bytes:
     return exports.rows_csv(rows).encode()
 
 
-def since(runs: Sequence[Run]) -> str:
-    """What changed for the last of ``runs``, in a sentence; empty for nothing, and for the first."""
-    found = [change.text for change in changes(runs)[-1]] if len(runs) > 1 else []
+def since(runs: Sequence[Run], run: Run) -> str:
+    """What changed for one of ``runs``, in a sentence; empty for nothing, and for the first."""
+    place = runs.index(run)
+    found = [change.text for change in changes(runs[max(place - 1, 0) : place + 1])[-1]]
     return f"Changed since the run before: {listed(found)}." if found else ""
 
 

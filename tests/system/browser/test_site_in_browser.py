@@ -97,8 +97,7 @@ def test_a_study_over_time_can_be_read_and_found(opened, violations, overflows, 
     index, page = ((tmp_path / "site" / name).as_uri() for name in ("index.html", "trends/churn.html"))
     with opened(page, script=False) as shown:
         assert shown.locator(".plate:visible").count() == len(scores)
-        shown.get_by_role("link", name="tue").first.click()
-        assert shown.url.endswith("/tue/report.html")
+        assert shown.get_by_role("link", name="tue").first.get_attribute("href") == "../tue/report.html"
     with opened(page) as shown:
         shown.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true; })")
         assert violations(shown) == overflows(shown) == []
