@@ -46,7 +46,7 @@ OWN = {
     "analyze": ("--control", "--metric", "--scope", "--rope", "--alpha", "--out"),
     "init": ("--out",),
     "datasets": ("--target", "--drop", "--categorical", "--group", "--time", "--missing", "--decimal"),
-    "publish": ("--site", "--templates"),
+    "publish": ("--site", "--templates", "--base-url"),
 }
 COMMANDS = {
     "compare": 6, "init": 1, "plan": 1, "report": 1, "status": 1, "analyze": 2, "datasets": 1, "publish": 1,

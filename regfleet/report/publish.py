@@ -1,8 +1,10 @@
-"""A static site of reports: an index and a folder per report, with relative links only.
+"""A static site of reports: an index, a folder per report and a page per study over time, with relative links only.
 
     index.html  regfleet-site.json  NAME/report.html  NAME/leaderboard.csv  NAME/trials.csv  NAME/study.toml …
+    trends/STUDY.html  trends/STUDY.csv  feed.xml
 
-``regfleet-site.json`` lists the files that were written, with a hash of each. Nothing else is ever touched.
+``regfleet-site.json`` lists the files that were written, with a hash of each, and has what is known of every run.
+Nothing else is ever touched. The feed alone needs to know where the site is on the web.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,16 +22,19 @@ from pydantic import BaseModel, ConfigDict
 from regfleet import atomic
 from regfleet.errors import InputError, ResultsError, StorageError
 from regfleet.paths import SUMS, content_of, digest, expanded, is_ours, read_sums, unwritable
-from regfleet.report.background import day
-from regfleet.report.templates import assets, environment
+from regfleet.report import feed, trend_page
+from regfleet.report.index import Site, index, news
+from regfleet.report.trend import FOLDER, Run, added, histories, read_run, when
 from regfleet.results import Place, place_of
 from regfleet.results.seals import altered, read_json, read_toml
-from regfleet.text import masked, one_line, printable, reason, slug
+from regfleet.text import masked, one_line, reason, slug
 
 MANIFEST = "regfleet-site.json"
 MOST_BYTES = 100_000_000
 """Of a manifest: a longer file is none of ours."""
-_FOLDER = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}")
+TRENDS = "trends"
+"""The folder of the pages of studies over time."""
+_FOLDER = re.compile(FOLDER)
 Download = Literal["leaderboard.csv", "trials.csv", "study.toml", "provenance.json"]
 DOWNLOADS: tuple[str, ...] = get_args(Download)
 _ENTRY = re.compile(r'<script type="application/json" id="entry">(.*?)</script>', re.DOTALL)
@@ -37,35 +42,68 @@ _ENTRY = re.compile(r'<script type="application/json" id="entry">(.*?)</script>'
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A site: its index, the number of reports in it, and the files that this run changed."""
+    """A site: its index, the reports and the pages of studies over time in it, and the files that this run changed.
+
+    ``feed`` is None for a site whose address is not known.
+    """
 
     index: Path
     reports: int
+    trends: int
+    feed: Path | None
     written: tuple[Path, ...]
 
 
-def publish(directories: Sequence[str | Path], site: str | Path, templates: Path | None = None) -> Published:
+def publish(
+    directories: Sequence[str | Path], site: str | Path, templates: Path | None = None, base_url: str = ""
+) -> Published:
     """Put the reports of results directories into the site, beside those that are there.
 
-    A directory is published under its own name, and replaces what had that name. Raises ResultsError for a directory
-    without a report, InputError for a site that holds files of somebody else where ours must go, or files of ours that
-    were changed since.
+    A directory is published under its own name, and replaces what had that name; what was known of another run under
+    it stays in the page of its study over time. ``base_url`` is where the site is on the web, and stays known.
+
+    Raises ResultsError for a directory without a report, InputError for a site that holds files of somebody else where
+    ours must go, or files of ours that were changed since.
     """
     site = expanded(site, "--site")
-    entries, ours = _read_manifest(site)
+    known = _read_manifest(site)
+    base = feed.address(base_url) if base_url else known.base
+    entries, runs = known.entries, _known_runs(site, known)
     files: dict[str, bytes] = {}
-    names = {"index.html", MANIFEST}
+    names = {"index.html", MANIFEST, feed.FILE, TRENDS}
     for directory in map(place_of, directories):
         name = _free_name(directory, names)
         entries[name], contents = _report(directory)
+        runs = added(runs, name, read_run(name, entries[name], contents))
         files |= {f"{name}/{file}": content for file, content in contents.items()}
-    files["index.html"] = _index(entries, templates).encode()
+    whole = Site(entries, histories(runs), base)
+    trends = {study: found for study, found in whole.histories.items() if len(found) > 1}
+    for study, found in trends.items():
+        files[f"{TRENDS}/{study}.html"] = trend_page.page(study, found, templates).encode()
+        files[f"{TRENDS}/{study}.csv"] = trend_page.table(found)
+    if base:
+        files[feed.FILE] = feed.feed(base, news(whole))
+    files["index.html"] = index(whole, trends, templates).encode()
     try:
-        _refuse_foreign(site, files, ours)
-        written = _write(site, files, entries, ours)
+        _refuse_foreign(site, files, known.ours)
+        written = _write(site, files, _Kept(entries, tuple(runs), base), known.ours)
     except OSError as problem:
         raise unwritable("--site", site, problem) from None
-    return Published(site / "index.html", len(entries), tuple(written))
+    return Published(site / "index.html", len(entries), len(trends), site / feed.FILE if base else None, tuple(written))
+
+
+def _known_runs(site: Path, known: _Known) -> list[Run]:
+    """The runs of a site; those of reports that were published before there were pages of studies from their files."""
+    runs = list(known.runs)
+    for folder in sorted(known.entries.keys() - {run.folder for run in runs}):
+        found = {name: content_of(site / folder / name) for name in DOWNLOADS if f"{folder}/{name}" in known.ours}
+        whole = {
+            name: content
+            for name, content in found.items()
+            if content is not None and digest(content) in known.ours[f"{folder}/{name}"]
+        }
+        runs = added(runs, folder, read_run(folder, known.entries[folder], whole))
+    return runs
 
 
 def _free_name(directory: Place, taken: set[str]) -> str:
@@ -162,21 +200,42 @@ class _Manifest(BaseModel):
     entries: dict[str, dict[str, Any]]
     files: dict[str, str]
     before: dict[str, tuple[str, ...]] = {}
+    runs: tuple[Run, ...] = ()
+    base_url: str = ""
 
 
-def _read_manifest(site: Path) -> tuple[dict[str, dict[str, Any]], dict[str, set[str]]]:
-    """The entries of a site and its files, each with the hashes that its content may have."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a site keeps beside its files: the entries of its reports, all runs, and its address."""
+
+    entries: dict[str, dict[str, Any]]
+    runs: tuple[Run, ...] = ()
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known(_Kept):
+    """The same of a site that is there, and ``ours``: its files, each with the hashes that its content may have."""
+
+    ours: dict[str, set[str]] = field(default_factory=dict)
+
+
+def _read_manifest(site: Path) -> _Known:
+    """What is known of a site."""
     file = site / MANIFEST
     if not os.path.lexists(file):
-        return {}, {}
+        return _Known({})
     try:
         manifest = _Manifest.model_validate_json(content_of(file, MOST_BYTES) or b"")
         entries = {name: _checked(_apart(entry)) for name, entry in manifest.entries.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        entries = None
+        base = feed.address(manifest.base_url) if manifest.base_url else ""
+    except (InputError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        entries, base = None, ""
     if entries is None or not all(map(_FOLDER.fullmatch, entries)):
         raise InputError(f"--site: expected {file} as regfleet wrote it; got a file that cannot be read")
-    return entries, {name: {now, *manifest.before.get(name, ())} for name, now in manifest.files.items()}
+    runs = tuple(run for run in manifest.runs if not run.folder or run.folder in entries)
+    ours = {name: {now, *manifest.before.get(name, ())} for name, now in manifest.files.items()}
+    return _Known(entries, runs, base, ours)
 
 
 def _checked(entry: dict[str, Any]) -> dict[str, Any]:
@@ -196,22 +255,20 @@ def _refuse_foreign(site: Path, files: Mapping[str, bytes], ours: Mapping[str, s
             )
 
 
-def _write(
-    site: Path, files: Mapping[str, bytes], entries: Mapping[str, Any], ours: Mapping[str, set[str]]
-) -> list[Path]:
+def _write(site: Path, files: Mapping[str, bytes], kept: _Kept, ours: Mapping[str, set[str]]) -> list[Path]:
     """Write the files whose content changed, each in one step; the manifest last, and first with what is to come."""
     new = {name: digest(content) for name, content in files.items()}
     known = {name: min(hashes) for name, hashes in ours.items()} | new
     changed = [name for name, content in files.items() if not _holds(site / name, content)]
     if changed:
         site.mkdir(parents=True, exist_ok=True)
-        atomic.write(site / MANIFEST, [_manifest_text(entries, known, ours)])
+        atomic.write(site / MANIFEST, [_manifest_text(kept, known, ours)])
     for name in changed:
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         atomic.write(site / name, [files[name]])
     # Of a file that an earlier run was to write and this one is not, both hashes: that run may have been killed.
     unsure = {name: hashes for name, hashes in ours.items() if name not in new and len(hashes) > 1}
-    manifest = _manifest_text(entries, known, unsure)
+    manifest = _manifest_text(kept, known, unsure)
     if not _holds(site / MANIFEST, manifest):
         site.mkdir(parents=True, exist_ok=True)
         atomic.write(site / MANIFEST, [manifest])
@@ -219,12 +276,13 @@ def _write(
     return [site / name for name in changed]
 
 
-def _manifest_text(
-    entries: Mapping[str, Any], files: Mapping[str, str], before: Mapping[str, set[str]] | None = None
-) -> bytes:
-    table: dict[str, Any] = {"entries": dict(sorted(entries.items())), "files": dict(sorted(files.items()))}
+def _manifest_text(kept: _Kept, files: Mapping[str, str], before: Mapping[str, set[str]] | None = None) -> bytes:
+    table: dict[str, Any] = {"entries": dict(sorted(kept.entries.items())), "files": dict(sorted(files.items()))}
     if before:
         table["before"] = {name: sorted(hashes) for name, hashes in sorted(before.items())}
+    if kept.base:
+        table["base_url"] = kept.base
+    table["runs"] = [run.model_dump(mode="json") for run in sorted(kept.runs, key=lambda run: (run.study, *when(run)))]
     return (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode("utf-8", errors="replace")
 
 
@@ -256,44 +314,3 @@ def _apart(entry: Mapping[str, Any]) -> dict[str, Any]:
 
     datasets = [data | {"leaderboard": [split(row) for row in data["leaderboard"]]} for data in entry["datasets"]]
     return {**entry, "datasets": datasets}
-
-
-def _index(entries: Mapping[str, Mapping[str, Any]], templates: Path | None) -> str:
-    """The index page, newest report first; ``entries`` maps a report's folder to what it says of itself."""
-    made = environment(templates)
-    shown = [_shown(folder, entry) for folder, entry in sorted(entries.items())]
-    shown.sort(key=lambda one: one["finished"], reverse=True)  # equals stay in the order of their folders
-    return made.get_template("site.html.j2").render(
-        entries=shown,
-        choices={
-            "dataset": sorted({name for one in shown for name in one["datasets"]}),
-            "model": sorted({one["model"] for one in shown}),
-            "verdict": sorted({word for one in shown for word in one["verdicts"]}),
-        },
-        **assets(made, "site.js", "report.css", "site.css"),
-    )
-
-
-def _shown(folder: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    datasets: Sequence[Mapping[str, Any]] = entry["datasets"]
-    words = {row["verdict"] for data in datasets for row in data["leaderboard"]}
-    overall = entry.get("overall")
-    names = [str(data["name"]) for data in datasets]
-    texts = [folder, entry["title"], entry["model"], *names, *(data["verdict"] for data in datasets)]
-    texts += [overall["verdict"]] if overall else []
-    texts += [row["label"] for data in datasets for row in data["leaderboard"]]
-    return {
-        "folder": folder,
-        "title": names[0] if len(names) == 1 else f"{len(names)} data sets",
-        "question": entry["title"],
-        "overall": overall,
-        "model": str(entry["model"]),
-        "status": entry.get("status", ""),
-        "finished": str(entry["finished"]),
-        "day": day(str(entry["finished"])),
-        "datasets": names,
-        "sections": datasets,
-        "verdicts": sorted(words - {"Control"}),
-        "files": entry.get("files", ()),
-        "text": printable(" ".join(map(str, texts))).lower(),
-    }

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from support.published import SCORES, run_in
 
 from regfleet.report.publish import publish
 
@@ -83,3 +84,27 @@ def test_the_site_works_from_disk_and_from_a_subfolder(opened, site, server):
             with page.expect_download() as caught:
                 page.locator("#nine").get_by_role("link", name="leaderboard.csv").click()
             assert Path(caught.value.path()).read_text(encoding="utf-8") == "rank\n1\n"
+
+
+def test_a_study_over_time_can_be_read_and_found(opened, violations, overflows, tmp_path):
+    """Its page is accessible, fits every screen and needs no script; the search opens what it finds of its reports."""
+    scores = SCORES | {"mixup(0.2)": 0.9, "swa": 0.91}
+    runs = [
+        run_in(tmp_path / "mon", "2026-11-02", scores=scores),
+        run_in(tmp_path / "tue", "2026-11-03", keras="3.16.0", scores=scores),
+    ]
+    publish(runs, tmp_path / "site", base_url="https://reports.example")
+    index, page = ((tmp_path / "site" / name).as_uri() for name in ("index.html", "trends/churn.html"))
+    with opened(page, script=False) as shown:
+        assert shown.locator(".plate:visible").count() == len(scores)
+        assert shown.get_by_role("link", name="tue").first.get_attribute("href") == "../tue/report.html"
+    with opened(page) as shown:
+        shown.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true; })")
+        assert violations(shown) == overflows(shown) == []
+    with opened(index) as shown:
+        assert shown.locator("#mon:visible").count() == 0
+        shown.get_by_label("Search").fill("3.15.1 SWA")
+        assert shown.locator(".entry:visible").evaluate_all("(all) => all.map((one) => one.id)") == ["mon"]
+        shown.get_by_label("Search").fill("swa")
+        assert shown.locator("#tue tbody tr:visible").last.inner_text().startswith("–\tSwa")
+        assert violations(shown) == overflows(shown) == []
