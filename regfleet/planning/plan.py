@@ -10,11 +10,12 @@ from typing import Any
 
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
+from regfleet.planning.parts import parts_cost, parts_of
 from regfleet.planning.references import ENGINE
 from regfleet.planning.resolved import Resolved, data_facts
 from regfleet.results import DataFacts
 from regfleet.settings import Study, Training
-from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant, half_name, halved
+from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant
 from regfleet.training.engines import STACK, pays_to_stack
 from regfleet.trials import Chunk, Trial
 
@@ -59,24 +60,27 @@ def make_plan(
     A study that adds seeds is planned up to its last look.
     """
     study, groups = resolved.study, []
-    variants, most = len(resolved.variants), sum(len(_seeds(resolved, name)) for name in datasets)
-    most *= fits_per_seed(study)
-    if variants * most > MOST_TRIALS:  # before any key of them is made
-        got = f"{variants * most:,} of {variants:,} variants"
+    variants = len(resolved.variants)
+    most = sum(
+        len(_seeds(resolved, name)) * len(part.variants) for name in datasets for part in parts_of(resolved, name)
+    )
+    if most > MOST_TRIALS:  # before any key of them is made
+        got = f"{most:,} of {variants:,} variants"
         got += f" and {2 * PAIRS} halves of the rows" if study.interval == "conservative" else ""
+        got += f"; {cost}" if (cost := parts_cost(resolved)) else ""
         raise InputError(f"--seeds: expected at most {MOST_TRIALS:,} trials in a study; got {got}")
     for name, dataset in datasets.items():
         model = (models or {}).get(name, resolved.model)
         seeds, facts = _seeds(resolved, name), resolved.data.get(name) or data_facts(dataset, resolved.split)
-        for split in _splits(resolved):
-            called = name if split.half is None else half_name(name, split.half)
-            for variant in resolved.variants:
+        for part in parts_of(resolved, name):
+            split, called = part.split, part.name
+            for variant in part.variants:
                 keys = _keys(facts, variant, model, split, study.engine, seeds)
                 trials = (Trial(key, called, variant.name, seed) for key, seed in zip(keys, seeds, strict=True))
                 stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
                 chunk = Chunk(name, variant, model, split, study.engine, tuple(trials), stack, study.keep_predictions)
                 groups.append(replace(chunk, rate_test=_rate_tested(chunk, seeds)))
-            for reference in resolved.references_on(name):
+            for reference in () if part.extra else resolved.references_on(name):
                 keys = _reference_keys(facts, reference, split, seeds)
                 trials = (Trial(key, called, reference.name, seed) for key, seed in zip(keys, seeds, strict=True))
                 groups.append(Chunk(name, reference, NO_MODEL, split, ENGINE, tuple(trials), 1, study.keep_predictions))
@@ -87,7 +91,7 @@ def _rate_tested(chunk: Chunk, seeds: Sequence[int]) -> int | None:
     """The seed on which a control tries other learning rates: one that knows its own, on all rows."""
     plain = not chunk.variant.techniques and chunk.variant.control is None and chunk.variant.training.rate is not None
     tested = plain and chunk.variant.training.optimizer != "model" and chunk.engine == "fused"
-    return min(seeds) if tested and chunk.split.half is None and seeds else None
+    return min(seeds) if tested and chunk.split.whole and seeds else None
 
 
 def fits_per_seed(study: Study) -> int:
@@ -100,6 +104,9 @@ def trial_counts(resolved: Resolved) -> dict[str, int]:
     study = resolved.study
     each = len(study.seeds) * fits_per_seed(study)
     counts = dict.fromkeys(resolved.names, each * len(study.names))
+    beside = (part for name in study.names for part in parts_of(resolved, name) if part.extra)
+    for one in (one for part in beside for one in part.variants):
+        counts[one.name] += len(study.seeds)
     for one in (one for name in study.names for one in resolved.references_on(name)):
         counts[one.name] = counts.get(one.name, 0) + each
     return counts
@@ -115,12 +122,6 @@ def conservative_cost(resolved: Resolved) -> str:
     )
 
 
-def _splits(resolved: Resolved) -> tuple[SplitSpec, ...]:
-    """How the rows of a seed are split: all of them first, then each half."""
-    conservative = resolved.study.interval == "conservative"
-    return (resolved.split, *(halved(resolved.split) if conservative else ()))
-
-
 def planned_keys(resolved: Resolved) -> set[str]:
     """The keys of a study's trials on the data that it knows, from their facts alone."""
     study, known = resolved.study, resolved.data
@@ -128,12 +129,11 @@ def planned_keys(resolved: Resolved) -> set[str]:
     keys: set[str] = set()
     for name in (name for name in study.names if name in known and (name in resolved.looks or study.seeds)):
         model, seeds = replace(resolved.model, fingerprint=prints.get(name, "")), _seeds(resolved, name)
-        for variant in resolved.variants:
-            for split in _splits(resolved):
-                keys.update(_keys(known[name], variant, model, split, study.engine, seeds))
-        for reference in resolved.references_on(name):
-            for split in _splits(resolved):
-                keys.update(_reference_keys(known[name], reference, split, seeds))
+        for part in parts_of(resolved, name):
+            for variant in part.variants:
+                keys.update(_keys(known[name], variant, model, part.split, study.engine, seeds))
+            for reference in () if part.extra else resolved.references_on(name):
+                keys.update(_reference_keys(known[name], reference, part.split, seeds))
     return keys
 
 

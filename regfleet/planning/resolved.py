@@ -21,10 +21,11 @@ from regfleet.data import (
 )
 from regfleet.errors import ResultsError
 from regfleet.planning.combining import factorial_of
+from regfleet.planning.parts import parts_of
 from regfleet.planning.references import reference_variants
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
-from regfleet.settings.values import PAIRS, ModelSpec, Reference, SplitSpec, Variant, half_name
+from regfleet.settings.values import ModelSpec, Reference, SplitSpec, Variant
 
 if TYPE_CHECKING:
     from regfleet.data.dataset import Dataset
@@ -73,10 +74,9 @@ class Resolved:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What results call the data sets of the study and, where these judge, their halves."""
-        names = self.study.names
-        halves = range(2 * PAIRS if self.question.halves else 0)
-        return (*names, *(half_name(name, half) for name in names for half in halves))
+        """What results call the data sets of the study and all parts of them that trials are of."""
+        found = [part for name in self.study.names for part in parts_of(self, name)]
+        return tuple(part.name for part in sorted(found, key=lambda part: not part.split.whole))
 
     @property
     def class_shares(self) -> dict[str, tuple[float, ...]]:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import regfleet
+from regfleet.data.dataset import input_names
 from regfleet.numbers import Scale, counted
 from regfleet.paths import content_of, digest, write_listed
 from regfleet.running.members import ALL_ROWS, member_facts
@@ -13,7 +14,6 @@ from regfleet.running.origin import _versions
 from regfleet.saving import card, export, preprocessing
 from regfleet.saving.loading import checked
 from regfleet.saving.plain import saved, together
-from regfleet.saving.preprocessing import input_names
 from regfleet.saving.signature import (
     ARRAYS,
     CARD,
@@ -152,7 +152,7 @@ def _columns(dataset: Dataset) -> tuple[InputColumn, ...]:
     frame = None if isinstance(dataset.features, np.ndarray) else dataset.features
     known = {one.name: one for one in dataset.inputs}
     made = []
-    for name in input_names(dataset) if frame is None else map(str, frame.columns):
+    for name in input_names(dataset):
         one = known.get(name)
         kind: Any = one.kind if one else "number"
         levels: tuple[str, ...] = ()

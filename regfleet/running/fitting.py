@@ -291,7 +291,7 @@ def _order(
     if not len(own):
         raise InputError(f"--variant {taken.name}: expected a variant that finished on {name}; got none of its trials")
     plan = ready.planned((taken,), chosen_seeds)
-    chunk = next(group for group in plan.groups if group.dataset == name and group.split.half is None)
+    chunk = next(group for group in plan.groups if group.dataset == name and group.split.whole)
     chunk = replace(chunk, stack=1)
     if like_trial is not None and chunk.trials[0].key != like_trial:
         raise InputError(

@@ -15,6 +15,7 @@ from regfleet.data.dataset import Dataset, Scaling
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.combining import choosing_seeds, design_words, greedy_cost
+from regfleet.planning.parts import ablated, check_rows, parts_cost
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
 from regfleet.planning.references import references_for
@@ -143,6 +144,9 @@ def prepare(
         name: data_facts(dataset, split, models[name].found.notes if name in models else (), beside[name])
         for name, dataset in datasets.items()
     }
+    check_rows(study, datasets, split)
+    if study.ablate:
+        facts = {name: one.model_copy(update={"ablated": ablated(name, datasets[name])}) for name, one in facts.items()}
     resolved = resolve(study, facts)
     facts_of.check(resolved.variants)
     for sentence in _costs(resolved):
@@ -163,6 +167,8 @@ def _costs(resolved: Resolved) -> Iterator[str]:
         yield greedy_cost(resolved.study)
     elif resolved.factorial:
         yield design_words(resolved.factorial.design)
+    if cost := parts_cost(resolved):
+        yield cost
 
 
 def _references(
