@@ -168,10 +168,8 @@ def _short(dataset: DatasetSummary) -> tuple[str, ...]:
     """That an epoch over fewer rows makes fewer updates, where training ended too early for the control."""
     if not any(one.code == "R102" and set(one.variants) & set(dataset.controls) for one in dataset.checks):
         return ()
-    return (
-        "Training ended too early (R102), and fewer rows make fewer updates in as many epochs: part of what rows did may "
-        "be longer training. Train for longer before asking for rows.",
-    )
+    said = "Training ended too early (R102), and fewer rows make fewer updates in as many epochs: part of what rows "
+    return (f"{said}did may be longer training. Train for longer before asking for rows.",)
 
 
 def _moved(gain: Effect, unit: Scale) -> str:

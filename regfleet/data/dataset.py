@@ -163,7 +163,7 @@ def number_columns(dataset: Dataset) -> list[str]:
 
 
 def input_names(dataset: Dataset) -> list[str]:
-    """The names of the columns that are input, of a matrix without any column 1 and on; none of anything but a table."""
+    """The names of the input columns of a table, of a matrix without any column 1 and on; none of anything else."""
     import numpy as np
 
     if dataset.features.ndim != 2:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from regfleet.data.dataset import Dataset
     from regfleet.planning.resolved import Resolved
+    from regfleet.results import DataFacts
     from regfleet.settings import Study
     from regfleet.settings.values import Variant
 
@@ -59,9 +60,7 @@ def check_parts(study: Study) -> None:
         if not asked:
             continue
         if study.adds_seeds:
-            raise InputError(
-                f"{flag}: expected a number of seeds beside it, which says what it costs; got --seeds auto"
-            )
+            raise InputError(f"{flag}: expected a number of seeds, which says what it costs; got --seeds auto")
         if study.greedy:
             raise InputError(f"{flag}: expected variants that are known from the start; got --greedy")
         if study.interval == "conservative":
@@ -73,19 +72,27 @@ def check_parts(study: Study) -> None:
         )
 
 
-def check_rows(study: Study, datasets: Mapping[str, Dataset], split: SplitSpec) -> None:
-    """Raise InputError where the smallest share of a data set is no training set."""
-    for name, dataset in datasets.items() if study.rows else ():
-        rows, least = row_counts(dataset, split)[0], study.rows[0]
-        left = round(rows * least / 100)
-        if left < FEWEST:
-            raise InputError(
-                f"--rows: expected shares that leave {FEWEST} training rows or more; got {exact(least)}% of {name}, "
-                f"{left} of {rows:,} rows"
-            )
+def check_rows(study: Study, dataset: Dataset, split: SplitSpec) -> None:
+    """Raise InputError where the smallest share of the training rows is no training set."""
+    rows, least = row_counts(dataset, split)[0], next(iter(study.rows), 100.0)
+    left = round(rows * least / 100)
+    if left < FEWEST and study.rows:
+        raise InputError(
+            f"--rows: expected shares that leave {FEWEST} training rows or more; got {exact(least)}% of "
+            f"{dataset.name}, {left} of {rows:,} rows"
+        )
 
 
-def ablated(name: str, dataset: Dataset) -> tuple[str, ...]:
+def with_columns(
+    study: Study, facts: Mapping[str, DataFacts], datasets: Mapping[str, Dataset]
+) -> Mapping[str, DataFacts]:
+    """What is known of the data sets with the columns that are left out, where the study asks for that."""
+    if not study.ablate:
+        return facts
+    return {name: one.model_copy(update={"ablated": _ablated(name, datasets[name])}) for name, one in facts.items()}
+
+
+def _ablated(name: str, dataset: Dataset) -> tuple[str, ...]:
     """The columns that are left out one at a time; raises InputError for a data set that has none, saying why."""
     found = input_names(dataset)
     expected = "--ablate columns: expected a table of two columns or more"

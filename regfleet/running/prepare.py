@@ -15,7 +15,7 @@ from regfleet.data.dataset import Dataset, Scaling
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.combining import choosing_seeds, design_words, greedy_cost
-from regfleet.planning.parts import ablated, check_rows, parts_cost
+from regfleet.planning.parts import check_rows, parts_cost, with_columns
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
 from regfleet.planning.references import references_for
@@ -117,6 +117,7 @@ def prepare(
         for sentence in dataset.notes:
             note(f"{name}: {sentence}")
         _check_split(dataset, study, split)
+        check_rows(study, dataset, split)
     given_settings = frozenset(study.training.model_fields_set)
     study, chosen = _sized_network(split, datasets, _judged(_as_in(there, study, note), datasets))
     models: dict[str, ModelSpec] = {}
@@ -144,10 +145,7 @@ def prepare(
         name: data_facts(dataset, split, models[name].found.notes if name in models else (), beside[name])
         for name, dataset in datasets.items()
     }
-    check_rows(study, datasets, split)
-    if study.ablate:
-        facts = {name: one.model_copy(update={"ablated": ablated(name, datasets[name])}) for name, one in facts.items()}
-    resolved = resolve(study, facts)
+    resolved = resolve(study, with_columns(study, facts, datasets))
     facts_of.check(resolved.variants)
     for sentence in _costs(resolved):
         note(sentence)

@@ -233,9 +233,9 @@ class Study(Part):
     def differences(self, other: "Study") -> list[str]:
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
-        Analysis, the interval, references, shares of rows, columns left out and what is kept never count, nor do more seeds or variants that ``other``
-        adds, be it by combining. Looks are planned before the first seed, so a study that adds seeds by itself and one
-        that does not are different.
+        Analysis, the interval, references, shares of rows, columns left out and what is kept never count, nor do more
+        seeds or variants that ``other`` adds, be it by combining. Looks are planned before the first seed, so a study
+        that adds seeds by itself and one that does not are different.
         """
         beside = {"seeds", "analysis", "variant", "keep_predictions", "interval", "references", "tuned_by"}
         beside |= {"rows", "ablate"}

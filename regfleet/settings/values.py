@@ -228,7 +228,7 @@ def half_name(dataset: str, half: int) -> str:
 
 
 def part_name(dataset: str, split: SplitSpec) -> str:
-    """What results call the part of a data set that ``split`` is of: ``iris``, ``iris rows 25%``, ``iris without x``."""
+    """What results call the part of a data set that ``split`` is of: ``iris rows 25%``, ``iris without x``."""
     if split.half is not None:
         return half_name(dataset, split.half)
     if split.share is not None:
