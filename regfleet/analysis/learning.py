@@ -135,7 +135,7 @@ def _words(found: LearningCurve, dataset: DatasetSummary, unit: Scale) -> tuple[
     own = next((row for row in dataset.variants if row.name == found.best), None)
     added = own.comparison.difference if own and own.comparison else None
     if found.lead is None or added is None:
-        return (f"{capital(step)}.", *_flat(gain), *_short(dataset), later)
+        return (" ".join([f"{capital(step)}.", *_short(gain, dataset)]), *_flat(gain), later)
     best = f"the best technique, {dataset.labels[found.best]}, by {unit.change(added.mean)}"
     apart, reach = found.lead.difference, unit.from_to(found.lead.difference.low, found.lead.difference.high)
     if found.answer == "rows":
@@ -151,10 +151,10 @@ def _words(found: LearningCurve, dataset: DatasetSummary, unit: Scale) -> tuple[
         first = f"More rows and the best technique did as much, to within what matters: {step}, {best}."
     else:
         first = (
-            f"Whether more rows or a technique do more is undecided: {step}, {best}; the difference of the two is "
+            f"Whether more rows or a technique does more is undecided: {step}, {best}; the difference of the two is "
             f"{unit.change(apart.mean)} ({reach})."
         )
-    return (first, *_flat(gain), *_short(dataset), later)
+    return (" ".join([first, *_short(gain, dataset)]), *_flat(gain), later)
 
 
 def _flat(gain: Effect) -> tuple[str, ...]:
@@ -164,12 +164,12 @@ def _flat(gain: Effect) -> tuple[str, ...]:
     return ("The curve is flat at its end: fewer rows do as well, to within what matters.",)
 
 
-def _short(dataset: DatasetSummary) -> tuple[str, ...]:
-    """That an epoch over fewer rows makes fewer updates, where training ended too early for the control."""
-    if not any(one.code == "R102" and set(one.variants) & set(dataset.controls) for one in dataset.checks):
+def _short(gain: Effect, dataset: DatasetSummary) -> tuple[str, ...]:
+    """That fewer rows make fewer updates in as many epochs, where training ended too early for the control."""
+    early = any(one.code == "R102" and set(one.variants) & set(dataset.controls) for one in dataset.checks)
+    if not early or gain.difference.mean <= 0:
         return ()
-    said = "Training ended too early (R102), and fewer rows make fewer updates in as many epochs: part of what rows "
-    return (f"{said}did may be longer training. Train for longer before asking for rows.",)
+    return ("Part of what rows did may be longer training, which ended too early (R102): train for longer first.",)
 
 
 def _moved(gain: Effect, unit: Scale) -> str:

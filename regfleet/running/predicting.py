@@ -90,8 +90,11 @@ def _trained_on(rows: Rows, seen: bytes, *, scored: bool) -> tuple[str, ...]:
     many = count(rows, seen)
     if not many:
         return ()
-    every = "all" if many == rows.count else f"{many:,}"
-    text = f"{every} of these {rows.count:,} rows have the same input as rows that one of the networks was trained on"
+    every = "all" if many == rows.count > 1 else f"{many:,}"
+    text = (
+        f"{every} of these {rows.count:,} rows {'has' if many == 1 else 'have'} the same input as rows that one of the "
+    )
+    text += "networks was trained on"
     return (text + (": a score on them says little of new rows" if scored else ""),)
 
 

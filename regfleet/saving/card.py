@@ -91,12 +91,12 @@ def _looks(found: Signature, facts: Facts) -> list[Section]:
     metric = METRICS[found.importance[0].metric]
     unit, networks = Scale(metric), counted(len(found.members), "network")
     about = (
-        f"The {metric.title} that a network loses on the test rows of its seed when the column is shuffled among them, "
+        f"How much worse {metric.title} is on the test rows of a network's seed when a column is shuffled among them, "
         f"the mean over {networks}, with intervals that hold for all columns at once. It is what these look at, not "
         "what causes the target; a column that is lost in training may be made up for by others."
     )
     rows = tuple((one.column, _number(unit, one.mean), _reach(unit, one)) for one in found.importance)
-    head = ("Column", f"{capital(metric.title)} lost{', points' if unit.points else ''}", "Interval")
+    head = ("Column", f"{capital(metric.title)} worse by{', points' if unit.points else ''}", "Interval")
     return [Section("What the networks look at", (*facts.looks, about), head, rows)]
 
 

@@ -118,9 +118,8 @@ def sentences(found: Sequence[Importance], metric: Metric, networks: int, pairs:
     if clear and networks >= 5:
         shown = [f"{one.column} ({_sized(one, unit)})" for one in clear[:MOST_SAID]]
         rest = [counted(len(clear) - MOST_SAID, "more column")] if len(clear) > MOST_SAID else []
-        said.append(
-            f"What the networks look at, by the {metric.title} lost when it is shuffled: {listed([*shown, *rest])}."
-        )
+        by = f"by how much worse {metric.title} is when it is shuffled"
+        said.append(f"What the networks look at, {by}: {listed([*shown, *rest])}.")
     elif found:
         few = f", and {counted(networks, 'network')} cannot show it; five are the least" if networks < 5 else ""
         said.append(f"No column is clearly looked at more than by chance{few}.")
