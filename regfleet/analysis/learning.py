@@ -166,7 +166,8 @@ def _flat(gain: Effect) -> tuple[str, ...]:
 
 def _short(gain: Effect, dataset: DatasetSummary) -> tuple[str, ...]:
     """That fewer rows make fewer updates in as many epochs, where training ended too early for the control."""
-    early = any(one.code == "R102" and set(one.variants) & set(dataset.controls) for one in dataset.checks)
+    controls = {row.name for row in dataset.variants if row.control is None}
+    early = any(one.code == "R102" and set(one.variants) & controls for one in dataset.checks)
     if not early or gain.difference.mean <= 0:
         return ()
     return ("Part of what rows did may be longer training, which ended too early (R102): train for longer first.",)
