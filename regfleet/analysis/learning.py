@@ -15,9 +15,9 @@ from typing import Literal
 
 from regfleet.analysis.comparing import Terms, score_interval
 from regfleet.analysis.effects import weighed
-from regfleet.analysis.intervals import MINIMUM_PAIRS
+from regfleet.analysis.intervals import MINIMUM_PAIRS, TOO_FEW
 from regfleet.analysis.runs import Runs
-from regfleet.analysis.summary import DatasetSummary, Effect, LearningCurve, OnRows, Share
+from regfleet.analysis.summary import DatasetSummary, Effect, Interval, LearningCurve, OnRows, Share
 from regfleet.numbers import Scale, number_word, short
 from regfleet.settings.values import Variant
 from regfleet.text import capital
@@ -125,36 +125,35 @@ def _words(found: LearningCurve, dataset: DatasetSummary, unit: Scale) -> tuple[
     gain, whole = found.shares[-1].gain, found.shares[-1]
     if dataset.learned_nothing:
         return ("Nothing was learned, so this says nothing of more rows.",)
-    if gain is None or math.isnan(gain.difference.low):
+    if gain is None or gain.note == TOO_FEW:
         return (f"Too few seeds to say what more rows do: {number_word(MINIMUM_PAIRS)} are the least.",)
-    step = (
-        f"{_times(found.times)} training rows (from {found.shares[-2].rows:,} to {whole.rows:,}) "
-        f"{_moved(gain, unit)} ({unit.from_to(gain.difference.low, gain.difference.high)})"
-    )
+    did = _did(gain.difference, unit, f"the control's {unit.metric.title}")
+    step = f"{_times(found.times)} training rows (from {found.shares[-2].rows:,} to {whole.rows:,}) {did}"
     later = "What still more rows would do was not measured; each doubling usually does less than the one before."
     own = next((row for row in dataset.variants if row.name == found.best), None)
-    added = own.comparison.difference if own and own.comparison else None
-    if found.lead is None or added is None:
+    if found.lead is None or own is None or own.comparison is None:
         return (" ".join([f"{capital(step)}.", *_short(gain, dataset)]), *_flat(gain), later)
-    best = f"the best technique, {dataset.labels[found.best]}, by {unit.change(added.mean)}"
-    apart, reach = found.lead.difference, unit.from_to(found.lead.difference.low, found.lead.difference.high)
-    if found.answer == "rows":
-        first = (
-            f"More rows did more than any technique: {step}, {best}; rows did {unit.amount(apart.mean)} ({reach}) more."
-        )
-    elif found.answer == "technique":
-        first = (
-            f"The best technique did more than more rows: {step}, {best}; rows did {unit.amount(apart.mean)} less "
-            f"({reach})."
-        )
-    elif found.answer == "alike":
-        first = f"More rows and the best technique did as much, to within what matters: {step}, {best}."
-    else:
-        first = (
-            f"Whether more rows or a technique does more is undecided: {step}, {best}; the difference of the two is "
-            f"{unit.change(apart.mean)} ({reach})."
-        )
-    return (" ".join([first, *_short(gain, dataset)]), *_flat(gain), later)
+    added = Interval(own.comparison.difference.mean, math.nan, math.nan)
+    best = f"the best technique, {own.label}, {_did(added, unit, 'it')}"
+    apart = found.lead.difference
+    more = f"rows did {unit.amount(apart.mean)} {'more' if apart.mean >= 0 else 'less'}{_reach(apart, unit)}"
+    heads = {
+        "rows": "More rows did more than any technique",
+        "technique": "The best technique did more than more rows",
+        "alike": "More rows and the best technique did as much, to within what matters",
+    }
+    head = heads.get(found.answer, "Whether more rows or a technique does more is undecided")
+    return (" ".join([f"{head}: {step}, {best}; {more}.", *_short(gain, dataset)]), *_flat(gain), later)
+
+
+def _did(of: Interval, unit: Scale, what: str) -> str:
+    """What a step did to ``what``; its interval is oriented, above zero is better."""
+    return f"{'improved' if of.mean >= 0 else 'worsened'} {what} by {unit.amount(of.mean)}{_reach(of, unit)}"
+
+
+def _reach(of: Interval, unit: Scale) -> str:
+    reach = unit.from_to(of.low, of.high)
+    return f" ({reach})" if reach else ""
 
 
 def _flat(gain: Effect) -> tuple[str, ...]:
@@ -171,10 +170,6 @@ def _short(gain: Effect, dataset: DatasetSummary) -> tuple[str, ...]:
     if not early or gain.difference.mean <= 0:
         return ()
     return ("Part of what rows did may be longer training, which ended too early (R102): train for longer first.",)
-
-
-def _moved(gain: Effect, unit: Scale) -> str:
-    return f"changed the control's {unit.metric.title} by {unit.change(gain.difference.mean)}"
 
 
 def _times(times: float) -> str:
