@@ -10,7 +10,6 @@ from regfleet.analysis.learning import learning
 from regfleet.analysis.predicting import read
 from regfleet.analysis.runs import runs_of
 from regfleet.analysis.summarize import terms_of
-from regfleet.planning.parts import parts_of
 from regfleet.results import DataFacts
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 def extra_names(resolved: Resolved) -> frozenset[str]:
     """What results call the parts of data sets that are beside the study's own question."""
-    return frozenset(part.name for name in resolved.study.names for part in parts_of(resolved, name) if part.extra)
+    return frozenset(part.name for part in resolved.extra_parts)
 
 
 def with_parts(
@@ -50,7 +49,7 @@ def _judged(
 ) -> DatasetSummary:
     name, question = dataset.dataset, summary.question
     facts = resolved.data.get(name, DataFacts())
-    parts = [part for part in parts_of(resolved, name) if part.extra or part.split.whole]
+    parts = [part for part in resolved.parts_on(name) if part.extra or part.split.whole]
     here = trials[trials["dataset"] == name]
     marks = {"fixed_test": facts.fixed_test, "grouped": facts.grouped, "n_rows": facts.rows}
     shares = resolved.class_shares.get(name)

@@ -14,10 +14,9 @@ from regfleet.settings.values import SplitSpec, halved, part_name
 from regfleet.text import named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from regfleet.data.dataset import Dataset
-    from regfleet.planning.resolved import Resolved
     from regfleet.results import DataFacts
     from regfleet.settings import Study
     from regfleet.settings.values import Variant
@@ -41,16 +40,16 @@ class Part:
     extra: bool = False
 
 
-def parts_of(resolved: Resolved, dataset: str) -> tuple[Part, ...]:
-    """The parts of a data set that the study trains on, all of it first; its columns only where it was read."""
-    study, split = resolved.study, resolved.split
+def parts_of(
+    study: Study, split: SplitSpec, variants: tuple[Variant, ...], dataset: str, columns: Sequence[str]
+) -> tuple[Part, ...]:
+    """The parts of a data set that a study trains on, all of it first; ``columns`` are those that are left out."""
     splits = (split, *(halved(split) if study.interval == "conservative" else ()))
-    judging = [Part(one, part_name(dataset, one), resolved.variants) for one in splits]
-    facts = resolved.data.get(dataset)
+    judging = [Part(one, part_name(dataset, one), variants) for one in splits]
     fewer = [replace(split, share=percent / 100) for percent in study.rows]
-    less = [replace(split, without=name) for name in (facts.ablated if facts and study.ablate else ())]
-    beside = [Part(one, part_name(dataset, one), resolved.variants, extra=True) for one in fewer]
-    control = resolved.variants[:1]  # the one that trains as the study says
+    less = [replace(split, without=name) for name in (columns if study.ablate else ())]
+    beside = [Part(one, part_name(dataset, one), variants, extra=True) for one in fewer]
+    control = variants[:1]  # the one that trains as the study says
     return (*judging, *beside, *(Part(one, part_name(dataset, one), control, extra=True) for one in less))
 
 
@@ -111,17 +110,15 @@ def _ablated(name: str, dataset: Dataset) -> tuple[str, ...]:
     return tuple(found)
 
 
-def parts_cost(resolved: Resolved) -> str:
+def parts_cost(study: Study, parts: Sequence[Part]) -> str:
     """What a learning curve and columns left out take, in words; empty without either."""
-    study, said = resolved.study, []
-    parts = [(name, part) for name in study.names for part in parts_of(resolved, name) if part.extra]
-    many = len(study.seeds)
+    said, many = [], len(study.seeds)
     if study.rows:
-        trials = sum(len(part.variants) for _, part in parts if part.split.share) * many
+        trials = sum(len(part.variants) for part in parts if part.split.share) * many
         shares = ", ".join(f"{exact(percent)}%" for percent in study.rows)
         said.append(f"a learning curve trains every variant on {shares} of the training rows too: {trials:,} trials")
     if study.ablate:
-        columns = sum(part.split.without is not None for _, part in parts)
+        columns = sum(part.split.without is not None for part in parts)
         said.append(
             f"the control is trained without each of {columns:,} columns, one at a time: {columns * many:,} trials"
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
-from regfleet.planning.parts import parts_cost, parts_of
+from regfleet.planning.parts import parts_cost
 from regfleet.planning.references import ENGINE
 from regfleet.planning.resolved import Resolved, data_facts
 from regfleet.results import DataFacts
@@ -62,17 +62,17 @@ def make_plan(
     study, groups = resolved.study, []
     variants = len(resolved.variants)
     most = sum(
-        len(_seeds(resolved, name)) * len(part.variants) for name in datasets for part in parts_of(resolved, name)
+        len(_seeds(resolved, name)) * len(part.variants) for name in datasets for part in resolved.parts_on(name)
     )
     if most > MOST_TRIALS:  # before any key of them is made
         got = f"{most:,} of {variants:,} variants"
         got += f" and {2 * PAIRS} halves of the rows" if study.interval == "conservative" else ""
-        got += f"; {cost}" if (cost := parts_cost(resolved)) else ""
+        got += f"; {cost}" if (cost := parts_cost(study, resolved.extra_parts)) else ""
         raise InputError(f"--seeds: expected at most {MOST_TRIALS:,} trials in a study; got {got}")
     for name, dataset in datasets.items():
         model = (models or {}).get(name, resolved.model)
         seeds, facts = _seeds(resolved, name), resolved.data.get(name) or data_facts(dataset, resolved.split)
-        for part in parts_of(resolved, name):
+        for part in resolved.parts_on(name):
             split, called = part.split, part.name
             for variant in part.variants:
                 keys = _keys(facts, variant, model, split, study.engine, seeds)
@@ -104,8 +104,7 @@ def trial_counts(resolved: Resolved) -> dict[str, int]:
     study = resolved.study
     each = len(study.seeds) * fits_per_seed(study)
     counts = dict.fromkeys(resolved.names, each * len(study.names))
-    beside = (part for name in study.names for part in parts_of(resolved, name) if part.extra)
-    for one in (one for part in beside for one in part.variants):
+    for one in (one for part in resolved.extra_parts for one in part.variants):
         counts[one.name] += len(study.seeds)
     for one in (one for name in study.names for one in resolved.references_on(name)):
         counts[one.name] = counts.get(one.name, 0) + each
@@ -129,7 +128,7 @@ def planned_keys(resolved: Resolved) -> set[str]:
     keys: set[str] = set()
     for name in (name for name in study.names if name in known and (name in resolved.looks or study.seeds)):
         model, seeds = replace(resolved.model, fingerprint=prints.get(name, "")), _seeds(resolved, name)
-        for part in parts_of(resolved, name):
+        for part in resolved.parts_on(name):
             for variant in part.variants:
                 keys.update(_keys(known[name], variant, model, part.split, study.engine, seeds))
             for reference in () if part.extra else resolved.references_on(name):

@@ -165,7 +165,7 @@ def _costs(resolved: Resolved) -> Iterator[str]:
         yield greedy_cost(resolved.study)
     elif resolved.factorial:
         yield design_words(resolved.factorial.design)
-    if cost := parts_cost(resolved):
+    if cost := parts_cost(resolved.study, resolved.extra_parts):
         yield cost
 
 
