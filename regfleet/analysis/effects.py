@@ -24,7 +24,7 @@ from regfleet.analysis.intervals import MINIMUM_PAIRS, NO_SCATTER, Array, decide
 from regfleet.analysis.judging import Judged, judged_by_halves, judged_by_rows, judged_by_seeds
 from regfleet.analysis.row_rule import row_estimate
 from regfleet.analysis.runs import Runs, ignorant_score, scored
-from regfleet.analysis.summary import Combined, DatasetSummary, Effect, Interval, VariantSummary
+from regfleet.analysis.summary import Combined, DatasetSummary, Effect, Interval, Rule, VariantSummary
 
 ALONE, TOGETHER = 1.0, 2.0
 """How large a main effect and an interaction of scores between 0 and 1 can be."""
@@ -153,6 +153,23 @@ def minus(pair: Sequence[Runs], terms: Terms, comparisons: int) -> tuple[Interva
         worst = _judged(_filled(pair, terms), ahead, terms, comparisons)[0].interval
         enough = enough and (found.low > 0, found.high < 0) == (worst.low > 0, worst.high < 0)
     return found, enough
+
+
+def weighed(
+    names: tuple[str, ...], runs: Sequence[Runs], weights: Sequence[float], terms: Terms, comparisons: int
+) -> tuple[Effect, Rule, str]:
+    """The weighted sum of runs on the same test rows, judged as a difference is; the rule that judged it, and why.
+
+    ``weights`` are those of scores of which larger is better; those above zero, which add up to the largest size of a
+    sum of scores between 0 and 1, are as large as those below. The last of ``runs`` says what difference matters.
+    """
+    asked = [Contrast(np.array(weights), float(sum(one for one in weights if one > 0)))]
+    seeds, judged = _shared(runs), _judged(runs, asked, terms, comparisons)[0]
+    dropped = len(_attempted(runs)) - len(seeds)
+    worst = _judged(_filled(runs, terms), asked, terms, comparisons)[0] if dropped else judged
+    effect = _effect((names,), judged, worst, _rope(runs[-1], terms), (len(seeds), dropped))
+    means = tuple((terms.metric.sign * _scores(runs, seeds, terms)).mean(axis=1).tolist()) if len(seeds) else ()
+    return replace(effect, means=means), judged.rule, judged.why
 
 
 def _rope(control: Runs, terms: Terms) -> float:

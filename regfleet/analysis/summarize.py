@@ -126,7 +126,7 @@ def _dataset(  # noqa: PLR0913, PLR0917 - what there is of a data set, and what 
     if question.halves:
         half = trials["half"]
         halves, trials = [trials[half == number] for number in range(2 * PAIRS)], trials[half < 0]
-    terms, n_train, fixed = _terms(name, trials, variants, question, shares)
+    terms, n_train, fixed = terms_of(name, trials, variants, question, shares)
     groups, *of_halves = ({str(key): rows for key, rows in part.groupby("variant")} for part in (trials, *halves))
 
     def finished(of: Mapping[str, pd.DataFrame], variant: str) -> Runs:
@@ -212,7 +212,7 @@ def _training_seconds(trials: pd.DataFrame) -> float:
     return float((done["seconds"] - traced).median())
 
 
-def _terms(
+def terms_of(
     name: str,
     trials: pd.DataFrame,
     variants: Sequence[Variant],

@@ -265,6 +265,76 @@ class Combined:
 
 
 @dataclass(frozen=True, slots=True)
+class OnRows:
+    """A variant on a share of the training rows: its mean score, and its difference from its control there.
+
+    ``difference`` is None of a control; its label is the variant's.
+    """
+
+    name: str
+    label: str
+    score: Interval
+    finished: int
+    difference: Effect | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of the training rows of each seed: ``rows`` of them, and the variants there, in the study's order.
+
+    ``gain`` is what the control gains from the next smaller share to this one, larger is better; None of the smallest.
+    """
+
+    share: float
+    rows: int
+    variants: tuple[OnRows, ...]
+    gain: Effect | None
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """Every variant on shares of the training rows, ascending, the last of which are all.
+
+    ``lead`` is what the last step up to all rows gains less what the best technique, ``best``, adds on all rows, with
+    its verdict; simultaneous over the techniques, as the data chose the best. It is None where there is no technique.
+    ``answer`` says what did more, and ``said`` puts it in plain words. ``compared`` counts the differences from
+    controls on fewer rows, over which these are simultaneous. ``rule`` is what judged the steps.
+    """
+
+    shares: tuple[Share, ...]
+    control: str
+    best: str
+    lead: Effect | None
+    answer: Literal["rows", "technique", "alike", "undecided", "unknown"]
+    compared: int
+    rule: Rule
+    rule_why: str
+    said: tuple[str, ...] = ()
+
+    @property
+    def times(self) -> float:
+        """How many times the rows the last step is."""
+        return 1 / self.shares[-2].share
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """The control of label ``control`` without each column: what the column adds, all columns less all but that one.
+
+    ``columns`` are in order of what they add, most first, simultaneous over all of them. ``seeds`` is the least number
+    that a difference rests on. ``said`` puts it in plain words.
+    """
+
+    control: str
+    columns: tuple[Effect, ...]
+    seeds: int
+    rope: float
+    rule: Rule
+    rule_why: str
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A technique that a step may add: the variant with it, and what it adds by validation rows, larger is better."""
 
@@ -385,7 +455,8 @@ class DatasetSummary:
     settings were tuned. ``combined``: what techniques do in combination, where that was asked, and ``stepwise``:
     techniques added one by one. ``odds`` are in order of what is lost by a choice, and ``choice`` says in a
     sentence what to choose now; both are empty without verdicts. ``plain`` has the verdicts in plain words, those
-    that say the same as one. ``at_epochs``: both verdicts of each variant where the control overfits.
+    that say the same as one. ``at_epochs``: both verdicts of each variant where the control overfits. ``learning``:
+    the variants on fewer rows, and ``ablation``: the control without each column, where that was asked.
     """
 
     dataset: str
@@ -418,6 +489,8 @@ class DatasetSummary:
     choice: str = ""
     plain: tuple[Said, ...] = ()
     at_epochs: tuple[AtEpochs, ...] = ()
+    learning: LearningCurve | None = None
+    ablation: Ablation | None = None
 
     @property
     def shown(self) -> tuple[VariantSummary, ...]:

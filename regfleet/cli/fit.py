@@ -9,7 +9,7 @@ import typer
 from regfleet.cli import options
 from regfleet.cli.options import DATA, FLEET, OUTPUT, TRAINING, Text, flag, switch
 from regfleet.errors import InputError
-from regfleet.numbers import read_whole
+from regfleet.numbers import count, read_whole
 from regfleet.running.output import say, tell
 from regfleet.text import given
 
@@ -80,16 +80,16 @@ def fit(
 def _many(text: str | None) -> int | None:
     if text is None:
         return None
-    count = read_whole(text)
-    if not 1 <= count <= 1000:
+    many = read_whole(text)
+    if not 1 <= many <= 1000:
         raise InputError(f"--seeds: expected a whole number from 1 to 1,000; got {given(text)}")
-    return count
+    return many
 
 
 def _end(done: Done, *, quiet: bool) -> None:
     if done.interrupted:
         say(
-            f"interrupted: {done.networks} of {done.wanted} networks are kept in {done.folder}; "
+            f"interrupted: {done.networks} of {count(done.wanted, 'network')} are kept in {done.folder}; "
             "the same command trains the rest"
         )
         raise typer.Exit(3)
@@ -98,7 +98,8 @@ def _end(done: Done, *, quiet: bool) -> None:
     if not quiet:
         for sentence in done.sentences:
             tell(sentence)
-        tell(f"{done.label}: {done.networks} networks in {done.folder}; model-card.html says what they are")
+        what = "it is" if done.networks == 1 else "they are"
+        tell(f"{done.label}: {count(done.networks, 'network')} in {done.folder}; model-card.html says what {what}")
     if done.failures:
         raise typer.Exit(1)
 

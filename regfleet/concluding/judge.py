@@ -12,6 +12,7 @@ from regfleet.concluding.advice import with_both_epochs, with_commands
 from regfleet.concluding.chosen import later_notes
 from regfleet.concluding.code import pasted
 from regfleet.concluding.looks import analysed, analysed_of, asked_of, standings, summarize_standings, within_each
+from regfleet.concluding.parts import extra_names, with_parts
 from regfleet.concluding.predictions import Asked, known_of, together_by
 from regfleet.concluding.stepwise import due, followed, summarize_walks
 from regfleet.errors import InputError, ResultsError
@@ -85,8 +86,9 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
     are there twice.
     """
     resolved = followed(resolved, results.trials)
-    trials = asked_rows(resolved, results)
-    _refuse_doubles(trials, results)
+    everything = asked_rows(resolved, results)
+    _refuse_doubles(everything, results)
+    trials = everything[~everything["dataset"].isin(extra_names(resolved))]
     predictions = partial(results.predicted, at=resolved.question.at)
     score = together_by(asked or resolved.question.metric.name, known_of(resolved))
     questions = {}
@@ -104,9 +106,11 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
         summary = summarize_walks(resolved, trials, results.curves, predictions, score)
     else:
         planned = sum(trial_counts(resolved).values())
-        finished = _done(trials)
+        finished = _done(everything)
         summary = analysed(resolved, trials, results.curves, predictions, score=score)
     summary = with_both_epochs(summary, resolved, results, trials, questions)
+    summary = with_parts(summary, resolved, everything, predictions)
+    trials = trials if resolved.study.adds_seeds else everything
     runs = results.provenance.runs
     summary = with_commands(summary, resolved, runs[-1].command if runs else "")
     return StudyConclusion(

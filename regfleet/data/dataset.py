@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from regfleet.settings.values import Scale, SplitSpec, Task
@@ -162,6 +162,31 @@ def table_of(dataset: Dataset) -> pd.DataFrame | None:
 def number_columns(dataset: Dataset) -> list[str]:
     """The names of a table's columns of numbers and truth values, in their order."""
     return [name for name, kind, _ in dataset.columns if kind in {"number", "boolean"}]
+
+
+def input_names(dataset: Dataset) -> list[str]:
+    """The names of the input columns of a table, of a matrix without any column 1 and on; none of anything else."""
+    import numpy as np
+
+    if dataset.features.ndim != 2:
+        return []
+    if not isinstance(dataset.features, np.ndarray):
+        return [*map(str, dataset.features)]
+    return number_columns(dataset) or [f"column {place}" for place in range(1, dataset.features.shape[1] + 1)]
+
+
+def without_column(dataset: Dataset, name: str) -> Dataset:
+    """The data set without a column of its input; raises KeyError where there is none of that name."""
+    import numpy as np
+
+    names, features = input_names(dataset), dataset.features
+    if name not in names:
+        raise KeyError(name)
+    kept = [place for place, one in enumerate(names) if one != name]
+    features = features[:, kept] if isinstance(features, np.ndarray) else features.iloc[:, kept]
+    columns = tuple(one for one in dataset.columns if one[0] != name)
+    inputs = tuple(one for one in dataset.inputs if one.name != name)
+    return replace(dataset, features=features, columns=columns, inputs=inputs)
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from regfleet.data.dataset import Dataset, Rows, Scaling, Sets
+from regfleet.data.dataset import Dataset, Rows, Scaling, Sets, without_column
 from regfleet.data.matrix import Matrix
 from regfleet.data.padding import MAX_ONE_HOT, spare_columns
 from regfleet.data.splits import split_rows
@@ -248,7 +248,8 @@ def cut(dataset: Dataset, split: SplitSpec, seed: int) -> Sets:
     """
     if (split, seed) in dataset.cuts:
         return dataset.cuts[split, seed]
-    return cut_at(dataset, split_rows(dataset, split, seed))
+    parts = split_rows(dataset, split, seed)
+    return cut_at(dataset if split.without is None else without_column(dataset, split.without), parts)
 
 
 def cut_at(dataset: Dataset, parts: "tuple[np.ndarray, np.ndarray, np.ndarray]") -> Sets:

@@ -56,11 +56,15 @@ def split_rows(dataset: Dataset, split: SplitSpec, seed: int) -> "Parts":
     The test set is the latest rows of a data set ordered in time, the rows that it holds out, or drawn. A fixed test
     set keeps the other two sets fixed as well, so that seeds differ in the weights alone. With folds, seed s is fold
     s mod k of repeat s div k. Folds without end (`deals`) are dealt in rounds, from the streams of their repeat, and
-    whole groups and fixed test sets are drawn instead. A half of the rows is split as a data set that has no others.
+    whole groups and fixed test sets are drawn instead. A half of the rows is split as a data set that has no others; a
+    share of the training rows is taken from those that all of them are.
     Raises InputError when the data set is too small to be split that way.
     """
     import numpy as np
 
+    if split.share is not None:
+        train, validation, test = split_rows(dataset, replace(split, share=None), seed)
+        return _fewer(dataset, train, split, seed), validation, test
     if split.half is not None:
         own = _half(dataset, split.half)
         rows_of_half = replace(
@@ -161,6 +165,34 @@ def split_meaning(split: SplitSpec, dataset: Dataset) -> str:
         else:
             said += "A class is too rare to be in every set: the draw is not stratified. "
     return f"{said}The interval is about new data of this kind; sets that share rows widen it by {ratio}."
+
+
+def _fewer(dataset: Dataset, train: "np.ndarray", split: SplitSpec, seed: int) -> "np.ndarray":
+    """The share of the training rows that ``split`` asks for, in their order: a larger share holds every smaller one.
+
+    The latest ones of rows that are ordered in time; whole groups; else rows by chance, classes in their shares where
+    the split is stratified, to within a row. Where the test rows are fixed every seed has the same.
+    """
+    import numpy as np
+
+    share = split.share or 1.0
+    size = max(1, round(share * len(train)))
+    if dataset.order is not None:
+        return train[-size:]
+    generator = stream(0 if dataset.fixed_test else seed, "split", "rows")
+    if dataset.groups is not None:
+        _, numbers, counts = np.unique(dataset.groups[train], return_inverse=True, return_counts=True)
+        order = generator.permutation(len(counts))
+        many = int(np.abs(np.cumsum(counts[order]) - share * len(train)).argmin()) + 1
+        return train[np.isin(numbers, order[:many])]
+    classes = dataset.target[train] if split.stratified and dataset.task == "classification" else np.zeros(len(train))
+    order = generator.permutation(len(train))
+    order = order[np.argsort(classes[order], kind="stable")]
+    _, first, counts = np.unique(classes[order], return_index=True, return_counts=True)
+    # The place of a row within its class, as a part of it: the rows of small places are of all classes alike.
+    within = np.arange(len(order)) - np.repeat(first, counts) + np.repeat(generator.random(len(counts)), counts)
+    taken = order[np.argsort(within / np.repeat(counts, counts), kind="stable")[:size]]
+    return train[np.sort(taken)]
 
 
 def _half(dataset: Dataset, number: int) -> "np.ndarray":

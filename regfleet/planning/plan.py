@@ -10,11 +10,12 @@ from typing import Any, Literal
 from regfleet.data.dataset import Dataset
 from regfleet.errors import InputError
 from regfleet.planning.keys import SeedTrials
+from regfleet.planning.parts import parts_cost
 from regfleet.planning.references import ENGINE
 from regfleet.planning.resolved import Resolved, data_facts
 from regfleet.results import DataFacts
 from regfleet.settings import Study, Training
-from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant, half_name, halved
+from regfleet.settings.values import PAIRS, ModelSpec, SplitSpec, Variant
 from regfleet.techniques import take_padding
 from regfleet.training.engines import STACK, pays_to_stack
 from regfleet.trials import Chunk, Trial
@@ -88,23 +89,26 @@ def make_plan(
     A study that adds seeds is planned up to its last look.
     """
     study, groups = resolved.study, []
-    variants, most = len(resolved.variants), sum(len(_seeds(resolved, name)) for name in datasets)
-    most *= fits_per_seed(study)
-    if variants * most > MOST_TRIALS:  # before any key of them is made
-        got = f"{variants * most:,} of {variants:,} variants"
+    variants = len(resolved.variants)
+    most = sum(
+        len(_seeds(resolved, name)) * len(part.variants) for name in datasets for part in resolved.parts_on(name)
+    )
+    if most > MOST_TRIALS:  # before any key of them is made
+        got = f"{most:,} of {variants:,} variants"
         got += f" and {2 * PAIRS} halves of the rows" if study.interval == "conservative" else ""
+        got += f"; {cost}" if (cost := parts_cost(study, resolved.extra_parts)) else ""
         raise InputError(f"--seeds: expected at most {MOST_TRIALS:,} trials in a study; got {got}")
     for name, dataset in datasets.items():
         model = (models or {}).get(name, resolved.model)
         seeds, facts = _seeds(resolved, name), resolved.data.get(name) or data_facts(dataset, resolved.split)
-        for split in _splits(resolved):
-            called = name if split.half is None else half_name(name, split.half)
-            for variant in resolved.variants:
+        for part in resolved.parts_on(name):
+            split, called = part.split, part.name
+            for variant in part.variants:
                 trials = SeedTrials(_what(facts, variant, model, split, study.engine), called, variant.name, seeds)
                 stack = _stack(model, variant.training, dataset) if study.engine == "fused" else 1
                 group = Group(name, variant, model, split, study.engine, trials, stack, study.keep_predictions)
                 groups.append(replace(group, rate_test=_rate_tested(group, seeds), shared=_shared(group, dataset)))
-            for reference in resolved.references_on(name):
+            for reference in () if part.extra else resolved.references_on(name):
                 trials = SeedTrials(_what_of_reference(facts, reference, split), called, reference.name, seeds)
                 group = Group(name, reference, NO_MODEL, split, ENGINE, trials, 1, study.keep_predictions)
                 groups.append(replace(group, shared=_shared(group, dataset)))
@@ -115,7 +119,7 @@ def _rate_tested(chunk: Chunk, seeds: Sequence[int]) -> int | None:
     """The seed on which a control tries other learning rates: one that knows its own, on all rows."""
     plain = not chunk.variant.techniques and chunk.variant.control is None and chunk.variant.training.rate is not None
     tested = plain and chunk.variant.training.optimizer != "model" and chunk.engine == "fused"
-    return min(seeds) if tested and chunk.split.half is None and seeds else None
+    return min(seeds) if tested and chunk.split.whole and seeds else None
 
 
 def _shared(group: Group, dataset: Dataset) -> Literal["", "cut", "padded"]:
@@ -142,6 +146,8 @@ def trial_counts(resolved: Resolved) -> dict[str, int]:
     study = resolved.study
     each = len(study.seeds) * fits_per_seed(study)
     counts = dict.fromkeys(resolved.names, each * len(study.names))
+    for one in (one for part in resolved.extra_parts for one in part.variants):
+        counts[one.name] += len(study.seeds)
     for one in (one for name in study.names for one in resolved.references_on(name)):
         counts[one.name] = counts.get(one.name, 0) + each
     return counts
@@ -157,12 +163,6 @@ def conservative_cost(resolved: Resolved) -> str:
     )
 
 
-def _splits(resolved: Resolved) -> tuple[SplitSpec, ...]:
-    """How the rows of a seed are split: all of them first, then each half."""
-    conservative = resolved.study.interval == "conservative"
-    return (resolved.split, *(halved(resolved.split) if conservative else ()))
-
-
 def planned_keys(resolved: Resolved) -> set[str]:
     """The keys of a study's trials on the data that it knows, from their facts alone."""
     study, known = resolved.study, resolved.data
@@ -170,14 +170,13 @@ def planned_keys(resolved: Resolved) -> set[str]:
     keys: set[str] = set()
     for name in (name for name in study.names if name in known and (name in resolved.looks or study.seeds)):
         model, seeds = replace(resolved.model, fingerprint=prints.get(name, "")), _seeds(resolved, name)
-        for variant in resolved.variants:
-            for split in _splits(resolved):
-                what = _what(known[name], variant, model, split, study.engine)
-                keys.update(SeedTrials(what, name, variant.name, seeds).keys())
-        for reference in resolved.references_on(name):
-            for split in _splits(resolved):
-                what = _what_of_reference(known[name], reference, split)
-                keys.update(SeedTrials(what, name, reference.name, seeds).keys())
+        for part in resolved.parts_on(name):
+            for variant in part.variants:
+                what = _what(known[name], variant, model, part.split, study.engine)
+                keys.update(SeedTrials(what, part.name, variant.name, seeds).keys())
+            for reference in () if part.extra else resolved.references_on(name):
+                what = _what_of_reference(known[name], reference, part.split)
+                keys.update(SeedTrials(what, part.name, reference.name, seeds).keys())
     return keys
 
 

@@ -21,10 +21,11 @@ from regfleet.data import (
 )
 from regfleet.errors import ResultsError
 from regfleet.planning.combining import factorial_of
+from regfleet.planning.parts import Part, parts_of
 from regfleet.planning.references import reference_variants
 from regfleet.planning.variants import resolve_variants
 from regfleet.results import DataFacts
-from regfleet.settings.values import PAIRS, ModelSpec, Reference, SplitSpec, Variant, half_name
+from regfleet.settings.values import ModelSpec, Reference, SplitSpec, Variant
 
 if TYPE_CHECKING:
     from regfleet.data.dataset import Dataset
@@ -73,10 +74,19 @@ class Resolved:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What results call the data sets of the study and, where these judge, their halves."""
-        names = self.study.names
-        halves = range(2 * PAIRS if self.question.halves else 0)
-        return (*names, *(half_name(name, half) for name in names for half in halves))
+        """What results call the data sets of the study and all parts of them that trials are of."""
+        found = [part for name in self.study.names for part in self.parts_on(name)]
+        return tuple(part.name for part in sorted(found, key=lambda part: not part.split.whole))
+
+    def parts_on(self, dataset: str) -> tuple[Part, ...]:
+        """The parts of a data set that trials are of, all of it first; columns are left out where it was read."""
+        facts = self.data.get(dataset)
+        return parts_of(self.study, self.split, self.variants, dataset, facts.ablated if facts else ())
+
+    @property
+    def extra_parts(self) -> tuple[Part, ...]:
+        """The parts of all data sets that are beside the study's own question."""
+        return tuple(part for name in self.study.names for part in self.parts_on(name) if part.extra)
 
     @property
     def class_shares(self) -> dict[str, tuple[float, ...]]:

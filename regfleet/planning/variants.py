@@ -9,6 +9,7 @@ from regfleet.data import check_source, parse_split
 from regfleet.errors import InputError
 from regfleet.models import parse_model
 from regfleet.planning.combining import check_greedy, combinations_of, factors_of
+from regfleet.planning.parts import check_parts
 from regfleet.planning.presets import preset_of, without_presets
 from regfleet.planning.tuning import check_tuning, tuning_of
 from regfleet.settings import Study, Training, VariantEntry
@@ -32,6 +33,7 @@ def problems(study: Study, *, sources: bool = True, found: Found | None = None) 
     yield from _tried(("interval",), lambda: _check_interval(study))
     yield from _tried(("tune",), lambda: check_tuning(study))
     yield from _tried(("greedy",), lambda: check_greedy(study))
+    yield from _tried(("rows" if study.rows else "ablate",), lambda: check_parts(study))
     if sources:
         for number, source in enumerate(study.sources().values()):
             yield from _tried(("data", number), partial(check_source, source))

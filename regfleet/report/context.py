@@ -33,6 +33,7 @@ from regfleet.report.combinations import Combinations, Steps, combinations, step
 from regfleet.report.figures.cards import TITLES, caption, card_name, metrics_of, training_mode_differs
 from regfleet.report.further import further
 from regfleet.report.heat import heat
+from regfleet.report.helps_more import Columns, Curve, columns, curve
 from regfleet.report.leaderboard import Row, anchors, card_id, rows
 from regfleet.report.pasted import Pasted
 from regfleet.report.predicted import Mistakes, mistakes, networks
@@ -128,7 +129,8 @@ class Section:
     on there.
     ``judged`` says by which of the ``rules`` the verdicts were made; ``companions`` compare probabilities, and
     ``companions_said`` counts what they say. ``combined``: what techniques do in combination, and
-    ``stepwise``: how they were added one by one, where that was asked.
+    ``stepwise``: how they were added one by one, where that was asked; so ``rows_curve``, the variants on fewer rows,
+    and ``columns``, the control without each.
     """
 
     name: str
@@ -165,6 +167,8 @@ class Section:
     tuning: Tunings | None
     combined: Combinations | None
     stepwise: Steps | None
+    rows_curve: Curve | None
+    columns: Columns | None
     code: tuple[Pasted, ...] = ()
 
 
@@ -262,6 +266,8 @@ def section(
         tuning=tunings(dataset),
         combined=combinations(dataset, summary.metric),
         stepwise=steps(dataset, summary.metric),
+        rows_curve=curve(dataset, summary.metric),
+        columns=columns(dataset, summary.metric),
     )
 
 

@@ -35,7 +35,7 @@ class DataFacts(_Facts):
     ``scaling_key`` what the keys of its trials hold of that. ``references`` are the learners of its reference rows,
     none in results from before there were any; ``references_note`` says which are left out, and why. ``columns``: its
     input columns, or the numbers of a row, 0 in results from before they were counted; ``axes`` those of a row as it
-    is read: 1 of a table.
+    is read: 1 of a table. ``ablated``: the columns that were left out, one at a time.
     """
 
     sha256: str = ""
@@ -58,6 +58,7 @@ class DataFacts(_Facts):
     references: tuple[Reference, ...] = ()
     references_note: str = ""
     axes: Count = 1
+    ablated: tuple[str, ...] = ()
 
     @property
     def class_shares(self) -> tuple[float, ...]:

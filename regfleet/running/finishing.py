@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import regfleet
+from regfleet.data.dataset import input_names
+from regfleet.data.splits import split_rows
 from regfleet.numbers import Scale, counted
 from regfleet.paths import content_of, digest, write_listed
 from regfleet.running.members import ALL_ROWS, member_facts
 from regfleet.running.origin import _versions
-from regfleet.saving import card, export, preprocessing
+from regfleet.saving import card, export, importance, preprocessing
 from regfleet.saving.loading import checked
 from regfleet.saving.plain import saved, together
-from regfleet.saving.preprocessing import input_names
+from regfleet.saving.seen import trained
 from regfleet.saving.signature import (
     ARRAYS,
     CARD,
@@ -24,8 +27,10 @@ from regfleet.saving.signature import (
     NAME,
     OF_MEMBER,
     PLAN,
+    SEEN,
     Expected,
     HowRead,
+    Importance,
     Input,
     InputColumn,
     Member,
@@ -35,8 +40,10 @@ from regfleet.text import masked, one_line
 from regfleet.training import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import numpy as np
 
     from regfleet.concluding.judge import StudyConclusion
     from regfleet.data.dataset import Dataset
@@ -73,7 +80,9 @@ def finish(
     if not not_exported:
         whole = export.exported(form, list(zip(plans, models(), strict=True)))
         made[EXPORT] = saved(whole, order.variant.name)
+    made[SEEN] = trained(dataset, _trained_rows(dataset, order, seeds))
     expected = _expected(found, order)
+    looks_at, looks = _looks(found, order, facts, dataset)
     signature = Signature(
         regfleet=regfleet.__version__,
         task=dataset.task,
@@ -97,17 +106,39 @@ def finish(
             for seed, one in zip(seeds, facts, strict=True)
         ),
         expected=expected,
+        importance=looks_at,
         not_exported=not_exported,
         data=_source(found, order.dataset, ready.resolved.study.sources()[order.dataset]),
         study=ready.resolved.study.toml(),
         versions=_versions(),
         files={name: digest(content) for name, content in {**contents, **made}.items()},
     )
-    said = _facts(found, order)
+    said = replace(_facts(found, order), looks=looks)
     cards = {CARD: card.markdown(signature, said).encode(), CARD_PAGE: card.page(signature, said).encode()}
     # Last, as it says that all the others are there.
     write_listed(folder, [*made.items(), *cards.items(), (NAME, signature.text().encode())], "--out")
-    return (*said.training, expected.sentence, *not_exported)
+    return (*said.training, expected.sentence, *looks, *not_exported)
+
+
+def _trained_rows(dataset: Dataset, order: Order, seeds: Sequence[int]) -> np.ndarray:
+    """The numbers of the rows that one of the networks was trained on."""
+    import numpy as np
+
+    if order.wanted.on == "all":
+        return np.arange(len(dataset.target))
+    return np.unique(np.concatenate([split_rows(dataset, order.group.split, seed)[0] for seed in seeds]))
+
+
+def _looks(
+    found: StudyConclusion, order: Order, facts: Sequence[Mapping[str, Any]], dataset: Dataset
+) -> tuple[tuple[Importance, ...], tuple[str, ...]]:
+    """What the networks look at, over all of them, and sentences on it."""
+    data = next(one for one in found.summary.datasets if one.dataset == order.dataset)
+    metric = found.resolved.question.metric
+    own = [{name: math.nan if one is None else one for name, one in of.get("importance", {}).items()} for of in facts]
+    made = importance.over_seeds(own, metric, data.ratio, found.resolved.question.alpha)
+    pairs = importance.going_together(dataset) if made else ()
+    return made, importance.sentences(made, metric, len(own), pairs)
 
 
 def input_of(dataset: Dataset, source: Data) -> Input:
@@ -152,7 +183,7 @@ def _columns(dataset: Dataset) -> tuple[InputColumn, ...]:
     frame = None if isinstance(dataset.features, np.ndarray) else dataset.features
     known = {one.name: one for one in dataset.inputs}
     made = []
-    for name in input_names(dataset) if frame is None else map(str, frame.columns):
+    for name in input_names(dataset):
         one = known.get(name)
         kind: Any = one.kind if one else "number"
         levels: tuple[str, ...] = ()
@@ -196,7 +227,7 @@ def _expected(found: StudyConclusion, order: Order) -> Expected:
     text = f"One network of {order.variant.label} scores {unit.full(score.mean)} in {metric.title} on average over "
     text += f"{counted(row.finished if row else 0, 'seed')}"
     ends = unit.between(score.low, score.high)
-    about = "new rows of this kind" if data.about == "new_data" else "rows of this data set"
+    about = "new rows of this kind" if data.about == "new data" else "rows of this data set"
     if ends:
         text += f"; for {about} {ends}{unit.unit} ({level} interval)"
     text += ". The networks together usually score a little better than one of them."

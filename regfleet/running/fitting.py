@@ -30,7 +30,7 @@ from regfleet.running.members import ALL_ROWS, Order, history_digest, member_fac
 from regfleet.running.prepare import NOTHING, Given, Prepared, prepare
 from regfleet.running.train import Watch
 from regfleet.running.trial import warm_up
-from regfleet.saving.signature import ARRAYS, CARD, CARD_PAGE, ENSEMBLE, EXPORT, MEMBER, MODEL, NAME, PLAN
+from regfleet.saving.signature import ARRAYS, CARD, CARD_PAGE, ENSEMBLE, EXPORT, MEMBER, MODEL, NAME, PLAN, SEEN
 from regfleet.techniques import parse_techniques
 from regfleet.text import listed, named, nearest, one_line
 from regfleet.training import runtime
@@ -52,7 +52,7 @@ MOST_SEEDS = 10
 """Networks where nobody says how many, of the study's first seeds: more hardly change what they say together."""
 BEST = "best"
 OTHERWISE = ": another machine, GPU or version of TensorFlow rounds otherwise"
-OF_FOLDER = (ENSEMBLE, EXPORT, CARD, CARD_PAGE, NAME)
+OF_FOLDER = (ENSEMBLE, EXPORT, SEEN, CARD, CARD_PAGE, NAME)
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ def _order(
     if not len(own):
         raise InputError(f"--variant {taken.name}: expected a variant that finished on {name}; got none of its trials")
     plan = ready.planned((taken,), chosen_seeds)
-    group = next(group for group in plan.groups if group.dataset == name and group.split.half is None)
+    group = next(group for group in plan.groups if group.dataset == name and group.split.whole)
     group = replace(group, stack=1)
     if like_trial is not None and group.trials[0].key != like_trial:
         raise InputError(
@@ -307,7 +307,7 @@ def _order(
         known = [settings[seed] for seed in sorted(settings)]
         settings = {seed: settings.get(seed, known[place % len(known)]) for place, seed in enumerate(chosen_seeds)}
     epoch = _epoch(own, taken, at, group) if on == "all" else None
-    wanted = Wanted(on, at, epoch, settings)
+    wanted = Wanted(on, at, epoch, settings, found.resolved.question.metric.name)
     identities = {
         trial.seed: digest(json.dumps([trial.key, on, at, epoch, settings.get(trial.seed)]).encode())
         for trial in group.trials
@@ -428,6 +428,7 @@ def _kept(outcomes: Sequence[Outcome], folder: Path, order: Order) -> dict[int, 
             "setting": outcome.setting,
             "scores": {name: value if math.isfinite(value) else None for name, value in _test_scores(outcome, order)},
             "history": history_digest(outcome.history),
+            "importance": {name: value if math.isfinite(value) else None for name, value in outcome.importance.items()},
             "files": {name: digest(content) for name, content in contents.items()},
         }
         write_listed(_own_folder(folder, seed), [*contents.items(), (MEMBER, sealed_json(facts).encode())], "--out")

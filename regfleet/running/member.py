@@ -11,10 +11,12 @@ from regfleet import training
 from regfleet.data.dataset import Sets
 from regfleet.data.splits import split_rows
 from regfleet.errors import InputError
+from regfleet.metrics import METRICS
 from regfleet.running.choosing import Choice, recipes_of
 from regfleet.running.trial import _may_use_gpus, _run, _training_seed, encode
-from regfleet.text import said
+from regfleet.text import said as reason
 from regfleet.training import runtime
+from regfleet.training.scoring import class_scores, number_scores
 from regfleet.trials import Chunk, Outcome
 
 if TYPE_CHECKING:
@@ -38,20 +40,24 @@ class Wanted:
 
     ``on`` the trial's own training rows, as in the study, or all rows; ``at`` says which weights are judged. ``epoch``:
     that after which a fit on all rows has its weights, None for the last. ``settings``: by seed which of the variant's
-    settings a tuned trial chose, from 0; another seed chooses anew, as trials do.
+    settings a tuned trial chose, from 0; another seed chooses anew, as trials do. ``metric``: of what
+    the loss is measured that a shuffled column makes; empty for none.
     """
 
     on: Literal["train", "all"]
     at: Literal["last", "best"]
     epoch: int | None = None
     settings: Mapping[int, int] = field(default_factory=dict)
+    metric: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted(Outcome):
     """A trial that ran again with its network: the ``.keras`` file, the two files of the preprocessing.
 
-    ``epoch`` is that whose weights it has, ``setting`` the one that it was trained with where settings are tuned.
+    ``epoch`` is that whose weights it has, ``setting`` the one that it was trained with where settings are tuned,
+    ``importance`` what its score loses on test rows when a column is shuffled, by column; none where nothing was looked
+    at.
     """
 
     model: bytes = b""
@@ -59,6 +65,7 @@ class Fitted(Outcome):
     arrays: bytes = b""
     epoch: int = 0
     setting: str = ""
+    importance: Mapping[str, float] = field(default_factory=dict)
 
 
 def fit_members(
@@ -85,7 +92,7 @@ def _member(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: 
             status="failed",
             engine=chunk.engine,
             seconds=time.perf_counter() - started,
-            error=f"{type(problem).__name__}: {said(problem)}",
+            error=f"{type(problem).__name__}: {reason(problem)}",
             traceback=traceback.format_exc(),
         )
     outcome = _run(trial, chunk, [], dataset, (made.choice, time.perf_counter() - started), "")
@@ -99,7 +106,7 @@ def _member(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: 
         "plan": made.preprocessing.json(),
         "arrays": made.preprocessing.arrow(),
     }
-    return Fitted(**own, **files, epoch=made.epoch, setting=made.setting)
+    return Fitted(**own, **files, epoch=made.epoch, setting=made.setting, importance=made.importance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +116,7 @@ class _Made:
     preprocessing: Preprocessing
     epoch: int
     setting: str
+    importance: Mapping[str, float]
 
 
 def _made(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: Any) -> _Made:
@@ -144,7 +152,36 @@ def _made(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: An
         one = tuning.candidates[known if known is not None else place]
         setting = ", ".join(f"{dimension.name} {dimension.of(one):g}" for dimension in tuning.dimensions)
     epoch = wanted.epoch if wanted.on == "all" and wanted.epoch else judged
-    return _Made(choice, content, preprocessing, epoch, setting)
+    looks_at = _looks_at(content, preprocessing, dataset, trial, chunk, wanted)
+    return _Made(choice, content, preprocessing, epoch, setting, looks_at)
+
+
+def _looks_at(
+    content: bytes, preprocessing: Preprocessing, dataset: Dataset, trial: Trial, chunk: Chunk, wanted: Wanted
+) -> Mapping[str, float]:
+    """What the score on the trial's test rows loses when a column is shuffled; nothing of what has no columns."""
+    import numpy as np
+
+    from regfleet.saving.importance import lost
+    from regfleet.saving.plain import opened
+    from regfleet.saving.predicting import answers
+    from regfleet.saving.preprocessing import columns_of
+
+    if wanted.on == "all" or not content or not wanted.metric or preprocessing.plan["kind"] != "table":
+        return {}
+    rows, model = split_rows(dataset, chunk.split, trial.seed)[2], opened(content)
+    target, sign = dataset.target[rows], METRICS[wanted.metric].sign
+    one_hot = np.eye(len(dataset.classes), dtype="float32") if dataset.classes else None
+
+    def said(columns: Mapping[str, np.ndarray], many: int) -> np.ndarray:
+        return answers(model, preprocessing.of_columns(columns, many))
+
+    def score(given: np.ndarray, places: np.ndarray) -> float:
+        if one_hot is None:
+            return sign * number_scores(given[:, 0], target[places])[wanted.metric]
+        return sign * class_scores(given, one_hot[target[places]])[wanted.metric]
+
+    return lost(columns_of(dataset, rows), said, score, len(rows), trial.seed)
 
 
 def _rows(dataset: Dataset) -> np.ndarray:

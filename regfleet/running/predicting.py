@@ -13,6 +13,7 @@ from regfleet.metrics import METRICS
 from regfleet.numbers import Scale, counted
 from regfleet.paths import expanded, write_listed
 from regfleet.running.logs import log_to
+from regfleet.saving.seen import count
 from regfleet.text import named
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def predict(
     frame = answers.frame()
     if given.names:
         frame.insert(1, "file", given.names)
-    said = _sentences(answers, given)
+    said = (*_sentences(answers, given), *_trained_on(given, found.seen, scored=given.target is not None))
     if path is None:
         return Predicted(frame.to_csv(index=False), said)
     _write(path, frame)
@@ -82,6 +83,19 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
         frame.to_parquet(buffer, index=False)
         content = buffer.getvalue()
     write_listed(path.parent, [(path.name, content)], "--out")
+
+
+def _trained_on(rows: Rows, seen: bytes, *, scored: bool) -> tuple[str, ...]:
+    """That rows are such as the networks were trained on, where some are."""
+    many = count(rows, seen)
+    if not many:
+        return ()
+    every = "all" if many == rows.count > 1 else f"{many:,}"
+    text = (
+        f"{every} of these {rows.count:,} rows {'has' if many == 1 else 'have'} the same input as rows that one of the "
+    )
+    text += "networks was trained on"
+    return (text + (": a score on them says little of new rows" if scored else ""),)
 
 
 def _sentences(answers: Answers, rows: Rows) -> tuple[str, ...]:

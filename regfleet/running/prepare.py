@@ -15,6 +15,7 @@ from regfleet.data.dataset import Dataset, Scaling
 from regfleet.errors import InputError
 from regfleet.metrics import default_metric, resolve_metric
 from regfleet.planning.combining import choosing_seeds, design_words, greedy_cost
+from regfleet.planning.parts import check_rows, parts_cost, with_columns
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
 from regfleet.planning.references import references_for
@@ -116,6 +117,7 @@ def prepare(
         for sentence in dataset.notes:
             note(f"{name}: {sentence}")
         _check_split(dataset, study, split)
+        check_rows(study, dataset, split)
     given_settings = frozenset(study.training.model_fields_set)
     study, chosen = _sized_network(split, datasets, _judged(_as_in(there, study, note), datasets))
     models: dict[str, ModelSpec] = {}
@@ -143,7 +145,7 @@ def prepare(
         name: data_facts(dataset, split, models[name].found.notes if name in models else (), beside[name])
         for name, dataset in datasets.items()
     }
-    resolved = resolve(study, facts)
+    resolved = resolve(study, with_columns(study, facts, datasets))
     facts_of.check(resolved.variants)
     for sentence in _costs(resolved):
         note(sentence)
@@ -163,6 +165,8 @@ def _costs(resolved: Resolved) -> Iterator[str]:
         yield greedy_cost(resolved.study)
     elif resolved.factorial:
         yield design_words(resolved.factorial.design)
+    if cost := parts_cost(resolved.study, resolved.extra_parts):
+        yield cost
 
 
 def _references(

@@ -211,6 +211,7 @@ def _holds_nothing_own(study: Study, given: Given) -> bool:
         given == NOTHING
         and not study.model.source
         and not study.left_open
+        and not (study.rows or study.ablate)
         and not any(map(preset_of, study.variant))
         and all(_fits_tables(variant, study) for variant in resolve_variants(study))
         and {data.location for data in study.data} <= {*BUILTIN}

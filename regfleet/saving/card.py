@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from regfleet.numbers import counted
+from regfleet.metrics import METRICS
+from regfleet.numbers import DASH, Scale, counted
 from regfleet.text import bounded, capital, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from regfleet.saving.signature import Signature
+    from regfleet.saving.signature import Importance, Signature
 
 LICENCE = "not stated: fill in who may use this model, and for what"
 USE = (
@@ -35,12 +36,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the card says beside the signature: sentences on the verdict, the data and the limits, as in a report."""
+    """What the card says beside the signature: sentences on the verdict, the data and the limits, as in a report.
+
+    ``looks`` says what the networks look at.
+    """
 
     verdict: tuple[str, ...]
     training: tuple[str, ...]
     limits: tuple[str, ...]
     data: tuple[str, ...]
+    looks: tuple[str, ...] = ()
 
 
 def sections(found: Signature, facts: Facts) -> list[Section]:
@@ -69,6 +74,7 @@ def sections(found: Signature, facts: Facts) -> list[Section]:
         Section("Data", facts.data, ("Column", "Kind", "Values in the study") if rows else (), rows)
         if rows
         else Section("Data", (*facts.data, f"A row is an array of {shape} numbers." if shape else "A row is a text.")),
+        *_looks(found, facts),
         Section("Limits", (*facts.limits, *found.not_exported)),
         Section("Versions", (), ("Package", "Version"), tuple(sorted(found.versions.items()))),
         Section(
@@ -76,6 +82,32 @@ def sections(found: Signature, facts: Facts) -> list[Section]:
             (USE,),
         ),
     ]
+
+
+def _looks(found: Signature, facts: Facts) -> list[Section]:
+    """What the networks look at, most first; no section where that is not known."""
+    if not found.importance:
+        return []
+    metric = METRICS[found.importance[0].metric]
+    unit, networks = Scale(metric), counted(len(found.members), "network")
+    about = (
+        f"How much worse {metric.title} is on the test rows of a network's seed when a column is shuffled among them, "
+        f"the mean over {networks}, with intervals that hold for all columns at once. It is what these look at, not "
+        "what causes the target; a column that is lost in training may be made up for by others."
+    )
+    rows = tuple((one.column, _number(unit, one.mean), _reach(unit, one)) for one in found.importance)
+    head = ("Column", f"{capital(metric.title)} worse by{', points' if unit.points else ''}", "Interval")
+    return [Section("What the networks look at", (*facts.looks, about), head, rows)]
+
+
+def _number(unit: Scale, value: float | None) -> str:
+    return DASH if value is None else unit.difference(value).lstrip("+")
+
+
+def _reach(unit: Scale, one: Importance) -> str:
+    if one.low is None or one.high is None:
+        return DASH
+    return f"{_number(unit, one.low)} to {_number(unit, one.high)}"
 
 
 def markdown(found: Signature, facts: Facts) -> str:

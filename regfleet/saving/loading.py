@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from regfleet.paths import digest, expanded
 from regfleet.saving import preprocessing, signature
 from regfleet.saving.plain import config_of, foreign, opened
 from regfleet.saving.predicting import Predictor
-from regfleet.saving.signature import ARRAYS, MODEL, NAME, OF_MEMBER, PLAN, Signature
+from regfleet.saving.signature import ARRAYS, MODEL, NAME, OF_MEMBER, PLAN, SEEN, Signature
 from regfleet.text import reason
 
 if TYPE_CHECKING:
@@ -30,18 +30,19 @@ MOST_SIGNATURE = 64 * files.MB
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A fitted model: where it is, what it takes and gives, and what predicts."""
+    """A fitted model: where it is, what it takes and gives, what predicts, and hashes of the rows it trained on."""
 
     folder: Path
     signature: Signature
     predictor: Predictor
+    seen: bytes = field(default=b"", repr=False)
 
 
 def load(folder: str | Path, note: Callable[[str], None] = lambda _: None) -> Loaded:
     """The fitted model in ``folder``; raises InputError or ResultsError for what is none, or not as it was written."""
     here = expanded(folder, "the fitted model")
     found = _signature(here)
-    contents = {}
+    contents, seen = {}, b""
     for number, (name, known) in enumerate(sorted(found.files.items()), 1):
         content = _read(here, name)
         if name.endswith(f"/{PLAN}") and len(content) > files.MOST_TEXT:
@@ -53,6 +54,7 @@ def load(folder: str | Path, note: Callable[[str], None] = lambda _: None) -> Lo
             )
         if name.endswith(tuple(f"/{one}" for one in OF_MEMBER)):
             contents[name] = content
+        seen = content if name == SEEN else seen
         note(f"{number} of {len(found.files)} files checked")
     from regfleet.training import runtime
 
@@ -65,7 +67,7 @@ def load(folder: str | Path, note: Callable[[str], None] = lambda _: None) -> Lo
         members.append((made, checked(contents[f"{member.folder}/{MODEL}"], where / MODEL)))
         _check_shapes(found, *members[-1], where / MODEL)
         note(f"{number} of {len(found.members)} networks loaded")
-    return Loaded(here, found, Predictor(found, members))
+    return Loaded(here, found, Predictor(found, members), seen)
 
 
 def _signature(here: Path) -> Signature:

@@ -113,18 +113,23 @@ class Predictor:
         """What is said of rows that were read."""
         import numpy as np
 
-        from regfleet.models.texts import tensor
-
-        width, made, given = max(1, len(self.signature.classes)), [], None
+        made, given = [], None
         for number, (preprocessing, model) in enumerate(self.members):
             if number == 0 or not self.signature.one_input:
                 given = input_of(preprocessing, rows)
-            parts = [np.empty((0, width))]
-            for first in range(0, rows.count, BATCH):
-                batch = tensor(given[first : first + BATCH])  # type: ignore[index]
-                parts.append(np.asarray(model(batch, training=False), "float64"))
-            made.append(np.concatenate(parts))
+            made.append(answers(model, given))
         return Answers(self.signature, np.stack(made))
+
+
+def answers(model: keras.Model, given: Any) -> np.ndarray:
+    """What a network says of its input (rows, …), float64 (rows, outputs)."""
+    import numpy as np
+
+    from regfleet.models.texts import tensor
+
+    batches = (tensor(given[first : first + BATCH]) for first in range(0, len(given), BATCH))
+    parts = [np.asarray(model(batch, training=False), "float64") for batch in batches]
+    return np.concatenate([np.empty((0, model.outputs[0].shape[-1])), *parts])
 
 
 def _restored(signature: str, kept: Sequence[tuple[str, bytes, bytes]]) -> Predictor:

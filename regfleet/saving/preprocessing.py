@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from regfleet.data.dataset import number_columns
+from regfleet.data.dataset import input_names
 from regfleet.data.encoding import CHUNK, Encoders, encode, within_float32
 from regfleet.data.files import MAX_BYTES
 from regfleet.errors import ResultsError
@@ -291,11 +291,6 @@ def fitted(dataset: Dataset, rows: np.ndarray, padding: int = 0) -> Preprocessin
         blocks.append(block)
     plan = {"kind": "table", "blocks": blocks, "padding": padding, "whole": whole}
     return Preprocessing(plan, arrays)
-
-
-def input_names(dataset: Dataset) -> list[str]:
-    """The names of the columns of a matrix of numbers: those of its table, or column 1 and on."""
-    return number_columns(dataset) or [f"column {place}" for place in range(1, dataset.features.shape[1] + 1)]
 
 
 def _numbers(_dataset: Dataset, _names: Sequence[str], imputer: Any, _block: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from regfleet.settings.values import Task
 from regfleet.text import one_line
 
 NAME = "signature.json"
+SEEN = "trained-rows.bin"
 ENSEMBLE, EXPORT, CARD, CARD_PAGE = "ensemble.keras", "export.keras", "model-card.md", "model-card.html"
 MODEL, PLAN, ARRAYS, MEMBER = "model.keras", "preprocessing.json", "preprocessing.arrow", "member.json"
 OF_MEMBER = (MODEL, PLAN, ARRAYS)
@@ -97,6 +98,16 @@ class Member(_Part):
         return self
 
 
+class Importance(_Part):
+    """What the ``metric`` loses when a column is shuffled: mean over networks, with its interval; larger is worse."""
+
+    column: str
+    metric: str
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
 class Expected(_Part):
     """What the study promises of a network of the variant on new rows: a mean and the ends of its interval."""
 
@@ -125,6 +136,7 @@ class Signature(_Part):
     one_input: bool
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=10_000)]
     expected: Expected
+    importance: Annotated[tuple[Importance, ...], Field(max_length=MOST)] = ()
     not_exported: tuple[str, ...] = ()
     data: dict[str, Any]
     study: str
@@ -136,7 +148,7 @@ class Signature(_Part):
         if (self.task == "classification") != bool(self.classes):
             raise ValueError("classes: expected some for a classification alone")
         known = {f"{member.folder}/{name}" for member in self.members for name in OF_MEMBER}
-        wrong = set(self.files) - known - {ENSEMBLE, EXPORT}
+        wrong = set(self.files) - known - {ENSEMBLE, EXPORT, SEEN}
         lacking = (known | {ENSEMBLE}) - set(self.files)
         if wrong or lacking:
             what = f"those of a fitted model; got {min(wrong)!r}" if wrong else f"{min(lacking)}; got none"

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, mo
 from regfleet.metrics import METRICS
 from regfleet.settings.combine import parse_combine
 from regfleet.settings.defaults import ARTICLE_MODEL, default_variants, is_article_data
+from regfleet.settings.rows import parse_rows, rows_text
 from regfleet.settings.sections import Analysis, Data, Model, NotEmpty, VariantEntry, listed
 from regfleet.settings.seeds import each_once, parse_seeds, seeds_text
 from regfleet.settings.setting import Part, Setting
@@ -90,6 +91,19 @@ class Study(Part):
     greedy: Annotated[bool, Setting(panel="Model", example=True)] = False
     """instead of all combinations start with none, add the technique of --combine that helps most by validation rows,
     go on while it helps clearly, and judge what came of it on other seeds"""
+    rows: Annotated[
+        tuple[float, ...],
+        BeforeValidator(parse_rows, json_schema_input_type=str | list[float | str]),
+        Field(max_length=20),
+        PlainSerializer(rows_text, when_used="json"),
+        Setting("SHARES", panel="Data", default="100%", example="25,50,100%"),
+    ] = ()
+    """a learning curve: every variant also on these shares of each seed's training rows, with the same validation and
+    test rows, as 25,50,100%; it says whether more rows do more than the best technique (docs/what-helps-more.md)"""
+    ablate: Annotated[Literal["columns"] | None, Setting("columns", panel="Data", default="no", example="columns")] = (
+        None
+    )
+    """columns: the control also without each column of a table, one at a time, to see which of them it needs"""
     model: Model = Model(activation=ARTICLE_MODEL.activations)
     training: Training = Training()
     analysis: Analysis = Analysis()
@@ -182,9 +196,9 @@ class Study(Part):
         fields = self.model_dump(mode="json", exclude_none=True)
         data = [{name: value for name, value in one.items() if value} for one in fields["data"]]
         fields["data"] = [one["location"] for one in data] if all(len(one) == 1 for one in data) else data
-        for name in ("combine", "greedy"):
-            if not fields[name]:
-                del fields[name]
+        for name in ("combine", "greedy", "rows", "ablate"):
+            if not fields.get(name):
+                fields.pop(name, None)
         if not fields["analysis"]["silence"]:
             del fields["analysis"]["silence"]
         own = {name: value for name, value in fields["model"].items() if value}
@@ -219,11 +233,12 @@ class Study(Part):
     def differences(self, other: "Study") -> list[str]:
         """The fields in which ``other`` is another study, as ``name: here … there …``.
 
-        Analysis, the interval, references and what is kept never count, nor do more seeds or variants that ``other``
-        adds, be it by combining. Looks are planned before the first seed, so a study that adds seeds by itself and one
-        that does not are different.
+        Analysis, the interval, references, shares of rows, columns left out and what is kept never count, nor do more
+        seeds or variants that ``other`` adds, be it by combining. Looks are planned before the first seed, so a study
+        that adds seeds by itself and one that does not are different.
         """
         beside = {"seeds", "analysis", "variant", "keep_predictions", "interval", "references", "tuned_by"}
+        beside |= {"rows", "ablate"}
         beside |= set() if self.combine else {"combine", "greedy"}
         mine, theirs = (_flat(study.model_dump(exclude=beside)) for study in (self, other))
         found = [

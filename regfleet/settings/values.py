@@ -190,7 +190,7 @@ class SplitSpec:
 
     ``folds``, of cross-validation ``repeats`` times over: each seed tests one fold; ``repeats`` 0: folds are dealt
     again without end. ``folds`` 0: every seed draws its own sets. ``half`` h: of the rows only the half that `halved`
-    numbers so.
+    numbers so. ``share``: of the training rows only so many. ``without``: the column of a table that is left out.
     """
 
     name: str
@@ -202,11 +202,18 @@ class SplitSpec:
     repeats: int = 0
     folds: int = 0
     half: int | None = None
+    share: float | None = None
+    without: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is of all rows and columns."""
+        return self.half is None and self.share is None and self.without is None
 
 
 PAIRS = 10
 """Pairs of halves of the rows that the conservative interval takes: M of Nadeau and Bengio, who found ten enough."""
-_HALF = " half "
+_APART = " "
 """What no name of a data set holds."""
 
 
@@ -217,9 +224,18 @@ def halved(split: SplitSpec) -> tuple[SplitSpec, ...]:
 
 def half_name(dataset: str, half: int) -> str:
     """What results call a half of a data set: ``iris half 3a`` and ``iris half 3b`` are a pair."""
-    return f"{dataset}{_HALF}{half // 2 + 1}{'ab'[half % 2]}"
+    return f"{dataset}{_APART}half {half // 2 + 1}{'ab'[half % 2]}"
+
+
+def part_name(dataset: str, split: SplitSpec) -> str:
+    """What results call the part of a data set that ``split`` is of: ``iris rows 25%``, ``iris without x``."""
+    if split.half is not None:
+        return half_name(dataset, split.half)
+    if split.share is not None:
+        return f"{dataset}{_APART}rows {exact(round(100 * split.share, 9))}%"
+    return dataset if split.without is None else f"{dataset}{_APART}without {split.without}"
 
 
 def whole_name(dataset: str) -> str:
-    """The data set that the name is of, or of a half of."""
-    return dataset.partition(_HALF)[0]
+    """The data set that the name is of, or of a part of."""
+    return dataset.partition(_APART)[0]

@@ -49,7 +49,7 @@ def commented(study: Study) -> str:
     text = [_HEAD]
     plain = all(isinstance(one, str) for one in table["data"])
     top = ("data", "seeds", "split", "engine") if plain else ("seeds", "split", "engine")
-    combined = ("combine", "greedy")
+    combined = ("combine", "greedy", "rows", "ablate")
     text += _settings(Study, {name: table[name] for name in (*top, *combined) if name in table}, (*top, *combined))
     for one in [] if plain else table["data"]:
         text += ["\n[[data]]", *_settings(Data, one)]

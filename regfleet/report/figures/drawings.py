@@ -15,6 +15,7 @@ from regfleet.report.figures.cards import curves
 from regfleet.report.figures.effects import effects
 from regfleet.report.figures.forest import across, forest
 from regfleet.report.figures.gap import gap
+from regfleet.report.figures.helps_more import columns, learning
 from regfleet.report.figures.predictions import predictions
 from regfleet.report.figures.ranks import ranks
 from regfleet.report.figures.style import Plate
@@ -33,6 +34,8 @@ class Drawing:
 FIGURES = (
     Drawing("differences", forest),
     Drawing("combinations", effects),
+    Drawing("rows", learning),
+    Drawing("columns", columns),
     Drawing("choice", time),
     Drawing("curves", curves),
     Drawing("gap", gap),

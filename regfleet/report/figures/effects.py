@@ -29,28 +29,27 @@ def effects(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
 @styled
 def draw(found: Combined, unit: Scale, width: int) -> Plate:
     """Main effects above, interactions below a line, ``width`` CSS pixels wide."""
-    numbers = [_numbers(one, unit) for one in found.effects]
-    plot = rows(len(numbers), width, max(map(len, numbers)))
-    plot.axes.set_xlim(*_limits(found.effects, found.rope, unit.factor))
+    texts = [numbers(one, unit) for one in found.effects]
+    plot = rows(len(texts), width, max(map(len, texts)))
+    plot.axes.set_xlim(*limits(found.effects, found.rope, unit.factor))
     plot.axes.axvline(0, color=LIGHT["fg"], linewidth=1.2, zorder=1)
     mains = sum(one.is_main for one in found.effects)
     plot.axes.axhline(mains - 0.5, color=LIGHT["line-strong"], linewidth=1, zorder=1)
-    for index, (one, text) in enumerate(zip(found.effects, numbers, strict=True)):
-        _line(plot, index, one, found.rope, unit.factor)
+    for index, (one, text) in enumerate(zip(found.effects, texts, strict=True)):
+        line(plot, index, one, found.rope, unit.factor)
         colour = LIGHT[one.verdict] if one.verdict in LIGHT else LIGHT["muted"]
         plot.words(index, one.label, text, colour, "" if one.is_main else "beyond what each adds alone")
     counted = unit.points or unit.metric.title
     wide = f"← worse, or less together  ·  test {unit.metric.title}, {counted}  ·  better, or more together →"
     plot.describe_axis(wide if plot.wide else f"← less  ·  {counted}  ·  more →")
     spoken = "; ".join(
-        f"{one.label}: {text}, {effect_chip(one).word.lower()}"
-        for one, text in zip(found.effects, numbers, strict=True)
+        f"{one.label}: {text}, {effect_chip(one).word.lower()}" for one, text in zip(found.effects, texts, strict=True)
     )
     title = f"What each technique adds to test {unit.metric.title} in combination, and each pair beyond that"
     return Plate(f"effects-{width}", title, spoken, plot.figure)
 
 
-def _line(plot: Rows, index: int, one: Effect, rope: float, factor: float) -> None:
+def line(plot: Rows, index: int, one: Effect, rope: float, factor: float) -> None:
     """The zone too small to matter, the interval and the mean of an effect."""
     y, of, colour = plot.middle(index), one.difference, LIGHT.get(one.verdict, LIGHT["neutral-mark"])
     _zone(plot.axes, y, 1.0 if plot.wide else 0.56, factor * rope)
@@ -68,14 +67,16 @@ def _zone(axes: Axes, y: float, height: float, rope: float) -> None:
     axes.add_patch(Rectangle(corner, 2 * rope, height, facecolor=LIGHT["neutral-bg"], linewidth=0, zorder=0))
 
 
-def _limits(effects: Sequence[Effect], rope: float, factor: float) -> tuple[float, float]:
+def limits(effects: Sequence[Effect], rope: float, factor: float) -> tuple[float, float]:
+    """Where the axis of effects begins and ends."""
     of = [value for one in effects for value in (one.difference.low, one.difference.mean, one.difference.high)]
     ends = [0.0, -rope, rope, *filter(math.isfinite, of)]
     margin = 0.04 * (max(ends) - min(ends)) or 0.01
     return factor * (min(ends) - margin), factor * (max(ends) + margin)
 
 
-def _numbers(one: Effect, unit: Scale) -> str:
+def numbers(one: Effect, unit: Scale) -> str:
+    """The symbol of an effect, its size and its interval."""
     text = f"{effect_chip(one).symbol} {unit.difference(one.difference.mean)}"
     if math.isfinite(one.difference.low) and math.isfinite(one.difference.high):
         text += f" [{unit.difference(one.difference.low)}, {unit.difference(one.difference.high)}]"

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.inspection import permutation_importance
 from sklearn.metrics import accuracy_score
 
 import regfleet
@@ -349,3 +350,38 @@ def test_an_estimator_of_scikit_learn_predicts_with_it(study, model):
     assert (one.n_features_in_, [*one.classes_]) == (7, ["no", "yes"])
     assert one.score(table, table["lived"]) == accuracy_score(table["lived"], clone(one).predict(table))
     assert one.predict_proba(table.iloc[:, :-1].to_numpy(object)) == pytest.approx(one.predict_proba(table), abs=1e-6)
+
+
+def test_what_a_network_looks_at_is_scikit_learns_permutation_importance(study, model, loaded):
+    """Of the table's own columns, on the test rows of the network's seed; over all networks most comes first."""
+    frame, place = pd.read_csv(study / "ship.csv"), 1
+    preprocessing, network = loaded.predictor.members[place]
+    seed = loaded.signature.members[place].seed
+    data = load_dataset(read_study({}, flags=_flags(study)).data[0])
+    test = split_rows(data, parse_split("balanced"), seed)[2]
+    names = [column.name for column in loaded.signature.input.columns]
+
+    def accuracy(_, x, y):
+        rows = reading.of_memory(x, loaded.signature)
+        said = saving.predicting.answers(network, saving.predicting.input_of(preprocessing, rows)).argmax(axis=1)
+        return accuracy_score(y, np.array(loaded.signature.classes)[said])
+
+    anything = SimpleNamespace(fit=print, predict=print)
+    x, y = frame.loc[test, names].reset_index(drop=True), frame["lived"].to_numpy()[test]
+    expected = permutation_importance(anything, x, y, scoring=accuracy, n_repeats=5, random_state=seed)
+    facts = json.loads((model / f"seed-{seed}/member.json").read_text())
+    assert [facts["importance"][name] for name in names] == pytest.approx(expected.importances_mean)
+    found = loaded.signature.importance
+    assert {one.column for one in found} == set(names)
+    assert [one.mean for one in found] == sorted((one.mean for one in found), reverse=True)
+    assert "What the networks look at" in (model / "model-card.md").read_text()
+
+
+def test_rows_that_were_trained_on_are_counted(study, model, tmp_path):
+    """All that trained one of the networks, whatever their order; none that nobody saw."""
+    data = load_dataset(read_study({}, flags=_flags(study)).data[0])
+    trained = {row for seed in (0, 1) for row in split_rows(data, parse_split("balanced"), seed)[0].tolist()}
+    said = predict(model, str(study / "ship.csv"), tmp_path / "p.csv").sentences
+    assert any(f"{len(trained)} of these {ROWS} rows have the same input as rows that one" in text for text in said)
+    pd.read_csv(study / "ship.csv").assign(age=77.77).to_csv(tmp_path / "new.csv", index=False)
+    assert not any("same input" in text for text in predict(model, str(tmp_path / "new.csv"), None).sentences)

@@ -310,7 +310,7 @@ def test_the_schema_knows_every_field():
     found = json.loads(schema())
     sections = {"data", "model", "training", "analysis", "variant"}
     fields = {"seeds", "split", "engine", "keep_predictions", "interval", "references", "tune", "tuned_by"}
-    assert set(found["properties"]) == fields | {"combine", "greedy"} | sections
+    assert set(found["properties"]) == fields | {"combine", "greedy", "rows", "ablate"} | sections
     assert found["additionalProperties"] is False
     variant = found["$defs"]["VariantEntry"]["properties"]
     assert set(variant) >= {"technique", "label", "epochs", "class_weight"}
