@@ -1,0 +1,147 @@
+"""`regfleet diff`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from regfleet.cli.options import JUDGING, OUTPUT, Text, Texts, flag, switch
+from regfleet.running.output import say, tell
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from regfleet.report.difference import Difference, SetChange, Setting
+
+STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
+
+
+def diff(
+    old: Annotated[str, typer.Argument(help="The earlier run: a results directory, its URL, or a baseline file.")],
+    new: Annotated[str, typer.Argument(help="The later run: a results directory or its URL.")],
+    variant: Annotated[Texts, flag("compare this variant alone; repeatable", JUDGING, "NAME")] = None,
+    metric: Annotated[
+        Text, flag("what scores are compared by (default: what the later study is judged by)", JUDGING, "NAME")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="write it as a page into this file", rich_help_panel=OUTPUT, show_default=False)
+    ] = None,
+    as_json: Annotated[bool, switch("print it as JSON", OUTPUT, "--json")] = False,
+) -> None:
+    """Show what changed from one run to another: study, data, versions, hardware, and the scores of each variant.
+
+    Variants are compared by the rules of verdicts, row by row and seed by seed where both runs tested the same rows.
+    """
+    from regfleet.concluding.baseline import side_of
+    from regfleet.concluding.changes import differences
+    from regfleet.concluding.sides import stored_side
+    from regfleet.paths import expanded
+    from regfleet.report.difference import write_page
+    from regfleet.running.display import console
+
+    page = expanded(html, "--html") if html else None
+    found = differences(side_of(old), stored_side(new), metric, variant or ())
+    if as_json:
+        tell(found.json())
+    else:
+        with console(1) as screen:
+            _show(screen, found)
+    if page:
+        write_page(found, page)
+        say(f"wrote {page}")
+
+
+def _show(screen: Console, found: Difference) -> None:
+    for one in found.sets:
+        screen.print(one.headline, style="bold")
+    screen.print()
+    for title, settings in found.background:
+        if settings:
+            screen.print(_settings(title, settings))
+            screen.print()
+    for data in found.data:
+        if data.settings:
+            screen.print(_settings(f"Data: {data.dataset}", data.settings))
+        for sentence in data.said:
+            screen.print(f"{data.dataset}: {sentence}")
+        screen.print()
+    if not any(settings for _, settings in found.background) and not found.data:
+        screen.print("Study, data, versions and hardware are as before.")
+        screen.print()
+    for one in found.sets:
+        if one.changes:
+            screen.print(_table(one, found))
+            for change in one.changes:
+                screen.print(f"• {change.sentence}")
+            screen.print(one.judged)
+        for labels, which in ((one.only_old, found.old), (one.only_new, found.new)):
+            if labels:
+                screen.print(f"{one.dataset}: only in {which}: {', '.join(labels)}")
+        screen.print()
+    for note in found.notes:
+        screen.print(f"note: {note}")
+
+
+def _settings(title: str, settings: tuple[Setting, ...]) -> Table:
+    table = _plain(title, "")
+    for name in (title, "Before", "Now"):
+        table.add_column(name, overflow="fold")
+    from regfleet.numbers import DASH
+
+    for one in settings:
+        table.add_row(one.name, one.old or DASH, one.new or DASH)
+    return table
+
+
+def _table(found: SetChange, whole: Difference) -> Table:
+    """A line for each variant, the second with the interval: it fits 80 columns."""
+    from regfleet.numbers import Scale, level
+    from regfleet.report.difference import chip_of, lines
+    from regfleet.running.display import styled
+    from regfleet.text import capital
+
+    unit = Scale(found.metric)
+    many = f", which hold for all {found.comparisons} at once" if found.comparisons > 1 else ""
+    side = "Above zero is better" if not unit.points else "In points; above zero is better"
+    below = (
+        f"{level(whole.alpha)} intervals about {found.where}{many}. Change: now − before, oriented. {side}. Too small to "
+        f"matter: {unit.rope.replace('control', 'earlier run')}."
+    )
+    table = _plain(f"{found.dataset}: {unit.metric.title}, before and now", below)
+    table.add_column("Variant", max_width=30)
+    for name in (capital("before" + (", %" if unit.points else "")), "Now"):
+        table.add_column(name, justify="right")
+    table.add_column("Change", justify="right")
+    table.add_column("Verdict")
+    table.add_column("Seeds", justify="right")
+    for line, one in zip(lines(found), found.changes, strict=True):
+        change = styled(line.difference, (line.interval, "dim")) if line.interval else styled(line.difference)
+        verdict = styled((str(chip_of(one)), STYLES[one.verdict]), (line.note, "dim")) if line.note else None
+        table.add_row(
+            line.label,
+            line.old,
+            line.new,
+            change,
+            verdict or styled((str(chip_of(one)), STYLES[one.verdict])),
+            styled(line.seeds, (f"lost: {line.lost}", "red")) if line.lost else line.seeds,
+        )
+    return table
+
+
+def _plain(title: str, below: str) -> Table:
+    from rich.table import Table
+
+    from regfleet.running.display import styled
+
+    return Table(
+        title=styled("", (title, "table.title")),
+        caption=below or None,
+        title_justify="left",
+        caption_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+    )
