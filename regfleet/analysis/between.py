@@ -110,9 +110,7 @@ def _unpaired(name: str, label: str, new: Runs, old: Runs, terms: Terms, why: st
     verdict, note = decide(around, rope, fewest)
     if verdict != "undecided" and len(new.lost) + len(old.lost):
         filled = [scored(one, _nothing(new, old, terms))[1] for one in (new, old)]
-        with_lost = interval(
-            apart_estimate(*filled, terms, terms.ratio), terms.question.alpha, terms.comparisons
-        )
+        with_lost = interval(apart_estimate(*filled, terms, terms.ratio), terms.question.alpha, terms.comparisons)
         if decide(with_lost, rope, min(map(len, filled)))[0] != verdict:
             verdict, note = "undecided", WITHDRAWN
     return Change(
@@ -150,21 +148,28 @@ def apart_estimate(new: Array, old: Array, terms: Terms, ratio: float) -> Estima
     return Estimate(mean, math.nan, math.sqrt(total), max(1, df))
 
 
-def chance_interval(new: Runs, old: Runs, terms: Terms, apart: str, looks: int, *, other_rows: bool) -> Interval:
+def chance_interval(new: Runs, old: Runs, terms: Terms, apart: str, looks: int) -> Interval:
     """What a difference must exceed lest one of so many ``looks`` at nothing new finds it, by what seeds alone vary.
 
-    All of alpha is spent on one side, over the looks and the comparisons (Bonferroni): whatever later runs owe to each
-    other, and to the one earlier run that all of them are held against, any of them calls a drop with a chance of at
-    most alpha where they differ from it by chance. Rows that the runs share cannot make them differ by chance; with
-    ``other_rows`` each look has rows of its own, whose part is spent over all looks as well.
+    Later runs that differ from the earlier one by chance, on the same rows, differ by their seeds. How much is told by
+    the scatter of the differences, and by that of the earlier run alone, which a later one that breaks down does not
+    widen. Each spends half of alpha on the side of drops, over the looks and the comparisons (Bonferroni), so that the
+    narrower holds, whatever later runs owe to each other and to the one that all of them are held against.
     """
-    alpha = one_sided(terms.question.alpha, looks)
-    ratio = terms.ratio if other_rows else 0.0
+    alpha, comparisons = one_sided(terms.question.alpha, 2 * looks), terms.comparisons
+    before = estimate(old.scores, 0.0, terms.floor(len(old.scores)))
     if apart:
-        return interval(apart_estimate(new.scores, old.scores, terms, ratio), alpha, terms.comparisons)
-    _, here, there = shared(new, old)
-    d = differences(new.scores[here], old.scores[there], terms.metric)
-    return interval(estimate(d, ratio, terms.floor(len(d))), alpha, terms.comparisons)
+        of = apart_estimate(new.scores, old.scores, terms, 0.0)
+        counts = len(new.scores), len(old.scores)
+    else:
+        _, here, there = shared(new, old)
+        d = differences(new.scores[here], old.scores[there], terms.metric)
+        of = estimate(d, 0.0, terms.floor(len(d)))
+        counts = len(d), len(d)
+    if min(counts) < MINIMUM_PAIRS:
+        return Interval(of.mean, math.nan, math.nan)
+    alone = Estimate(of.mean, before.sd, before.sd * math.sqrt(sum(1 / many for many in counts)), before.df)
+    return min((interval(one, alpha, comparisons) for one in (of, alone)), key=lambda one: one.high - one.low)
 
 
 def one_sided(alpha: float, looks: int) -> float:
@@ -226,25 +231,29 @@ def _mean(values: Array) -> float:
 def _sentence(one: Change, terms: Terms) -> str:
     """A change in plain words."""
     unit, where = Scale(terms.metric), terms.where
+    known = {
+        TOO_FEW: f"nothing can be said, for {counted(min(one.seeds), 'seed')} can be compared and "
+        f"{counted(MINIMUM_PAIRS, 'seed')} are the least",
+        WITHDRAWN: "no verdict, for it would be another with the lost trials as models that learned nothing",
+        NO_SCATTER: f"the same {terms.metric.title} on every seed, though not the same predictions",
+    }
+    clear = one.verdict in ("better", "worse")
     if one.identical:
-        return f"{one.label}: trained as before to the last bit, on {counted(one.seeds[1], 'seed')}."
-    if one.note == TOO_FEW:
-        return (
-            f"{one.label}: nothing can be said, for {counted(min(one.seeds), 'seed')} can be compared and "
-            f"{counted(MINIMUM_PAIRS, 'seed')} are the least."
+        said = f"trained as before to the last bit, on {counted(one.seeds[1], 'seed')}"
+    elif one.note in known:
+        said = known[one.note]
+    elif one.same and not clear:
+        said = f"the same predictions as before on all {one.same:,} rows that were tested"
+    elif one.verdict == "equivalent":
+        said = f"as before on {where}, within {unit.amount(one.rope)} in {terms.metric.title}"
+    elif clear:
+        small = (
+            "" if one.note == BEYOND_ROPE or not one.rope else f", though perhaps by less than {unit.amount(one.rope)}"
         )
-    if one.note == WITHDRAWN:
-        return f"{one.label}: no verdict, for it would be another with the lost trials as models that learned nothing."
-    if one.note == NO_SCATTER:
-        return f"{one.label}: the same {terms.metric.title} on every seed, though not the same predictions."
-    if one.same and one.verdict != "worse" and one.verdict != "better":
-        return f"{one.label}: the same predictions as before on all {one.same:,} rows that were tested."
-    if one.verdict == "equivalent":
-        return f"{one.label}: as before on {where}, within {unit.amount(one.rope)} in {terms.metric.title}."
-    if one.verdict == "undecided":
-        return f"{one.label}: no clear change; on {where} it may be {reach(one.difference, terms.metric)}."
-    small = "" if one.note == BEYOND_ROPE or not one.rope else f", though perhaps by less than {unit.amount(one.rope)}"
-    return f"{one.label}: {one.verdict} than before on {where}, by about {size(one.difference, terms.metric)}{small}."
+        said = f"{one.verdict} than before on {where}, by about {size(one.difference, terms.metric)}{small}"
+    else:
+        said = f"no clear change; on {where} it may be {reach(one.difference, terms.metric)}"
+    return f"{one.label}: {said}."
 
 
 def reach(of: Interval, metric: Metric) -> str:

@@ -36,9 +36,7 @@ def check(
         ),
     ] = None,
     variant: Annotated[Texts, flag("check this variant alone; repeatable", JUDGING, "NAME")] = None,
-    metric: Annotated[
-        Text, flag("what is checked (default: what the study is judged by)", JUDGING, "NAME")
-    ] = None,
+    metric: Annotated[Text, flag("what is checked (default: what the study is judged by)", JUDGING, "NAME")] = None,
     looks: Annotated[
         Text,
         flag(
@@ -53,7 +51,9 @@ def check(
     ] = None,
     markdown: Annotated[
         Path | None,
-        typer.Option(help="write a summary for a pull request into this file", rich_help_panel=OUTPUT, show_default=False),
+        typer.Option(
+            help="write a summary for a pull request into this file", rich_help_panel=OUTPUT, show_default=False
+        ),
     ] = None,
     as_json: Annotated[bool, switch("print it as JSON", OUTPUT, "--json")] = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regfleet.cli.options import JUDGING, OUTPUT, Text, Texts, flag, switch
+from regfleet.numbers import DASH, Scale, level
 from regfleet.running.output import say, tell
 
 if TYPE_CHECKING:
@@ -57,76 +58,63 @@ def diff(
 def _show(screen: Console, found: Difference) -> None:
     for one in found.sets:
         screen.print(one.headline, style="bold")
+        for change in one.telling:
+            screen.print(f"• {change.sentence}")
     screen.print()
-    for title, settings in found.background:
-        if settings:
-            screen.print(_settings(title, settings))
-            screen.print()
+    about_data = [(f"Data: {data.dataset}", data.settings) for data in found.data]
+    changed = [(title, settings) for title, settings in (*found.background, *about_data) if settings]
+    for title, settings in changed:
+        screen.print(_settings(title, settings), "")
     for data in found.data:
-        if data.settings:
-            screen.print(_settings(f"Data: {data.dataset}", data.settings))
         for sentence in data.said:
             screen.print(f"{data.dataset}: {sentence}")
-        screen.print()
-    if not any(settings for _, settings in found.background) and not found.data:
-        screen.print("Study, data, versions and hardware are as before.")
-        screen.print()
+    if not found.data and not changed:
+        screen.print("Study, data, versions and hardware are as before.", "")
     for one in found.sets:
-        if one.changes:
-            screen.print(_table(one, found))
-            for change in one.changes:
-                screen.print(f"• {change.sentence}")
-            screen.print(one.judged)
-        for labels, which in ((one.only_old, found.old), (one.only_new, found.new)):
-            if labels:
-                screen.print(f"{one.dataset}: only in {which}: {', '.join(labels)}")
-        screen.print()
+        _show_set(screen, one, found)
     for note in found.notes:
         screen.print(f"note: {note}")
 
 
+def _show_set(screen: Console, one: SetChange, found: Difference) -> None:
+    if one.changes:
+        screen.print(_table(one, level(found.alpha)))
+    for labels, which in ((one.only_old, found.old), (one.only_new, found.new)):
+        if labels:
+            screen.print(f"{one.dataset}: only in {which}: {', '.join(labels)}")
+    screen.print()
+
+
 def _settings(title: str, settings: tuple[Setting, ...]) -> Table:
     table = _plain(title, "")
-    for name in (title, "Before", "Now"):
+    for name in ("Setting", "Before", "Now"):
         table.add_column(name, overflow="fold")
-    from regfleet.numbers import DASH
-
     for one in settings:
         table.add_row(one.name, one.old or DASH, one.new or DASH)
     return table
 
 
-def _table(found: SetChange, whole: Difference) -> Table:
+def _table(found: SetChange, sure: str) -> Table:
     """A line for each variant, the second with the interval: it fits 80 columns."""
-    from regfleet.numbers import Scale, level
     from regfleet.report.difference import chip_of, lines
     from regfleet.running.display import styled
-    from regfleet.text import capital
 
     unit = Scale(found.metric)
-    many = f", which hold for all {found.comparisons} at once" if found.comparisons > 1 else ""
-    side = "Above zero is better" if not unit.points else "In points; above zero is better"
-    below = (
-        f"{level(whole.alpha)} intervals about {found.where}{many}. Change: now − before, oriented. {side}. Too small to "
-        f"matter: {unit.rope.replace('control', 'earlier run')}."
-    )
-    table = _plain(f"{found.dataset}: {unit.metric.title}, before and now", below)
+    table = _plain(f"{found.dataset}: {unit.metric.title}, before and now", found.caption(sure))
     table.add_column("Variant", max_width=30)
-    for name in (capital("before" + (", %" if unit.points else "")), "Now"):
+    for name in ("Before" + (", %" if unit.points else ""), "Now", "Change"):
         table.add_column(name, justify="right")
-    table.add_column("Change", justify="right")
     table.add_column("Verdict")
     table.add_column("Seeds", justify="right")
     for line, one in zip(lines(found), found.changes, strict=True):
-        change = styled(line.difference, (line.interval, "dim")) if line.interval else styled(line.difference)
-        verdict = styled((str(chip_of(one)), STYLES[one.verdict]), (line.note, "dim")) if line.note else None
+        below = [(line.note, "dim")] if line.note else []
         table.add_row(
             line.label,
             line.old,
             line.new,
-            change,
-            verdict or styled((str(chip_of(one)), STYLES[one.verdict])),
-            styled(line.seeds, (f"lost: {line.lost}", "red")) if line.lost else line.seeds,
+            styled(line.difference, *([(line.interval, "dim")] if line.interval else [])),
+            styled((str(chip_of(one)), STYLES[one.verdict]), *below),
+            styled(line.seeds, *([(f"lost: {line.lost}", "red")] if line.lost else [])),
         )
     return table
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from regfleet import files
 from regfleet.analysis.cells import Cells
 from regfleet.analysis.judging import RULED
-from regfleet.analysis.runs import Runs
+from regfleet.analysis.runs import PER_SEED, Runs
 from regfleet.concluding.sides import Side, StoredSide, stored_side
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, metrics_of
@@ -46,7 +46,7 @@ class _Record(BaseModel):
 
 
 class KeptVariant(_Record):
-    """A variant on a data set: the seeds that it finished and lost, each metric over the former, null where it has none.
+    """A variant on a data set: the seeds that it finished and lost, and each metric over the former, null for no value.
 
     ``right``: for each test row of each finished seed in order whether its class was predicted, as bits, compressed, in
     base 64; empty where that is not kept.
@@ -61,7 +61,9 @@ class KeptVariant(_Record):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         every = [*self.seeds, *self.failed, *self.diverged]
-        if len(set(every)) < len(every) or any(list(part) != sorted(part) for part in (self.seeds, self.failed, self.diverged)):
+        if len(set(every)) < len(every) or any(
+            list(part) != sorted(part) for part in (self.seeds, self.failed, self.diverged)
+        ):
             raise ValueError("expected each seed once, in ascending order")
         for name, values in self.scores.items():
             if name not in METRICS:
@@ -106,7 +108,9 @@ class Baseline(_Record):
             variants = one.pop("variants")
             own = [f"{json.dumps(field)}: {json.dumps(value)}" for field, value in one.items()]
             of_variants = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in variants.items())
-            blocks.append(f"{json.dumps(name)}: {{\n" + ",\n".join([*own, f'"variants": {{\n{of_variants}\n}}']) + "\n}")
+            blocks.append(
+                f"{json.dumps(name)}: {{\n" + ",\n".join([*own, f'"variants": {{\n{of_variants}\n}}']) + "\n}"
+            )
         return "{\n" + ",\n".join([*lines, '"sets": {\n' + ",\n".join(blocks) + "\n}"]) + "\n}\n"
 
 
@@ -122,15 +126,15 @@ def baseline_of(directory: str) -> tuple[str, tuple[str, ...]]:
     if not any(one.seeds for part in whole.sets.values() for one in part.variants.values()):
         raise InputError(f"{directory}: expected trials that finished; got none")
     has_rows = any(one.right for part in whole.sets.values() for one in part.variants.values())
-    notes = [] if has_rows else ["no row is kept, because the results have no predictions of classes: a check compares seeds"]
-    for rows, every, left_out in (
-        (True, True, ""),
-        (True, False, "other metrics are"),
-        (False, False, "other metrics, and which rows were right, are"),
-    ):
-        text = _kept(side, rows=rows, every=every).text()
-        if len(text) <= MOST_BYTES:
-            break
+    notes = (
+        []
+        if has_rows
+        else ["no row is kept, because the results have no predictions of classes: a check compares seeds"]
+    )
+    text, left_out = whole.text(), ""
+    for rows, words in ((True, "other metrics are"), (False, "other metrics, and which rows were right, are")):
+        if len(text) > MOST_BYTES:
+            text, left_out = _kept(side, rows=rows, every=False).text(), words
     if left_out:
         notes.append(f"{left_out} left out, to keep the file below {files.size(MOST_BYTES)}")
     if len(text) > MOST_BYTES:
@@ -226,9 +230,13 @@ class KeptSide(Side):
         """From the file; rows that were right are told by those of ``beside`` that tested the same ones."""
         part = self.kept.sets[dataset]
         if at != self.kept.at:
-            raise InputError(f"{self.shown}: expected scores at the {at} epoch, which the later study judges; got {self.kept.at}")
+            raise InputError(
+                f"{self.shown}: expected scores at the {at} epoch, which the later study judges; got {self.kept.at}"
+            )
         if not any(metric.name in one.scores for one in part.variants.values()):
-            known = [name for name in metrics_of(part.task) if any(name in one.scores for one in part.variants.values())]
+            known = [
+                name for name in metrics_of(part.task) if any(name in one.scores for one in part.variants.values())
+            ]
             raise InputError(f"--metric: expected one that {self.shown} keeps ({', '.join(known)}); got {metric.name}")
         tested: dict[tuple[str, str], tuple[Cells, slice]] = {}
         for cells in {id(one.cells): one.cells for one in beside.values() if one.cells is not None}.values():
@@ -254,13 +262,7 @@ class KeptSide(Side):
             failed=len(one.failed),
             diverged=len(lost) - len(one.failed),
             cells=self._cells(one, part, tested),
-            **dict.fromkeys(
-                (
-                    "train_scores", "val_scores", "gaps_train", "gaps_val",
-                    "train_error", "val_error", "best_epoch", "seconds",
-                ),
-                unknown,
-            ),  # fmt: skip
+            **dict.fromkeys(set(PER_SEED) - {"scores"}, unknown),
         )
 
     def _cells(

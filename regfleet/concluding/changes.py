@@ -101,7 +101,9 @@ def apart(old: Side, new: Side, dataset: str, rows: RowChange | None) -> str:
     if rows is None:
         return "the data set has another content, and what its rows hold was not kept"
     what = [word for many, word in ((rows.added, "added"), (rows.removed, "removed")) if many]
-    return f"rows were {listed(what)}, so seeds test others" if what else "rows have another order, so seeds test others"
+    return (
+        f"rows were {listed(what)}, so seeds test others" if what else "rows have another order, so seeds test others"
+    )
 
 
 def wanted_variants(old: Side, new: Side, asked: Sequence[str]) -> list[str]:
@@ -138,7 +140,10 @@ def _set_change(
     terms = counted_rows(terms_of(new, dataset, question, len(wanted)), after)
     why = apart(old, new, dataset, rows)
     changes = tuple(change(name, new.labels[name], after[name], before[name], terms, why) for name in wanted)
-    only = ([old.labels[n] for n in old.labels if n not in new.labels], [new.labels[n] for n in new.labels if n not in old.labels])
+    only = (
+        [old.labels[n] for n in old.labels if n not in new.labels],
+        [new.labels[n] for n in new.labels if n not in old.labels],
+    )
     return SetChange(
         dataset=dataset,
         metric=metric,
@@ -171,7 +176,9 @@ def _headline(dataset: str, changes: Sequence[Change], terms: Terms) -> str:
             return f"On {dataset} every variant does as before, within what matters in {terms.metric.title}."
         if few == len(changes):
             return f"On {dataset} too few seeds can be compared to say anything."
-        return f"On {dataset} no variant has clearly changed in {terms.metric.title}, of {count(len(changes), 'variant')}."
+        return (
+            f"On {dataset} no variant has clearly changed in {terms.metric.title}, of {count(len(changes), 'variant')}."
+        )
     others = f"; {counted(rest, 'other')} {'has' if rest == 1 else 'have'} not clearly changed" if rest else ""
     return f"On {dataset} {' and '.join(parts)} in {terms.metric.title}{others}."
 
@@ -220,11 +227,12 @@ def _text(value: Any) -> str:
 def _data_change(old: Side, new: Side, dataset: str, rows: RowChange | None) -> DataChange | None:
     """What differs about a data set; None where nothing does."""
     before, after = (
-        {called: _text(getattr(side.data[dataset], name))[:MOST] for name, called in FACTS.items()} for side in (old, new)
+        {called: _text(getattr(side.data[dataset], name))[:MOST] for name, called in FACTS.items()}
+        for side in (old, new)
     )
     # What an earlier version did not record is not what has changed.
     known = {called for called in before if before[called] not in ("", "0") and after[called] not in ("", "0")}
-    found = [one for one in differing(before, after) if one.name in known or one.name in ("split", "scaling")]
+    found = [one for one in differing(before, after) if one.name in known or one.name == "split"]
     same = before["content"] == after["content"]
     if same:
         found = [one for one in found if one.name not in ("rows of each class", "classes")]

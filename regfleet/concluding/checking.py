@@ -86,7 +86,7 @@ def _item(
     found = change(name, label, filled, old, terms, why)
     apart_now = why or ("few" if found.pairing == "unpaired" else "")
     if same_rows and math.isfinite(found.difference.low):
-        chance = chance_interval(filled, old, terms, apart_now, looks, other_rows=False)
+        chance = chance_interval(filled, old, terms, apart_now, looks)
         found = replace(found, difference=wider(found.difference, chance))
     fewest = min(found.seeds)
     verdict, note = decide(found.difference, found.rope, fewest)
@@ -99,16 +99,19 @@ def _judged(dataset: str, metric: Metric, one: Change, max_drop: float | None) -
     where = f"{one.label} on {dataset}"
     lost = f", with {counted(one.lost[1], 'lost trial')} as models that learned nothing" if one.lost[1] else ""
     scores = f"{metric.title} {unit.full(one.old)} before and {unit.full(one.new)} now{lost}"
+    fewest = counted(min(one.seeds), "seed")
     found: Found = "kept"
     if one.note == TOO_FEW:
-        found, said = "unknown", f"{where}: not checked, for {counted(min(one.seeds), 'seed')} can be compared."
+        found, said = "unknown", f"{where}: not checked, for {fewest} can be compared."
     elif of.high < 0 and -of.mean > allowed:
         found = "dropped"
         said = f"{where}: {scores}, a clear drop by {unit.amount(of.mean)}, where {unit.amount(allowed)} are allowed."
     elif of.high < 0:
         said = f"{where}: {scores}, a clear drop, but by no more than the {unit.amount(allowed)} that are allowed."
     elif -of.mean > allowed:
-        said = f"{where}: {scores}, which may be chance ({unit.from_to(of.low, of.high)})."
+        # A drop of its interval's half-width would be clear.
+        seen = unit.amount(of.mean - of.high)
+        said = f"{where}: {scores}, which may be chance: of {fewest}, a drop below {seen} cannot be told from it."
     else:
         said = f"{where}: {scores}."
     return Item(dataset, metric, one, allowed, found, said)
@@ -124,5 +127,7 @@ def _notes(old: Side, new: Side) -> list[str]:
         ([one for one in new.data if one not in old.data], new),
     ):
         if names:
-            notes.append(f"Only {side.shown} has {listed(names, 10)}, which {'is' if len(names) == 1 else 'are'} not checked.")
+            notes.append(
+                f"Only {side.shown} has {listed(names, 10)}, which {'is' if len(names) == 1 else 'are'} not checked."
+            )
     return notes

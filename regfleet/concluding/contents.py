@@ -42,7 +42,9 @@ class RowChange:
             said.append(f"The same {count(self.same, 'row')}{moved}.")
         for names, word in ((self.more, "New"), (self.fewer, "Gone")):
             if names:
-                said.append(f"{word}: {'columns' if len(names) > 1 else 'column'} {listed(list(map(printable, names)))}.")
+                said.append(
+                    f"{word}: {'columns' if len(names) > 1 else 'column'} {listed(list(map(printable, names)))}."
+                )
         return said
 
 
@@ -76,7 +78,9 @@ def row_change(old: pd.DataFrame, new: pd.DataFrame) -> RowChange | None:
             changed.append((place, there))
             taken.add(there)
     places = [(place, found) for place, found in enumerate(match.tolist()) if found >= 0] + changed
-    differ = {name for a, b in changed for name, one, other in zip(both, before[a], after[b], strict=True) if one != other}
+    differ = {
+        name for a, b in changed for name, one, other in zip(both, before[a], after[b], strict=True) if one != other
+    }
     added, removed = len(after) - len(places), len(before) - len(places)
     return RowChange(
         same=same,

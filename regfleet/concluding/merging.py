@@ -39,7 +39,18 @@ if TYPE_CHECKING:
 
 EXACT = ("system", "processor"), ("tensorflow", "keras", "numpy")
 """Of hardware and versions what decides whether equal trials have equal bits."""
-NOT_COMPARED = {"engine", "execution", "host", "device", "seconds", "trace_seconds", "error", "traceback", "label", "control"}
+NOT_COMPARED = {
+    "engine",
+    "execution",
+    "host",
+    "device",
+    "seconds",
+    "trace_seconds",
+    "error",
+    "traceback",
+    "label",
+    "control",
+}
 """Columns of trials that say how, where and how long one ran, not what came of it."""
 SAID = {"tuning", "rate_test"}
 """Columns of a trial that hold measured times, or were taken beside it."""
@@ -118,7 +129,7 @@ class _Part:
 
 
 def _refuse_filled(place: Place) -> None:
-    if place.exists("study.toml") or place.is_ours() and any(place.sizes("trials")):
+    if place.exists("study.toml") or (place.is_ours() and any(place.sizes("trials"))):
         raise InputError(f"--out: expected a new directory; got {place}, which holds results")
 
 
@@ -148,11 +159,13 @@ def _together(first: tuple[str, Study], second: tuple[str, Study]) -> tuple[str,
     """Two parts of a study as one; raises InputError, a line for each field that says that they are not."""
     (shown, mine), (other_shown, other) = first, second
     tables = [_flat(one.model_dump(exclude=FREE)) for one in (mine, other)]
-    different = [name for name in tables[0] if tables[0][name] != tables[1][name] and not name.startswith("model.fingerprints")]
-    lines = [
-        f"{name}: expected one study; got {_words(tables[0][name])} in {shown} and {_words(tables[1][name])} in {other_shown}"
-        for name in different
+    different = [
+        name for name in tables[0] if tables[0][name] != tables[1][name] and not name.startswith("model.fingerprints")
     ]
+    lines = []
+    for name in different:
+        values = _words(tables[0][name]), _words(tables[1][name])
+        lines.append(f"{name}: expected one study; got {values[0]} in {shown} and {values[1]} in {other_shown}")
     if mine.adds_seeds != other.adds_seeds:
         lines.append(f"seeds: expected one study; got seeds that are added in one of {shown} and {other_shown} alone")
     if lines:
@@ -170,7 +183,9 @@ def _together(first: tuple[str, Study], second: tuple[str, Study]) -> tuple[str,
     made = mine.model_copy(update=values)
     for study, place in ((mine, shown), (other, other_shown)):
         # Two tables of one name are called by their order, which a merger must not change.
-        renamed = [name for one, name in zip(study.data, study.names, strict=True) if made.names[data.index(one)] != name]
+        renamed = [
+            name for one, name in zip(study.data, study.names, strict=True) if made.names[data.index(one)] != name
+        ]
         if renamed:
             raise InputError(f"data: expected one data set called {renamed[0]}; got another of that name in {place}")
     return shown, made
@@ -245,13 +260,12 @@ def _chosen(parts: Sequence[_Part]) -> tuple[list[set[str]], int, tuple[str, ...
                 chosen[number].add(key)
         for there, keys in both.items():
             first = parts[there].results.trials.set_index("key", drop=False)
-            failed = [key for key in keys if first.at[key, "status"] == "failed"]
-            for key in failed:  # what failed in one part and finished in another is a trial that finished
-                if trials.at[key, "status"] != "failed":
-                    owner[key] = number
-                    chosen[there].discard(key)
-                    chosen[number].add(key)
-            finished = [key for key in keys if key not in set(failed) and trials.at[key, "status"] != "failed"]
+            failed = [set(one.loc[one["status"] == "failed", "key"]) for one in (first, trials)]
+            for key in (failed[0] - failed[1]).intersection(keys):  # what failed once and finished once has finished
+                owner[key] = number
+                chosen[there].discard(key)
+                chosen[number].add(key)
+            finished = [key for key in keys if key not in failed[0] | failed[1]]
             found, tolerated = _conflicts(parts[there], part, first, trials, finished)
             lines += found
             equal += len(finished) - tolerated
@@ -283,9 +297,10 @@ def _refuse_others(parts: Sequence[_Part], chosen: Sequence[set[str]], lines: li
     every = pd.concat(frames)
     twice = every[every.duplicated(columns[:3], keep=False)]
     for (dataset, variant, seed), rows in twice.groupby(columns[:3], sort=True):
+        keys, places = rows["key"].tolist(), rows["part"].tolist()
         lines.append(
-            f"{variant} on {dataset}, seed {seed}: expected one trial; got {rows['key'].iloc[0]} in {rows['part'].iloc[0]} "
-            f"and {rows['key'].iloc[1]} in {rows['part'].iloc[1]}, of other settings or data"
+            f"{variant} on {dataset}, seed {seed}: expected one trial; got {keys[0]} in {places[0]} and {keys[1]} in "
+            f"{places[1]}, of other settings or data"
         )
 
 
@@ -310,8 +325,9 @@ def _conflicts(
             near += 1
             continue
         where = f"{one['variant']} on {one['dataset']}, seed {one['seed']}"
-        name, values = what
-        lines.append(f"{where}: expected one result; got {name} {values[0]} in {first.shown} and {values[1]} in {second.shown}")
+        name, (mine_is, other_is) = what
+        got = f"{name} {mine_is} in {first.shown} and {other_is} in {second.shown}"
+        lines.append(f"{where}: expected one result; got {got}")
     return lines, near
 
 
@@ -361,7 +377,9 @@ def _provenance(parts: Sequence[_Part], chosen: Sequence[set[str]], data: Mappin
         for part, keys in zip(parts, chosen, strict=True)
     ]
     return Provenance(
-        versions={name: _all_of(one.versions.get(name) for one in facts) for name in _names(one.versions for one in facts)},
+        versions={
+            name: _all_of(one.versions.get(name) for one in facts) for name in _names(one.versions for one in facts)
+        },
         hardware={
             name: value if len(values) == 1 else " and ".join(map(str, values))
             for name in _names(one.hardware for one in facts)

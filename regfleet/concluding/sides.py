@@ -99,7 +99,9 @@ class StoredSide(Side):
         if metric.name in RULED:
             seeds = {name: one.seeds for name, one in found.items()}
             cells = read(self.results.predicted(dataset, at), seeds)  # type: ignore[arg-type]
-            found = {name: replace(one, cells=cells[name].cells if name in cells else None) for name, one in found.items()}
+            found = {
+                name: replace(one, cells=cells[name].cells if name in cells else None) for name, one in found.items()
+            }
         return found
 
     def contents(self) -> Mapping[str, pd.DataFrame]:

@@ -53,15 +53,16 @@ class Checked:
     @property
     def headline(self) -> str:
         """What came of it, in a sentence."""
-        many = count(len(self.items), "variant")
-        if len({item.dataset for item in self.items}) > 1:
-            many = f"{count(len(self.items), 'variant')} on {count(len({i.dataset for i in self.items}), 'data set')}"
+        many, sets = count(len(self.items), "variant"), len({item.dataset for item in self.items})
+        if sets > 1:
+            many = f"{count(len(self.items), 'comparison')} on {count(sets, 'data set')}"
         if self.dropped:
             return f"{len(self.dropped)} of {many} dropped clearly, and by more than is allowed."
         unknown = sum(item.found == "unknown" for item in self.items)
         if unknown == len(self.items):
             return f"Nothing could be checked: of {many} too few seeds finished in both runs."
-        return f"No clear drop by more than is allowed, of {many}." + (f" {unknown} could not be checked." if unknown else "")
+        left = f" {unknown} could not be checked." if unknown else ""
+        return f"No clear drop by more than is allowed, of {many}.{left}"
 
     @property
     def about(self) -> str:
@@ -94,7 +95,9 @@ class Checked:
             }
             for item in self.items
         ]
-        plain = [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
+        plain = [
+            {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows
+        ]
         whole = {"old": self.old, "new": self.new, "looks": self.looks, "alpha": self.alpha}
         return json_text(whole | {"dropped": len(self.dropped), "items": plain, "notes": self.notes})
 
@@ -164,7 +167,11 @@ def junit(checked: Checked) -> str:
 
 def is_ours(content: bytes) -> bool:
     """Whether a file is what a check writes; an empty one, as CI gives to be filled, costs nobody anything."""
-    return not content or content.startswith(b"### regfleet check: ") or b'<testsuite name="regfleet check"' in content[:500]
+    return (
+        not content
+        or content.startswith(b"### regfleet check: ")
+        or b'<testsuite name="regfleet check"' in content[:500]
+    )
 
 
 def _xml(text: str) -> str:

@@ -1,15 +1,16 @@
-"""What changed from one run to another, as a record, as JSON and as one HTML page; the same one gives the same bytes."""
+"""What changed from one run to another: a record, JSON and one HTML page; the same one gives the same bytes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from regfleet import atomic
-from regfleet.analysis.between import Change
+from regfleet.analysis.between import WITHDRAWN, Change
+from regfleet.analysis.intervals import NO_SCATTER, TOO_FEW
 from regfleet.analysis.summary import Interval
 from regfleet.errors import InputError
 from regfleet.metrics import Metric
@@ -26,6 +27,8 @@ PAIRED = {
     "unpaired": "not paired",
 }
 """How the runs of a variant are held against each other, in words."""
+SAID = (TOO_FEW, WITHDRAWN, NO_SCATTER)
+"""Notes that want a sentence."""
 _MARK = b'<meta name="generator" content="regfleet diff">'
 
 
@@ -64,6 +67,21 @@ class SetChange:
     changes: tuple[Change, ...]
     only_old: tuple[str, ...]
     only_new: tuple[str, ...]
+
+    def caption(self, level: str) -> str:
+        """What the intervals of the table are, ``level`` being theirs, and how they were made."""
+        unit = Scale(self.metric)
+        many = f", which hold for all {self.comparisons} at once" if self.comparisons > 1 else ""
+        points = " in percentage points" if unit.points else ""
+        return (
+            f"{level} intervals about {self.where}{many}. Change: now less before{points}, above zero is better. "
+            f"Too small to matter: {unit.rope.replace('the control', 'the earlier run')}. {self.judged}"
+        )
+
+    @property
+    def telling(self) -> tuple[Change, ...]:
+        """The changes that a sentence says more of than the table."""
+        return tuple(one for one in self.changes if one.verdict in ("better", "worse") or one.note in SAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +184,12 @@ def _bar(of: Interval, rope: float, low: float, high: float) -> dict[str, float]
 
 def page(difference: Difference) -> str:
     """The difference as one HTML file."""
-    made = environment()
+    made, sure = environment(), level(difference.alpha)
     return made.get_template("diff.html.j2").render(
         found=difference,
         days=tuple(map(day, difference.finished)),
-        level=level(difference.alpha),
-        sections=tuple((one, Scale(one.metric), lines(one)) for one in difference.sets),
+        level=sure,
+        sections=tuple((one, Scale(one.metric), lines(one), one.caption(sure)) for one in difference.sets),
         dash=DASH,
         **_looks(made),
     )
@@ -188,7 +206,7 @@ def write_page(difference: Difference, path: Path) -> None:
     write_own(path, page(difference), "--html", lambda content: _MARK in content[:4000])
 
 
-def write_own(path: Path, text: str, flag: str, own: Any) -> None:
+def write_own(path: Path, text: str, flag: str, own: Callable[[bytes], bool]) -> None:
     """Write one file; raises InputError where a file lies there that ``own`` does not know by its content."""
     try:
         if not is_ours(path, {}, path.name, own):

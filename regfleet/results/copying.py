@@ -51,9 +51,7 @@ def differing_details(first: Stored, second: Stored, keys: Collection[str]) -> M
     return found
 
 
-def details(
-    source: Stored, folder: str, dataset: str, variants: Collection[str], keys: Collection[str]
-) -> pa.Table:
+def details(source: Stored, folder: str, dataset: str, variants: Collection[str], keys: Collection[str]) -> pa.Table:
     """The rows of histories or predictions of the trials with these ``keys``, each once, in order."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -103,7 +103,9 @@ class Stored:
         """
         own = self._predicted[self._predicted["dataset"] == dataset]
         for variants in batches(own.groupby("variant")["n_predicted"].sum(), BATCH_PREDICTIONS):
-            yield from _by_variant(self.read_table("predictions", [*PREDICTION_FIELDS], dataset, variants), own["key"], at)
+            yield from _by_variant(
+                self.read_table("predictions", [*PREDICTION_FIELDS], dataset, variants), own["key"], at
+            )
 
     @property
     def _predicted(self) -> pd.DataFrame:
@@ -113,6 +115,7 @@ class Stored:
     def read_table(
         self, folder: str, columns: list[str], dataset: str | None = None, variants: Collection[str] = ()
     ) -> pa.Table:
+        """The ``columns`` of a table, all of it or those of some variants on a data set; see `predicted` for errors."""
         import pyarrow as pa
 
         whole_schema = schema_of(folder)
