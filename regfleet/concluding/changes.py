@@ -254,6 +254,3 @@ def _only(what: str, before: Sequence[str], after: Sequence[str], old: Side, new
         for names, side in ((before, old), (after, new))
         if names
     ]
-
-
-__all__ = ["differences"]

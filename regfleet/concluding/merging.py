@@ -278,9 +278,10 @@ def _chosen(parts: Sequence[_Part]) -> tuple[list[set[str]], int, tuple[str, ...
     if equal:
         said.append(f"{count(equal, 'trial')} {'was' if equal == 1 else 'were'} there twice, the same to the last bit.")
     if near:
+        many = f"{count(near, 'trial')} {'was' if near == 1 else 'were'} there twice"
         said.append(
-            f"{count(near, 'trial')} {'was' if near == 1 else 'were'} there twice and not the same to the last bit, as on "
-            "other machines or versions; the scores agree within what matters, and the first one counts."
+            f"{many}, not the same to the last bit, as on other machines or versions; the scores agree within what "
+            "matters, and the first one counts."
         )
     return chosen, equal + near, tuple(said)
 

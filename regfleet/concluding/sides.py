@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regfleet.analysis.cells import Cells
 from regfleet.analysis.comparing import Terms
 from regfleet.analysis.judging import RULED, Tested, unfit
 from regfleet.analysis.predicting import read
@@ -87,8 +85,10 @@ class StoredSide(Side):
     def task(self, dataset: str) -> Task:
         """By its scores: results of earlier versions do not say it."""
         rows = self.trials[self.trials["dataset"] == dataset]
-        column = f"{self.question.at}_val_{default_metric('regression')}"
-        return "regression" if column in rows and rows[column].notna().any() else self.data[dataset].task
+        tasks: tuple[Task, ...] = ("classification", "regression")
+        columns = {task: f"{self.question.at}_val_{default_metric(task)}" for task in tasks}
+        scored = [task for task, column in columns.items() if column in rows and rows[column].notna().any()]
+        return (scored or [self.data[dataset].task])[0]
 
     def runs(self, dataset: str, metric: Metric, at: str, beside: Mapping[str, Runs]) -> dict[str, Runs]:
         """From its trials, and the predictions where these judge."""
@@ -190,11 +190,3 @@ def counted_rows(terms: Terms, runs: Mapping[str, Runs]) -> Terms:
 def same_splits(old: Side, new: Side) -> bool:
     """Whether both studies cut the rows of a data set into the same sets for a seed."""
     return parse_split(old.study.split) == parse_split(new.study.split)
-
-
-def mean_score(runs: Runs) -> float:
-    """The mean over seeds; NaN without any."""
-    return float(runs.scores.mean()) if len(runs.scores) else math.nan
-
-
-__all__ = ["Cells", "Side", "StoredSide", "partial"]
