@@ -68,12 +68,12 @@ def checked(
         why, of_rows = apart(old, new, name, rows.get(name)), rows.get(name)
         same = old.data[name].sha256 == new.data[name].sha256 or (of_rows is not None and of_rows.numbered)
         for one in there:
-            item = _item(one, new.labels[one], (after[one], before[one]), terms, why, looks, same_rows=same)
+            item = item_of(one, new.labels[one], (after[one], before[one]), terms, why, looks, same_rows=same)
             items.append(_judged(name, question.metric, item, max_drop))
     return Checked(old.shown, new.shown, looks, new.question.alpha, tuple(items), tuple(notes))
 
 
-def _item(
+def item_of(
     name: str, label: str, runs: tuple[Runs, Runs], terms: Terms, why: str, looks: int, *, same_rows: bool
 ) -> Change:
     """A variant's change with the interval of the check: that of a verdict, and of what seeds make by chance."""

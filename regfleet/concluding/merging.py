@@ -232,8 +232,7 @@ def _facts(parts: Sequence[_Part]) -> dict[str, DataFacts]:
             for field, called in SAME_FACTS.items():
                 mine, other = getattr(known, field), getattr(facts, field)
                 if mine != other:
-                    values = ("other ones", "other ones") if field == "sha256" else (_words(mine), _words(other))
-                    got = "others" if field == "sha256" else f"{values[0]} in {shown} and {values[1]}"
+                    got = "others" if field == "sha256" else f"{_words(mine)} in {shown} and {_words(other)}"
                     lines.append(f"data {name}: expected the {called} of {shown}; got {got} in {part.shown}")
     if lines:
         raise InputError(*lines)
@@ -433,4 +432,4 @@ def _flat(fields: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _words(value: Any) -> str:
-    return listed([str(one) for one in value], 8) if isinstance(value, tuple | list) and value else str(value)
+    return listed([str(one) for one in value], 8) if isinstance(value, tuple | list) and value else str(value) or "none"

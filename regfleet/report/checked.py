@@ -134,7 +134,7 @@ def markdown(checked: Checked) -> str:
 
 def escaped(text: str) -> str:
     """Text on a line that Markdown shows as it is."""
-    return _MARKUP.sub(r"\\\1", " ".join(printable(text, keep="").split()))
+    return _MARKUP.sub(r"\\\1", printable(" ".join(text.split()), keep=""))
 
 
 def junit(checked: Checked) -> str:

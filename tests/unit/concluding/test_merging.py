@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from support.kept import DROPOUT, FIELDS, L2, by_row, keep
 
+from regfleet.concluding.judge import judge, read_results
 from regfleet.results import load
 
 OTHER = {"system": "Linux aarch64", "processor": "two"}
@@ -31,37 +32,38 @@ def tables(folder):
 
 def test_parts_are_the_whole(command, tmp_path):
     """Seeds, variants and a part of a variant from three places: the same tables, study and summary as at once."""
-    keep(tmp_path / "whole")
-    keep(tmp_path / "a", FIELDS | {"seeds": "0-5"})
-    keep(tmp_path / "b", FIELDS | {"seeds": "4-9", "variant": [{"technique": "l2"}]}, hardware=OTHER)
-    keep(tmp_path / "c", FIELDS | {"seeds": "4-9", "variant": [{"technique": "dropout"}]})
+    keep(tmp_path / "whole", FIELDS | {"seeds": "5"})
+    keep(tmp_path / "a", FIELDS | {"seeds": "0-2"})
+    keep(tmp_path / "b", FIELDS | {"seeds": "2-4", "variant": [{"technique": "l2"}]}, hardware=OTHER)
+    keep(tmp_path / "c", FIELDS | {"seeds": "2-4", "variant": [{"technique": "dropout"}]})
     before = {name: content(tmp_path / name) for name in "abc"}
     code, said, errors = command("merge", "a", "b", "c", "--out", "merged")
     assert code == 0, errors
     assert {name: content(tmp_path / name) for name in "abc"} == before
-    assert "merged: 30 trials. Report: merged/report.html" in said
+    assert "merged: 15 trials. Report: merged/report.html" in said
     for mine, other in zip(tables(tmp_path / "merged"), tables(tmp_path / "whole"), strict=True):
         pd.testing.assert_frame_equal(mine, other)
     study = [(tmp_path / name / "study.toml").read_text() for name in ("merged", "whole")]
     assert study[0] == study[1]
-    summaries = [json.loads(command("report", name, "--json")[1])["summary"] for name in ("merged", "whole")]
+    summaries = [json.loads(judge(*read_results(tmp_path / name)).json())["summary"] for name in ("merged", "whole")]
     assert summaries[0] == summaries[1]
     facts = json.loads((tmp_path / "merged" / "provenance.json").read_text())
-    assert [(one["place"], one["trials"]) for one in facts["merged"]] == [("a", 18), ("b", 8), ("c", 4)]
+    assert [(one["place"], one["trials"]) for one in facts["merged"]] == [("a", 9), ("b", 4), ("c", 2)]
     assert facts["hardware"]["processor"] == "one and two"
     status = json.loads(command("status", "merged", "--json")[1])
-    assert (status["planned"], status["done"]) == (30, 30)
+    assert (status["planned"], status["done"]) == (15, 15)
 
 
 def test_what_finished_anywhere_has_finished(command, tmp_path):
     """A trial that failed in one part and finished in another counts as finished; nothing is lost."""
-    keep(tmp_path / "a", lost=[(L2, 3), (DROPOUT, 4)])
-    keep(tmp_path / "b", only=lambda trial: trial.seed < 4)
+    fields = FIELDS | {"seeds": "4"}
+    keep(tmp_path / "a", fields, lost=[(L2, 2), (DROPOUT, 3)])
+    keep(tmp_path / "b", fields, only=lambda trial: trial.seed < 3)
     assert command("merge", "a", "b", "--out", "merged")[0] == 0
     trials = load(tmp_path / "merged").trials
-    assert len(trials) == 30
-    assert trials.loc[trials["status"] == "failed", ["variant", "seed"]].to_numpy().tolist() == [[DROPOUT, 4]]
-    assert len(load(tmp_path / "merged").predictions) == 29 * 30
+    assert len(trials) == 12
+    assert trials.loc[trials["status"] == "failed", ["variant", "seed"]].to_numpy().tolist() == [[DROPOUT, 3]]
+    assert len(load(tmp_path / "merged").predictions) == 11 * 30
 
 
 def one_wrong(variant, seed, rows):
@@ -74,10 +76,11 @@ def one_wrong(variant, seed, rows):
 
 def test_equal_trials_must_agree(command, tmp_path):
     """To the last bit on one kind of machine; on another within a row of the test set, which is said."""
-    keep(tmp_path / "a")
-    keep(tmp_path / "b", wrong=one_wrong)
-    keep(tmp_path / "c", wrong=one_wrong, hardware=OTHER)
-    keep(tmp_path / "d", wrong=by_row({L2: 0.5}), hardware=OTHER)
+    fields = FIELDS | {"seeds": "3"}
+    keep(tmp_path / "a", fields)
+    keep(tmp_path / "b", fields, one_wrong)
+    keep(tmp_path / "c", fields, one_wrong, hardware=OTHER)
+    keep(tmp_path / "d", fields, by_row({L2: 0.5}), hardware=OTHER)
     code, said, errors = command("merge", "a", "b", "--out", "merged")
     assert (code, said) == (2, "")
     assert "regfleet: error: l2(0.01)@first on iris, seed 2: expected one result; got last_test_accuracy" in errors
@@ -86,7 +89,7 @@ def test_equal_trials_must_agree(command, tmp_path):
     code, _, errors = command("merge", "a", "c", "--out", "near")
     assert code == 0
     assert "1 trial was there twice, not the same to the last bit" in errors
-    assert "29 trials were there twice, the same to the last bit" in errors
+    assert "8 trials were there twice, the same to the last bit" in errors
     assert command("merge", "a", "d", "--out", "far")[0] == 2
     assert not (tmp_path / "far").exists()
 
@@ -99,7 +102,7 @@ def test_equal_trials_must_agree(command, tmp_path):
         ({"model": {"hidden": [9]}}, {}, "model.hidden: expected one study; got 8 in a and 9 in b"),
         ({"analysis": {"alpha": 0.1}}, {}, "analysis.alpha: expected one study; got 0.05 in a and 0.1 in b"),
         ({}, {"sha256": "0" * 64}, "data iris: expected the rows of a; got others in b"),
-        ({}, {"scaling_key": "none"}, "data iris: expected the scaling of a; got  in a and none in b in b"),
+        ({}, {"scaling_key": "raw"}, "data iris: expected the scaling of a; got none in a and raw in b"),
         ({"seeds": "auto"}, {}, "seeds: expected one study"),
     ],
 )
