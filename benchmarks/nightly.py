@@ -85,9 +85,7 @@ def tested(case: Case, draw: np.random.Generator) -> np.ndarray:
     return np.sort(np.concatenate(dealt)[: case.seeds], axis=1)
 
 
-def runs(
-    case: Case, ease: np.ndarray, rows: np.ndarray, first: int, draw: np.random.Generator, drop: float = 0.0
-) -> Runs:
+def runs(case: Case, ease: np.ndarray, rows: np.ndarray, first: int, draw: np.random.Generator) -> Runs:
     """A variant's runs on the seeds from ``first`` on; ``drop`` is what makes it worse, in units of the ease."""
     many, per = rows.shape
     score = ease[rows] + case.whole * draw.normal(size=(many, 1)) + CHANCE * draw.normal(size=(many, per))

@@ -192,7 +192,7 @@ def _judged(changes: Sequence[Change]) -> str:
     for (how, why), labels in found.items():
         who = f"{listed(labels)}: " if len(found) > 1 else ""
         parts.append(f"{who}{how}{f', because {why}' if why else ''}")
-    return f"Compared {'; '.join(parts)}." if parts else ""
+    return f"Runs are {'; '.join(parts)}." if parts else ""
 
 
 def _settings(side: Side) -> dict[str, str]:
