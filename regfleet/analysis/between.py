@@ -109,9 +109,10 @@ def _unpaired(name: str, label: str, new: Runs, old: Runs, terms: Terms, why: st
     rope, fewest = terms.metric.rope_at(_mean(old.scores)), min(len(new.seeds), len(old.seeds))
     verdict, note = decide(around, rope, fewest)
     if verdict != "undecided" and len(new.lost) + len(old.lost):
-        filled = [scored(one, _nothing(new, old, terms))[1] for one in (new, old)]
-        with_lost = interval(apart_estimate(*filled, terms, terms.ratio), terms.question.alpha, terms.comparisons)
-        if decide(with_lost, rope, min(map(len, filled)))[0] != verdict:
+        now, before = (scored(one, _nothing(new, old, terms))[1] for one in (new, old))
+        of = apart_estimate(now, before, terms, terms.ratio)
+        around_all = interval(of, terms.question.alpha, terms.comparisons)
+        if decide(around_all, rope, min(len(now), len(before)))[0] != verdict:
             verdict, note = "undecided", WITHDRAWN
     return Change(
         name=name,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from regfleet.metrics import Metric
     from regfleet.settings.values import Task
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 MOST_BYTES = 100_000
 """What a file has at most, so that it may be kept in a repository: beyond, it holds fewer metrics, then no rows."""
 MOST_READ = files.MB
@@ -262,7 +262,7 @@ class KeptSide(Side):
             failed=len(one.failed),
             diverged=len(lost) - len(one.failed),
             cells=self._cells(one, part, tested),
-            **dict.fromkeys(set(PER_SEED) - {"scores"}, unknown),
+            **dict.fromkeys(set(PER_SEED) - {"scores"}, unknown),  # type: ignore[arg-type]
         )
 
     def _cells(

@@ -9,6 +9,7 @@ from regfleet.numbers import count
 from regfleet.text import listed, printable
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
@@ -62,7 +63,8 @@ def row_change(old: pd.DataFrame, new: pd.DataFrame) -> RowChange | None:
         return None
     before, after = old[both].to_numpy(), new[both].to_numpy()
     numbers = old.index.to_numpy(), new.index.to_numpy()
-    match = _matched(*(["\x1f".join(row) for row in table.tolist()] for table in (before, after)), *numbers)
+    texts = [["\x1f".join(row) for row in table.tolist()] for table in (before, after)]
+    match = _matched((texts[0], texts[1]), (numbers[0].tolist(), numbers[1].tolist()))
     same = int(np.sum(match >= 0))
     taken = set(match.tolist())
     changed: list[tuple[int, int]] = []
@@ -100,16 +102,17 @@ def _own(table: pd.DataFrame) -> pd.DataFrame:
     return own.loc[:, ~own.columns.duplicated()].sort_index()
 
 
-def _matched(old: list[str], new: list[str], old_numbers: object, new_numbers: object) -> object:
+def _matched(texts: tuple[list[str], list[str]], numbers: tuple[list[int], list[int]]) -> np.ndarray:
     """Of each old row the place of the same one among the new, −1 for none; that of its own number before others."""
     import numpy as np
 
+    old, new = texts
     match = np.full(len(old), -1)
-    by_number = {int(number): place for place, number in enumerate(new_numbers)}  # type: ignore[call-overload]
+    by_number = {number: place for place, number in enumerate(numbers[1])}
     left: dict[str, list[int]] = {}
     taken = set()
-    for place, (text, number) in enumerate(zip(old, old_numbers, strict=True)):  # type: ignore[call-overload]
-        there = by_number.get(int(number), -1)
+    for place, (text, number) in enumerate(zip(old, numbers[0], strict=True)):
+        there = by_number.get(number, -1)
         if there >= 0 and new[there] == text:
             match[place] = there
             taken.add(there)

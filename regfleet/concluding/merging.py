@@ -164,8 +164,8 @@ def _together(first: tuple[str, Study], second: tuple[str, Study]) -> tuple[str,
     ]
     lines = []
     for name in different:
-        values = _words(tables[0][name]), _words(tables[1][name])
-        lines.append(f"{name}: expected one study; got {values[0]} in {shown} and {values[1]} in {other_shown}")
+        got = f"{_words(tables[0][name])} in {shown} and {_words(tables[1][name])} in {other_shown}"
+        lines.append(f"{name}: expected one study; got {got}")
     if mine.adds_seeds != other.adds_seeds:
         lines.append(f"seeds: expected one study; got seeds that are added in one of {shown} and {other_shown} alone")
     if lines:
@@ -314,9 +314,10 @@ def _conflicts(
     metric = METRICS.get(first.study.analysis.metric or "accuracy", METRICS["accuracy"])
     details = differing_details(first.results, second.results, keys)
     columns = [name for name in mine.columns if name not in NOT_COMPARED | SAID and name in other.columns]
+    rows = [{str(row["key"]): row for row in table.loc[list(keys)].to_dict("records")} for table in (mine, other)]
     lines, near = [], 0
     for key in keys:
-        one, two = mine.loc[key], other.loc[key]
+        one, two = rows[0][key], rows[1][key]
         names = [name for name in columns if not _alike(one[name], two[name])]
         if not names and key not in details:
             continue
@@ -332,7 +333,7 @@ def _conflicts(
 
 
 def _conflict(
-    one: pd.Series[Any], two: pd.Series[Any], names: Sequence[str], metric: Metric, detail: str, *, exact: bool
+    one: Mapping[Any, Any], two: Mapping[Any, Any], names: Sequence[str], metric: Metric, detail: str, *, exact: bool
 ) -> tuple[str, tuple[object, object]] | None:
     """The column in which two trials conflict with its values; None where they agree within what matters."""
     if exact:

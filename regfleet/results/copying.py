@@ -100,13 +100,10 @@ def _unlike_rows(first: pa.Array, second: pa.Array) -> np.ndarray:
 
     if not pa.types.is_list(first.type):
         values = [one.to_numpy(zero_copy_only=False) for one in (first, second)]
-        differ = values[0] != values[1]
+        differ = np.asarray(values[0] != values[1], dtype=bool)
         if values[0].dtype.kind == "f":
             differ &= ~(np.isnan(values[0]) & np.isnan(values[1]))
-        else:
-            differ &= ~(np.equal(values[0], None) & np.equal(values[1], None))
-        found: np.ndarray = np.asarray(differ, dtype=bool)
-        return found
+        return differ
     lengths = [pc.fill_null(pc.list_value_length(one), -1).to_numpy() for one in (first, second)]
     found = lengths[0] != lengths[1]
     same = pa.array(~found)

@@ -1,19 +1,30 @@
 """`regfleet check` and `regfleet baseline`: known drops, ties, other metrics, other data, and files for CI."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
 from support.kept import DROPOUT, FIELDS, L2, by_row, keep
 
+from regfleet.concluding.baseline import baseline_of
 from regfleet.report.checked import escaped
 
 
+@pytest.fixture(scope="module")
+def _made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    keep(folder / "old")
+    keep(folder / "new", wrong=by_row({L2: 0.5}))
+    base = folder / "base.json"
+    base.write_text(baseline_of(str(folder / "old"))[0])
+    return folder
+
+
 @pytest.fixture
-def runs(tmp_path):
+def runs(_made, tmp_path):
     """An earlier run, one in which L2 does worse by about 50 points, and the baseline file of the earlier."""
-    keep(tmp_path / "old")
-    keep(tmp_path / "new", wrong=by_row({L2: 0.5}))
+    shutil.copytree(_made, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -63,7 +74,7 @@ def test_a_baseline_says_what_its_directory_says(command, runs):
     code, text, errors = command("baseline", "old")
     assert (code, errors) == (0, "")
     assert len(text) < 10_000
-    (runs / "base.json").write_text(text)
+    assert (runs / "base.json").read_text() == text
     by_file, by_directory = (
         json.loads(command("check", "new", "--against", name, "--json")[1])["items"] for name in ("base.json", "old")
     )
@@ -92,7 +103,7 @@ def test_a_baseline_says_what_its_directory_says(command, runs):
 )
 def test_a_file_that_is_no_baseline_is_refused_in_a_line(command, runs, change, words):
     """The file is named, and what is wrong with which of its fields."""
-    (runs / "base.json").write_text(json.dumps(change(json.loads(command("baseline", "old")[1]))))
+    (runs / "base.json").write_text(json.dumps(change(json.loads((runs / "base.json").read_text()))))
     code, _, errors = command("check", "new", "--against", "base.json")
     assert (code, errors.count("\n")) == (2, 1), errors
     assert errors.startswith("regfleet: error: base.json: ")

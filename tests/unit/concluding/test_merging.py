@@ -1,21 +1,24 @@
 """`regfleet merge`: parts of one study become one directory, as if it had been computed at once."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from support.kept import DROPOUT, FIELDS, L2, by_row, keep
 
+from regfleet.concluding import merging
 from regfleet.concluding.judge import judge, read_results
 from regfleet.results import load
 
 OTHER = {"system": "Linux aarch64", "processor": "two"}
 
 
-@pytest.fixture(autouse=True)
-def _undrawn(undrawn):
-    del undrawn
+@pytest.fixture
+def _unreported(monkeypatch):
+    """What is merged gets no report, which takes most of the time."""
+    monkeypatch.setattr(merging, "_concluded", lambda place, _: SimpleNamespace(report=place.at("report.html")))
 
 
 def content(folder):
@@ -30,6 +33,7 @@ def tables(folder):
     return [frame.astype({"key": str, "variant": str, "dataset": str}).reset_index(drop=True) for frame in frames]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_parts_are_the_whole(command, tmp_path):
     """Seeds, variants and a part of a variant from three places: the same tables, study and summary as at once."""
     keep(tmp_path / "whole", FIELDS | {"seeds": "5"})
@@ -54,6 +58,7 @@ def test_parts_are_the_whole(command, tmp_path):
     assert (status["planned"], status["done"]) == (15, 15)
 
 
+@pytest.mark.usefixtures("_unreported")
 def test_what_finished_anywhere_has_finished(command, tmp_path):
     """A trial that failed in one part and finished in another counts as finished; nothing is lost."""
     fields = FIELDS | {"seeds": "4"}
@@ -74,6 +79,7 @@ def one_wrong(variant, seed, rows):
     return miss
 
 
+@pytest.mark.usefixtures("_unreported")
 def test_equal_trials_must_agree(command, tmp_path):
     """To the last bit on one kind of machine; on another within a row of the test set, which is said."""
     fields = FIELDS | {"seeds": "3"}
