@@ -67,7 +67,7 @@ def check(
     from regfleet.paths import expanded
     from regfleet.report import checked as report
     from regfleet.report.difference import write_own
-    from regfleet.running.display import console
+    from regfleet.running.display import console, counting
 
     drop = None if max_drop is None else read_number(max_drop)
     if drop is not None and not drop >= 0:
@@ -76,9 +76,9 @@ def check(
     if not 1 <= many <= MOST_LOOKS:
         raise InputError(f"--looks: expected a whole number from 1 to {MOST_LOOKS:,}; got {given(looks)}")
     files = {flag: expanded(path, flag) for flag, path in (("--junit", junit), ("--markdown", markdown)) if path}
-    found = checked(
-        side_of(against), stored_side(new), max_drop=drop, variants=variant or (), metric=metric, looks=many
-    )
+    with console(2) as screen, counting(screen, "comparisons made") as advance:
+        sides = side_of(against), stored_side(new)
+        found = checked(*sides, max_drop=drop, variants=variant or (), metric=metric, looks=many, advance=advance)
     if as_json:
         tell(found.json())
     else:
@@ -93,8 +93,10 @@ def check(
 
 
 def _show(screen: Console, found: Checked) -> None:
-    for item in found.items:
+    for item in found.shown:
         screen.print(f"• {item.sentence}", style=STYLES[item.found], soft_wrap=True)
+    if left := len(found.items) - len(found.shown):
+        screen.print(f"• {left:,} more are not below by more than is allowed.")
     screen.print(found.headline, style="bold red" if found.dropped else "bold", soft_wrap=True)
     screen.print(found.about, soft_wrap=True)
     for note in found.notes:

@@ -41,10 +41,11 @@ def diff(
     from regfleet.concluding.sides import stored_side
     from regfleet.paths import expanded
     from regfleet.report.difference import write_page
-    from regfleet.running.display import console
+    from regfleet.running.display import console, counting
 
     page = expanded(html, "--html") if html else None
-    found = differences(side_of(old), stored_side(new), metric, variant or ())
+    with console(2) as screen, counting(screen, "comparisons made") as advance:
+        found = differences(side_of(old), stored_side(new), metric, variant or (), advance)
     if as_json:
         tell(found.json())
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,13 +38,20 @@ FACTS = {
 MOST = 200
 
 
-def differences(old: Side, new: Side, metric: str | None = None, variants: Sequence[str] = ()) -> Difference:
+def differences(
+    old: Side,
+    new: Side,
+    metric: str | None = None,
+    variants: Sequence[str] = (),
+    advance: Callable[[int], None] = lambda _: None,
+) -> Difference:
     """What changed from ``old`` to ``new``.
 
     Args:
         old, new: the two runs.
         metric: what their scores are compared by; None is the later study's own.
         variants: names or labels of those to compare; empty for all that both have.
+        advance: told how many comparisons were made since.
 
     Raises:
         InputError: the runs have no data set in common, a variant is not in both, or the metric cannot judge them.
@@ -57,6 +64,7 @@ def differences(old: Side, new: Side, metric: str | None = None, variants: Seque
             notes.append(f"{name}: a {old.task(name)} before and a {new.task(name)} now, so scores do not compare.")
             continue
         sets.append(_set_change(old, new, name, common_metric((old, new), name, metric), rows.get(name), variants))
+        advance(len(sets[-1].changes))
     return Difference(
         old=old.shown,
         new=new.shown,

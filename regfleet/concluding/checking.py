@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from regfleet.analysis.between import Change, chance_interval, change, one_sided, wider, with_lost
@@ -31,6 +31,7 @@ def checked(
     variants: Sequence[str] = (),
     metric: str | None = None,
     looks: int = LOOKS,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Checked:
     """Whether ``new`` has clearly dropped below ``old``.
 
@@ -41,6 +42,7 @@ def checked(
         variants: names or labels of those to check; empty for all that both have.
         metric: what is checked; None is the later study's own.
         looks: checks against ``old`` over which all false alarms together have the chance alpha of the later study.
+        advance: told how many comparisons were made since.
 
     Raises:
         InputError: nothing can be checked, because the runs have no data set or variant in common, or another task, or
@@ -70,6 +72,7 @@ def checked(
         for one in there:
             item = item_of(one, new.labels[one], (after[one], before[one]), terms, why, looks, same_rows=same)
             items.append(_judged(name, question.metric, item, max_drop))
+            advance(1)
     return Checked(old.shown, new.shown, looks, new.question.alpha, tuple(items), tuple(notes))
 
 

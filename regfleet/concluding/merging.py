@@ -170,25 +170,38 @@ def _together(first: tuple[str, Study], second: tuple[str, Study]) -> tuple[str,
         lines.append(f"seeds: expected one study; got seeds that are added in one of {shown} and {other_shown} alone")
     if lines:
         raise InputError(*lines)
-    data = [*mine.data, *(one for one in other.data if one not in mine.data)]
+    data = _data(first, second)
     values: dict[str, Any] = {
-        "data": tuple(data),
+        "data": tuple(data.values()),
         "seeds": tuple(sorted({*mine.seeds, *other.seeds})),
         "variant": _variants(mine, other),
         "keep_predictions": mine.keep_predictions or other.keep_predictions,
         "references": "auto" if "auto" in (mine.references, other.references) else "no",
     }
     if mine.model.fingerprints or other.model.fingerprints:
-        values["model"] = mine.model.model_copy(update={"fingerprints": _fingerprints(mine, other, data)})
+        values["model"] = mine.model.model_copy(update={"fingerprints": _fingerprints(mine, other, tuple(data))})
     made = mine.model_copy(update=values)
-    for study, place in ((mine, shown), (other, other_shown)):
-        # Two tables of one name are called by their order, which a merger must not change.
-        renamed = [
-            name for one, name in zip(study.data, study.names, strict=True) if made.names[data.index(one)] != name
-        ]
-        if renamed:
-            raise InputError(f"data: expected one data set called {renamed[0]}; got another of that name in {place}")
+    if made.names != tuple(data):  # two tables of one name are called by their order, which a merger must not change
+        raise InputError(f"data: expected data sets of different names; got {listed(list(data), 10)}")
     return shown, made
+
+
+def _data(first: tuple[str, Study], second: tuple[str, Study]) -> dict[str, Any]:
+    """The data sets of both by name; where a table lies is another place on another machine."""
+    (shown, mine), (other_shown, other) = first, second
+    found = dict(mine.sources())
+    lines = []
+    for name, source in other.sources().items():
+        known, read = (one.model_dump(exclude={"location", "test"}) for one in (found.setdefault(name, source), source))
+        lines += [
+            f"data {name}: expected one {field}; got {_words(known[field])} in {shown} and {_words(read[field])} in "
+            f"{other_shown}"
+            for field in known
+            if known[field] != read[field]
+        ]
+    if lines:
+        raise InputError(*lines)
+    return found
 
 
 def _variants(mine: Study, other: Study) -> tuple[Any, ...]:
@@ -210,14 +223,14 @@ def _variants(mine: Study, other: Study) -> tuple[Any, ...]:
     return (*mine.variant, *added)
 
 
-def _fingerprints(mine: Study, other: Study, data: Sequence[Any]) -> tuple[str, ...]:
+def _fingerprints(mine: Study, other: Study, names: tuple[str, ...]) -> tuple[str, ...]:
     """The hash of the model of the user's own for each data set."""
+    pairs = [dict(zip(one.names, one.model.fingerprints, strict=False)) for one in (mine, other)]
     found: list[str] = []
-    pairs = [dict(zip(map(str, one.data), one.model.fingerprints, strict=False)) for one in (mine, other)]
-    for one in map(str, data):
-        prints = {pair[one] for pair in pairs if pair.get(one)}
+    for name in names:
+        prints = list(dict.fromkeys(pair[name] for pair in pairs if pair.get(name)))
         if len(prints) > 1:
-            raise InputError("model.fingerprints: expected one model in all parts of the study; got two")
+            raise InputError(f"model.fingerprints: expected one model for {name}; got two")
         found += prints
     return tuple(found)
 
@@ -229,6 +242,8 @@ def _facts(parts: Sequence[_Part]) -> dict[str, DataFacts]:
     for part in parts:
         for name, facts in part.facts.data.items():
             shown, known = found.setdefault(name, (part.shown, facts))
+            if part.shown != shown and not (known.sha256 and facts.sha256):
+                lines.append(f"data {name}: expected a record of its rows in {shown} and {part.shown}; got none")
             for field, called in SAME_FACTS.items():
                 mine, other = getattr(known, field), getattr(facts, field)
                 if mine != other:
@@ -433,4 +448,6 @@ def _flat(fields: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _words(value: Any) -> str:
-    return listed([str(one) for one in value], 8) if isinstance(value, tuple | list) and value else str(value) or "none"
+    if value in (None, "", (), []):
+        return "none"
+    return listed([str(one) for one in value], 8) if isinstance(value, tuple | list) else str(value)

@@ -16,6 +16,8 @@ from regfleet.text import json_text, printable
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~&@:])")
 Found = Literal["dropped", "kept", "unknown"]
+FEW = 30
+"""Variants up to which each has a line."""
 WORDS = {"dropped": "Dropped", "kept": "No clear drop", "unknown": "Not checked"}
 
 
@@ -49,6 +51,12 @@ class Checked:
     def dropped(self) -> tuple[Item, ...]:
         """What has clearly dropped by more than is allowed."""
         return tuple(item for item in self.items if item.found == "dropped")
+
+    @property
+    def shown(self) -> tuple[Item, ...]:
+        """What a person reads: all of a few, of many what dropped, or may have, or could not be checked."""
+        telling = (one for one in self.items if one.found != "kept" or -one.change.difference.mean > one.allowed)
+        return self.items if len(self.items) <= FEW else tuple(telling)
 
     @property
     def headline(self) -> str:
@@ -113,7 +121,7 @@ def markdown(checked: Checked) -> str:
         "| --- | ---: | ---: | ---: | --- | ---: | ---: | --- |",
     ]
     several = len({item.dataset for item in checked.items}) > 1
-    for item in checked.items:
+    for item in checked.shown:
         unit, one = Scale(item.metric), item.change
         label = f"{one.label} on {item.dataset}" if several else one.label
         cells = (
@@ -127,6 +135,8 @@ def markdown(checked: Checked) -> str:
             ("❌ " if item.found == "dropped" else "") + WORDS[item.found],
         )
         lines.append("| " + " | ".join(map(escaped, cells)) + " |")
+    if len(checked.shown) < len(checked.items):
+        lines += ["", f"{len(checked.items) - len(checked.shown):,} more are not below by more than is allowed\\."]
     lines += ["", escaped(f"{checked.new} against {checked.old}. {checked.about}")]
     lines += [f"\nNote: {escaped(note)}" for note in checked.notes]
     return "\n".join(lines) + "\n"

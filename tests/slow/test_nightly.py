@@ -1,0 +1,27 @@
+"""A year of nightly checks raises hardly any false alarm, and sees a large drop: benchmarks/nightly.py, in small."""
+
+import importlib.util
+import sys
+
+import pytest
+from support import ROOT
+
+spec = importlib.util.spec_from_file_location("nightly", ROOT / "benchmarks" / "nightly.py")
+nightly = importlib.util.module_from_spec(spec)
+sys.modules["nightly"] = nightly
+spec.loader.exec_module(nightly)
+STUDIES = 40
+
+
+@pytest.mark.parametrize("case", nightly.NULLS, ids=lambda case: case.name)
+def test_a_year_of_nights_at_which_nothing_changed(case):
+    """Of forty years with an alarm in at most 5 % of them, more than six with one come once in 300 times."""
+    assert nightly.alarms(case, STUDIES, 1) * STUDIES <= 6
+
+
+@pytest.mark.parametrize("case", nightly.LEADS, ids=lambda case: case.name)
+def test_a_large_drop_is_seen(case):
+    """Of drops by some 29 points nine in ten are seen, by a check that 364 others share alpha with."""
+    lead, share = nightly.seen(case, 2.0, STUDIES, 1)
+    assert 0.25 < lead < 0.32
+    assert share > 0.9
