@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regfleet.cli.options import JUDGING, OUTPUT, Text, Texts, flag, switch
-from regfleet.numbers import DASH, Scale, level
+from regfleet.numbers import DASH, Scale, count, level
 from regfleet.running.output import say, tell
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from regfleet.report.difference import Difference, SetChange, Setting
 
+FEW = 4
+"""Data sets whose tables are printed."""
 STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 
 
@@ -71,8 +73,10 @@ def _show(screen: Console, found: Difference) -> None:
             screen.print(f"{data.dataset}: {sentence}")
     if not found.data and not changed:
         screen.print("Study, data, versions and hardware are as before.", "")
-    for one in found.sets:
+    for one in found.sets[:FEW]:
         _show_set(screen, one, found)
+    if len(found.sets) > FEW:
+        screen.print(f"--html and --json have the tables of the other {count(len(found.sets) - FEW, 'data set')}.")
     for note in found.notes:
         screen.print(f"note: {note}")
 

@@ -117,7 +117,7 @@ def markdown(checked: Checked) -> str:
     if checked.dropped:
         lines.append("")
     lines += [
-        "| Variant | Before | Now | Change | Interval | Allowed drop | Seeds | |",
+        "| Variant | Before | Now | Change (above zero is better) | Interval | Allowed drop | Seeds | |",
         "| --- | ---: | ---: | ---: | --- | ---: | ---: | --- |",
     ]
     several = len({item.dataset for item in checked.items}) > 1

@@ -73,8 +73,9 @@ class SetChange:
         unit = Scale(self.metric)
         many = f", which hold for all {self.comparisons} at once" if self.comparisons > 1 else ""
         points = " in percentage points" if unit.points else ""
+        less = "now less before" if self.metric.higher_is_better else "before less now"
         return (
-            f"{level} intervals about {self.where}{many}. Change: now less before{points}, above zero is better. "
+            f"{level} intervals about {self.where}{many}. Change: {less}{points}, above zero is better. "
             f"Too small to matter: {unit.rope.replace('the control', 'the earlier run')}. {self.judged}"
         )
 

@@ -100,12 +100,12 @@ def _unlike_rows(first: pa.Array, second: pa.Array) -> np.ndarray:
 
     if not pa.types.is_list(first.type):
         values = [one.to_numpy(zero_copy_only=False) for one in (first, second)]
-        differ = np.asarray(values[0] != values[1], dtype=bool)
+        differ: np.ndarray = np.asarray(values[0] != values[1], dtype=bool)
         if values[0].dtype.kind == "f":
             differ &= ~(np.isnan(values[0]) & np.isnan(values[1]))
         return differ
     lengths = [pc.fill_null(pc.list_value_length(one), -1).to_numpy() for one in (first, second)]
-    found = lengths[0] != lengths[1]
+    found: np.ndarray = lengths[0] != lengths[1]
     same = pa.array(~found)
     inner = _unlike_rows(*(one.filter(same).flatten() for one in (first, second)))
     rows = np.repeat(np.flatnonzero(~found), np.maximum(lengths[0][~found], 0))

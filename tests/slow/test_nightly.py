@@ -19,9 +19,9 @@ def test_a_year_of_nights_at_which_nothing_changed(case):
     assert nightly.alarms(case, STUDIES, 1) * STUDIES <= 6
 
 
-@pytest.mark.parametrize("case", nightly.LEADS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", nightly.LEADS[1:], ids=lambda case: case.name)
 def test_a_large_drop_is_seen(case):
-    """Of drops by some 29 points nine in ten are seen, by a check that 364 others share alpha with."""
-    lead, share = nightly.seen(case, 2.0, STUDIES, 1)
+    """With 600 rows nine in ten drops by some 29 points are seen, by a check that 364 others share alpha with."""
+    lead, share = nightly.seen(case, 2.0, nightly.LOOKS, STUDIES, 1)
     assert 0.25 < lead < 0.32
     assert share > 0.9
