@@ -152,25 +152,17 @@ def apart_estimate(new: Array, old: Array, terms: Terms, ratio: float) -> Estima
 def chance_interval(new: Runs, old: Runs, terms: Terms, apart: str, looks: int) -> Interval:
     """What a difference must exceed lest one of so many ``looks`` at nothing new finds it, by what seeds alone vary.
 
-    Later runs that differ from the earlier one by chance, on the same rows, differ by their seeds. How much is told by
-    the scatter of the differences, and by that of the earlier run alone, which a later one that breaks down does not
-    widen. Each spends half of alpha on the side of drops, over the looks and the comparisons (Bonferroni), so that the
-    narrower holds, whatever later runs owe to each other and to the one that all of them are held against.
+    Later runs that differ from the earlier one by chance, on the same rows, differ by their seeds: Student's t of the
+    differences, without what overlapping splits owe to their rows. All of alpha is spent on the side of drops, over the
+    looks and the comparisons (Bonferroni), which holds whatever later runs owe to each other and to the one that all of
+    them are held against.
     """
-    alpha, comparisons = one_sided(terms.question.alpha, 2 * looks), terms.comparisons
-    before = estimate(old.scores, 0.0, terms.floor(len(old.scores)))
+    alpha = one_sided(terms.question.alpha, looks)
     if apart:
-        of = apart_estimate(new.scores, old.scores, terms, 0.0)
-        counts = len(new.scores), len(old.scores)
-    else:
-        _, here, there = shared(new, old)
-        d = differences(new.scores[here], old.scores[there], terms.metric)
-        of = estimate(d, 0.0, terms.floor(len(d)))
-        counts = len(d), len(d)
-    if min(counts) < MINIMUM_PAIRS:
-        return Interval(of.mean, math.nan, math.nan)
-    alone = Estimate(of.mean, before.sd, before.sd * math.sqrt(sum(1 / many for many in counts)), before.df)
-    return min((interval(one, alpha, comparisons) for one in (of, alone)), key=lambda one: one.high - one.low)
+        return interval(apart_estimate(new.scores, old.scores, terms, 0.0), alpha, terms.comparisons)
+    _, here, there = shared(new, old)
+    d = differences(new.scores[here], old.scores[there], terms.metric)
+    return interval(estimate(d, 0.0, terms.floor(len(d))), alpha, terms.comparisons)
 
 
 def one_sided(alpha: float, looks: int) -> float:
