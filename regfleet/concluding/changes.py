@@ -71,7 +71,7 @@ def differences(
         finished=(old.finished, new.finished),
         study=differing(_settings(old), _settings(new)),
         data=tuple(found for name in names if (found := _data_change(old, new, name, rows.get(name)))),
-        versions=differing(dict(old.versions), dict(new.versions)),
+        versions=differing(*({**side.versions, "commit": side.commit} for side in (old, new))),
         hardware=differing(_words(old.hardware), _words(new.hardware)),
         sets=tuple(sets),
         alpha=new.question.alpha,

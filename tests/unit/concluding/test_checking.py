@@ -5,6 +5,8 @@ import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
+import yaml
+from support import ROOT
 from support.kept import DROPOUT, FIELDS, L2, by_row, keep
 
 from regfleet.concluding.baseline import baseline_of
@@ -161,6 +163,16 @@ def test_files_for_a_pull_request(command, runs):
     (runs / "mine.md").write_text("mine")
     assert command("check", "new", "--against", "old", "--markdown", "mine.md")[0] == 2
     assert escaped("a|b <b> `c` [d](e)\n@f\x1b") == "a\\|b \\<b\\> \\`c\\` \\[d\\]\\(e\\) \\@f\\\\x1b"
+
+
+def test_the_example_workflow_checks_as_it_says(command, runs):
+    """Its line runs, fails for the drop and leaves the files that its next steps take."""
+    steps = yaml.safe_load((ROOT / "examples" / "check-model.yml").read_text())["jobs"]["check"]["steps"]
+    (line,) = (step["run"] for step in steps if step.get("run", "").startswith("regfleet check "))
+    (runs / "base.json").rename(runs / "baseline.json")
+    words = ["new" if word == "results" else word for word in line.split()[1:]]
+    assert command(*words)[0] == 1
+    assert all((runs / name).stat().st_size for name in ("check.xml", "check.md"))
 
 
 def test_too_few_seeds_are_not_checked(command, tmp_path):
