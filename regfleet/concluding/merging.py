@@ -37,7 +37,7 @@ from regfleet.text import listed
 if TYPE_CHECKING:
     import pandas as pd
 
-EXACT = ("system", "processor"), ("tensorflow", "keras", "numpy")
+EXACT = ("system", "processor"), ("tensorflow", "keras", "numpy", "scikit-learn")
 """Of hardware and versions what decides whether equal trials have equal bits."""
 NOT_COMPARED = {
     "engine",
@@ -64,6 +64,8 @@ SAME_FACTS = {
     "grouped": "groups",
 }
 """Facts of a data set on which its trials depend, and what they are called."""
+RECORDED_LATER = {"sha256", "training_rows", "test_rows"}
+"""Those that are empty in results of earlier versions."""
 FREE = {"seeds", "variant", "data", "keep_predictions", "references"}
 """Fields of a study that may differ between its parts."""
 MOST_CONFLICTS = 20
@@ -244,9 +246,15 @@ def _facts(parts: Sequence[_Part]) -> dict[str, DataFacts]:
             shown, known = found.setdefault(name, (part.shown, facts))
             if part.shown != shown and not (known.sha256 and facts.sha256):
                 lines.append(f"data {name}: expected a record of its rows in {shown} and {part.shown}; got none")
+            if not known.references:  # a part without reference rows does not know them
+                found[name] = (
+                    shown,
+                    known.model_copy(update={"references": facts.references, "references_note": facts.references_note}),
+                )
             for field, called in SAME_FACTS.items():
                 mine, other = getattr(known, field), getattr(facts, field)
-                if mine != other:
+                unknown = field in RECORDED_LATER and not (mine and other)
+                if mine != other and not unknown:
                     got = "others" if field == "sha256" else f"{_words(mine)} in {shown} and {_words(other)}"
                     lines.append(f"data {name}: expected the {called} of {shown}; got {got} in {part.shown}")
     if lines:
