@@ -198,7 +198,7 @@ def page(difference: Difference) -> str:
 
 def _looks(made: Any) -> dict[str, Any]:
     """Colours and style sheet: the page has no script."""
-    found = assets(made, "site.js", "report.css")
+    found = assets(made, "report.js", "report.css")
     return {name: found[name] for name in ("tokens", "style")}
 
 

