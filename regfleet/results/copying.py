@@ -108,6 +108,6 @@ def _unlike_rows(first: pa.Array, second: pa.Array) -> np.ndarray:
     found: np.ndarray = lengths[0] != lengths[1]
     same = pa.array(~found)
     inner = _unlike_rows(*(one.filter(same).flatten() for one in (first, second)))
-    rows = np.repeat(np.flatnonzero(~found), np.maximum(lengths[0][~found], 0))
+    rows: np.ndarray = np.repeat(np.flatnonzero(~found), np.maximum(lengths[0][~found], 0))
     found[rows[inner]] = True
     return found
