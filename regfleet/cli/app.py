@@ -11,11 +11,15 @@ from typer.exceptions import TyperException
 
 import regfleet
 from regfleet.cli.analyze import analyze
+from regfleet.cli.baseline import baseline
+from regfleet.cli.check import check
 from regfleet.cli.compare import compare
 from regfleet.cli.datasets import datasets
+from regfleet.cli.diff import diff
 from regfleet.cli.doctor import doctor
 from regfleet.cli.fit import fit, predict
 from regfleet.cli.init import init, schema
+from regfleet.cli.merge import merge
 from regfleet.cli.options import built
 from regfleet.cli.plan import plan
 from regfleet.cli.publish import publish
@@ -35,6 +39,10 @@ COMMANDS = {
         report,
         status,
         publish,
+        diff,
+        check,
+        baseline,
+        merge,
         fit,
         predict,
         analyze,

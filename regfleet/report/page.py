@@ -41,7 +41,7 @@ EMBED_AT_MOST, EMBED_CELLS = 150_000, 100_000
 def write(place: Place, conclusion: Conclusion, templates: Path | None = None) -> Path | str:
     """Write the report and its tables, and list them; returns where the report is: a path, or a URL."""
     if not conclusion.contents:
-        conclusion = replace(conclusion, contents=_kept_contents(place))
+        conclusion = replace(conclusion, contents=kept_contents(place))
     tables = _tables(conclusion)
     blocks: Iterable[str] = [tables["trials.csv"]] if tables["trials.csv"] else exports.trials_blocks(conclusion.trials)
     texts = {
@@ -120,7 +120,7 @@ def _tables(conclusion: Conclusion) -> dict[str, str]:
     return tables
 
 
-def _kept_contents(place: Place) -> dict[str, pd.DataFrame]:
+def kept_contents(place: Place) -> dict[str, pd.DataFrame]:
     """What the rows hold, from the table that was written when the data was at hand; empty where there is none."""
     try:
         content = place.read(ROWS)

@@ -13,6 +13,7 @@ checksum of their own, ``regfleet.sha256`` those of the report and its tables. S
 """
 
 from regfleet.results.address import claim, place_of
+from regfleet.results.copying import copy_trials, differing_details
 from regfleet.results.loading import Stored, load
 from regfleet.results.parts import (
     CORRECT_COLUMNS,
@@ -24,7 +25,15 @@ from regfleet.results.parts import (
 )
 from regfleet.results.place import Place
 from regfleet.results.progress import Reporter, read_progress, reporting
-from regfleet.results.provenance import Choice, DataFacts, Provenance, RunFacts, add_choice, read_provenance
+from regfleet.results.provenance import (
+    Choice,
+    DataFacts,
+    Provenance,
+    RunFacts,
+    Source,
+    add_choice,
+    read_provenance,
+)
 from regfleet.results.seals import study_seal, study_text, write_study
 from regfleet.results.store import Store
 
@@ -41,10 +50,13 @@ __all__ = [
     "Provenance",
     "Reporter",
     "RunFacts",
+    "Source",
     "Store",
     "Stored",
     "add_choice",
     "claim",
+    "copy_trials",
+    "differing_details",
     "load",
     "place_of",
     "read_progress",

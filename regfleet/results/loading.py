@@ -68,7 +68,7 @@ class Stored:
         """A row per trial and epoch, sorted as the trials are; read on first use, all into memory."""
         import pandas as pd
 
-        frame = pd.DataFrame(self._read("histories", history_schema().names).to_pandas(self_destruct=True))
+        frame = pd.DataFrame(self.read_table("histories", history_schema().names).to_pandas(self_destruct=True))
         frame = frame[frame["key"].isin(self.trials["key"])].drop_duplicates(["key", "epoch"])
         for name in REPEATED:
             frame[name] = frame[name].cat.set_categories(sorted(frame[name].unique()))
@@ -77,8 +77,8 @@ class Stored:
     def curves(self, dataset: str) -> Iterator[pd.DataFrame]:
         """The histories of a data set without keys, some whole variants at a time, so that memory stays bounded."""
         own = self.trials[self.trials["dataset"] == dataset]
-        for variants in _batches(own.groupby("variant")["epochs_run"].sum(), BATCH_ROWS):
-            table = self._read("histories", _CURVE_COLUMNS, dataset, variants)
+        for variants in batches(own.groupby("variant")["epochs_run"].sum(), BATCH_ROWS):
+            table = self.read_table("histories", _CURVE_COLUMNS, dataset, variants)
             yield table.to_pandas(self_destruct=True, split_blocks=True)
 
     @cached_property
@@ -89,7 +89,7 @@ class Stored:
         """
         import pandas as pd
 
-        frame = pd.DataFrame(self._read("predictions", [*PREDICTION_FIELDS]).to_pandas(self_destruct=True))
+        frame = pd.DataFrame(self.read_table("predictions", [*PREDICTION_FIELDS]).to_pandas(self_destruct=True))
         frame = frame[frame["key"].isin(self._predicted["key"])].drop_duplicates(["key", "weights", "row"])
         for name in (*REPEATED, "weights"):
             frame[name] = frame[name].cat.set_categories(sorted(frame[name].unique()))
@@ -102,17 +102,20 @@ class Stored:
         time, so that memory stays bounded. Raises ResultsError for a part that was damaged since the trials were read.
         """
         own = self._predicted[self._predicted["dataset"] == dataset]
-        for variants in _batches(own.groupby("variant")["n_predicted"].sum(), BATCH_PREDICTIONS):
-            yield from _by_variant(self._read("predictions", [*PREDICTION_FIELDS], dataset, variants), own["key"], at)
+        for variants in batches(own.groupby("variant")["n_predicted"].sum(), BATCH_PREDICTIONS):
+            yield from _by_variant(
+                self.read_table("predictions", [*PREDICTION_FIELDS], dataset, variants), own["key"], at
+            )
 
     @property
     def _predicted(self) -> pd.DataFrame:
         """The trials whose predictions were kept."""
         return self.trials[self.trials["n_predicted"].fillna(0) > 0]
 
-    def _read(
+    def read_table(
         self, folder: str, columns: list[str], dataset: str | None = None, variants: Collection[str] = ()
     ) -> pa.Table:
+        """The ``columns`` of a table, all of it or those of some variants on a data set; see `predicted` for errors."""
         import pyarrow as pa
 
         whole_schema = schema_of(folder)
@@ -228,7 +231,7 @@ def _load(place: Place) -> Stored:
     return Stored(place, pd.DataFrame(table.to_pandas(self_destruct=True)), tuple(problems))
 
 
-def _batches(counts: pd.Series[int], most: int) -> Iterator[set[str]]:
+def batches(counts: pd.Series[int], most: int) -> Iterator[set[str]]:
     """Variants whose ``counts`` add up to at most ``most``, or single ones with more, in their order."""
     wanted: set[str] = set()
     rows = 0

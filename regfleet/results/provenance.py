@@ -99,6 +99,18 @@ class Choice(_Facts):
     look: bool = False
 
 
+class Source(_Facts):
+    """A results directory that was merged into this one: what the user called it, and how many trials it gave.
+
+    ``versions`` and ``hardware`` are those that it was made with.
+    """
+
+    place: str
+    trials: Count = 0
+    versions: dict[str, str] = {}
+    hardware: dict[str, Any] = {}
+
+
 class Provenance(_Facts):
     """What holds of a results directory now, and one entry per run that trained something.
 
@@ -106,6 +118,7 @@ class Provenance(_Facts):
     ``study`` is the checksum of the study.toml that the results were made with.
     ``chosen`` says which settings of the study were sized to the rows, and why.
     ``chosen_later`` are the settings of the analysis that were chosen when results were there, in that order.
+    ``merged`` are the results directories that were put together here, in that order.
     Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.
     """
 
@@ -116,6 +129,7 @@ class Provenance(_Facts):
     runs: tuple[RunFacts, ...] = ()
     chosen: tuple[str, ...] = ()
     chosen_later: tuple[Choice, ...] | None = None
+    merged: tuple[Source, ...] | None = None
     scores: str | None = None
     sha256: str | None = None
     rows: Count | None = None

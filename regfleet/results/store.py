@@ -234,7 +234,7 @@ def _merge(place: Place, names: Mapping[str, Sequence[str]]) -> None:
     best = _best(pa.concat_tables(table for part in old["trials"].values() for table in part), predicted)
     keys = keys_hash(best["key"].to_pylist())
     new = {
-        folder: write_part(place, folder, keys, _by_variant(_once(old[folder].values()), schema_of(folder)))
+        folder: write_part(place, folder, keys, by_variant(_once(old[folder].values()), schema_of(folder)))
         for folder in reversed(FOLDERS[1:])
         if old[folder]
     }
@@ -278,7 +278,7 @@ def _once(parts: Iterable[list[pa.Table]]) -> Iterator[pa.Table]:
             yield table.filter(pc.invert(pc.is_in(table["key"].cast(pa.string()), known))) if len(known) else table
 
 
-def _by_variant(tables: Iterable[pa.Table], schema: pa.Schema) -> list[pa.Table]:
+def by_variant(tables: Iterable[pa.Table], schema: pa.Schema) -> list[pa.Table]:
     """The rows with a table for each data set and variant, so that a reader can take one without the others."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -4,7 +4,7 @@ from support.processes import python
 
 COMMANDS = (
     "compare init schema datasets techniques show-model analyze plan report publish status submit jobs stop doctor "
-    "fit predict"
+    "fit predict diff check baseline merge"
 )
 HELP = """
 import sys
