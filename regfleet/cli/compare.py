@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regfleet.cli import options
-from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
+from regfleet.cli.options import FLEET, OUTPUT, Text, Texts, flag, switch
 from regfleet.running.output import say, tell
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ def compare(
             "results directory, or a URL with s3:// or gs://; the same again resumes (default: reports/DATA)",
             OUTPUT,
             "DIR|URL",
+        ),
+    ] = None,
+    log: Annotated[
+        Texts,
+        flag(
+            "log every trial there too, live: tensorboard, mlflow, wandb or aim; repeatable (docs/trackers.md)",
+            OUTPUT,
+            "TRACKER",
         ),
     ] = None,
     dry_run: Annotated[
@@ -87,6 +95,7 @@ def compare(
             in_process=in_process,
             command=shlex.join(["regfleet", *sys.argv[1:]]),
             watch=Progressing(messages, quiet=quiet),
+            trackers=log or (),
         )
     if as_json:
         tell(result.json())

@@ -77,6 +77,7 @@ def provenance(
         runs=(*before.runs, *([run] if trained else [])),
         chosen=before.chosen,
         chosen_later=chosen_later,
+        tracked=before.tracked,
     )
 
 
