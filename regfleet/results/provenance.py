@@ -102,7 +102,8 @@ class Provenance(_Facts):
     """What holds of a results directory now, and one entry per run that trained something.
 
     ``kept`` counts the trials that were there when it was written: they are there since, or were lost.
-    ``study`` is the checksum of the study.toml that the results were made with. ``tracked`` is what trackers know them by.
+    ``study`` is the checksum of the study.toml that the results were made with.
+    ``tracked`` is what trackers know them by.
     ``chosen`` says which settings of the study were sized to the rows, and why.
     ``chosen_later`` are the settings of the analysis that were chosen when results were there, in that order.
     Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.

@@ -19,15 +19,12 @@ from regfleet.results import CORRECT_COLUMNS, METRIC_COLUMNS
 from regfleet.results.parts import trial_row
 from regfleet.settings.values import whole_name
 from regfleet.text import bounded, elide, masked, one_line
-from regfleet.tracking import TRACKERS, Ending, Feed, TrackedStudy, TrackedTrial, Value, tracker_of
+from regfleet.tracking import Ending, Feed, TrackedStudy, TrackedTrial, Value, tracker_of
 from regfleet.trials import HISTORY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
-    from typing import Self
-
-    import pandas as pd
 
     from regfleet.concluding.judge import StudyConclusion
     from regfleet.planning.resolved import Resolved
@@ -133,7 +130,7 @@ def tracked_trial(
     resolved: Resolved, variant: Variant, row: Mapping[str, Any], history: Mapping[str, Any]
 ) -> TrackedTrial:
     """A row of the trials, with its history, as trackers see it."""
-    numbers = [value for one in variant.techniques for value in one.values]
+    strengths = [strength for one in variant.techniques for strength in one.values]
     dataset, seed = str(row["dataset"]), int(row["seed"])
     settings = {
         "dataset": dataset,
@@ -142,7 +139,7 @@ def tracked_trial(
         "label": variant.label,
         "control": variant.control,
         "technique": variant.reference or "+".join(one.name for one in variant.techniques) or "none",
-        "strength": numbers[0] if len(numbers) == 1 else None,
+        "strength": strengths[0] if len(strengths) == 1 else None,
         "place": "+".join(dict.fromkeys(one.place for one in variant.techniques if one.place)),
         "split": resolved.study.split,
         "tuning": row.get("tuning"),

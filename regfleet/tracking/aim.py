@@ -1,11 +1,11 @@
-"""Aim: an experiment of runs in the repository that Aim finds from the working folder upwards, else in a new one there."""
+"""Aim: an experiment of runs in the repository that Aim finds from the working folder upwards, or in a new one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from regfleet.tracking.contract import Ending, TrackedStudy, TrackedTrial
 
@@ -18,27 +18,25 @@ class Aim:
 
     def open(self, study: TrackedStudy) -> Collection[str]:
         """Begin the run of the study, or go on with it."""
-        import aim
         from aim.sdk.repo_utils import get_repo
 
         self._study, self._repo = study, get_repo(None)
         self._experiment = f"{study.name} {study.mark[:8]}"
-        found = aim.Repo.query_runs(
-            self._repo, f"run.{OURS}.study == '{study.mark}'", report_mode=aim.sdk.types.QueryReportMode.DISABLED
-        )
-        ours = {one.run.get(OURS, {}).get("trial", ""): one.run for one in found.iter_runs()}
-        parent = ours.pop("", None)
-        self._run = self._begin(study.name, "", {"parameters": dict(study.parameters)}, parent.hash if parent else None)
+        groups = (one for one in self._repo.structured_db.experiments() if one.name == self._experiment)
+        ours = {name: self._said(name) for group in groups for name in (run.hash for run in group.runs)}
+        parent = next((name for name, said in ours.items() if said.get("trial") == ""), None)
+        self._run = self._begin(study.name, "", {"parameters": dict(study.parameters)}, parent)
         self._run["study"] = {"toml": study.toml, "command": study.command}
-        whole = {key for key, run in ours.items() if run[OURS].get("whole") and run[OURS].get("status") != "failed"}
-        self._broken = {key: run.hash for key, run in ours.items() if key not in whole}
+        names = {said["trial"]: name for name, said in ours.items() if said.get("trial")}
+        whole = {key for key, name in names.items() if ours[name].get("whole")}
+        self._broken = {key: name for key, name in names.items() if key not in whole}
         return whole
 
     def log(self, trial: TrackedTrial) -> None:
         """A run for the trial; one of its key that is there in part is deleted."""
         if trial.key in self._broken:
             self._repo.delete_run(self._broken.pop(trial.key))
-        run = self._begin(trial.name, trial.key, {"hparams": dict(trial.parameters)})
+        run, failed = self._begin(trial.name, trial.key, {"hparams": dict(trial.parameters)}), trial.status == "failed"
         self._broken[trial.key] = run.hash
         try:
             for epoch, measured in trial.epochs():
@@ -47,11 +45,12 @@ class Aim:
             run["metrics"] = dict(trial.metrics)
             for name, value in trial.metrics.items():
                 run.track(value, name=name, step=0)
-            run[OURS] = {**run[OURS], "status": trial.status, "error": trial.error, "whole": True}
-            run.report_successful_finish(block=False)
+            run[OURS] = {**run[OURS], "status": trial.status, "error": trial.error, "whole": not failed}
+            if not failed:
+                run.report_successful_finish(block=False)
         finally:
             run.close()
-        if trial.status != "failed":
+        if not failed:
             del self._broken[trial.key]
 
     def close(self, ending: Ending) -> None:
@@ -64,6 +63,15 @@ class Aim:
         for path in ending.files:
             run.log_artifact(str(path), block=True)
         run.close()
+
+    def _said(self, name: str) -> Mapping[str, Any]:
+        """What a run says that it is, read from itself: the index of all runs is made by `aim up`."""
+        tree = self._repo.request_tree("meta", name, read_only=True).subtree("meta")
+        try:
+            said: Mapping[str, Any] = tree.subtree("chunks").subtree(name).subtree("attrs").collect(OURS)
+        except KeyError:
+            return {}
+        return said
 
     def _begin(self, name: str, key: str, content: dict[str, Any], there: str | None = None) -> Any:
         import aim

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from regfleet.tracking.contract import Tracker
 
 TRACKERS = {"tensorboard": "TensorBoard", "mlflow": "MLflow", "wandb": "WandB", "aim": "Aim"}
-"""Name → class in the module of that name; the package that it needs and the extra that installs it are called so too."""
+"""Name → class in the module of that name; its package, and the extra that installs it, are called so too."""
 
 
 def check_trackers(names: Sequence[str], folder: Path | None) -> tuple[str, ...]:
@@ -23,15 +23,14 @@ def check_trackers(names: Sequence[str], folder: Path | None) -> tuple[str, ...]
 
     Raises InputError with a line for each that is none, is not installed, or cannot log these results.
     """
-    names = tuple(dict.fromkeys(names))
     wrong = [words for words in (_wrong(name, folder) for name in names) if words]
     if wrong:
         raise InputError(*wrong)
-    return names
+    return tuple(dict.fromkeys(names))
 
 
 def _wrong(name: str, folder: Path | None) -> str:
-    if name not in TRACKERS:
+    if name not in (*TRACKERS,):
         *most, last = TRACKERS
         near = nearest(name, TRACKERS) if isinstance(name, str) else ""
         return f"--log: expected {', '.join(most)} or {last}; got {given(name)}{near}"

@@ -1,4 +1,4 @@
-"""TensorBoard: files below ``tensorboard/`` in the results directory, a run for each trial, written without TensorFlow."""
+"""TensorBoard: event files below ``tensorboard/`` in the results directory, written without TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FOLDER = "tensorboard"
 _FILE = "events.out.tfevents"
 _WHOLE = re.compile(rf"{re.escape(_FILE)}\.1\.([0-9a-f]{{32}})")
-"""The name of a trial's file, with its key; of a failed one it has 0 for 1. TensorBoard reads names with ``tfevents``."""
+"""The name of a trial's file, with its key; of a failed one it has 0 for 1. TensorBoard looks for ``tfevents``."""
 LONGEST = 100
 
 
@@ -38,7 +38,7 @@ class TensorBoard:
         return there
 
     def log(self, trial: TrackedTrial) -> None:
-        """A file for the trial: its settings for the HParams tab, a scalar for each measure of each epoch, its scores."""
+        """A file for the trial: its settings for the HParams tab, the measures of each epoch, its scores."""
         folder = self._folder / _name(trial.dataset) / _name(trial.variant) / f"seed-{trial.seed}"
         epochs = trial.epochs()
         failed = trial.status == "failed"
@@ -128,8 +128,8 @@ def _start(trial: TrackedTrial) -> tuple[list[Any], int]:
 
     made = plugin_data_pb2.SessionStartInfo(group_name=trial.key, start_time_secs=time.time())
     for name, value in trial.parameters.items():
-        kind = "bool_value" if value in (True, False) and isinstance(value, bool) else "number_value"
-        made.hparams[name].CopyFrom(Value(**{"string_value" if isinstance(value, str) else kind: value}))  # type: ignore[arg-type]
+        kinds = {str: "string_value", bool: "bool_value"}
+        made.hparams[name].CopyFrom(Value(**{kinds.get(type(value), "number_value"): value}))
     return _hparams("SESSION_START_INFO_TAG", session_start_info=made)
 
 
