@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -268,10 +269,8 @@ def test_what_cannot_log_is_refused_before_anything_is_written(tmp_path, monkeyp
 
     def version(name):
         if name != "tensorboard":
-            raise feed_missing(name)
+            raise PackageNotFoundError(name)
         return "2"
-
-    from importlib.metadata import PackageNotFoundError as feed_missing
 
     monkeypatch.setattr("regfleet.tracking.catalogue.metadata.version", version)
     with pytest.raises(InputError) as refused:
