@@ -1,14 +1,13 @@
 """Trackers, as their own packages read what was logged. Needs the extras tensorboard, mlflow, wandb and aim."""
 
-import importlib
 import json
 import math
 import os
+import shlex
+import socket
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +24,7 @@ from regfleet.trials import Outcome
 VARIANTS = [{"technique": one} for one in ("none", "l2(0.01)", "l1(0.1)+dropout(0.3)")]
 NAMES = ("tensorboard", "mlflow", "wandb", "aim")
 HISTORY = ("loss", "train_cross_entropy", "val_accuracy")
+COMPARE = shlex.split("compare --seeds 2 --epochs 3 -t none -t l2 --model 4 --in-process --out out --references no")
 SCORES = ("last_test_accuracy", "best_val_cross_entropy", "epochs_run", "seconds")
 
 
@@ -231,9 +231,10 @@ def check(name, results):
             assert scores.get(column) == (pytest.approx(wanted) if math.isfinite(wanted) else None)
 
 
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("name", NAMES)
-def test_a_tracker_holds_what_the_results_hold(home, monkeypatch, name):
-    """After a run with a failed and a diverged trial; a run with another seed that mends one; and one that has nothing to do."""
+def test_a_tracker_holds_what_the_results_hold(monkeypatch, name):
+    """After a run with a failed and a diverged trial, one with another seed that mends it, and one with none to do."""
     done, told = logged("out", name)
     assert told == []
     assert sorted(done.results.trials["status"]) == ["diverged", *["done"] * 7, "failed"]
@@ -249,19 +250,16 @@ def test_a_tracker_holds_what_the_results_hold(home, monkeypatch, name):
     assert READ[name]()[0] == before
 
 
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("name", NAMES)
-def test_a_finished_study_is_logged_afterwards(home, name):
+def test_a_finished_study_is_logged_afterwards(monkeypatch, name):
     """By the same command with ``--log``, which trains nothing."""
+    monkeypatch.setenv("MENDED", "1")
     logged("out")
 
     def work(*_, **__):
         raise AssertionError
 
-    os.environ["MENDED"] = "1"
-    try:
-        done, _ = logged("out", work=pretend)
-    finally:
-        del os.environ["MENDED"]
     done, told = logged("out", name, work=work)
     assert told == []
     check(name, done.results)
@@ -269,8 +267,7 @@ def test_a_finished_study_is_logged_afterwards(home, name):
 
 def test_all_at_once_from_the_command_line(home):
     """Real trials, four trackers, and nothing of theirs in the terminal or of the user's elsewhere."""
-    words = "compare --seeds 2 --epochs 3 -t none -t l2 --model 4 --in-process --out out --references no".split()
-    words += [word for name in NAMES for word in ("--log", name)]
+    words = [*COMPARE, *(word for name in NAMES for word in ("--log", name))]
     before = {path.name for path in home.iterdir()}
     done = subprocess.run(
         [sys.executable, "-m", "regfleet", *words], capture_output=True, text=True, check=False, env=environment(home)
@@ -288,26 +285,11 @@ def environment(home, **more):
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": str(home)} | more
 
 
-class Deaf(BaseHTTPRequestHandler):
-    """Takes a request and does not answer."""
-
-    def do_GET(self):
-        """Wait."""
-        time.sleep(300)
-
-    do_POST = do_GET
-
-
 @pytest.fixture
 def deaf():
     """The URL of a server that takes requests and never answers."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Deaf)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.socket.close()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 IMPATIENT = """
@@ -326,10 +308,9 @@ def test_a_server_that_does_not_answer_costs_a_note(home, deaf, name, where):
     """Whether nobody listens or nothing comes back: the study is done, the process ends, and soon."""
     url = "http://127.0.0.1:9" if where == "nobody" else deaf
     there = {"MLFLOW_TRACKING_URI": url, "WANDB_BASE_URL": url, "WANDB_API_KEY": "0" * 40, "WANDB_MODE": "online"}
-    words = "compare --seeds 2 --epochs 3 -t none -t l2 --model 4 --in-process --out out --references no".split()
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", IMPATIENT, *words, "--log", name],
+        [sys.executable, "-c", IMPATIENT, *COMPARE, "--log", name],
         capture_output=True,
         text=True,
         check=False,
@@ -367,14 +348,11 @@ def test_tensorboard_follows_no_link(home):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_there_in_part_is_replaced(home, monkeypatch, name):
+def test_what_is_there_in_part_is_replaced(home, name):
     """A process that is killed on its way through a trial leaves none behind that is there twice, or in part."""
-    module = importlib.import_module(f"regfleet.tracking.{name}")
     words = f"""
-import os, sys
-sys.argv = ["test"]
+import os
 from test_trackers import logged
-import regfleet.tracking.{name} as module
 from regfleet.tracking.contract import TrackedTrial
 count = []
 true_epochs = TrackedTrial.epochs
@@ -390,7 +368,6 @@ def epochs(self):
 TrackedTrial.epochs = epochs
 logged("out", "{name}")
 """
-    assert module
     done = subprocess.run(
         [sys.executable, "-c", words],
         check=False,
