@@ -200,7 +200,7 @@ def compare(
     gpus_per_trial: float | None = None,
     in_process: bool = False,
     out: str | Path | None = None,
-    log: str | Sequence[str] = (),
+    log: str | Sequence[str] | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Results:
@@ -240,9 +240,9 @@ def compare(
     from regfleet.running.prepare import Given
     from regfleet.running.run import run
 
-    trackers = (log,) if isinstance(log, str) else tuple(log)
+    trackers = (log,) if isinstance(log, str) else tuple(log or ())
     if out is None and "tensorboard" in trackers:
-        raise InputError("log: expected out beside tensorboard, whose files go there; got none")
+        raise InputError("--log tensorboard: expected --out, where its files go; got none")
     locations, datasets = _located(data, name, target, test, settings)
     base, source = _model(model)
     flags = {**settings, "data": locations, "model": source, "technique": _techniques(techniques)}

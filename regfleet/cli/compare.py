@@ -72,6 +72,7 @@ def compare(
     from regfleet.fleet import FleetSettings
     from regfleet.running.display import Progressing, console
     from regfleet.settings import results_name
+    from regfleet.tracking import check_trackers
 
     settings = FleetSettings(
         address=address,
@@ -83,6 +84,7 @@ def compare(
     resolved = options.read(study, flags)
     place = out or Path("reports") / results_name([one.location for one in resolved.data])
     if dry_run:
+        check_trackers(log or (), Path(out or ""))
         _preview(resolved, place, settings.workers, as_json=as_json)
         return
     from regfleet.running.run import run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -98,7 +100,10 @@ class Tracking(AbstractContextManager["Tracking"]):
         self._ended = True
         deadline = time.monotonic() + patience.SECONDS.trackers
         for feed in self._feeds:
-            feed.finish(ending, left, deadline)
+            try:
+                feed.finish(ending, left, deadline)
+            except (ResultsError, OSError) as problem:  # of the results, which were whole a moment ago
+                self.note(f"{feed.name}: not all is logged ({problem})")
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
@@ -142,9 +147,9 @@ def tracked_trial(
         "strength": strengths[0] if len(strengths) == 1 else None,
         "place": "+".join(dict.fromkeys(one.place for one in variant.techniques if one.place)),
         "split": resolved.study.split,
-        "tuning": row.get("tuning"),
         "model": str(resolved.model),
     }
+    settings |= _chosen(row.get("tuning"))
     if variant.reference:
         del settings["model"]
     else:
@@ -162,6 +167,15 @@ def tracked_trial(
         metrics={name: number for name in _NUMBERS if (number := _number(row.get(name))) is not None},
         error=masked(one_line(row.get("error") or "")),
     )
+
+
+def _chosen(tuning: Any) -> dict[str, Any]:
+    """What a trial chose of each that varied, by names such as ``tuned_learning_rate``; nothing where it was not tuned."""
+    with suppress(ValueError, TypeError, KeyError, IndexError):
+        tried = json.loads(tuning)
+        values = zip(tried["names"], tried["settings"][tried["chosen"]], strict=True)
+        return {f"tuned_{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')}": value for name, value in values}
+    return {}
 
 
 def _training(training: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Trackers: each trial of a study as a run where a team looks at its runs, live, beside the results directory."""
 
-from regfleet.tracking.catalogue import TRACKERS, check_trackers, tracker_of
+from regfleet.tracking.catalogue import TRACKERS, check_trackers, known_trackers, tracker_of
 from regfleet.tracking.contract import Ending, TrackedStudy, TrackedTrial, Tracker, Value
 from regfleet.tracking.feed import Feed
 
@@ -13,5 +13,6 @@ __all__ = [
     "Tracker",
     "Value",
     "check_trackers",
+    "known_trackers",
     "tracker_of",
 ]

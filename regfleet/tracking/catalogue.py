@@ -18,22 +18,32 @@ TRACKERS = {"tensorboard": "TensorBoard", "mlflow": "MLflow", "wandb": "WandB", 
 """Name → class in the module of that name; its package, and the extra that installs it, are called so too."""
 
 
-def check_trackers(names: Sequence[str], folder: Path | None) -> tuple[str, ...]:
-    """The trackers called ``names``, each once; ``folder`` is the results directory, None for a bucket.
-
-    Raises InputError with a line for each that is none, is not installed, or cannot log these results.
-    """
-    wrong = [words for words in (_wrong(name, folder) for name in names) if words]
+def known_trackers(names: Sequence[str]) -> tuple[str, ...]:
+    """The trackers called ``names``, each once; raises InputError with a line for each that is none."""
+    *most, last = TRACKERS
+    wrong = [
+        f"--log: expected {', '.join(most)} or {last}; got {given(name)}{nearest(name, TRACKERS)}"
+        for name in map(str, names)
+        if name not in TRACKERS
+    ]
     if wrong:
         raise InputError(*wrong)
     return tuple(dict.fromkeys(names))
 
 
+def check_trackers(names: Sequence[str], folder: Path | None) -> tuple[str, ...]:
+    """The trackers called ``names``, each once; ``folder`` is the results directory, None for a bucket.
+
+    Raises InputError with a line for each that is none, is not installed, or cannot log these results.
+    """
+    names = known_trackers(names)
+    wrong = [words for words in (_wrong(name, folder) for name in names) if words]
+    if wrong:
+        raise InputError(*wrong)
+    return names
+
+
 def _wrong(name: str, folder: Path | None) -> str:
-    if name not in (*TRACKERS,):
-        *most, last = TRACKERS
-        near = nearest(name, TRACKERS) if isinstance(name, str) else ""
-        return f"--log: expected {', '.join(most)} or {last}; got {given(name)}{near}"
     try:
         metadata.version(name)
     except metadata.PackageNotFoundError:

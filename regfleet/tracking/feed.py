@@ -41,7 +41,7 @@ class Feed:
     def __init__(
         self, name: str, make: Callable[[], Tracker], study: TrackedStudy, note: Callable[[str], None]
     ) -> None:
-        self._name, self._make, self._study, self._note = name, make, study, note
+        self.name, self._make, self._study, self._note = name, make, study, note
         self._queue: Queue[TrackedTrial | Ending] = Queue(MOST_WAITING)
         self._there: set[str] = set()
         self._busy_since: float | None = time.monotonic()
@@ -75,7 +75,7 @@ class Feed:
         self._tell()
         if self._missed and not self._lost:
             self._note(
-                f"{self._name}: {counted(self._missed, 'trial')} not logged ({self._reason}); the same command "
+                f"{self.name}: {counted(self._missed, 'trial')} not logged ({self._reason}); the same command "
                 "tries again"
             )
 
@@ -111,7 +111,7 @@ class Feed:
             if now - self._began > SAID_AFTER and now - self._spoke > (SAID_EVERY if self._spoke > self._began else 0):
                 self._spoke = now
                 waiting = counted(self._queue.unfinished_tasks, "trial")
-                self._note(f"{self._name}: {waiting} still to be logged; Ctrl-C leaves them to the next run")
+                self._note(f"{self.name}: {waiting} still to be logged; Ctrl-C leaves them to the next run")
             time.sleep(TICK)
         return True
 
@@ -142,7 +142,7 @@ class Feed:
         if self._lost:
             return
         self._reason = _words(problem)
-        log.warning("%s: %s", self._name, self._reason)
+        log.warning("%s: %s", self.name, self._reason)
         self._failures += 1
         if last or self._failures >= MOST_FAILURES:
             self._give_up(self._reason)
@@ -154,7 +154,7 @@ class Feed:
         """Say once that the tracker is left alone."""
         if self._lost and not self._told:
             self._told = True
-            self._note(f"{self._name}: nothing more is logged ({self._reason}); the same command logs what is missing")
+            self._note(f"{self.name}: nothing more is logged ({self._reason}); the same command logs what is missing")
 
 
 def _words(problem: BaseException) -> str:
