@@ -170,7 +170,7 @@ def tracked_trial(
 
 
 def _chosen(tuning: Any) -> dict[str, Any]:
-    """What a trial chose of each that varied, by names such as ``tuned_learning_rate``; nothing where it was not tuned."""
+    """What a trial chose of each that varied, as ``tuned_learning_rate``; nothing where it was not tuned."""
     with suppress(ValueError, TypeError, KeyError, IndexError):
         tried = json.loads(tuning)
         values = zip(tried["names"], tried["settings"][tried["chosen"]], strict=True)
