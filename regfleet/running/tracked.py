@@ -117,7 +117,7 @@ def tracked_study(resolved: Resolved, place: Place, mark: str, command: str) -> 
     study = resolved.study
     names = study.names if len(study.names) < 4 else (f"{len(study.names)} data sets",)
     title = Path(place.shown).name or place.shown
-    settings = {"split": study.split, "engine": study.engine, "model": str(resolved.model)}
+    settings: dict[str, Any] = {"split": study.split, "engine": study.engine, "model": str(resolved.model)}
     settings |= {"variants": len(resolved.variants), "datasets": ", ".join(study.names)}
     settings |= {"tune": study.tune, "interval": study.interval} | _training(study.training)
     return TrackedStudy(
@@ -179,7 +179,7 @@ def _chosen(tuning: Any) -> dict[str, Any]:
 
 
 def _training(training: Any) -> dict[str, Any]:
-    return training.model_dump() | {"learning_rate": training.rate}
+    return {**training.model_dump(), "learning_rate": training.rate}
 
 
 def _values(settings: Mapping[str, Any]) -> dict[str, Value]:
@@ -204,9 +204,10 @@ def _histories(results: Stored, dataset: str) -> Iterator[tuple[tuple[str, int],
     """Variant and seed of each trial on a data set, and its history."""
     for frame in results.curves(dataset):
         whole = frame.drop_duplicates(["variant", "seed", "epoch"]).sort_values("epoch")
-        for (variant, seed), own in whole.groupby(["variant", "seed"], observed=True):
+        for trial, own in whole.groupby(["variant", "seed"], observed=True):
+            variant, seed = map(str, trial)
             measured = own[list(HISTORY_COLUMNS)].dropna(axis="columns", how="all")
-            yield (str(variant), int(seed)), {name: measured[name].to_numpy() for name in measured}
+            yield (variant, int(seed)), {str(name): measured[name].to_numpy() for name in measured}
 
 
 def _ending(done: StudyConclusion, place: Place, folder: Path, *, interrupted: bool) -> Ending:
