@@ -228,7 +228,7 @@ def check(name, results):
         mine = results.histories[results.histories["key"] == key]
         for column in HISTORY:
             wanted = [(e, v) for e, v in zip(mine["epoch"], mine[column], strict=True) if math.isfinite(v)]
-            assert sorted(history.get(column, [])) == pytest.approx(wanted)
+            assert sorted(history.get(column, [])) == wanted
         for column in SCORES:
             wanted = row[column]
             assert scores.get(column) == (pytest.approx(wanted) if math.isfinite(wanted) else None)
