@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
-from regfleet import patience
+from regfleet.tracking.servers import refuse_silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -29,7 +26,7 @@ class MLflow:
         """Begin the run of the study, or go on with it."""
         import mlflow
 
-        _refuse_silence(mlflow.get_tracking_uri())
+        refuse_silence(mlflow.get_tracking_uri())
         self._client, self._study = mlflow.MlflowClient(), study
         self._experiment = self._experiment_id()
         runs = {one.data.tags.get(TRIAL, ""): one for one in self._runs()}
@@ -115,12 +112,3 @@ class MLflow:
 def _parts(values: list[Any], most: int) -> Iterator[list[Any]]:
     for start in range(0, len(values), most):
         yield values[start : start + most]
-
-
-def _refuse_silence(uri: str) -> None:
-    """Raise OSError where no server answers: MLflow itself would ask again for minutes."""
-    place = urlsplit(uri)
-    if place.scheme not in ("http", "https") or place.scheme in getproxies():
-        return
-    address = (place.hostname or "", place.port or {"http": 80, "https": 443}[place.scheme])
-    socket.create_connection(address, timeout=patience.SECONDS.connect).close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet import patience
 from regfleet.text import elide
+from regfleet.tracking.servers import refuse_silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,6 +27,8 @@ class WandB:
         self._offline = known._offline or known._noop  # noqa: SLF001 - no public name says it
         if not self._offline and not (known.api_key or wandb.api.api_key):
             raise ValueError("expected a key; got none. Run: wandb login, or set WANDB_API_KEY or WANDB_MODE=offline")
+        if not self._offline:
+            refuse_silence(known.base_url)
         self._study, self._mark = study, f"regfleet-{study.mark}"
         self._group = f"{elide(study.name, 100)} {study.mark[:8]}"
         self._run = self._begin(study.mark, study.name, "study", study.parameters)
@@ -74,6 +77,7 @@ class WandB:
             disable_git=True,
             x_disable_stats=True,
             x_save_requirements=False,
+            init_timeout=patience.SECONDS.tracker,  # or the process would wait for it at its end
             finish_timeout=patience.SECONDS.tracker,
             finish_timeout_raises=True,
         )

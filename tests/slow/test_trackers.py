@@ -199,7 +199,8 @@ def read_aim():
             file = Path(artifact.uri.removeprefix("file://"))
             studies.append(SimpleNamespace(name=one.name, texts=one.description, report=file))
             continue
-        history = {metric.name: [*zip(*metric.values.sparse_list(), strict=True)] for metric in one.metrics()}
+        frames = {metric.name: metric.dataframe() for metric in one.metrics()}
+        history = {name: [*zip(frame["step"], frame["value"], strict=True)] for name, frame in frames.items()}
         assert ours["trial"] not in trials
         trials[ours["trial"]] = (one["hparams"], history, one["metrics"], ours["status"] == "failed")
     return trials, studies
