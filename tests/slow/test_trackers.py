@@ -156,7 +156,7 @@ def read_wandb():
     """The same of W&B's files."""
     trials, studies = {}, {}
     for file in sorted(Path("wandb").glob("offline-run-*/*.wandb")):
-        history, summary, settings, failed, report = {}, {}, {}, None, None
+        history, summary, failed, report, ours = {}, {}, None, None, None
         for record in wandb_records(file):
             if record.HasField("run"):
                 ours = record.run
@@ -169,11 +169,11 @@ def read_wandb():
                 failed = record.exit.exit_code != 0
             names = [entry.path for entry in record.artifact.manifest.contents] if record.HasField("artifact") else []
             report = Path("out/report.html") if "report.html" in names else report
+        if failed is None:  # as of a process that was killed
+            continue
         settings = {item.key: json.loads(item.value_json) for item in ours.config.update}
         if ours.job_type == "study":
             studies[ours.run_id] = SimpleNamespace(name=ours.display_name, texts=ours.notes, report=report)
-            continue
-        if failed is None:  # as of a process that was killed
             continue
         trials[ours.run_id.partition("-")[2]] = (settings, history, summary, failed)
     return trials, [*studies.values()]
