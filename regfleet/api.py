@@ -200,6 +200,7 @@ def compare(
     gpus_per_trial: float | None = None,
     in_process: bool = False,
     out: str | Path | None = None,
+    log: str | Sequence[str] | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Results:
@@ -225,6 +226,7 @@ def compare(
         gpus_per_trial: the share of a GPU that each trial gets; None chooses one.
         in_process: train in this process, without Ray.
         out: a results directory or its URL, which the same call resumes; None leaves nothing on disk.
+        log: trackers that get every trial too, live: tensorboard, mlflow, wandb, aim.
         progress: show a progress bar.
         settings: the settings of a study, below.
 
@@ -238,6 +240,9 @@ def compare(
     from regfleet.running.prepare import Given
     from regfleet.running.run import run
 
+    trackers = (log,) if isinstance(log, str) else tuple(log or ())
+    if out is None and "tensorboard" in trackers:
+        raise InputError("--log tensorboard: expected --out, where its files go; got none")
     locations, datasets = _located(data, name, target, test, settings)
     base, source = _model(model)
     flags = {**settings, "data": locations, "model": source, "technique": _techniques(techniques)}
@@ -259,6 +264,7 @@ def compare(
                 in_process=in_process,
                 watch=Progressing(screen, quiet=not progress),
                 given=Given(datasets, base),
+                trackers=trackers,
             )
         found = _results(done.results, interrupted=done.interrupted)
     except BaseException:

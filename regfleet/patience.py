@@ -62,5 +62,10 @@ class Patience:
     store_pauses: tuple[float, ...] = (2.0, 10.0, 30.0)
     """Before a part is put into an object store again."""
 
+    tracker: float = 60.0
+    """A tracker takes a trial within, or begins; else it is left alone."""
+    trackers: float = 600.0
+    """What is left for trackers at the end of a run is logged within."""
+
 
 SECONDS = Patience()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regfleet.cli import options
-from regfleet.cli.options import FLEET, OUTPUT, Text, flag, switch
+from regfleet.cli.options import FLEET, OUTPUT, Text, Texts, flag, switch
 from regfleet.running.output import say, tell
 
 if TYPE_CHECKING:
@@ -44,6 +44,14 @@ def compare(
             "DIR|URL",
         ),
     ] = None,
+    log: Annotated[
+        Texts,
+        flag(
+            "log every trial there too, live: tensorboard, mlflow, wandb or aim; repeatable (docs/trackers.md)",
+            OUTPUT,
+            "TRACKER",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, switch("show the plan, its time and memory; train and write nothing", OUTPUT, "--dry-run")
     ] = False,
@@ -64,6 +72,7 @@ def compare(
     from regfleet.fleet import FleetSettings
     from regfleet.running.display import Progressing, console
     from regfleet.settings import results_name
+    from regfleet.tracking import check_trackers
 
     settings = FleetSettings(
         address=address,
@@ -75,6 +84,7 @@ def compare(
     resolved = options.read(study, flags)
     place = out or Path("reports") / results_name([one.location for one in resolved.data])
     if dry_run:
+        check_trackers(log or (), Path(out or ""))
         _preview(resolved, place, settings.workers, as_json=as_json)
         return
     from regfleet.running.run import run
@@ -87,6 +97,7 @@ def compare(
             in_process=in_process,
             command=shlex.join(["regfleet", *sys.argv[1:]]),
             watch=Progressing(messages, quiet=quiet),
+            trackers=log or (),
         )
     if as_json:
         tell(result.json())

@@ -15,6 +15,7 @@ from regfleet.errors import InputError
 from regfleet.jobs import Parcel, is_result
 from regfleet.paths import PROGRESS, REPORT, SUMS, expanded
 from regfleet.settings import FLAGS, read_study_file, results_name
+from regfleet.tracking import known_trackers
 
 _MADE_AGAIN = {*PROGRESS, *REPORT, SUMS}
 """Of a results directory: what the job makes of its trials."""
@@ -39,6 +40,7 @@ def order_of(command: list[str]) -> Order:
     given = _parsed(command)
     # What compare would refuse is refused before any file that a study names is looked at.
     flags = {name: given[name] for name in FLAGS}
+    known_trackers(given["log"] or ())
     study = read(given["study"], {name: value for name, value in flags.items() if value not in ([], ())})
     parcel = Parcel()
     texts: dict[str, str] = {}

@@ -116,6 +116,7 @@ class Provenance(_Facts):
 
     ``kept`` counts the trials that were there when it was written: they are there since, or were lost.
     ``study`` is the checksum of the study.toml that the results were made with.
+    ``tracked`` is what trackers know them by.
     ``chosen`` says which settings of the study were sized to the rows, and why.
     ``chosen_later`` are the settings of the analysis that were chosen when results were there, in that order.
     ``merged`` are the results directories that were put together here, in that order.
@@ -135,6 +136,7 @@ class Provenance(_Facts):
     rows: Count | None = None
     kept: Count | None = None
     study: str | None = None
+    tracked: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -157,11 +159,11 @@ class Provenance(_Facts):
 
     def table(self) -> dict[str, Any]:
         """What is known of the results."""
-        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True, exclude={"kept", "study"})
+        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True, exclude={"kept", "study", "tracked"})
 
     def json_text(self) -> str:
         """The text of the file."""
-        return sealed_json(self.table() | self.model_dump(include={"kept", "study"}, exclude_none=True))
+        return sealed_json(self.table() | self.model_dump(include={"kept", "study", "tracked"}, exclude_none=True))
 
 
 def add_choice(place: Place, choice: Choice) -> None:

@@ -19,6 +19,7 @@ from regfleet.results.seals import STUDY, has_comment, is_sealed, read_json
 from regfleet.results.store import set_aside
 from regfleet.running.machine import Finding
 from regfleet.text import listed, reason
+from regfleet.tracking import TRACKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -227,7 +228,7 @@ def _missing(place: Place, trials: set[str], histories: set[str], *, repair: boo
 
 
 def _foreign(place: Place) -> Iterator[Finding]:
-    known = {*FILES, *FOLDERS}
+    known = {*FILES, *FOLDERS, *TRACKERS}
     names = [name for name in place.sizes("") if name not in known and not name.startswith(".lock.")]
     torn = [name for name in names if ".torn" in name]
     other = [name for name in names if name not in torn and not atomic.is_beside(name)]

@@ -78,6 +78,7 @@ def provenance(
         chosen=before.chosen,
         chosen_later=chosen_later,
         merged=before.merged,
+        tracked=before.tracked,
     )
 
 

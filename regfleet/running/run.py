@@ -40,16 +40,18 @@ from regfleet.running.logs import log_to
 from regfleet.running.origin import Beginning, provenance
 from regfleet.running.prepare import NOTHING, Given, check, prepare
 from regfleet.running.preview import rough_seconds, study_there
+from regfleet.running.tracked import Tracking
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import encode, run_chunk, warm_up
 from regfleet.running.worth import LEAST, asked, workers_for
 from regfleet.settings import seeds_text
 from regfleet.settings.values import Reference
 from regfleet.techniques import Facts, why_unfit
+from regfleet.tracking import check_trackers
 from regfleet.training import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -71,16 +73,19 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
     command: str = "regfleet.compare(…)",
     watch: Watch | None = None,
     given: Given = NOTHING,
+    trackers: Sequence[str] = (),
     work: Work = run_chunk,
 ) -> StudyConclusion:
     """Train what the results directory ``out`` does not hold yet, analyse all of it and write the report.
 
-    ``given`` is what is in memory already, ``work`` what a worker does with a chunk.
+    ``given`` is what is in memory already, ``work`` what a worker does with a chunk. ``trackers``: names of those that
+    get every trial too.
     Ctrl-C, or the loss of the cluster, ends the training; what is finished is kept, analysed and reported, with
     ``interrupted`` set. Raises InputError, ResultsError or FleetError.
     """
     place, watch, beginning = place_of(out), watch or Watch(), Beginning()
     fleet = replace(fleet or FleetSettings(), environment=runtime.ENVIRONMENT)
+    trackers = check_trackers(trackers, place.local)
     check(study, sources=given == NOTHING)
     get_ready = partial(prepare, given=given, there=study_there(place), note=watch.note, gpu=in_process)
     # Nothing is written before data and model of the user's own were seen to be right.
@@ -100,7 +105,14 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
     if fleet.address:
         check_address(fleet.address)
     study = _with_kept_seeds(ready.resolved.study if ready else study, place)
-    with place.claim(), place.appending("regfleet.log") as log_file, log_to(log_file), reporting(place) as reporter:
+    tracking = Tracking(trackers, place, watch.note)
+    with (
+        place.claim(),
+        place.appending("regfleet.log") as log_file,
+        log_to(log_file),
+        reporting(place) as reporter,
+        tracking,
+    ):
         refuse_foreign(place)
         log.info("%s", command)
         with _Workers(fleet, watch, reporter, in_process=in_process) as workers:
@@ -116,7 +128,7 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
                 workers.limit(ready, most)
                 workers.start(trained, dict.fromkeys((one.name for one in trained), each))
             ready = (ready or get_ready(study)).as_kept(study)
-            resolved, before = ready.resolved, _before(place, ready.chosen)
+            resolved, before = ready.resolved, tracking.marked(_before(place, ready.chosen))
             watch.judge(resolved.question)
             _refuse_other_data(before, resolved.data, place)
             there = kept_study(place) if place.exists("study.toml") else resolved.study
@@ -142,7 +154,8 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
             # Whatever becomes of this run, its trials can be analysed.
             _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
             start = partial(workers.start, resolved.trained)
-            session = Session(ready, store, start, work, watch, reporter)
+            tracking.begin(resolved, store, before.tracked, command)
+            session = Session(ready, store, start, work, watch, reporter, tracking.take)
             interrupted = session.run(results)
         store.merge()
         tried = session.tried
@@ -153,6 +166,7 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
         for text in lost:
             log.error("%s", text)
             watch.note(text)
+        tracking.end(done, interrupted=interrupted)
         return replace(done, interrupted=interrupted or bool(lost))
 
 

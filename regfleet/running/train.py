@@ -39,7 +39,7 @@ class Session:
     """One run's training.
 
     ``start`` gives the fleet for so many trials of each variant; ``work`` is what a worker does with a chunk.
-    ``tried`` holds the keys of the trials that came.
+    ``tell`` is given the outcomes that were kept, ``tried`` holds the keys of the trials that came.
     """
 
     ready: Prepared
@@ -48,6 +48,7 @@ class Session:
     work: Work
     watch: Watch
     reporter: Reporter
+    tell: Callable[[Sequence[Outcome]], None] = lambda _: None
     tried: set[str] = field(default_factory=set)
 
     def run(self, results: Stored) -> bool:
@@ -95,6 +96,7 @@ class Session:
             self.store.append(outcomes)
             self.tried.update(outcome.trial.key for outcome in outcomes)
             self.reporter.keep(len(outcomes))
+            self.tell(outcomes)
             self.watch.advance(outcomes, schedule.seconds_left(fleet.workers))
 
     def _due(self, plan: Plan, results: Stored) -> tuple[Plan, tuple[str, ...]]:

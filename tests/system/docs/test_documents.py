@@ -15,6 +15,7 @@ import regfleet
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
 INSTALLS, CHECKS = "sets up a machine: .ci/run does", "checks the code and runs the tests: .ci/run does"
 CLUSTER = "needs a cluster: tests/system/fleet and tests/system/jobs have their own"
+TRACKER = "needs a tracker: tests/slow/test_trackers.py has them all"
 NOT_RUN = {
     "{ which chromium faketime || { apt-get update && apt-get install -y chromium faketime; }; } "
     "&& python -m pip install -e '.[test]' -c constraints.txt && python -m pytest tests/unit tests/system": INSTALLS,
@@ -28,6 +29,8 @@ NOT_RUN = {
     "regfleet submit --address http://HOST:8265 -- compare ...": CLUSTER,
     "regfleet status s3://bucket/study": CLUSTER,
     "regfleet doctor --address HOST:6379": CLUSTER,
+    "pip install 'regfleet[mlflow]'": TRACKER,
+    "regfleet compare study.toml --log mlflow": TRACKER,
     "ray get-auth-token --generate > /dev/null && chmod 600 ~/.ray/auth_token": CLUSTER,
     "RAY_AUTH_MODE=token ray start --head --port=6379 --dashboard-host=127.0.0.1 --disable-usage-stats": CLUSTER,
     "RAY_AUTH_MODE=token ray start --address=HEAD:6379": CLUSTER,
