@@ -40,6 +40,10 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     Of several data sets the result over all of them comes first; from five up a line each stands for the leaderboards.
     """
     summary = analysis.summary
+    for sentence in analysis.facts.read:
+        screen.print(sentence)
+    if analysis.facts.read:
+        screen.print()
     whole = overall(summary)
     if whole:
         _say(screen, whole.headline)
