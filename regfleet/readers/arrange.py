@@ -5,10 +5,8 @@ What is not said is assumed, and what is assumed is said.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +75,7 @@ def arrange(runs: Runs, asked: Asked) -> Arranged:
     scores = at.scores(metric)
     lost = np.array(runs.lost or [False] * len(scores), dtype=bool)
     scores = np.where(lost, np.nan, scores)
-    name = _called(metric, asked, at)
+    name = _called(metric, asked)
     said = [*runs.notes]
     dataset = _dataset(runs, asked, at)
     seeds = _seeds(runs, asked, at, dataset)
@@ -90,8 +88,8 @@ def arrange(runs: Runs, asked: Asked) -> Arranged:
     frame["seed"], seeds_said = _numbered(seeds, at, frame, keys)
     frame["_lost"] = lost
     frame["_row"] = range(len(frame))
-    frame = _once(frame, keys, runs, at, compared, seeds, said)
-    frame = _repeated(frame, keys, runs, at, compared, seeds, said)
+    frame = _once(frame, keys, at, compared, seeds, said)
+    frame = _repeated(frame, compared, seeds, said)
     names = list(dict.fromkeys(frame["technique"]))
     if len(names) < 2:
         raise InputError(_alone(runs, at, names, compared, seeds))
@@ -138,7 +136,7 @@ class _Columns:
 
     def numeric(self) -> list[str]:
         """The extras that could be a score."""
-        return [name for name in self.extras if any(_number(one) == _number(one) for one in self.values(name))]
+        return [name for name in self.extras if any(_is_number(one) for one in self.values(name))]
 
     def varies(self, name: str) -> bool:
         return len({_text(one) for one in self.values(name)}) > 1
@@ -175,7 +173,7 @@ def _metric(runs: Runs, asked: Asked, at: _Columns) -> tuple[str, bool | None, s
         higher, why = plain.higher_is_better, "as its name says"
     else:
         raise InputError(
-            f"--higher-is-better: expected yes or no for {given(shown)}, of which nothing here says which way it points; "
+            f"--higher-is-better: expected yes or no for {given(shown)}, for nothing here says which way it points; "
             "got none"
         )
     side = "more" if higher else "less"
@@ -219,10 +217,9 @@ def _own_metric(runs: Runs, at: _Columns) -> tuple[str, str]:
     )
 
 
-def _called(metric: str, asked: Asked, at: _Columns) -> str:
+def _called(metric: str, asked: Asked) -> str:
     """The name of the score in the table: not one that means something else there."""
-    name = asked.metric if asked.metric is not None and metric not in (asked.metric,) else metric
-    name = name or metric
+    name = asked.metric or metric
     return f"{name} (score)" if name in ("technique", "seed", "dataset", *ROWS) else name
 
 
@@ -265,8 +262,8 @@ def _compared(runs: Runs, asked: Asked, at: _Columns, taken: Sequence[str]) -> l
         varying = [name for name in varying if any(isinstance(one, str) for one in at.values(name))]
         if len(varying) > 1:
             raise InputError(
-                f"--technique: expected which of {_some(varying)} is compared, for {runs.tool} does not say what was set "
-                "and what came out; got none"
+                f"--technique: expected which of {_some(varying)} is compared, for {runs.tool} does not say what was "
+                "set and what came out; got none"
             )
     if not varying and runs.label in at.names and at.varies(runs.label):
         return [runs.label]
@@ -284,7 +281,7 @@ def _names(compared: Sequence[str], at: _Columns, runs: int) -> list[str]:
     if not compared:
         return ["all runs"] * runs
     columns = [at.values(name) for name in compared]
-    if len(columns) == 1 and not any(_number(one) == _number(one) or one is None for one in columns[0]):
+    if len(columns) == 1 and not any(_is_number(one) or one is None for one in columns[0]):
         return [_text(one) for one in columns[0]]
     short = {name: _last(name, keep=True) for name in compared}
     if len(set(short.values())) < len(short):
@@ -318,13 +315,7 @@ def _numbered(seeds: Sequence[str], at: _Columns, frame: pd.DataFrame, keys: lis
 
 
 def _once(
-    frame: pd.DataFrame,
-    keys: list[str],
-    runs: Runs,
-    at: _Columns,
-    compared: Sequence[str],
-    seeds: Sequence[str],
-    said: list[str],
+    frame: pd.DataFrame, keys: list[str], at: _Columns, compared: Sequence[str], seeds: Sequence[str], said: list[str]
 ) -> pd.DataFrame:
     """One run for each technique and seed: a lost one gives way to one that finished; two that finished are refused."""
     cell = [*keys, "seed"]
@@ -355,20 +346,12 @@ def _once(
     return kept
 
 
-def _repeated(
-    frame: pd.DataFrame,
-    keys: list[str],
-    runs: Runs,
-    at: _Columns,
-    compared: Sequence[str],
-    seeds: Sequence[str],
-    said: list[str],
-) -> pd.DataFrame:
+def _repeated(frame: pd.DataFrame, compared: Sequence[str], seeds: Sequence[str], said: list[str]) -> pd.DataFrame:
     """Without what ran only once, of which nothing says how much it varies; refused where that is all but one."""
     times = frame.groupby("technique")["seed"].nunique()
     often = {str(name) for name, number in times.items() if number > 1}
     if len(times) > 1 and len(often) < 2:
-        raise InputError(_no_repeats(runs, at, compared, seeds, len(times), len(often)))
+        raise InputError(_no_repeats(compared, seeds, len(times), len(often)))
     kept = frame[frame["technique"].isin(often)]
     once = len(times) - len(often)
     if once:
@@ -379,9 +362,7 @@ def _repeated(
     return kept
 
 
-def _no_repeats(
-    runs: Runs, at: _Columns, compared: Sequence[str], seeds: Sequence[str], settings: int, often: int
-) -> str:
+def _no_repeats(compared: Sequence[str], seeds: Sequence[str], settings: int, often: int) -> str:
     ran = f"{settings:,} settings of {_some(compared)}, {'all but one' if often else 'each'} run once"
     advice = "run each setting that is to be compared with several seeds, and record the seed as a setting"
     if not seeds:
@@ -468,23 +449,27 @@ def _without_split(name: str) -> str:
     return last
 
 
+def _is_number(value: Any) -> bool:
+    """Whether a value is a plain number, and not NaN."""
+    is_one = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+    return is_one and bool(abs(value) < 1e300)
+
+
 def _number(value: Any) -> float:
     """A plain number, NaN where it is none."""
-    is_one = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    return float(value) if is_one and abs(value) < 1e300 else np.nan
+    return float(value) if _is_number(value) else np.nan
 
 
 def _whole(value: Any) -> int | None:
     """The whole number that a value is, also as text."""
     if isinstance(value, str) and len(value) < 19 and value.lstrip("-").isdecimal() and value.isascii():
         return int(value)
-    is_one = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    return int(value) if is_one and value == value and abs(value) < 2**53 and value % 1 == 0 else None
+    return int(value) if _is_number(value) and abs(value) < 2**53 and value % 1 == 0 else None
 
 
 def _text(value: Any) -> str:
     """A value as it is written in a name: the same for 1 and 1.0."""
-    if value is None or value != value:
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return UNSET
     if isinstance(value, bool | np.bool_):
         return str(bool(value))

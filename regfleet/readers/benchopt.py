@@ -27,8 +27,8 @@ def read(source: Source) -> Runs | None:
             return None
         if len(found) > 1:
             raise InputError(
-                f"{source.name}: expected one file of benchopt's; got {listed([named(path.name) for path in files])}: give "
-                "one, or what benchopt merge makes of them"
+                f"{source.name}: expected one file of benchopt's; got {listed([named(path.name) for path in files])}: "
+                "give one, or what benchopt merge makes of them"
             )
         return read(found[0])
     columns = source.columns
@@ -51,7 +51,7 @@ def _runs(source: Source, table: pd.DataFrame) -> Runs:
     if not measured:
         raise InputError(f"{source.name}: expected benchopt's columns objective_… of numbers; got none")
     notes = []
-    if "run_date" in table and table["run_date"].nunique() > 1:
+    if "run_date" in table and len({*table["run_date"]}) > 1:
         newest = table.groupby(keys, sort=False)["run_date"].transform("max")
         notes = ["Of runs that were done several times the last counts."] if (table["run_date"] != newest).any() else []
         table = table[table["run_date"] == newest]
@@ -65,7 +65,7 @@ def _runs(source: Source, table: pd.DataFrame) -> Runs:
             f"{given(where['solver_name'])}, repetition {where['idx_rep']}"
         )
     last = last.reset_index(drop=True)
-    several = last["objective_name"].nunique() > 1
+    several = len({*last["objective_name"]}) > 1
     data = [
         f"{one}, {of}" if several else str(one)
         for one, of in zip(last["dataset_name"], last["objective_name"], strict=True)
@@ -82,8 +82,7 @@ def _runs(source: Source, table: pd.DataFrame) -> Runs:
         seed="idx_rep",
         dataset="dataset" if len(set(data)) > 1 else "",
         notes=(
-            f"Read as benchopt's: {count(len(last), 'run')}, each by the last point of its curve; benchopt minimizes "
-            "objective_value.",
+            f"Read as benchopt's: {count(len(last), 'run')}, each by the last point of its curve.",
             *notes,
         ),
     )

@@ -50,8 +50,8 @@ def read(source: Source) -> Runs | None:
         metric=metric,
         dataset="project" if len(projects) > 1 else "",
         notes=(
-            f"Read as KerasTuner's: {count(len(trials), 'trial')} of {listed(projects)}, each by its best epoch, averaged "
-            "where it was executed several times, for KerasTuner keeps no more.",
+            f"Read as KerasTuner's: {count(len(trials), 'trial')} of {listed(projects)}, each by its best epoch.",
+            "Of a trial that was executed several times KerasTuner keeps the mean alone, so that counts once.",
             *left_out([(len(states) - len(kept), "trials that did not finish")]),
             *without_score(failed, sum(short)),
         ),

@@ -42,8 +42,8 @@ def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, stat
         label=label,
         mixed=True,
         notes=(
-            f"Read as {tool}'s table of {where}: {count(len(states), 'run')}. It does not say which columns were set and "
-            "which came out.",
+            f"Read as {tool}'s table of {where}: {count(len(states), 'run')}.",
+            "It does not say which columns were set and which came out.",
             *left_out([(len(states) - len(kept), "runs that go on")]),
             *without_score(sum(lost)),
         ),

@@ -12,7 +12,7 @@ from regfleet.numbers import count
 from regfleet.readers.mixed import mixed_runs
 from regfleet.readers.runs import Runs, frame_of, left_out, without_score
 from regfleet.readers.source import value_of
-from regfleet.readers.sqlite import database
+from regfleet.readers.sqlite import Database, database
 from regfleet.text import given, listed, named
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def read(source: Source) -> Runs | None:
     return None
 
 
-def _of_database(base: Any) -> dict[str, _Run]:
+def _of_database(base: Database) -> dict[str, _Run]:
     metrics = "latest_metrics" if "latest_metrics" in base.tables else "metrics"
     base.need(
         TOOL,

@@ -10,7 +10,7 @@ from regfleet.errors import InputError
 from regfleet.numbers import count
 from regfleet.readers.runs import Runs, flat, frame_of, left_out, without_score
 from regfleet.readers.source import lines_of
-from regfleet.readers.sqlite import database
+from regfleet.readers.sqlite import Database, database
 from regfleet.text import given, listed
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read(source: Source) -> Runs | None:
     return None
 
 
-def _of_database(base: Any) -> list[_Study]:
+def _of_database(base: Database) -> list[_Study]:
     base.need(
         TOOL,
         studies="study_id study_name",
@@ -81,22 +81,26 @@ def _of_database(base: Any) -> list[_Study]:
         if study in studies:
             trials[key] = _Trial(str(state))
             studies[study].trials.append(trials[key])
+    _fill(base, trials)
+    return list(studies.values())
+
+
+def _fill(base: Database, trials: Mapping[Any, _Trial]) -> None:
+    """Give trials their parameters, values and attributes from a database."""
     columns = "trial_id, param_name, param_value, distribution_json"
     for key, name, value, distribution in base.rows("trial_params", columns, "trial_id, param_id"):
         if key in trials:
             trials[key].params[str(name)] = _param(value, _json(distribution))
-    kinds = "value_type" in base.columns("trial_values")
-    for key, objective, value, *kind in base.rows(
-        "trial_values", "trial_id, objective, value" + ", value_type" * kinds, "trial_id"
-    ):
+    has_kind = "value_type" in base.columns("trial_values")
+    columns = "trial_id, objective, value" + ", value_type" * has_kind
+    for key, objective, value, *kind in base.rows("trial_values", columns, "trial_id"):
         number = _INFINITE.get(kind[0], value) if kind else value
         if key in trials and isinstance(number, int | float) and isinstance(objective, int):
             trials[key].values[objective] = float(number)
     if "trial_user_attributes" in base.tables:
         for key, name, value in base.rows("trial_user_attributes", "trial_id, key, value_json", "trial_id"):
             if key in trials:
-                trials[key].attributes[str(name)] = _json(value)
-    return list(studies.values())
+                trials[key].attributes |= flat({str(name): _json(value)})
 
 
 def _of_journal(source: Source) -> list[_Study]:
@@ -228,7 +232,7 @@ def _param(value: Any, distribution: Any) -> Any:
     inside = _table(table.get("attributes")) or table
     choices, kind = inside.get("choices"), str(table.get("name", table.get("type", "")))
     if isinstance(choices, list) and isinstance(value, int | float):
-        place = int(value) if value == value and abs(value) < len(choices) else -1
+        place = int(value) if 0 <= value < len(choices) else -1
         chosen = choices[place] if place >= 0 else None
         return chosen if chosen is None or isinstance(chosen, str | int | float) else str(chosen)
     if kind.lower().startswith("int") and isinstance(value, float) and value % 1 == 0:

@@ -58,9 +58,9 @@ def _of_rounds(run: Mapping[str, Any], source: Source) -> Runs:
         data = one["stats"].get("data")
         if not isinstance(data, list) or len(data) < 2:
             raise InputError(
-                f"{source.name}: expected the times of the rounds, without which nothing says how much they vary; got none "
-                f"for {one['name']}: run pytest with --benchmark-save-data, or give a folder of several runs, made with "
-                "--benchmark-autosave"
+                f"{source.name}: expected the times of the rounds, without which nothing says how much they vary; got "
+                f"none for {one['name']}: run pytest with --benchmark-save-data, or give a folder of several runs, made "
+                "with --benchmark-autosave"
             )
         settings += [one["settings"] | {"round": place} for place in range(len(data))]
         scores += [{"seconds": value} for value in data]
@@ -72,8 +72,8 @@ def _of_rounds(run: Mapping[str, Any], source: Source) -> Runs:
         "round",
         (
             f"Read as pytest-benchmark's: one run of {count(len(run['benchmarks']), 'benchmark')}, by its rounds.",
-            "Rounds of one process share its memory, its cache and its moment, and follow each other: the verdict is "
-            "about that one run of pytest. A folder of several runs says more.",
+            "Rounds of one process share its memory and its moment: the verdict is about that one run of pytest.",
+            "A folder of several runs says more.",
         ),
     )
 

@@ -44,6 +44,10 @@ _BOOKS = frozenset(
 """What Ray writes beside the metrics."""
 
 
+_Trial = tuple[dict[str, Any], dict[str, Any], bool]
+"""Its settings, its last result, and whether it failed."""
+
+
 def read(source: Source) -> Runs | None:
     """The trials of an experiment; None where it is nothing of Ray Tune's."""
     if source.kind == "folder":
@@ -66,7 +70,7 @@ def _of_folder(source: Source) -> Runs | None:
     if not trials:
         raise InputError(f"{source.name}: expected Ray Tune's trials, folders with result.json; got none")
     rows = [(_config(source, folder), _last_result(source, folder), _failed(folder)) for folder in trials]
-    return _runs(rows, "", None)
+    return _runs(rows)
 
 
 def _config(source: Source, folder: Path) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def _of_grid(grid: Any) -> Runs:
         (flat(one.config or {}), dict(one.metrics or {}), one.error is not None)
         for one in (grid[place] for place in range(len(grid)))
     ]
-    return _runs(rows, metric or "", None if mode is None else mode == "max")
+    return _runs(rows, metric or "", higher=None if mode is None else mode == "max")
 
 
 def _of_table(source: Source) -> Runs:
@@ -109,10 +113,10 @@ def _of_table(source: Source) -> Runs:
         values = {str(name): value for name, value in row.items()}
         config = {name.removeprefix("config/"): one for name, one in values.items() if name.startswith("config/")}
         rows.append((config, {name: one for name, one in values.items() if not name.startswith("config/")}, False))
-    return _runs(rows, "", None)
+    return _runs(rows)
 
 
-def _runs(rows: list[tuple[dict[str, Any], dict[str, Any], bool]], metric: str, higher: bool | None) -> Runs:
+def _runs(rows: list[_Trial], metric: str = "", *, higher: bool | None = None) -> Runs:
     """Trials as runs, from what each was given, what it reported last, and whether it failed."""
     kept, begun = [], 0
     for config, result, failed in rows:

@@ -59,7 +59,7 @@ class Reader(Protocol):
 
 
 def frame_of(rows: Sequence[Mapping[str, Any]], *, numbers: bool = False) -> pd.DataFrame:
-    """A frame with a line for each of ``rows``, its columns in order of appearance; None, or NaN, where one lacks it."""
+    """A frame with a line for each of ``rows``, columns in order of appearance; None, or NaN, where one lacks it."""
     import pandas as pd
 
     names = dict.fromkeys(str(name) for row in rows for name in row)

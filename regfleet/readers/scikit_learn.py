@@ -46,8 +46,8 @@ def read(source: Source) -> Runs | None:
         return _of_search(source, {str(name): _list(values) for name, values in found.items()})
     if {*_TIMES} <= {str(name) for name in found} and any(str(name).startswith("test_") for name in found):
         raise InputError(
-            f"{source.name}: expected what cross_validate returns for at least two models, {{name: dictionary}}; got that "
-            "of one, which has nothing to be compared with"
+            f"{source.name}: expected what cross_validate returns for at least two models, {{name: dictionary}}; got "
+            "that of one, which has nothing to be compared with"
         )
     if any(str(name).startswith("mean_test_") for name in found) and "params" in found:
         raise InputError(f"{source.name}: expected cv_results_ with the columns split0_test_…; got none")
@@ -116,8 +116,8 @@ def _of_models(source: Source, models: Mapping[str, Mapping[Any, Any]]) -> Runs:
     same = (
         "All models were tested on the same rows in each fold, as the indices show."
         if exact
-        else "Fold 0 of one model is taken for the same rows as fold 0 of the others: cv must have been the same splitter, "
-        "with a fixed random_state where it shuffles."
+        else "A fold of one model is taken for the same rows as that fold of the others: cv must have been the same "
+        "splitter, with a fixed random_state where it shuffles."
     )
     return _runs(
         settings,
@@ -172,10 +172,11 @@ def _params(table: Mapping[str, Sequence[Any]], candidates: int) -> list[dict[st
 
 
 def _plain(value: Any) -> Any:
-    if value is None or value is np.ma.masked or value != value:
+    if value is None or value is np.ma.masked:
         return None
-    if isinstance(value, np.generic):
-        return value.item()
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float) and np.isnan(value):
+        return None
     return value if isinstance(value, str | int | float) else str(value)[:200]
 
 
@@ -197,10 +198,7 @@ def _plain_overlap(folds: int) -> float:
 
 def _guessed(folds: int) -> tuple[str, ...]:
     if folds > MOST_PLAIN_FOLDS:
-        return (
-            f"{folds:,} folds are taken for repeats of five, each tested on a fifth of the rows, for it is not recorded; "
-            "--rows TRAIN,TEST says otherwise.",
-        )
+        return (f"The {folds:,} folds are taken for repeats of five, each tested on a fifth of the rows.",)
     return (f"The folds are taken for one cross-validation: each is tested on 1/{folds} of the rows.",)
 
 
@@ -213,8 +211,8 @@ def _indices(source: Source, models: Mapping[str, Mapping[Any, Any]]) -> tuple[l
     for name, one in zip(models, told, strict=True):
         if [list(rows) for rows in one["test"]] != [list(rows) for rows in first["test"]]:
             raise InputError(
-                f"{source.name}: expected the same folds for every model; got other test rows for {given(name)}: give all "
-                "the same cv, with a fixed random_state where it shuffles"
+                f"{source.name}: expected the same folds for every model; got other test rows for {given(name)}: give "
+                "all the same cv, with a fixed random_state where it shuffles"
             )
     pairs = zip(first["train"], first["test"], strict=True)
     return [{"n_train": len(train), "n_test": len(test)} for train, test in pairs], True

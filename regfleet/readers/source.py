@@ -32,8 +32,8 @@ _SQL = re.compile(rb"\s*(?:--|/\*|PRAGMA |BEGIN TRANSACTION|CREATE TABLE|INSERT 
 class Source:
     """A file, a folder, or an object of Python's.
 
-    ``name``: what it is called in messages. ``path`` is None of an object, ``given`` None of a path. ``advance`` is told
-    of each file of a folder that was read.
+    ``name``: what it is called in messages. ``path`` is None of an object, ``given`` None of a path. ``advance`` is
+    told of each file of a folder that was read.
     """
 
     def __init__(self, given_: object, advance: Callable[[int], None] | None = None) -> None:
@@ -55,21 +55,10 @@ class Source:
             return "folder"
         with files.opened(self.path, 100 * MOST_BYTES) as file:
             head = file.read(100_000)
-        if head.startswith(b"SQLite format 3\0"):
-            return "sqlite"
-        files.check(self.path, MOST_BYTES)
-        if head.startswith(b"PAR1") or self.path.suffix == ".parquet":
-            return "parquet"
-        if head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-            return "zip" if head.startswith(b"PK") else "gzip"
-        if _PICKLE.match(head):
-            return "pickle"
-        text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-        if text.startswith(b"{") and b'"op_code"' in text.partition(b"\n")[0]:
-            return "journal"
-        if text.startswith((b"{", b"[")):
-            return "json"
-        return "sql" if _SQL.match(text) else "csv"
+        kind = _kind_of(head, self.path.suffix)
+        if kind != "sqlite":  # which alone is not read whole
+            files.check(self.path, MOST_BYTES)
+        return kind
 
     @cached_property
     def content(self) -> bytes:
@@ -179,6 +168,22 @@ class Source:
                     block *= 4
         except OSError as problem:
             raise InputError(f"{named(str(path))}: expected a file that can be read; got {reason(problem)}") from None
+
+
+def _kind_of(head: bytes, suffix: str) -> str:
+    """What a file is by its first bytes; what is called .parquet shall be one."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    looks = {
+        "sqlite": head.startswith(b"SQLite format 3\0"),
+        "parquet": head.startswith(b"PAR1") or suffix == ".parquet",
+        "zip": head.startswith(b"PK\x03\x04"),
+        "gzip": head.startswith(b"\x1f\x8b"),
+        "pickle": _PICKLE.match(head) is not None,
+        "journal": text.startswith(b"{") and b'"op_code"' in text.partition(b"\n")[0],
+        "json": text.startswith((b"{", b"[")),
+        "sql": _SQL.match(text) is not None,
+    }
+    return next((kind for kind, is_so in looks.items() if is_so), "csv")
 
 
 def json_of(content: bytes, name: str) -> Any:

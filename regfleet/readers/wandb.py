@@ -60,8 +60,8 @@ def read(source: Source) -> Runs | None:
         return mixed_runs(source, TOOL, _BOOKS, "Name", "State", "a project")
     if source.kind == "folder" and source.found("*/run-*.wandb"):
         raise InputError(
-            f"{source.name}: expected a CSV file of W&B's runs; got the folder of its log: export the project's table, or "
-            "write its runs with wandb.Api()"
+            f"{source.name}: expected a CSV file of W&B's runs; got the folder of its log: export the project's table, "
+            "or write its runs with wandb.Api()"
         )
     return None
 
