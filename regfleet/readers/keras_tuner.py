@@ -52,7 +52,7 @@ def read(source: Source) -> Runs | None:
         notes=(
             f"Read as KerasTuner's: {count(len(trials), 'trial')} of {listed(projects)}, each by its best epoch.",
             "Of a trial that was executed several times KerasTuner keeps the mean alone, so that counts once.",
-            *left_out([(len(states) - len(kept), "trials that did not finish")]),
+            *left_out([(len(states) - len(kept), "not finished")]),
             *without_score(failed, sum(short)),
         ),
     )

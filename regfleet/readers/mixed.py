@@ -44,7 +44,7 @@ def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, stat
         notes=(
             f"Read as {tool}'s table of {where}: {count(len(states), 'run')}.",
             "It does not say which columns were set and which came out.",
-            *left_out([(len(states) - len(kept), "runs that go on")]),
+            *left_out([(len(states) - len(kept), "still running")]),
             *without_score(sum(lost)),
         ),
     )

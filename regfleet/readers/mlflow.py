@@ -24,6 +24,7 @@ STATES = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 _PARENT, _NAME = "mlflow.parentRunId", "mlflow.runName"
 _PAGE = ("Start Time", "Duration", "Run ID", "Name", "Source Type", "Source Name", "User", "Status")
 """The first columns of the CSV file that the page of an experiment gives."""
+_COLUMNS = ("run_id", "experiment_id", "status", "start_time")
 MOST_META = 1_000_000
 
 
@@ -153,8 +154,10 @@ def _last_value(content: bytes, where: str) -> float:
 def _of_table(source: Source) -> Runs:
     """The runs of `search_runs`."""
     parts = ("params.", "metrics.", "tags.")
-    table = source.table(lambda name: name.startswith(parts) or name in ("run_id", "experiment_id", "status"))
+    table = source.table(lambda name: name.startswith(parts) or name in _COLUMNS)
     runs = {}
+    if "start_time" in table:  # search_runs gives the newest first
+        table = table.sort_values("start_time", kind="stable", key=lambda times: times.astype(str))
     for place, row in enumerate(table.to_dict("records")):
         run = _Run(str(row.get("experiment_id", "")), str(row.get("status", "FINISHED")), "")
         for name, value in row.items():
@@ -200,7 +203,7 @@ def _runs(runs: Mapping[str, _Run], ids: list[str] | None = None) -> Runs:
         label="run_name",
         notes=(
             found,
-            *left_out([(going, "runs that go on"), (deleted, "deleted runs"), (above, "runs that hold other runs")]),
+            *left_out([(going, "still running"), (deleted, "deleted"), (above, "with other runs in it")]),
             *without_score(sum(failed)),
         ),
     )

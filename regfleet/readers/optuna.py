@@ -208,7 +208,7 @@ def _runs(source: Source, studies: Sequence[_Study]) -> Runs:
         dataset="study" if several else "",
         notes=(
             found,
-            *left_out([(counts["RUNNING"], "trials that run"), (counts["WAITING"], "that wait")]),
+            *left_out([(counts["RUNNING"], "still running"), (counts["WAITING"], "waiting")]),
             *without_score(counts["FAIL"], counts["PRUNED"]),
         ),
     )

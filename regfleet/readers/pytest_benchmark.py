@@ -59,8 +59,8 @@ def _of_rounds(run: Mapping[str, Any], source: Source) -> Runs:
         if not isinstance(data, list) or len(data) < 2:
             raise InputError(
                 f"{source.name}: expected the times of the rounds, without which nothing says how much they vary; got "
-                f"none for {one['name']}: run pytest with --benchmark-save-data, or give a folder of several runs, made "
-                "with --benchmark-autosave"
+                f"none for {one['name']}: run pytest with --benchmark-save-data, or give a folder of several runs, "
+                "made with --benchmark-autosave"
             )
         settings += [one["settings"] | {"round": place} for place in range(len(data))]
         scores += [{"seconds": value} for value in data]

@@ -145,7 +145,7 @@ def _runs(rows: list[_Trial], metric: str = "", *, higher: bool | None = None) -
         directions={} if higher is None or not metric else {metric: higher},
         lost=[one[3] for one in kept],
         metric=metric,
-        notes=(*notes, *left_out([(begun, "trials that reported nothing")]), *without_score(failures)),
+        notes=(*notes, *left_out([(begun, "without a result")]), *without_score(failures)),
     )
 
 

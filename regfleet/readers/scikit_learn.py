@@ -84,7 +84,7 @@ def _of_search(source: Source, table: Mapping[str, Sequence[Any]]) -> Runs:
         _plain_overlap(len(folds)),
         (
             f"Read as scikit-learn's cv_results_: {count(len(kept), 'candidate')} on {count(len(folds), 'fold')}.",
-            *left_out([(early, "candidates that a halving search tried on fewer rows only")]),
+            *left_out([(early, "tried by a halving search on fewer rows only")]),
             *_guessed(len(folds)),
             "The candidates were chosen by these same folds, so the score of the best one is too good by a little.",
         ),
