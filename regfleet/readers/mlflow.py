@@ -25,6 +25,7 @@ _PARENT, _NAME = "mlflow.parentRunId", "mlflow.runName"
 _PAGE = ("Start Time", "Duration", "Run ID", "Name", "Source Type", "Source Name", "User", "Status")
 """The first columns of the CSV file that the page of an experiment gives."""
 _COLUMNS = ("run_id", "experiment_id", "status", "start_time")
+_PLACES = ("*/*/meta.yaml", "*/meta.yaml", "mlruns/*/*/meta.yaml")
 MOST_META = 1_000_000
 
 
@@ -89,11 +90,8 @@ def _of_database(base: Database) -> dict[str, _Run]:
 
 def _of_folder(source: Source) -> Runs | None:
     """The runs of mlruns, or of the one folder in it of an experiment."""
-    files = source.found("*/*/meta.yaml") or source.found("*/meta.yaml")
-    if not files and source.path is not None and (source.path / "mlruns").is_dir():
-        files = source.found("mlruns/*/*/meta.yaml")
-    files = [path for path in files if (path.parent / "metrics").is_dir() or (path.parent / "params").is_dir()]
-    if not files:
+    files = next(filter(None, (_of_runs(source.found(pattern)) for pattern in _PLACES)), None)
+    if files is None:
         return None
     runs: dict[str, _Run] = {}
     begun = []
@@ -113,6 +111,11 @@ def _of_folder(source: Source) -> Runs | None:
         begun.append((_whole(meta.get("start_time", "0")) or 0, str(meta["run_id"]), run))
     runs = {key: run for _, key, run in sorted(begun, key=lambda one: one[:2])}
     return _runs(runs)
+
+
+def _of_runs(files: list[Path]) -> list[Path]:
+    """Those that lie beside what a run logged, and not in the folder of an experiment or of something else."""
+    return [path for path in files if (path.parent / "metrics").is_dir() or (path.parent / "params").is_dir()]
 
 
 def _meta(content: bytes) -> dict[str, str]:

@@ -1,5 +1,6 @@
-"""`regfleet analyze` on what the other tools write themselves, each run here. Needs optuna, keras-tuner, benchopt, mlflow,
-and pytest-benchmark, which nothing else does.
+"""`regfleet analyze` on what the other tools write themselves, each run here.
+
+Needs optuna, keras-tuner, benchopt, mlflow and pytest-benchmark, which nothing else does.
 """
 
 import json
@@ -102,13 +103,13 @@ def test_optunas_search_without_repeats_is_refused_with_advice(optuna):
     study = optuna.create_study(storage="sqlite:///tpe.db")
     study.optimize(lambda trial: (trial.suggest_float("lr", 1e-4, 1, log=True) - 0.1) ** 2, n_trials=30)
     with pytest.raises(
-        InputError, match="got 30 settings of lr, each run once: run each setting .* with several seeds"
+        InputError, match=r"got 30 settings of lr, each run once: run each setting .* with several seeds"
     ):
         regfleet.analyze("tpe.db")
     study = optuna.create_study(storage="sqlite:///two.db", directions=["maximize", "minimize"])
     study.set_metric_names(["accuracy", "cost"])
-    for name in SCORES:
-        for seed, score in enumerate(SCORES[name]):
+    for name, scores in SCORES.items():
+        for seed, score in enumerate(scores):
             study.enqueue_trial({"optimizer": name, "seed": seed}, user_attrs={"score": score})
 
     def objective(trial):
@@ -280,7 +281,7 @@ def test_pytest_benchmark(tmp_path):
     stated = {one["name"]: one["stats"]["mean"] for one in json.loads(Path("with.json").read_text())["benchmarks"]}
     assert means == pytest.approx(stated)
     (saved, *_) = sorted(Path(".benchmarks").glob("*/*.json"))
-    with pytest.raises(InputError, match="expected the times of the rounds, .* --benchmark-save-data"):
+    with pytest.raises(InputError, match=r"expected the times of the rounds, .* --benchmark-save-data"):
         regfleet.analyze(saved)
     found = regfleet.analyze(".benchmarks")
     (data,) = found.summary.datasets
