@@ -414,12 +414,14 @@ def _reach(runs: Runs, asked: Asked, at: _Columns, frame: pd.DataFrame, said: li
     scope = asked.scope or ("new_data" if has_rows or overlap is not None else "this_dataset")
     if folds and scope == "new_data":
         ratio = f", with n_test/n_train = {overlap:.3g}" if overlap is not None else ""
+        said += [runs.guess] if overlap is not None and runs.guess else []
         said.append(
             "Folds are no independent repeats, for they share most of the rows they train on: the intervals are the "
             f"corrected ones of Nadeau and Bengio{ratio}, and so wider than a plain t-test's."
             + (" --rows TRAIN,TEST says how many rows a fold trained and tested." if overlap is not None else "")
         )
     elif folds:
+        said += [runs.guess] if overlap is not None and runs.guess else []
         said.append(
             "Folds are no independent repeats: about these rows alone, as asked, the intervals do not allow for that."
         )

@@ -26,8 +26,9 @@ class Runs:
 
     The tool's own words, empty where it has none: ``metric`` is the score it was after, ``technique`` the settings that
     are compared, ``seed`` what tells repeats apart, ``dataset`` the data set, ``label`` the name of a run. ``mixed``:
-    nothing says which columns were set and which came out. ``overlap``: n_test/n_train, where the seeds are folds.
-    ``notes`` are sentences on what was found and what was left out.
+    nothing says which columns were set and which came out. ``overlap``: n_test/n_train, where the seeds are folds, and
+    ``guess`` how that was found, for when nobody gives the numbers of rows. ``notes`` are sentences on what was found
+    and what was left out.
     """
 
     tool: str
@@ -43,6 +44,7 @@ class Runs:
     label: str = ""
     mixed: bool = False
     overlap: float | None = None
+    guess: str = ""
     notes: tuple[str, ...] = ()
 
 

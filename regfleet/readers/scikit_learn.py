@@ -81,11 +81,10 @@ def _of_search(source: Source, table: Mapping[str, Sequence[Any]]) -> Runs:
         settings,
         scores,
         (),
-        _plain_overlap(len(folds)),
+        len(folds),
         (
             f"Read as scikit-learn's cv_results_: {count(len(kept), 'candidate')} on {count(len(folds), 'fold')}.",
             *left_out([(early, "tried by a halving search on fewer rows only")]),
-            *_guessed(len(folds)),
             "The candidates were chosen by these same folds, so the score of the best one is too good by a little.",
         ),
     )
@@ -123,11 +122,10 @@ def _of_models(source: Source, models: Mapping[str, Mapping[Any, Any]]) -> Runs:
         settings,
         scores,
         ("model",),
-        None if exact else _plain_overlap(number),
+        number,
         (
             f"Read as scikit-learn's cross_validate: {count(len(models), 'model')} on {count(number, 'fold')}.",
             same,
-            *(() if exact else _guessed(number)),
         ),
         exact=exact,
     )
@@ -137,7 +135,7 @@ def _runs(
     settings: list[dict[str, Any]],
     scores: list[dict[str, Any]],
     technique: tuple[str, ...],
-    overlap: float | None,
+    folds: int,
     notes: tuple[str, ...],
     *,
     exact: bool = False,
@@ -152,7 +150,8 @@ def _runs(
         metric=str(decide[0]) if len(decide) == 1 else "",
         technique=technique,
         seed="fold",
-        overlap=0.0 if exact else overlap,
+        overlap=0.0 if exact else _overlap(folds),
+        guess="" if exact else _guess(folds),
         notes=notes,
     )
 
@@ -188,7 +187,7 @@ def _last_round(table: Mapping[str, Sequence[Any]], candidates: int) -> set[int]
     return {place for place, one in enumerate(rounds) if one == max(rounds)}
 
 
-def _plain_overlap(folds: int) -> float:
+def _overlap(folds: int) -> float:
     """n_test/n_train of so many folds: those of one cross-validation, or 1/4 where they are too many for that.
 
     Five folds are what scikit-learn repeats unless it is told otherwise; random splits of a tenth overlap less.
@@ -196,10 +195,10 @@ def _plain_overlap(folds: int) -> float:
     return 1 / (folds - 1) if 2 <= folds <= MOST_PLAIN_FOLDS else 0.25
 
 
-def _guessed(folds: int) -> tuple[str, ...]:
+def _guess(folds: int) -> str:
     if folds > MOST_PLAIN_FOLDS:
-        return (f"The {folds:,} folds are taken for repeats of five, each tested on a fifth of the rows.",)
-    return (f"The folds are taken for one cross-validation: each is tested on 1/{folds} of the rows.",)
+        return f"The {folds:,} folds are taken for repeats of five, each tested on a fifth of the rows."
+    return f"The folds are taken for one cross-validation: each is tested on 1/{folds} of the rows."
 
 
 def _indices(source: Source, models: Mapping[str, Mapping[Any, Any]]) -> tuple[list[dict[str, Any]], bool]:

@@ -105,11 +105,13 @@ class Source:
             twice = next(name for place, name in enumerate(names) if name in names[:place])
             raise InputError(f"{self.name}: columns must have names of their own. Got {given(twice)} twice")
         if self.kind == "csv":
+            places = [place for place, name in enumerate(self.columns) if name in names]
             text = io.BytesIO(self.content)
             frame = pd.read_csv(
-                text, encoding="utf-8-sig", dtype=str, keep_default_na=False, usecols=names, index_col=False
+                text, encoding="utf-8-sig", dtype=str, keep_default_na=False, usecols=places, index_col=False
             )
-            return frame[names].map(value_of).astype(object)
+            frame.columns = names  # pandas calls those without a name otherwise
+            return frame.map(value_of).astype(object)
         if self.kind == "parquet":
             from regfleet.data.files import read_parquet
 

@@ -90,8 +90,8 @@ def optuna_table():
 
 def ray_folder(path):
     """An experiment: a lost trial has a first result and error.txt."""
-    for name, seed, score in RUNS:
-        folder = path / f"trainable_{name}_{seed}"
+    for number, (name, seed, score) in enumerate(RUNS):
+        folder = path / f"trainable_{number:05}_{name}"
         folder.mkdir(parents=True)
         (folder / "params.json").write_text(json.dumps({"opt": {"name": name}, "seed": seed}))
         beside = {"training_iteration": 1, "time_total_s": 0.1, "pid": 7, "loss": 1.0, "config": {}}
@@ -212,30 +212,37 @@ def written(place, folder):
     ],
 )
 def test_every_format_says_the_same_of_the_same_runs(tmp_path, place, more, words):
-    """The difference of two optimizers over five seeds, as scipy has it; the lost run is counted; nothing is touched."""
+    """Two optimizers on six seeds, one run lost; what was assumed is said; no file is touched."""
     path = written(place, tmp_path)
     before = {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
-    found = regfleet.analyze(path, **more)
-    (data,) = found.summary.datasets
-    rows = {row.name: row for row in data.variants}
-    difference = np.subtract(ADAM, SGD)[:-1]
-    low, high = stats.t.interval(0.95, 4, difference.mean(), stats.sem(difference))
-    one = rows["adam"].comparison
-    assert (one.difference.mean, one.difference.low, one.difference.high) == pytest.approx(
-        (difference.mean(), low, high)
-    )
-    assert (one.control, one.verdict, rows["sgd"].failed) == ("sgd", "better", 1)
-    said = " ".join(found.facts.read)
+    found = arrange(find(Source(path)), Asked(**more))
+    assert {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()} == before
+    assert found.frame["technique"].tolist() == [row[0] for row in RUNS]
+    assert found.frame["seed"].tolist() == [row[1] for row in RUNS]
+    expected = [math.nan if row[:2] == ("sgd", 5) else row[2] for row in RUNS]
+    np.testing.assert_allclose(found.frame[found.metric], expected)
+    assert (found.control, found.scope) == ("sgd", "this_dataset")
+    said = " ".join(found.said)
     for part in (words, "Repeats: the values of", "compared with sgd, the first there is", "scope this_dataset"):
         assert part in said
-    assert {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()} == before
+
+
+def test_their_runs_are_judged_as_scipy_does(tmp_path):
+    """The paired t interval over the seeds that both finished; a pruned run is lost."""
+    found = regfleet.analyze(written("optuna.db", tmp_path))
+    rows = {row.name: row for row in found.summary.datasets[0].variants}
+    difference = np.subtract(ADAM, SGD)[:-1]
+    one = rows["adam"].comparison
+    expected = difference.mean(), *stats.t.interval(0.95, 4, difference.mean(), stats.sem(difference))
+    assert (one.difference.mean, one.difference.low, one.difference.high) == pytest.approx(expected)
+    assert (one.control, one.verdict, rows["sgd"].failed) == ("sgd", "better", 1)
 
 
 IRIS = load_iris(return_X_y=True)
 
 
 def test_folds_of_scikit_learn_get_the_corrected_interval(tmp_path, command):
-    """Nadeau and Bengio's: variance times 1/N + n_test/n_train, which of five folds is 1/4; from memory, JSON and CSV."""
+    """Nadeau and Bengio's: variance times 1/N + n_test/n_train, of five folds 1/4; from memory, JSON and CSV."""
     search = GridSearchCV(
         KNeighborsClassifier(),
         {"n_neighbors": [3, 50, 90], "weights": ["uniform"]},
@@ -249,26 +256,29 @@ def test_folds_of_scikit_learn_get_the_corrected_interval(tmp_path, command):
     plain = {name: values.tolist() for name, values in found.items() if name != "params"}
     (tmp_path / "search.json").write_text(json.dumps(plain | {"params": found["params"]}))
     pd.DataFrame(found).to_json(tmp_path / "frame.json")
-    for scores in (
-        found,
-        pd.DataFrame(found),
-        *(tmp_path / name for name in ("search.csv", "search.json", "frame.json")),
-    ):
-        done = regfleet.analyze(scores, metric="accuracy")
-        rows = {row.name: row.comparison for row in done.summary.datasets[0].variants}
-        assert set(rows) == {"n_neighbors=3", "n_neighbors=50", "n_neighbors=90"}
-        one = rows["n_neighbors=90"].difference
-        assert (one.mean, one.high - one.mean) == pytest.approx((difference.mean(), half))
-        said = " ".join(done.facts.read)
-        assert "Folds are no independent repeats" in said
-        assert "n_test/n_train = 0.25" in said
+    done = regfleet.analyze(found, metric="accuracy")
+    rows = {row.name: row.comparison for row in done.summary.datasets[0].variants}
+    assert set(rows) == {"n_neighbors=3", "n_neighbors=50", "n_neighbors=90"}
+    one = rows["n_neighbors=90"].difference
+    assert (one.mean, one.high - one.mean) == pytest.approx((difference.mean(), half))
+    said = " ".join(done.facts.read)
+    for words in ("Folds are no independent repeats", "n_test/n_train = 0.25"):
+        assert words in said
+    first, *others = (
+        arrange(find(Source(scores)), Asked())
+        for scores in (found, pd.DataFrame(found), *map(tmp_path.joinpath, ("search.csv", "search.json", "frame.json")))
+    )
+    for other in others:
+        pd.testing.assert_frame_equal(other.frame, first.frame)
+        assert other.said == first.said
     code, out, err = command("analyze", "search.json", "--control", "90", "--rows", "100,50")
     assert (code, err) == (0, "")
-    assert out.index("Folds are no independent repeats") < out.index("n_neighbors=3 is better")
+    assert "are taken for one cross-validation" not in out
+    assert out.index("Folds are no independent repeats") < out.index("no variant is clearly")
     page = (tmp_path / "reports/search/report.html").read_text()
     assert page.index("How these results were read") < page.index("leaderboard-h")
     many = {f"split{fold}_test_score": [0.8 + fold / 1000, 0.9] for fold in range(30)} | {"param_a": [1, 2]}
-    assert "taken for repeats of five, each tested on a fifth" in " ".join(regfleet.analyze(many).facts.read)
+    assert "taken for repeats of five, each tested on a fifth" in " ".join(arrange(find(Source(many)), Asked()).said)
 
 
 def test_cross_validate_of_several_models(tmp_path):
@@ -304,9 +314,11 @@ def test_cross_validate_of_several_models(tmp_path):
         json.dumps({name: {key: list(values) for key, values in one.items()} for name, one in bare.items()})
     )
     for source in (bare, tmp_path / "cv.csv", tmp_path / "cv.json"):
-        done = regfleet.analyze(source)
-        assert "cv must have been the same splitter" in " ".join(done.facts.read)
-        assert {row.name for row in done.summary.datasets[0].variants} == {"tree", "neighbors"}
+        assumed = arrange(find(Source(source)), Asked())
+        assert "cv must have been the same splitter" in " ".join(assumed.said)
+        assert assumed.frame["test_accuracy"].tolist() == pytest.approx(
+            [*found["tree"]["test_accuracy"], *found["neighbors"]["test_accuracy"]]
+        )
 
 
 def runs(columns, scores, **more):
@@ -493,13 +505,13 @@ def test_benchmarks_of_several_runs_are_repeats(tmp_path):
     found = regfleet.analyze(tmp_path, "slow")
     one = found.summary.datasets[0].variants[0]
     assert (one.name, one.comparison.verdict, one.finished) == ("quick", "better", 6)
-    assert one.comparison.difference.mean == pytest.approx(-np.mean([1 - number / 200 for number in range(6)]))
+    assert one.comparison.difference.mean == pytest.approx(np.mean([1 - number / 200 for number in range(6)]))
 
 
 def test_large_results_are_read_sparingly(tmp_path):
     """Of a long result.json only its end, and of a database only the tables that are asked for."""
     ray_folder(tmp_path / "ray")
-    longest = tmp_path / "ray" / "trainable_adam_0" / "result.json"
+    longest = tmp_path / "ray" / "trainable_00006_adam" / "result.json"
     last = longest.read_text().splitlines()[-1]
     with longest.open("w") as file:
         file.write('{"val_accuracy": 0.1}\n')
@@ -508,5 +520,5 @@ def test_large_results_are_read_sparingly(tmp_path):
         file.write("\n" + last + "\n")
     told = []
     found = find(Source(tmp_path / "ray", told.append))
-    assert found.scores["val_accuracy"].iloc[0] == ADAM[0]
+    assert found.scores["val_accuracy"].iloc[6] == ADAM[0]
     assert sum(told) == 24
