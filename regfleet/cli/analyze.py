@@ -72,7 +72,7 @@ def analyze(
             control,
             higher_is_better=None if higher is None else higher == "yes",
             rows=None if rows is None else _rows(rows),
-            out=out or Path("reports") / scores.stem,
+            out=out or Path("reports") / foreign.called(scores),
             command=shlex.join(["regfleet", *sys.argv[1:]]),
             advance=advance,
             **{name: value for name, value in settings.items() if value is not None},

@@ -107,7 +107,7 @@ def analyze(
     elif metric is not None and "technique" in frame and metric not in frame and not has_rows(frame):
         raise InputError(f"--metric: expected a column of {name}: {columns_of(frame)}; got {given(metric)}")
     if isinstance(scores, str | Path) and "dataset" not in frame:
-        frame = frame.assign(dataset=Path(scores).stem)
+        frame = frame.assign(dataset=called(scores))
     directory = None if out is None else free_folder(expanded(out, "--out"), scores)
     try:
         found = read_scores(
@@ -116,8 +116,8 @@ def analyze(
             control,
             metric=metric,
             higher_is_better=higher_is_better,
-            overlap=arranged and arranged.overlap,
-            judged=arranged is None,
+            overlap=arranged.overlap if arranged else None,
+            own_words=arranged is None,
         )
     except InputError as problem:
         raise InputError(f"{name}: {problem}") from None
@@ -136,6 +136,13 @@ def analyze(
     except OSError as problem:
         raise unwritable("--out", directory, problem) from None
     return replace(done, report=write(place_of(directory), done))
+
+
+def called(scores: str | Path) -> str:
+    """What a file or a folder of scores is called in a report, and its report by default."""
+    path = Path(scores)
+    path = path if path.name.strip(".") else path.absolute()
+    return (path.name if path.is_dir() else path.stem).strip(".") or "scores"
 
 
 def _summarized(found: Scores) -> Summary:

@@ -112,6 +112,7 @@ class _Columns:
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
+        self.mixed = runs.mixed
         self.settings = [str(one) for one in runs.settings]
         self.extras = [] if runs.extras is None else [str(one) for one in runs.extras if one not in self.settings]
         self.measured = [str(one) for one in runs.scores]
@@ -325,10 +326,11 @@ def _once(
         first = finished[doubled].iloc[0]
         same = finished[(finished[cell] == first[cell]).all(axis=1)]
         rows = list(same["_row"])
+        unset = at.measured if at.mixed else ()  # of a score it is no wonder that it differs
         differ = [
             name
             for name in at.settings
-            if name not in (*compared, *seeds) and len({_text(at.values(name)[row]) for row in rows}) > 1
+            if name not in (*compared, *seeds, *unset) and len({_text(at.values(name)[row]) for row in rows}) > 1
         ]
         where = f"{_short(first['technique'])}, repeat {first['seed']}, {len(rows):,} times"
         if not differ:

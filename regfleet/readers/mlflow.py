@@ -92,15 +92,22 @@ def _of_folder(source: Source) -> Runs | None:
     """The runs of mlruns, or of the one folder in it of an experiment."""
     files = next(filter(None, (_of_runs(source.found(pattern)) for pattern in _PLACES)), None)
     if files is None:
+        if source.path is not None and source.path.name == "mlruns" and (source.path.parent / "mlflow.db").is_file():
+            raise InputError(
+                f"{source.name}: expected MLflow's runs; got their artifacts: the runs are in mlflow.db beside it"
+            )
         return None
-    runs: dict[str, _Run] = {}
     begun = []
+    experiments: dict[Path, str] = {}
     for path in files:
         meta = _meta(source.read(path))
         for field in ("run_id", "experiment_id", "status"):
             if field not in meta:
                 raise InputError(f"{named(str(path))}: expected MLflow's field {field}; got none")
-        run = _Run(_experiment(source, path, meta), STATES.get(_whole(meta["status"]), ""), meta.get("run_name", ""))
+        above = path.parent.parent / "meta.yaml"
+        if above not in experiments:
+            experiments[above] = _meta(source.read(above)).get("name", "") if above.is_file() else meta["experiment_id"]
+        run = _Run(experiments[above], STATES.get(_whole(meta["status"]) or 0, ""), meta.get("run_name", ""))
         run.deleted = meta.get("lifecycle_stage") == "deleted"
         for name, content in _files(source, path.parent / "params"):
             run.params[name] = value_of(content.decode("utf-8", "replace").strip("\n"))
@@ -109,8 +116,7 @@ def _of_folder(source: Source) -> Runs | None:
         for name, content in _files(source, path.parent / "metrics"):
             run.metrics[name] = _last_value(content, f"{named(str(path.parent))}, metric {name}")
         begun.append((_whole(meta.get("start_time", "0")) or 0, str(meta["run_id"]), run))
-    runs = {key: run for _, key, run in sorted(begun, key=lambda one: one[:2])}
-    return _runs(runs)
+    return _runs({key: run for _, key, run in sorted(begun, key=lambda one: one[:2])})
 
 
 def _of_runs(files: list[Path]) -> list[Path]:
@@ -126,11 +132,6 @@ def _meta(content: bytes) -> dict[str, str]:
         if colon and not name.startswith((" ", "-")):
             found[name] = value.strip().strip("'\"")
     return found
-
-
-def _experiment(source: Source, path: Path, meta: Mapping[str, str]) -> str:
-    above = path.parent.parent / "meta.yaml"
-    return _meta(source.read(above)).get("name", "") if above.is_file() else meta["experiment_id"]
 
 
 def _files(source: Source, folder: Path) -> list[tuple[str, bytes]]:

@@ -52,6 +52,8 @@ def read(source: Source) -> Runs | None:
             return _runs(source, _of_database(base))
     if source.kind == "journal":
         return _runs(source, _of_journal(source))
+    if type(source.given).__name__ == "Study" and type(source.given).__module__.startswith("optuna."):
+        return _runs(source, [_of_object(source.given)])
     columns = source.columns
     params = [name for name in columns if name.startswith("params_")]
     if "state" in columns and "number" in columns and (params or "value" in columns or _values(columns)):
@@ -115,8 +117,8 @@ def _of_journal(source: Source) -> list[_Study]:
             studies[begun] = _Study(str(line.get("study_name")))
             studies[begun].directions = [DIRECTIONS.get(one) for one in _list(line.get("directions"))]
             begun += 1
-        elif code == 1 and there:
-            del studies[study]
+        elif code == 1 and isinstance(study, int):
+            studies.pop(study, None)
         elif code == 3 and there:
             there.names = _names(_table(line.get("system_attr")).get(_METRIC_NAMES)) or there.names
         elif code == 4 and there:
@@ -125,6 +127,19 @@ def _of_journal(source: Source) -> list[_Study]:
         elif code in (5, 6, 8):
             _change(line, trials)
     return list(studies.values())
+
+
+def _of_object(study: Any) -> _Study:
+    """A study of Python's."""
+    found = _Study(str(study.study_name))
+    found.directions = [DIRECTIONS.get(int(one)) for one in study.directions]
+    found.names = study.metric_names or ()
+    for one in study.get_trials(deepcopy=False):
+        trial = _Trial(one.state.name)
+        trial.params, trial.attributes = flat(one.params), flat(one.user_attrs)
+        _set_values(trial, one.values)
+        found.trials.append(trial)
+    return found
 
 
 def _begun(line: Mapping[str, Any]) -> _Trial:
@@ -165,7 +180,7 @@ def _of_table(source: Source, params: Sequence[str]) -> Runs:
     study.names = [name.removeprefix("values_").removeprefix("value_") for name in names]
     columns = names or ["value"]
     study.directions = [None] * len(columns)
-    for _, row in table.iterrows():
+    for row in table.to_dict("records"):
         trial = _Trial(str(row["state"]).rpartition(".")[2])
         trial.params = {name.removeprefix("params_"): row[name] for name in params if row[name] is not None}
         trial.attributes = {

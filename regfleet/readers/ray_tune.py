@@ -11,7 +11,7 @@ from regfleet.errors import InputError
 from regfleet.numbers import count
 from regfleet.readers.runs import Runs, flat, frame_of, left_out, without_score
 from regfleet.readers.source import json_of
-from regfleet.text import named
+from regfleet.text import listed, named
 
 if TYPE_CHECKING:
     from regfleet.readers.source import Source
@@ -65,6 +65,10 @@ def _of_folder(source: Source) -> Runs | None:
     results = source.found("*/result.json")
     states = source.found("experiment_state-*.json")
     if not states and not (results and source.found("*/params.json")):
+        experiments = sorted({path.parent.name for path in source.found("*/experiment_state-*.json")})
+        if experiments:
+            got = listed([named(one) for one in experiments])
+            raise InputError(f"{source.name}: expected the folder of one experiment of Ray Tune's; got that of {got}")
         return None
     trials = sorted({path.parent for path in [*results, *source.found("*/params.json")]})
     if not trials:
@@ -130,9 +134,10 @@ def _runs(rows: list[_Trial], metric: str = "", *, higher: bool | None = None) -
     scores = frame_of([one[1] for one in kept], numbers=True)
     scores = scores[[name for name in scores if scores[name].notna().any()]]
     failures = sum(one[3] for one in kept)
-    ended = {one[2]["training_iteration"] for one in kept if not one[3]} - {None}
+    ended = [one[2]["training_iteration"] for one in kept if not one[3]]
+    ended = [one for one in ended if isinstance(one, int | float)]
     notes = [f"Read as Ray Tune's: {count(len(rows), 'trial')}, each by the last result that it reported."]
-    if len(ended) > 1 and all(isinstance(one, int | float) for one in ended):
+    if len(set(ended)) > 1:
         notes.append(
             f"Trials ended after {min(ended):g} to {max(ended):g} results: where a scheduler ended some of them, their "
             "scores are those of shorter training."

@@ -88,11 +88,11 @@ def _number(value: Any, empty: float | None) -> Any:
 def flat(values: Mapping[str, Any], most: int = 2000) -> dict[str, Any]:
     """``values`` with those of tables in it beside them, by ``outer/inner``; lists and what else there is as text."""
     found: dict[str, Any] = {}
-    waiting = [(str(name), value) for name, value in reversed(values.items())]
+    waiting = [(str(name), value) for name, value in reversed([*values.items()])]
     while waiting and len(found) < most:
         name, value = waiting.pop()
         if isinstance(value, Mapping):
-            waiting += [(f"{name}/{inner}", one) for inner, one in reversed(value.items())]
+            waiting += [(f"{name}/{inner}", one) for inner, one in reversed([*value.items()])]
         else:
             found[name] = value if value is None or isinstance(value, str | int | float) else str(value)[:200]
     return found

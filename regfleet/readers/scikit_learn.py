@@ -203,7 +203,7 @@ def _guess(folds: int) -> str:
 
 def _indices(source: Source, models: Mapping[str, Mapping[Any, Any]]) -> tuple[list[dict[str, Any]], bool]:
     """n_train and n_test of each fold, where every model says which rows they were; refused where they differ."""
-    told = [one.get("indices") for one in models.values()]
+    told: list[Any] = [one.get("indices") for one in models.values()]
     if not all(isinstance(one, Mapping) and {"train", "test"} <= set(one) for one in told):
         return [], False
     first = told[0]

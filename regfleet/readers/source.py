@@ -117,10 +117,12 @@ class Source:
 
             frame = read_parquet(self._buffer, names).to_pandas(ignore_metadata=True)
         else:
-            frame = pd.DataFrame(self.given)
+            whole: Any = self.given
+            frame = pd.DataFrame(whole)
             frame.columns = [str(one) for one in frame.columns]
             frame = frame[names].reset_index(drop=True)
-        return frame.astype(object).where(frame.notna(), None)
+        plain: pd.DataFrame = frame.astype(object).where(frame.notna(), None)
+        return plain
 
     @cached_property
     def _header(self) -> list[list[str]]:

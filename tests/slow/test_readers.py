@@ -91,6 +91,7 @@ def test_optuna(optuna, tmp_path):
         before = (tmp_path / name).read_bytes()
         assert_judged(regfleet.analyze(name, "sgd"), *words)
         assert (tmp_path / name).read_bytes() == before
+        assert_judged(regfleet.analyze(study, "sgd"), *words)
         study.trials_dataframe().to_csv("trials.csv")
         assert_judged(regfleet.analyze("trials.csv", "sgd", higher_is_better=True), "as you said")
         assert_judged(regfleet.analyze(study.trials_dataframe(), "sgd", higher_is_better=True))
