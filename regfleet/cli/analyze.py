@@ -66,7 +66,7 @@ def analyze(
     if higher not in (None, "yes", "no"):
         raise InputError(f"--higher-is-better: expected yes or no; got {given(higher)}")
     settings = {"metric": metric, "technique": technique, "seed": seed, **flags}
-    with console(2) as messages, counting(messages, "files read") as advance:
+    with console(2) as messages, counting(messages, "files and rows read") as advance:
         result = foreign.analyze(
             scores,
             control,

@@ -80,7 +80,7 @@ def analyze(
         rope, alpha, silence: as of a study.
         out: a directory for the report and its tables; None writes nothing.
         command: how it was asked for, for the report.
-        advance: is told how many files of a folder were read.
+        advance: is told how many files of a folder, or rows of a database, were read.
 
     Raises:
         InputError: one line that names the column, the technique or the setting, and what was expected.

@@ -6,7 +6,7 @@ What is not said is assumed, and what is assumed is said.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,14 +72,15 @@ def arrange(runs: Runs, asked: Asked) -> Arranged:
     if not len(runs.scores):
         raise InputError(f"expected runs that finished; {runs.tool} has none here")
     metric, pointing, metric_said = _metric(runs, asked, at)
-    scores = at.scores(metric)
-    lost = np.array(runs.lost or [False] * len(scores), dtype=bool)
-    scores = np.where(lost, np.nan, scores)
     name = _called(metric, asked)
     said = [*runs.notes]
     dataset = _dataset(runs, asked, at)
     seeds = _seeds(runs, asked, at, dataset)
     compared = _compared(runs, asked, at, [*seeds, *dataset])
+    runs = _recorded(runs, at, compared, seeds, said)
+    at = _Columns(runs)
+    lost = np.array(runs.lost or [False] * len(runs.scores), dtype=bool)
+    scores = np.where(lost, np.nan, at.scores(metric))
     techniques = _names(compared, at, len(scores))
     frame = pd.DataFrame({"technique": techniques, name: scores}, index=range(len(scores)))
     if dataset:
@@ -293,6 +294,27 @@ def _names(compared: Sequence[str], at: _Columns, runs: int) -> list[str]:
     ]
 
 
+def _recorded(runs: Runs, at: _Columns, compared: Sequence[str], seeds: Sequence[str], said: list[str]) -> Runs:
+    """Without the lost runs that ended before it was recorded which they were."""
+    settings, repeats = [at.values(name) for name in compared], [at.values(name) for name in seeds]
+
+    def unknown_at(place: int) -> bool:
+        nameless = bool(settings) and all(values[place] is None for values in settings)
+        return nameless or any(values[place] is None for values in repeats)
+
+    kept = [place for place in range(len(runs.scores)) if not (runs.lost and runs.lost[place] and unknown_at(place))]
+    unknown = len(runs.scores) - len(kept)
+    if not unknown:
+        return runs
+    said.append(f"Left out: {count(unknown, 'run')} that failed before it was recorded with what settings.")
+    frames = {
+        name: frame.iloc[kept].reset_index(drop=True)
+        for name in ("settings", "scores", "extras")
+        if (frame := getattr(runs, name)) is not None
+    }
+    return replace(runs, lost=[runs.lost[place] for place in kept], **frames)
+
+
 def _numbered(seeds: Sequence[str], at: _Columns, frame: pd.DataFrame, keys: list[str]) -> tuple[list[int], str]:
     """A whole number for each run that tells repeats of a technique apart, and the sentence on where it is from."""
     if not seeds:
@@ -306,6 +328,12 @@ def _numbered(seeds: Sequence[str], at: _Columns, frame: pd.DataFrame, keys: lis
         columns[0] if len(columns) == 1 else [tuple(map(_text, one)) for one in zip(*columns, strict=True)]
     )
     words = f"Repeats: the values of {listed(list(seeds))}; --seed names another setting."
+    if _shares_none([str(one) for one in values], frame, keys):
+        said = (
+            f"Repeats: runs with the same settings, numbered in their order, for no two of them share a value of "
+            f"{listed(list(seeds))}. Nothing ties a repeat of one technique to one of another."
+        )
+        return frame.groupby(keys).cumcount().tolist(), said
     whole = [_whole(one) for one in values]
     if all(one is not None for one in whole):
         return [int(one) for one in whole if one is not None], words
@@ -313,6 +341,13 @@ def _numbered(seeds: Sequence[str], at: _Columns, frame: pd.DataFrame, keys: lis
     number = {one: place for place, one in enumerate(order)}
     numbers = [number[str(one) if isinstance(one, tuple) else _text(one)] for one in values]
     return numbers, words[:-1] + ", and were numbered, for they are no whole numbers." if len(columns) == 1 else words
+
+
+def _shares_none(seeds: list[str], frame: pd.DataFrame, keys: list[str]) -> bool:
+    """Whether techniques were run on seeds of their own, each on several."""
+    told = frame[keys].assign(seed=seeds).drop_duplicates()
+    apart = not told.duplicated([*keys[:-1], "seed"]).any()
+    return apart and len({*told["technique"]}) > 1 and bool((told.groupby(keys).size() > 1).all())
 
 
 def _once(

@@ -43,7 +43,7 @@ class _Run:
 def read(source: Source) -> Runs | None:
     """The runs of the experiments in ``source``; None where it is nothing of MLflow's."""
     if source.kind == "sqlite" and source.path is not None:
-        with database(source.path, source.name) as base:
+        with database(source.path, source.name, source.advance) as base:
             if not {"experiments", "runs"} <= base.tables:
                 return None
             return _runs(_of_database(base))

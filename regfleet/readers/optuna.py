@@ -46,7 +46,7 @@ class _Trial:
 def read(source: Source) -> Runs | None:
     """The trials of the studies in ``source``; None where it is nothing of Optuna's."""
     if source.kind == "sqlite" and source.path is not None:
-        with database(source.path, source.name) as base:
+        with database(source.path, source.name, source.advance) as base:
             if not {"studies", "trials"} <= base.tables or "runs" in base.tables:
                 return None
             return _runs(source, _of_database(base))
@@ -115,7 +115,7 @@ def _of_journal(source: Source) -> list[_Study]:
         there = studies.get(study) if isinstance(study, int) else None
         if code == 0 and line.get("study_name") not in [one.name for one in studies.values()]:
             studies[begun] = _Study(str(line.get("study_name")))
-            studies[begun].directions = [DIRECTIONS.get(one) for one in _list(line.get("directions"))]
+            studies[begun].directions = [_direction(one) for one in _list(line.get("directions"))]
             begun += 1
         elif code == 1 and isinstance(study, int):
             studies.pop(study, None)
@@ -259,6 +259,10 @@ def _set_values(trial: _Trial, values: Any) -> None:
     for place, value in enumerate(_list(values)):
         if isinstance(value, int | float) and not isinstance(value, bool):
             trial.values[place] = float(value)
+
+
+def _direction(value: Any) -> bool | None:
+    return DIRECTIONS.get(value) if isinstance(value, int | str) else None
 
 
 def _state(number: Any) -> str:

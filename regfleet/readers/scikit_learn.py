@@ -35,7 +35,7 @@ def read(source: Source) -> Runs | None:
         return _of_search(source, {str(name): list(table[name]) for name in table})
     if {*_TIMES} <= {*source.columns}:
         return _of_models(source, _by_model(source))
-    found = source.document
+    found = getattr(source.given, "cv_results_", source.document)
     if isinstance(found, list):
         found = _columns_of(found)
     if not isinstance(found, Mapping) or not found:
@@ -167,7 +167,10 @@ def _params(table: Mapping[str, Sequence[Any]], candidates: int) -> list[dict[st
     if len(whole) == candidates and all(isinstance(one, Mapping) for one in whole):
         return [{str(name): _plain(value) for name, value in one.items()} for one in whole]
     columns = {name.removeprefix("param_"): values for name, values in table.items() if name.startswith("param_")}
-    return [{name: _plain(values[place]) for name, values in columns.items()} for place in range(candidates)]
+    return [
+        {name: _plain(values[place]) for name, values in columns.items() if place < len(values)}
+        for place in range(candidates)
+    ]
 
 
 def _plain(value: Any) -> Any:
@@ -208,13 +211,17 @@ def _indices(source: Source, models: Mapping[str, Mapping[Any, Any]]) -> tuple[l
         return [], False
     first = told[0]
     for name, one in zip(models, told, strict=True):
-        if [list(rows) for rows in one["test"]] != [list(rows) for rows in first["test"]]:
+        if _rows(one["test"]) != _rows(first["test"]):
             raise InputError(
                 f"{source.name}: expected the same folds for every model; got other test rows for {given(name)}: give "
                 "all the same cv, with a fixed random_state where it shuffles"
             )
-    pairs = zip(first["train"], first["test"], strict=True)
+    pairs = zip(_rows(first["train"]), _rows(first["test"]), strict=True)
     return [{"n_train": len(train), "n_test": len(test)} for train, test in pairs], True
+
+
+def _rows(folds: Any) -> list[list[Any]]:
+    return [_list(rows) for rows in _list(folds)]
 
 
 def _by_model(source: Source) -> dict[str, dict[str, list[Any]]]:

@@ -33,7 +33,7 @@ class Source:
     """A file, a folder, or an object of Python's.
 
     ``name``: what it is called in messages. ``path`` is None of an object, ``given`` None of a path. ``advance`` is
-    told of each file of a folder that was read.
+    told of each file of a folder, and of the rows of a database, that were read.
     """
 
     def __init__(self, given_: object, advance: Callable[[int], None] | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,16 @@ from regfleet.text import one_line, reason
 
 MOST_ROWS = 20_000_000
 MOST_TEXT = 16 * files.MB
+BLOCK = 10_000
+"""Rows between two words on how far it is."""
 _WAL = 2
 
 
 class Database:
     """The tables of a SQLite file: ``tables`` are the names of those that hold rows of their own."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
-        self._connection, self._name = connection, name
+    def __init__(self, connection: sqlite3.Connection, name: str, advance: Callable[[int], None]) -> None:
+        self._connection, self._name, self._advance = connection, name, advance
         listed = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchmany(10_000)
         self.tables = frozenset(
             str(table) for table, sql in listed if not str(sql).upper().lstrip().startswith("CREATE VIRTUAL")
@@ -47,12 +49,14 @@ class Database:
         for number, row in enumerate(found):
             if number >= MOST_ROWS:
                 raise InputError(f"{self._name}: expected at most {MOST_ROWS:,} rows in {table}; got more")
+            if number % BLOCK == BLOCK - 1:
+                self._advance(BLOCK)
             yield row
 
 
 @contextmanager
-def database(path: Path, name: str) -> Iterator[Database]:
-    """The database at ``path``, open to be read; raises InputError where it cannot be.
+def database(path: Path, name: str, advance: Callable[[int], None]) -> Iterator[Database]:
+    """The database at ``path``, open to be read; raises InputError where it cannot be. ``advance`` is told of its rows.
 
     One that keeps a log of its own, and has none beside it, is opened as a file that nobody changes: SQLite would make
     that log otherwise.
@@ -67,6 +71,6 @@ def database(path: Path, name: str) -> Iterator[Database]:
             connection.text_factory = lambda text: text.decode("utf-8", "replace")
             for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON"):
                 connection.execute(f"PRAGMA {pragma}")
-            yield Database(connection, name)
+            yield Database(connection, name, advance)
     except (sqlite3.Error, OverflowError) as problem:
         raise InputError(f"{name}: expected a SQLite file that can be read; got {one_line(reason(problem))}") from None

@@ -15,6 +15,7 @@ from scipy import stats
 import regfleet
 from regfleet.errors import InputError
 
+pytestmark = pytest.mark.filterwarnings("default")  # the tools warn of what they use
 SEEDS = 6
 SCORES = {
     name: (mean + np.random.default_rng(place).normal(0, 0.01, SEEDS)).tolist()

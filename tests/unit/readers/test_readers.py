@@ -346,6 +346,15 @@ def test_what_repeats_is_found_or_numbered_and_said():
     found = arrange(runs(again, {"accuracy": [np.nan, 2.0, 3, 4, 5]}, lost=[True, *[False] * 4]), Asked())
     assert found.frame["accuracy"].tolist() == [2, 3, 4, 5]
     assert "1 run that failed was done again" in " ".join(found.said)
+    apart = {"opt": [*"aabb"], "seed": [7, 3, 9, 11]}
+    found = arrange(runs(apart, {"accuracy": [1.0, 2, 3, 4]}), Asked())
+    assert found.frame["seed"].tolist() == [0, 1, 0, 1]
+    assert "no two of them share a value of seed" in " ".join(found.said)
+    early = {"opt": [*"aabb", None], "seed": [0, 1, 0, 1, None]}
+    lost = [*[False] * 4, True]
+    found = arrange(runs(early, {"accuracy": [1.0, 2, 3, 4, np.nan]}, lost=lost), Asked())
+    assert len(found.frame) == 4
+    assert "1 run that failed before it was recorded" in " ".join(found.said)
     both = {"opt": ["a", "a", "b", "b"] * 2, "seed": [0, 1] * 4, "dataset": ["x"] * 4 + ["y"] * 4}
     found = arrange(runs(both, {"accuracy": range(8)}), Asked(control="b", rows=(9, 3)))
     assert (found.frame["dataset"].tolist(), found.scope) == (["x"] * 4 + ["y"] * 4, "new_data")
