@@ -69,6 +69,7 @@ def arrange(runs: Runs, asked: Asked) -> Arranged:
     import pandas as pd
 
     at = _Columns(runs)
+    asked = replace(asked, technique=tuple(one for text in asked.technique for one in at.parts(text)))
     if not len(runs.scores):
         raise InputError(f"expected runs that finished; {runs.tool} has none here")
     metric, pointing, metric_said = _metric(runs, asked, at)
@@ -142,6 +143,10 @@ class _Columns:
 
     def varies(self, name: str) -> bool:
         return len({_text(one) for one in self.values(name)}) > 1
+
+    def parts(self, text: str) -> list[str]:
+        """The names in a text: itself where a column is called so, else what commas part."""
+        return [text] if text in self.names else [one.strip() for one in text.split(",")]
 
     def find(self, flag: str, name: str) -> str:
         """The column that somebody named; raises InputError where there is none."""

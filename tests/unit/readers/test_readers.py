@@ -355,6 +355,9 @@ def test_what_repeats_is_found_or_numbered_and_said():
     found = arrange(runs(early, {"accuracy": [1.0, 2, 3, 4, np.nan]}, lost=lost), Asked())
     assert len(found.frame) == 4
     assert "1 run that failed before it was recorded" in " ".join(found.said)
+    two = {"opt": [*"aabb"], "net/width": [8, 8, 9, 9], "seed": [0, 1, 0, 1]}
+    found = arrange(runs(two, {"accuracy": [1.0, 2, 3, 4]}), Asked(technique=("opt, width",)))
+    assert {*found.frame["technique"]} == {"opt=a, width=8", "opt=b, width=9"}
     both = {"opt": ["a", "a", "b", "b"] * 2, "seed": [0, 1] * 4, "dataset": ["x"] * 4 + ["y"] * 4}
     found = arrange(runs(both, {"accuracy": range(8)}), Asked(control="b", rows=(9, 3)))
     assert (found.frame["dataset"].tolist(), found.scope) == (["x"] * 4 + ["y"] * 4, "new_data")
