@@ -16,7 +16,6 @@ from regfleet.errors import InputError
 RELEASE = f"Ray {ray.__version__}"
 ASK = """
 import sys
-from pathlib import Path
 from ray._raylet import AuthenticationTokenLoader
 try:
     print(AuthenticationTokenLoader.instance().get_raw_token(), end="")
