@@ -42,7 +42,7 @@ _NEVER = {
 
 
 def find(source: Source) -> Runs | None:
-    """The runs in ``source``, None where it is a table or a frame of no tool's.
+    """The runs in ``source``, None where it is a table or a frame of no tool's, or has technique and seed.
 
     Raises:
         InputError: it is of a kind that is never read, or nearly what a tool writes: the message says what is missing.
@@ -50,6 +50,8 @@ def find(source: Source) -> Runs | None:
     """
     if source.kind in _NEVER:
         raise InputError(f"{source.name}: expected results; got {_NEVER[source.kind]}")
+    if {"technique", "seed"} <= {*source.columns}:  # prepared for us, from whatever tool
+        return None
     for reader in READERS:
         found = reader.read(source)
         if found is not None:

@@ -85,7 +85,7 @@ def _of_search(source: Source, table: Mapping[str, Sequence[Any]]) -> Runs:
         (
             f"Read as scikit-learn's cv_results_: {count(len(kept), 'candidate')} on {count(len(folds), 'fold')}.",
             *left_out([(early, "tried by a halving search on fewer rows only")]),
-            "The candidates were chosen by these same folds, so the score of the best one is too good by a little.",
+            "The best candidate is the best on these same folds, so its score is too good by a little.",
         ),
     )
 

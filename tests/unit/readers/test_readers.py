@@ -147,6 +147,16 @@ def wandb_table():
     return frame.to_csv(index=False)
 
 
+def mlflow_page():
+    """The table that the page of an experiment gives."""
+    books = ["Start Time", "Duration", "Run ID", "Name", "Source Type", "Source Name", "User", "Status"]
+    rows = [
+        [*["x"] * 7, "FAILED" if (name, seed) == ("sgd", 5) else "FINISHED", name, seed, 0.5, score]
+        for name, seed, score in RUNS
+    ]
+    return pd.DataFrame(rows, columns=[*books, "optimizer", "seed", "loss", "val_accuracy"]).to_csv(index=False)
+
+
 def wandb_api():
     """The table that the guide to the API writes."""
     rows = [
@@ -186,6 +196,7 @@ def written(place, folder):
         "journal.log": optuna_journal,
         "trials.csv": optuna_table,
         "wandb.csv": wandb_table,
+        "page.csv": mlflow_page,
         "api.csv": wandb_api,
     }
     if place in makers:
@@ -207,6 +218,7 @@ def written(place, folder):
         ("tuned", {}, "val_accuracy, of which more is better, as KerasTuner has it"),
         ("logged", {}, "each by the last value of its metrics, of 'opt'"),
         ("wandb.csv", {}, "which columns were set and which came out"),
+        ("page.csv", {}, "Read as MLflow's table of the page of an experiment: 12 runs"),
         ("api.csv", {}, "Read as W&B's: 12 runs, each by its summary"),
         ("bench.parquet", {}, "each by the last point of its curve"),
     ],
@@ -397,6 +409,13 @@ def test_scores_of_unclear_worth_are_asked_for():
     assert (found.metric, found.higher_is_better) == ("val/mse", False)
     found = arrange(runs(columns, {"accuracy": four}, directions={"accuracy": False}), Asked())
     assert "Mind that of accuracy more would be better" in " ".join(found.said)
+
+
+def test_a_table_of_technique_and_seed_is_taken_as_it_is():
+    """Whatever else it has of a tool's columns."""
+    frame = pd.DataFrame(RUNS, columns=["technique", "seed", "test_score"]).assign(fit_time=1.0, score_time=1.0)
+    assert find(Source(frame)) is None
+    assert find(Source(frame.rename(columns={"seed": "fold"}))).tool == "scikit-learn"
 
 
 def test_a_plain_table_is_read_by_the_columns_that_are_named(tmp_path, command):
