@@ -87,7 +87,9 @@ def arrange(runs: Runs, asked: Asked) -> Arranged:
     if dataset:
         frame["dataset"] = [_text(one) for one in at.values(dataset[0])]
     keys = ["dataset", "technique"] if dataset else ["technique"]
-    frame["seed"], seeds_said = _numbered(seeds, at, frame, keys)
+    numbers = _numbers(seeds, at, frame, keys)
+    said += _differing(runs, at, frame, [*compared, *seeds, *dataset], tied=numbers.tied)
+    frame["seed"] = numbers.seeds
     frame["_lost"] = lost
     frame["_row"] = range(len(frame))
     frame = _once(frame, keys, at, compared, seeds, said)
@@ -96,7 +98,7 @@ def arrange(runs: Runs, asked: Asked) -> Arranged:
     if len(names) < 2:
         raise InputError(_alone(runs, at, names, compared, seeds))
     control = _control(asked, names)
-    said += [_compared_said(runs, compared, names), seeds_said]
+    said += [_compared_said(runs, compared, names), numbers.said]
     said += [f"Data sets: the values of {dataset[0]}."] if dataset else []
     said += [metric_said]
     if asked.control is None:
@@ -320,32 +322,53 @@ def _recorded(runs: Runs, at: _Columns, compared: Sequence[str], seeds: Sequence
     return replace(runs, lost=[runs.lost[place] for place in kept], **frames)
 
 
-def _numbered(seeds: Sequence[str], at: _Columns, frame: pd.DataFrame, keys: list[str]) -> tuple[list[int], str]:
-    """A whole number for each run that tells repeats of a technique apart, and the sentence on where it is from."""
-    if not seeds:
-        said = (
-            "Repeats: runs with the same settings, numbered in their order, for no setting is called seed or fold. "
-            "Nothing ties a repeat of one technique to one of another. --seed names what does."
-        )
-        return (frame.groupby(keys).cumcount()).tolist(), said
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """A whole number for each run that tells repeats apart; ``tied``: the same one means the same seed."""
+
+    seeds: list[int]
+    said: str
+    tied: bool = True
+
+
+def _numbers(seeds: Sequence[str], at: _Columns, frame: pd.DataFrame, keys: list[str]) -> _Numbers:
+    """The seeds as whole numbers, or runs in their order where nothing says which belong together."""
     columns = [at.values(name) for name in seeds]
-    values: list[Any] = (
-        columns[0] if len(columns) == 1 else [tuple(map(_text, one)) for one in zip(*columns, strict=True)]
-    )
-    words = f"Repeats: the values of {listed(list(seeds))}; --seed names another setting."
-    if _shares_none([str(one) for one in values], frame, keys):
+    values = [", ".join(map(_text, one)) for one in zip(*columns, strict=True)]
+    if not seeds or _shares_none(values, frame, keys):
+        why = f"no two of them share a value of {listed(list(seeds))}" if seeds else "no setting is called seed or fold"
         said = (
-            f"Repeats: runs with the same settings, numbered in their order, for no two of them share a value of "
-            f"{listed(list(seeds))}. Nothing ties a repeat of one technique to one of another."
+            f"Repeats: runs with the same settings, numbered in their order, for {why}. Nothing ties a repeat of one "
+            "technique to one of another. --seed names what does."
         )
-        return frame.groupby(keys).cumcount().tolist(), said
-    whole = [_whole(one) for one in values]
+        return _Numbers(frame.groupby(keys).cumcount().tolist(), said, tied=False)
+    words = f"Repeats: the values of {listed(list(seeds))}"
+    whole = [_whole(one) for one in columns[0]] if len(columns) == 1 else [None]
     if all(one is not None for one in whole):
-        return [int(one) for one in whole if one is not None], words
-    order = dict.fromkeys(str(one) if isinstance(one, tuple) else _text(one) for one in values)
-    number = {one: place for place, one in enumerate(order)}
-    numbers = [number[str(one) if isinstance(one, tuple) else _text(one)] for one in values]
-    return numbers, words[:-1] + ", and were numbered, for they are no whole numbers." if len(columns) == 1 else words
+        return _Numbers([int(one) for one in whole if one is not None], f"{words}; --seed names another setting.")
+    number = {one: place for place, one in enumerate(dict.fromkeys(values))}
+    return _Numbers([number[one] for one in values], f"{words}, which were numbered; --seed names another setting.")
+
+
+def _differing(runs: Runs, at: _Columns, frame: pd.DataFrame, known: Sequence[str], *, tied: bool) -> list[str]:
+    """That runs of one technique also differ in other settings; refused where no seed ties them to the others'."""
+    unset = at.measured if runs.mixed else ()  # of a score it is no wonder that it differs
+    rest = [name for name in at.settings if name not in (*known, *unset) and _last(name) not in ROWS]
+    differ = [
+        name
+        for name in rest
+        if (frame[["technique"]].assign(value=[_text(one) for one in at.values(name)]).drop_duplicates())
+        .duplicated("technique")
+        .any()
+    ]
+    if not differ:
+        return []
+    if not tied and not runs.mixed:
+        raise InputError(
+            f"expected repeats; got runs of one technique that differ in {_some(differ)}, and no seed that they share "
+            f"with those of another: add {differ[0]} to --technique, or name with --seed what repeats"
+        )
+    return [f"Runs of one technique also differ in {_some(differ)}: what that changes counts as luck."]
 
 
 def _shares_none(seeds: list[str], frame: pd.DataFrame, keys: list[str]) -> bool:

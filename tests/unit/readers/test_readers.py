@@ -348,7 +348,7 @@ def test_what_repeats_is_found_or_numbered_and_said():
         ["lr=0.2", 0],
         ["lr=0.2", 1],
     ]
-    assert "were numbered" in " ".join(found.said)
+    assert "which were numbered" in " ".join(found.said)
     equal = {"lr": [0.1, 0.2, 0.1, 0.2, 0.3]}
     found = arrange(runs(equal, {"accuracy": [1.0, 2, 3, 4, 5]}), Asked())
     assert found.frame["seed"].tolist() == [0, 0, 1, 1]
@@ -370,6 +370,9 @@ def test_what_repeats_is_found_or_numbered_and_said():
     two = {"opt": [*"aabb"], "net/width": [8, 8, 9, 9], "seed": [0, 1, 0, 1]}
     found = arrange(runs(two, {"accuracy": [1.0, 2, 3, 4]}), Asked(technique=("opt, width",)))
     assert {*found.frame["technique"]} == {"opt=a, width=8", "opt=b, width=9"}
+    other = {"opt": [*"aabb"], "lr": [1, 2, 3, 4], "seed": [0, 1, 0, 1]}
+    found = arrange(runs(other, {"accuracy": [1.0, 2, 3, 4]}), Asked(technique=("opt",)))
+    assert "also differ in lr: what that changes counts as luck" in " ".join(found.said)
     both = {"opt": ["a", "a", "b", "b"] * 2, "seed": [0, 1] * 4, "dataset": ["x"] * 4 + ["y"] * 4}
     found = arrange(runs(both, {"accuracy": range(8)}), Asked(control="b", rows=(9, 3)))
     assert (found.frame["dataset"].tolist(), found.scope) == (["x"] * 4 + ["y"] * 4, "new_data")
@@ -384,6 +387,11 @@ def test_what_repeats_is_found_or_numbered_and_said():
         ({"seed": [0, 1, 2, 3]}, {}, "at least two techniques .* differ in no setting"),
         ({"opt": [*"aabb"], "seed": [0, 0, 1, 1], "lr": [1, 2, 3, 4]}, {"technique": ("opt",)}, "also differ in lr"),
         ({"opt": [*"aabb"], "seed": [0, 1, 0, 1]}, {"technique": ("lr",)}, "--technique: expected one of opt, seed"),
+        (
+            {"opt": [*"aabb"], "lr": [1, 2, 3, 4]},
+            {"technique": ("opt",)},
+            "that differ in lr, and no seed that they share",
+        ),
         ({"opt": [*"aabb"], "seed": [0, 1, 0, 1]}, {"technique": ("seed",), "seed": "seed"}, "tells repeats apart"),
         ({"opt": [*"aabb"], "seed": [0, 1, 0, 1]}, {"seed": "fold"}, "--seed: expected one of opt, seed, accuracy"),
         ({"opt": [*"aabb"], "seed": [0, 1, 0, 1]}, {"control": "c"}, "--control: expected one of a, b; got 'c'"),
