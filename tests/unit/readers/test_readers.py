@@ -356,7 +356,7 @@ def test_what_repeats_is_found_or_numbered_and_said():
         assert words in " ".join(found.said)
     again = {"lr": [1, 1, 1, 2, 2], "seed": [0, 0, 1, 0, 1]}
     found = arrange(runs(again, {"accuracy": [np.nan, 2.0, 3, 4, 5]}, lost=[True, *[False] * 4]), Asked())
-    assert found.frame["accuracy"].tolist() == [2, 3, 4, 5]
+    assert found.frame[found.metric].tolist() == [2, 3, 4, 5]
     assert "1 run that failed was done again" in " ".join(found.said)
     apart = {"opt": [*"aabb"], "seed": [7, 3, 9, 11]}
     found = arrange(runs(apart, {"accuracy": [1.0, 2, 3, 4]}), Asked())
@@ -417,6 +417,8 @@ def test_scores_of_unclear_worth_are_asked_for():
     assert (found.metric, found.higher_is_better) == ("val/mse", False)
     found = arrange(runs(columns, {"accuracy": four}, directions={"accuracy": False}), Asked())
     assert "Mind that of accuracy more would be better" in " ".join(found.said)
+    found = arrange(runs(columns, {"accuracy": [87.0, 88, 89, 90]}), Asked())
+    assert (found.metric, found.higher_is_better) == ("accuracy (own scale)", True)
 
 
 def test_a_table_of_technique_and_seed_is_taken_as_it_is():
