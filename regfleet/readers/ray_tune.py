@@ -134,8 +134,8 @@ def _runs(rows: list[_Trial], metric: str = "", *, higher: bool | None = None) -
     scores = frame_of([one[1] for one in kept], numbers=True)
     scores = scores[[name for name in scores if scores[name].notna().any()]]
     failures = sum(one[3] for one in kept)
-    ended = [one[2]["training_iteration"] for one in kept if not one[3]]
-    ended = [one for one in ended if isinstance(one, int | float)]
+    steps: list[object] = [one[2]["training_iteration"] for one in kept if not one[3]]
+    ended = [one for one in steps if isinstance(one, int | float)]
     notes = [f"Read as Ray Tune's: {count(len(rows), 'trial')}, each by the last result that it reported."]
     if len(set(ended)) > 1:
         notes.append(
