@@ -375,6 +375,8 @@ def _task(trials: pd.DataFrame, metric: Metric, at: str) -> Task:
 
 
 def _ratio(name: str, n_test: int, n_train: int, trials: pd.DataFrame) -> float:
+    if "overlap" in trials:  # of folds whose numbers of rows are not known
+        return float(trials["overlap"].iloc[0])
     if n_test > 0 and n_train > 0:
         return n_test / n_train
     if not (trials["status"] == "done").any():

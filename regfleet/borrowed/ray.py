@@ -257,3 +257,9 @@ def job_chatter(name: str, entrypoint: str) -> list[str]:
 def is_setup(line: str) -> bool:
     """Whether a line of a job's log is Ray's own word on preparing the job."""
     return line.endswith("Runtime env is setting up.")
+
+
+def judged_by(grid: Any) -> tuple[str | None, str | None]:
+    """The metric that a ResultGrid of Ray Tune was after, and its mode, min or max; None where it was not told."""
+    inside = getattr(grid, "_experiment_analysis", None)
+    return getattr(inside, "default_metric", None), getattr(inside, "default_mode", None)

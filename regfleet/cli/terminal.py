@@ -40,6 +40,7 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     Of several data sets the result over all of them comes first; from five up a line each stands for the leaderboards.
     """
     summary = analysis.summary
+    _print_read(screen, analysis.facts.read)
     whole = overall(summary)
     if whole:
         _say(screen, whole.headline)
@@ -63,6 +64,14 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     _explain(screen, summary)
     if analysis.report:
         screen.print(f"Report: {analysis.report}", soft_wrap=True)
+
+
+def _print_read(screen: Console, sentences: Sequence[str]) -> None:
+    """How results of another tool were read, before anything is said of them."""
+    for sentence in sentences:
+        screen.print(sentence)
+    if sentences:
+        screen.print()
 
 
 def _print_dataset(screen: Console, data: DatasetSummary, analysis: Conclusion, shared: Sequence[str]) -> None:

@@ -56,6 +56,8 @@ def read_scores(
     *,
     metric: str | None = None,
     higher_is_better: bool | None = None,
+    overlap: float | None = None,
+    own_words: bool = True,
 ) -> Scores:
     """Foreign scores as the trials frame of a study.
 
@@ -68,6 +70,8 @@ def read_scores(
         control: the technique that the others are compared with; by default baseline, none or control.
         metric: a column, by default accuracy; one that is not there stands for the only metric column of a long frame.
         higher_is_better: which way it points, where `known_metric` does not know it.
+        overlap: n_test/n_train of folds, where the numbers of rows are not known.
+        own_words: whether to note by what the scores are judged; False where the caller says it.
 
     Raises:
         InputError: a column is missing or holds what it must not, a run occurs twice, or the control is unclear.
@@ -102,11 +106,13 @@ def read_scores(
         Variant(name, name, (), Training(), None if name == chosen else chosen)
         for name in [chosen, *(name for name in names if name != chosen)]
     )
-    _check_rows(trials, question.scope)
+    _check_rows(trials, question.scope if overlap is None else "this_dataset")
+    if overlap is not None:
+        trials = trials.assign(overlap=overlap)
     ignored = [str(column) for column in (*index, *ignored)]
     unused = [f"Columns that were not used: {_shown(ignored)}."] if ignored else []
     side = "higher" if question.metric.higher_is_better else "lower"
-    is_plain = metric in METRICS and higher_is_better is None
+    is_plain = not own_words or (metric in METRICS and higher_is_better is None)
     judged = [] if is_plain else [f"Judged by {given(metric)}: {side} is better, {why}."]
     if is_wide and not is_named:
         judged = [f"The columns were taken for {metric}, of which more is better; --metric names another."]
@@ -114,12 +120,12 @@ def read_scores(
 
 
 def _of_rows(
-    frame: pd.DataFrame, settings: Analysis, control: str | None, metric: str | None, **direction: bool | None
+    frame: pd.DataFrame, settings: Analysis, control: str | None, metric: str | None, *, higher_is_better: bool | None
 ) -> Scores:
     """Scores of single test rows: those of the runs, with the predictions behind them."""
     index = [column for column in frame if column != "row" and _is_index(frame, column)]
     rows = by_run(frame.drop(columns=index), _seeds(frame), metric)
-    found = read_scores(rows.frame, settings, control, metric=rows.metric, **direction)
+    found = read_scores(rows.frame, settings, control, metric=rows.metric, higher_is_better=higher_is_better)
     marks = {str(column): found.trials["dataset"].map(rows.facts[column]) for column in rows.facts}
     return replace(found, trials=found.trials.assign(**marks), notes=(*found.notes, *rows.notes), rows=rows)
 

@@ -7,7 +7,7 @@ import io
 import itertools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,8 +245,10 @@ def _read_feather(content: Any) -> "pa.Table":
         return _whole(pa.ipc.open_file(content, options=options).read_all(), schema)
 
 
-def read_parquet(content: Any) -> "pa.Table":
-    """The table of a Parquet file; texts are read as dictionaries, and written out once their length is known.
+def read_parquet(content: Any, wanted: Collection[str] | None = None) -> "pa.Table":
+    """The table of a Parquet file, or its columns that are ``wanted``, in the order of the file.
+
+    Texts are read as dictionaries, and written out once their length is known.
 
     Raises OSError or an exception of pyarrow's, ValueError, TypeError or LookupError where there is none.
     """
@@ -254,17 +256,18 @@ def read_parquet(content: Any) -> "pa.Table":
     from pyarrow import parquet
 
     file = parquet.ParquetFile(pa.BufferReader(content))
-    schema, metadata = file.schema_arrow, file.metadata
-    _check_shape(metadata.num_rows, len(schema))
+    every, metadata = file.schema_arrow, file.metadata
+    schema = every if wanted is None else pa.schema([field for field in every if field.name in wanted])
+    _check_shape(metadata.num_rows, len(every))
     # Of the group, for a damaged column ends the process where pyarrow is asked for what is known of it.
     stated = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
-    check_room(stated + 8 * metadata.num_rows * len(schema))
+    check_room(stated + 8 * metadata.num_rows * len(every))
     used = [field for field in schema if not is_useless(field.type)]
-    if len(used) < len(schema) and len(set(schema.names)) < len(schema):
+    if len(used) < len(every) and len(set(every.names)) < len(every):
         raise pa.ArrowInvalid("columns of equal names, beside lists or bytes")
     texts = [field.name for field in used if is_text(field.type)]
     file = parquet.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
-    table = file.read([field.name for field in used] if len(used) < len(schema) else None)
+    table = file.read([field.name for field in used] if len(used) < len(every) else None)
     _check_size(table)
     columns = [
         column.cast(pa.large_string()) if is_text(field.type) else column

@@ -42,6 +42,7 @@ class StudyFacts:
     ``notes`` are sentences on what the protocol gets wrong or on what was allowed but should be known;
     ``provenance`` says where it comes from; ``article`` marks the article's own study. ``foreign`` marks scores
     that another tool produced: model, epochs, split, engine and study_toml are unknown then, and empty or 0.
+    ``read`` are sentences on how results of another tool were understood, what was assumed among them.
     ``techniques`` has title, paragraph and source of each technique in it.
     """
 
@@ -60,6 +61,7 @@ class StudyFacts:
     article: bool
     provenance: Provenance
     foreign: bool = False
+    read: tuple[str, ...] = ()
     techniques: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -107,6 +109,7 @@ class Conclusion:
             "planned": self.facts.planned,
             "finished": self.facts.finished,
             "notes": self.facts.notes,
+            **({"read": self.facts.read} if self.facts.read else {}),
             "report": None if self.report is None else str(self.report),
         }
         return json_text(_without_nan(whole))

@@ -5,6 +5,7 @@ import inspect
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import ray
@@ -218,6 +219,14 @@ def test_names_and_texts_stand_where_they_stood(name, module):
     """The variables that Ray reads, and the words of its jobs, are in its code."""
     code = inspect.getsource(importlib.import_module(module))
     assert name in code, f"{RELEASE}: {module} has no {name!r} any more"
+
+
+def test_a_result_grid_knows_what_it_was_after():
+    """Metric and mode are attributes of the analysis that it holds."""
+    tune = Path(ray.__file__).parent / "tune"
+    assert "self._experiment_analysis = " in (tune / "result_grid.py").read_text(), RELEASE
+    code = (tune / "analysis" / "experiment_analysis.py").read_text()
+    assert [name for name in ("default_metric", "default_mode") if f"self.{name} = " not in code] == [], RELEASE
 
 
 def test_rays_words_in_a_jobs_log_are_known():

@@ -1,0 +1,55 @@
+"""Tables of trackers in which what was set and what came out stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from regfleet.numbers import count
+from regfleet.readers.runs import Runs, left_out, without_score
+
+if TYPE_CHECKING:
+    from regfleet.readers.source import Source
+
+FINISHED = ("finished", "done", "completed", "")
+LOST = ("failed", "crashed", "killed", "preempted")
+
+
+def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, state: str, where: str) -> Runs:
+    """The runs of a table, ``books`` its columns that are neither.
+
+    Args:
+        source: the table.
+        tool: whose it is.
+        books: columns of the tool's own books.
+        label: the column with the name of a run.
+        state: the column with what became of it.
+        where: where in the tool the table comes from, for the note.
+    """
+    table = source.table()
+    states = [str(one or "").strip().lower() for one in table[state]] if state in table else [""] * len(table)
+    kept = [place for place, one in enumerate(states) if one in (*FINISHED, *LOST)]
+    lost = [states[place] in LOST for place in kept]
+    table = table.iloc[kept].reset_index(drop=True)
+    columns = [str(name) for name in table if name not in books and not str(name).startswith("_")]
+    numeric = [name for name in columns if _is_numeric(list(table[name]))]
+    return Runs(
+        tool=tool,
+        settings=table[columns],
+        extras=table[[name for name in table if name in books]],
+        scores=table[numeric].astype(float),
+        lost=lost,
+        label=label,
+        mixed=True,
+        notes=(
+            f"Read as {tool}'s table of {where}: {count(len(states), 'run')}.",
+            "It does not say which columns were set and which came out.",
+            *left_out([(len(states) - len(kept), "still running")]),
+            *without_score(sum(lost)),
+        ),
+    )
+
+
+def _is_numeric(values: list[object]) -> bool:
+    there = [one for one in values if one is not None]
+    return bool(there) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in there)
