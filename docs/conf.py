@@ -1,7 +1,7 @@
-"""The documentation site: ``python -m sphinx -W docs docs/_build`` writes it, without network, from these pages.
+"""The documentation site: ``python -m sphinx -W docs build/docs`` writes it, without network, from these pages.
 
-Pages are plain Markdown that also reads well on its own; `docs/index.md` has the order. What is generated lands in
-``docs/generated``, which git ignores, so that it cannot be stale.
+Pages are plain Markdown that also reads well on its own; `docs/index.md` has the order. What is generated is
+written by docs/pages.py.
 """
 
 import sys
@@ -15,7 +15,6 @@ project = "regfleet"
 author = copyright = "The regfleet contributors"
 release = version = regfleet.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "pages"]
-exclude_patterns = ["_build", "decisions/.*"]
 default_role = "code"  # what docstrings put between single backticks
 
 myst_heading_anchors = 4  # sections are linked to as they are where the files are read
@@ -26,6 +25,7 @@ nb_execution_mode = "off"  # docs/notebooks/execute.py does, and keeps what it s
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # they would name types of six libraries that this site cannot link to
 napoleon_numpy_docstring = False
+napoleon_custom_sections = [("Settings", "params_style")]
 
 html_theme = "furo"
 html_title = f"regfleet {release}"

@@ -32,6 +32,7 @@ def setup(app: Any) -> dict[str, bool]:
     """What Sphinx calls: pages are written before it reads, links led right while it does, files copied at the end."""
     app.connect("config-inited", lambda *_: write_pages())
     app.connect("source-read", _read)
+    app.connect("autodoc-process-docstring", _settings, priority=400)  # before napoleon reads the sections
     app.connect("doctree-resolved", _resolve)
     app.connect("build-finished", _finish)
     return {"parallel_read_safe": True}
@@ -57,7 +58,8 @@ def commands_page() -> str:
         arguments = [one for one in command.params if one.param_type_name == "argument"]
         words = [f"{one.name.upper()}{'…' * (one.nargs == -1)}" for one in arguments]
         usage = [word if one.required else f"[{word}]" for word, one in zip(words, arguments, strict=True)]
-        lines += [f"## {name}", "", f"`{' '.join(['regfleet', name, '[FLAGS]', *usage])}`", "", _prose(command.help), ""]
+        lines += [f"## {name}", "", f"`{' '.join(['regfleet', name, '[FLAGS]', *usage])}`", ""]
+        lines += [_prose(command.help), ""]
         if any(one.help for one in arguments):
             lines += ["| argument | what it is |", "|---|---|"]
             lines += [f"| `{word}` | {_cell(one.help)} |" for word, one in zip(words, arguments, strict=True)]
@@ -126,7 +128,7 @@ def _cell(text: str | None) -> str:
 
 
 def _prose(text: str | None) -> str:
-    """A command's help, whose ``\\b`` keeps Typer from wrapping the lines of an example."""
+    """A command's help, without the mark that keeps Typer from wrapping the lines of an example."""
     return _literal(inspect.cleandoc(text or "").replace("\b\n", ""))
 
 
@@ -137,10 +139,15 @@ def _literal(text: str) -> str:
     return "`".join(parts)
 
 
+def _settings(_app: Any, _what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
+    """The section of a docstring that regfleet writes, under a title of one word as napoleon wants it."""
+    lines[:] = ["Settings:" if line == "Settings, None for the default:" else line for line in lines]
+
+
 def _read(app: Any, docname: str, content: list[str]) -> None:
     """Lead the links of a page right, and give the index of decisions its order."""
     path = Path(app.env.doc2path(docname))
-    if path.suffix == ".md" and path.parent != GENERATED:
+    if path.parent != GENERATED:
         content[0] = relinked(content[0], path.resolve())
     if docname == "index":  # a line of the order may stand before its page does
         content[0] = re.sub(

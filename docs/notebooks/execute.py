@@ -47,6 +47,8 @@ def execute(path: Path) -> None:
         cell.metadata = {}
         if cell.cell_type == "code":
             cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
+            for shown in (one.data for one in cell.outputs if "text/html" in one.get("data", ())):
+                shown.pop("text/plain", None)
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
 
 
