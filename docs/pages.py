@@ -4,7 +4,7 @@ import inspect
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,13 @@ COPIED = {
 }
 """Documents that stand elsewhere in the repository, and the page that each becomes."""
 WRITTEN = "Written by: python docs/pages.py"
+_FOR_READERS_ALOUD = {
+    'role="heading"><span class="caption-text"': 'role="heading" aria-level="2"><span class="caption-text"',
+    '<aside class="sidebar-drawer"': '<aside aria-label="All pages" class="sidebar-drawer"',
+    '<aside class="toc-drawer': '<aside aria-label="On this page" class="toc-drawer',
+    "<th></th>": "<td></td>",
+}
+"""What the theme, and tables of pandas, leave out that a screen reader asks for."""
 _LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)\s]*)?\)")
 
 
@@ -169,17 +176,19 @@ def _resolve(app: Any, doctree: Any, docname: str) -> None:
             node["refuri"] = os.path.relpath(place, here)
 
 
-def _files(app: Any) -> Iterator[str]:
-    yield from sorted(getattr(app.env, "site_files", ()))
-
-
 def _finish(app: Any, problem: Exception | None) -> None:
     """Publish the reports that git keeps, and copy the other files that pages link to."""
     if problem or app.builder.format != "html":
         return
     out = Path(app.outdir)
+    for path in out.rglob("*.html"):
+        if not path.is_relative_to(out / "reports"):
+            text = path.read_text(encoding="utf-8")
+            for there, better in _FOR_READERS_ALOUD.items():
+                text = text.replace(there, better)
+            path.write_text(text, encoding="utf-8")
     publish.publish(sorted(path.parent for path in (ROOT / "reports").glob("*/report.html")), out / "reports")
-    for name in _files(app):
+    for name in sorted(getattr(app.env, "site_files", ())):
         if not name.startswith("reports/"):
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, out / name)
