@@ -30,6 +30,7 @@ _FOR_READERS_ALOUD = {
     '<aside class="sidebar-drawer"': '<aside aria-label="All pages" class="sidebar-drawer"',
     '<aside class="toc-drawer': '<aside aria-label="On this page" class="toc-drawer',
     "<th></th>": "<td></td>",
+    '<div id="search-results"></div>': '<h1>Search</h1><div id="search-results"> </div>',
 }
 """What the theme, and tables of pandas, leave out that a screen reader asks for."""
 _LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)\s]*)?\)")
