@@ -7,7 +7,8 @@ written by docs/pages.py.
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(folder) for folder in (Path(__file__).parent, Path(__file__).parents[1])]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
 import regfleet
 
