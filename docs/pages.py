@@ -25,14 +25,15 @@ COPIED = {
 }
 """Documents that stand elsewhere in the repository, and the page that each becomes."""
 WRITTEN = "Written by: python docs/pages.py"
-_FOR_READERS_ALOUD = {
+_MENDED = {
     'role="heading"><span class="caption-text"': 'role="heading" aria-level="2"><span class="caption-text"',
     '<aside class="sidebar-drawer"': '<aside aria-label="All pages" class="sidebar-drawer"',
     '<aside class="toc-drawer': '<aside aria-label="On this page" class="toc-drawer',
     "<th></th>": "<td></td>",
+    "</strong> -- ": "</strong>: ",
     '<div id="search-results"></div>': '<h1>Search</h1><div id="search-results"> </div>',
 }
-"""What the theme, and tables of pandas, leave out that a screen reader asks for."""
+"""What theme, builder and pandas leave out that a screen reader asks for; and a dash that is none."""
 _LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)\s]*)?\)")
 
 
@@ -185,7 +186,7 @@ def _finish(app: Any, problem: Exception | None) -> None:
     for path in out.rglob("*.html"):
         if not path.is_relative_to(out / "reports"):
             text = path.read_text(encoding="utf-8")
-            for there, better in _FOR_READERS_ALOUD.items():
+            for there, better in _MENDED.items():
                 text = text.replace(there, better)
             path.write_text(text, encoding="utf-8")
     publish.publish(sorted(path.parent for path in (ROOT / "reports").glob("*/report.html")), out / "reports")
