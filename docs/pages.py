@@ -44,7 +44,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", _settings, priority=400)  # before napoleon reads the sections
     app.connect("doctree-resolved", _resolve)
     app.connect("build-finished", _finish)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
 
 
 def write_pages() -> None:

@@ -13,11 +13,9 @@ import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urldefrag, urlsplit
 
-import nbformat
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 from support import ROOT
 from support.processes import environment, python
@@ -61,6 +59,8 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="session")
 def parsed(site):
     """Every page that the builder wrote, by its place."""
+    from bs4 import BeautifulSoup
+
     return {
         path.relative_to(site).as_posix(): BeautifulSoup(path.read_text(), "html.parser")
         for path in site.rglob("*.html")
@@ -147,6 +147,8 @@ def test_words_are_spelled_right():
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_notebooks_run_and_say_the_same(path, tmp_path):
     """What their cells print is what is kept; tables that hold seconds are there again."""
+    import nbformat
+
     spec = importlib.util.spec_from_file_location("execute", path.parent / "execute.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
