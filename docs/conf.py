@@ -30,10 +30,12 @@ napoleon_custom_sections = [("Settings", "params_style")]
 
 html_theme = "furo"
 html_title = f"regfleet {release}"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 smartquotes = False  # or --flag becomes –flag
 html_copy_source = False
+html_show_search_summary = False  # they are fetched, which a page on disk may not do
 html_show_sphinx = False
 html_theme_options = {"top_of_page_buttons": []}
