@@ -193,7 +193,8 @@ def build(input_shape, outputs):
     """A model for the examples."""
     import keras
 
-    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(outputs, "softmax")])
+    hidden = keras.layers.Dense(8, "relu")
+    return keras.Sequential([keras.Input(input_shape), hidden, keras.layers.Dense(outputs, "softmax")])
 
 
 def test_python_of_pages_and_of_docstrings_runs(folder, monkeypatch):
