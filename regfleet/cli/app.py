@@ -70,7 +70,9 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     cls=_Commands,
     help="Which regularization technique really helps a Keras model on a data set, by how much, and how sure that is.",
-    epilog="Exit codes: " + ". ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
+    epilog="Exit codes: "
+    + ". ".join(f"{code} {what}" for code, what in EXIT_CODES.items())
+    + ". What to do, by message: docs/troubleshooting.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

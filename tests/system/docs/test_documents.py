@@ -12,8 +12,10 @@ from support import ROOT
 
 import regfleet
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
+PAGES = (path for path in (ROOT / "docs").rglob("*.md") if "generated" not in path.parts)  # which copies the others
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *PAGES, *(ROOT / "examples").glob("*.md")])
 INSTALLS, CHECKS = "sets up a machine: .ci/run does", "checks the code and runs the tests: .ci/run does"
+DOCS = "makes the documentation site: tests/slow/test_site.py does"
 CLUSTER = "needs a cluster: tests/system/fleet and tests/system/jobs have their own"
 TRACKER = "needs a tracker: tests/slow/test_trackers.py has them all"
 NOT_RUN = {
@@ -25,6 +27,10 @@ NOT_RUN = {
     "mypy && lint-imports": CHECKS,
     "python -m pytest --durations=20": CHECKS,
     "bash .ci/run": CHECKS,
+    "python docs/pages.py": DOCS,
+    "python docs/notebooks/execute.py": DOCS,
+    "python -m sphinx -W --keep-going docs build/docs": DOCS,
+    "python -m pytest tests/slow/test_site.py -n0": DOCS,
     "regfleet compare ... --address HOST:6379 --out s3://bucket/study": CLUSTER,
     "regfleet submit --address http://HOST:8265 -- compare ...": CLUSTER,
     "regfleet status s3://bucket/study": CLUSTER,
@@ -94,7 +100,7 @@ def test_every_other_line_runs(command, folder, monkeypatch):
 
 
 def build(input_shape, outputs):
-    """A model for README's example in Python."""
+    """A model for the example in Python."""
     import keras
 
     return keras.Sequential(
@@ -102,16 +108,16 @@ def build(input_shape, outputs):
     )
 
 
-def test_the_python_of_readme_runs(command, folder, monkeypatch):
+def test_the_python_of_its_page_runs(command, folder, monkeypatch):
     """Each block runs by itself, given the data, the model and the results that it speaks of."""
     assert command("compare", "--seeds", "2", "--model", "8", "-t", "l2", *RUN_ANYWHERE)[0] == 0
     monkeypatch.setattr(regfleet, "compare", partial(regfleet.compare, epochs=1, in_process=True, progress=False))
     draw = np.random.default_rng(0)
     x = draw.normal(size=(100, 3))
     trials = []
-    for block in blocks_of(ROOT / "README.md", "python"):
+    for block in blocks_of(ROOT / "docs" / "python.md", "python"):
         names = {"X": x, "y": np.where(x[:, 0] > 0, "up", "down"), "build": build}
-        exec(compile(block, "README.md", "exec"), names)
+        exec(compile(block, "python.md", "exec"), names)
         trials.append(len(names["results"].trials))
     assert trials == [3 * 10, 2 * 2]
     assert (folder / "reports" / "iris").exists()

@@ -96,8 +96,8 @@ def test_words_that_are_no_utf_8_are_refused(command):
 
 
 def test_the_table_is_told_where_people_look(command):
-    """The README and the help have each code with its meaning."""
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    told = [" ".join(text.split()) for text in (readme, command("--help")[1])]
+    """The page on troubleshooting and the help have each code with its meaning."""
+    page = (Path(__file__).parents[3] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    told = [" ".join(text.split()) for text in (page, command("--help")[1])]
     for code, meaning in EXIT_CODES.items():
         assert [f"{code} {meaning}" in text for text in told] == [True, True], code
