@@ -21,6 +21,7 @@ from regfleet.running.train import Watch
 from regfleet.settings import read_study
 from regfleet.trials import Outcome
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # their packages warn of each other
 VARIANTS = [{"technique": one} for one in ("none", "l2(0.01)", "l1(0.1)+dropout(0.3)")]
 NAMES = ("tensorboard", "mlflow", "wandb", "aim")
 HISTORY = ("loss", "train_cross_entropy", "val_accuracy")
