@@ -56,20 +56,22 @@ def _judged(
     terms, n_train, _ = terms_of(name, here.assign(**marks), resolved.variants, question, shares)
     terms = replace(terms, tested=replace(terms.tested, absent="no predictions of test rows were kept"))
     found = {part.name: _runs(part, trials, predictions, terms.task, resolved) for part in parts}
-    whole, said = found[name], []
+    whole, said = found[name], list[str]()
     if resolved.study.rows:
         runs = {1.0: whole} | {part.split.share: found[part.name] for part in parts if part.split.share}
         rows = {1.0: n_train} | {
             part.split.share: _train_rows(trials, part, n_train) for part in parts if part.split.share
         }
         curve = learning(runs, rows, resolved.variants, dataset, terms)
-        dataset, said = replace(dataset, learning=curve), [*said, *curve.said[:1]]
+        dataset = replace(dataset, learning=curve)
+        said += curve.said[:1]
     without = {part.split.without: found[part.name] for part in parts if part.split.without is not None}
     if without:
         control = resolved.variants[0]
         own = {column: runs[control.name] for column, runs in without.items()}
         columns = ablation(whole[control.name], own, control.label, dataset, terms)
-        dataset, said = replace(dataset, ablation=columns), [*said, *columns.said[:1]]
+        dataset = replace(dataset, ablation=columns)
+        said += columns.said[:1]
     return replace(dataset, headline=(*dataset.headline, *said))
 
 
