@@ -63,13 +63,15 @@ def _judged(
             part.split.share: _train_rows(trials, part, n_train) for part in parts if part.split.share
         }
         curve = learning(runs, rows, resolved.variants, dataset, terms)
-        dataset, said = replace(dataset, learning=curve), [*said, *curve.said[:1]]
+        dataset = replace(dataset, learning=curve)
+        said += curve.said[:1]
     without = {part.split.without: found[part.name] for part in parts if part.split.without is not None}
     if without:
         control = resolved.variants[0]
         own = {column: runs[control.name] for column, runs in without.items()}
         columns = ablation(whole[control.name], own, control.label, dataset, terms)
-        dataset, said = replace(dataset, ablation=columns), [*said, *columns.said[:1]]
+        dataset = replace(dataset, ablation=columns)
+        said += columns.said[:1]
     return replace(dataset, headline=(*dataset.headline, *said))
 
 
