@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,9 @@ def _of_table(source: Source) -> Runs:
         values = {str(name): value for name, value in row.items()}
         config = {name.removeprefix("config/"): one for name, one in values.items() if name.startswith("config/")}
         rows.append((config, {name: one for name, one in values.items() if not name.startswith("config/")}, False))
-    return _runs(rows)
+    found = _runs(rows)
+    silent = "The table does not say which trials failed: those that did count by what they reported before."
+    return replace(found, notes=(*found.notes, silent))
 
 
 def _runs(rows: list[_Trial], metric: str = "", *, higher: bool | None = None) -> Runs:

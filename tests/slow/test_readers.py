@@ -159,6 +159,7 @@ def test_ray_tune(grid):
     assert_judged(regfleet.analyze("runs/exp", "sgd"), *words)
     grid.get_dataframe().to_csv("grid.csv")
     found = regfleet.analyze("grid.csv", "sgd")
+    assert "does not say which trials failed" in " ".join(found.facts.read)
     assert {row.name for row in found.summary.datasets[0].variants} == {"sgd", "adam"}
 
 
