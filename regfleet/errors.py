@@ -12,7 +12,7 @@ The message of each is one line: the flag or field, what was expected, what was 
 
 EXIT_CODES = {
     0: "done",
-    1: "done, but trials failed",
+    1: "done, but trials failed, or check found a drop",
     2: "bad input, said in a line",
     3: "interrupted, or the machine or the cluster failed; what is finished is kept",
     70: "a mistake of regfleet's own; the line names a file that says where",
