@@ -1,6 +1,6 @@
 """`regfleet analyze` on what the other tools write themselves, each run here.
 
-Needs optuna, keras-tuner, benchopt, mlflow and pytest-benchmark, which nothing else does.
+Needs optuna, keras-tuner, benchopt, mlflow, pytest-benchmark and ray[tune], which nothing else does.
 """
 
 import json
@@ -129,8 +129,8 @@ def test_optunas_search_without_repeats_is_refused_with_advice(optuna):
 def grid(tmp_path):
     """A ResultGrid of Ray Tune, whose experiment lies in runs/exp."""
     import ray
-    from ray import tune
 
+    tune = pytest.importorskip("ray.tune", exc_type=ImportError)
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     scores, last = SCORES, SEEDS - 1
 

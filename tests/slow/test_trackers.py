@@ -282,7 +282,7 @@ def test_all_at_once_from_the_command_line(home):
     assert done.returncode == 0, done.stderr
     said = [line for line in done.stderr.lower().splitlines() if "still to be logged" not in line]
     assert not [line for line in said if any(name in line for name in NAMES)], done.stderr
-    assert {path.name for path in home.iterdir()} - before == {"out", "mlflow.db", "mlruns", "wandb", ".aim"}
+    assert {path.name for path in home.iterdir()} - before == {"user", "out", "mlflow.db", "mlruns", "wandb", ".aim"}
     results = load("out")
     for name in NAMES:
         assert READ[name]()[0].keys() == set(results.trials["key"])
@@ -290,7 +290,9 @@ def test_all_at_once_from_the_command_line(home):
 
 def environment(home, **more):
     """What a command of its own sees."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": str(home)} | more
+    user = home / "user"
+    user.mkdir(exist_ok=True)
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": str(user)} | more
 
 
 @pytest.fixture
