@@ -219,6 +219,8 @@ def _check_columns(names: list[str], source: Data, doubt: str) -> None:
     for flag, name in wanted[1:]:
         if name == source.target:
             raise InputError(f"{flag}: expected a column beside the target; got {name!r}")
+        if name in source.drop and flag != "--drop":
+            raise InputError(f"{flag}: expected a column that --drop leaves in; got {name!r}")
 
 
 def _with_test(table: "pa.Table", test: "pa.Table", source: Data) -> "pa.Table":

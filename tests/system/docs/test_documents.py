@@ -17,6 +17,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *PAGES, *(ROOT / "examples").glob("*.md"
 INSTALLS, CHECKS = "sets up a machine: .ci/run does", "checks the code and runs the tests: .ci/run does"
 DOCS = "makes the documentation site: tests/slow/test_site.py does"
 CLUSTER = "needs a cluster: tests/system/fleet and tests/system/jobs have their own"
+TOOLS = "reads what other tools wrote: tests/slow/test_readers.py has them write it"
 TRACKER = "needs a tracker: tests/slow/test_trackers.py has them all"
 NOT_RUN = {
     "{ which chromium faketime || { apt-get update && apt-get install -y chromium faketime; }; } "
@@ -35,6 +36,10 @@ NOT_RUN = {
     "regfleet submit --address http://HOST:8265 -- compare ...": CLUSTER,
     "regfleet status s3://bucket/study": CLUSTER,
     "regfleet doctor --address HOST:6379": CLUSTER,
+    "regfleet analyze study.db": TOOLS,
+    "regfleet analyze ~/ray_results/my_experiment": TOOLS,
+    "regfleet analyze tuner_dir/my_project": TOOLS,
+    "regfleet analyze mlruns": TOOLS,
     "pip install 'regfleet[mlflow]'": TRACKER,
     "regfleet compare study.toml --log mlflow": TRACKER,
     "ray get-auth-token --generate > /dev/null && chmod 600 ~/.ray/auth_token": CLUSTER,

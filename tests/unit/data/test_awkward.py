@@ -213,6 +213,7 @@ def test_rows_that_repeat_are_counted(table):
             r"^--drop: expected a column, one of a, churned; got 'b'$",
         ),
         (TWO, {"group": "churned"}, r"^--group: expected a column beside the target"),
+        (TWO, {"drop": ("a",), "time": "a"}, r"^--time: expected a column that --drop leaves in; got 'a'$"),
         (TWO, {"task": "regression"}, r"^--task regression: expected numbers in churned"),
         (
             UNIQUE,
