@@ -41,5 +41,5 @@ def fit(case: Case, rows: Rows, seed: int, epochs: int) -> np.ndarray:
 
 if __name__ == "__main__":
     runtime.prepare(gpu=False)
-    runtime.warm_up()
+    runtime.warm_up(gpu=False)
     serve(fit)
