@@ -76,6 +76,8 @@ def check(
     if not 1 <= many <= MOST_LOOKS:
         raise InputError(f"--looks: expected a whole number from 1 to {MOST_LOOKS:,}; got {given(looks)}")
     files = {flag: expanded(path, flag) for flag, path in (("--junit", junit), ("--markdown", markdown)) if path}
+    if len({path.absolute() for path in files.values()}) < len(files):
+        raise InputError(f"--markdown: expected another file than that of --junit; got {markdown}")
     with console(2) as screen, counting(screen, "comparisons made") as advance:
         sides = side_of(against), stored_side(new)
         found = checked(*sides, max_drop=drop, variants=variant or (), metric=metric, looks=many, advance=advance)

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from regfleet.analysis.between import Change, chance_interval, change, one_sided, wider, with_lost
 from regfleet.analysis.comparing import Terms
-from regfleet.analysis.intervals import TOO_FEW, decide
-from regfleet.analysis.runs import Runs
+from regfleet.analysis.intervals import MINIMUM_PAIRS, TOO_FEW, decide
+from regfleet.analysis.runs import Runs, ignorant_score
 from regfleet.concluding.changes import apart, common_datasets, rows_between, runs_between, wanted_variants
 from regfleet.concluding.sides import Side, common_metric, counted_rows, terms_of
 from regfleet.errors import InputError
@@ -53,6 +53,7 @@ def checked(
     found = {}
     for name in names:
         judged_by = common_metric((old, new), name, metric)
+        _refuse_endless(max_drop, judged_by)
         question = replace(new.question, metric=judged_by)
         before, after = runs_between(old, new, name, question)
         there = [one for one in wanted if one in before and one in after]
@@ -70,10 +71,22 @@ def checked(
         why, of_rows = apart(old, new, name, rows.get(name)), rows.get(name)
         same = old.data[name].sha256 == new.data[name].sha256 or (of_rows is not None and of_rows.numbered)
         for one in there:
-            item = item_of(one, new.labels[one], (after[one], before[one]), terms, why, looks, same_rows=same)
-            items.append(_judged(name, question.metric, item, max_drop))
+            runs = after[one], before[one]
+            item = item_of(one, new.labels[one], runs, terms, why, looks, same_rows=same)
+            items.append(_broken(name, item, runs, terms) or _judged(name, question.metric, item, max_drop))
             advance(1)
     return Checked(old.shown, new.shown, looks, new.question.alpha, tuple(items), tuple(notes))
+
+
+def _refuse_endless(max_drop: float | None, metric: Metric) -> None:
+    """Raises InputError where no drop could be larger than is allowed, as for 5 of an accuracy, meant as points."""
+    widest = metric.highest - metric.lowest
+    if max_drop is not None and max_drop >= widest:
+        point = " (0.01 is a point)" if metric.percent else ""
+        raise InputError(
+            f"--max-drop: expected less than {widest:g}, for {metric.title} lies between {metric.lowest:g} and "
+            f"{metric.highest:g}{point}; got {max_drop:g}"
+        )
 
 
 def item_of(
@@ -94,6 +107,23 @@ def item_of(
     fewest = min(found.seeds)
     verdict, note = decide(found.difference, found.rope, fewest)
     return replace(found, verdict=verdict, note=note, lost=(len(old.lost), len(new.lost)))
+
+
+def _broken(dataset: str, one: Change, runs: tuple[Runs, Runs], terms: Terms) -> Item | None:
+    """A drop where a run broke down, and it is not known what a model that learned nothing scores; else None.
+
+    The worst score that was seen would stand in for all trials that were lost, and may be a good one.
+    """
+    new, old = runs
+    left, tried = len(new.seeds), new.attempted
+    few = left < MINIMUM_PAIRS <= min(tried, len(old.seeds))
+    if not few or math.isfinite(ignorant_score(terms.metric, terms.shares, new.scores[:0])):
+        return None
+    said = (
+        f"{one.label} on {dataset}: {counted(tried - left, 'trial')} of {tried} failed or diverged, which leaves too few "
+        f"to compare, and counts as a drop."
+    )
+    return Item(dataset, terms.metric, one, terms.metric.rope_at(one.old), "dropped", said)
 
 
 def _judged(dataset: str, metric: Metric, one: Change, max_drop: float | None) -> Item:

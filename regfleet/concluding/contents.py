@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.numbers import count
+from regfleet.report.exports import PREDICTED
 from regfleet.text import listed, printable
 
 if TYPE_CHECKING:
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """How many tested rows are the same in both runs, were added, removed, or changed in some of their columns.
+    """How many rows are the same in both runs, were added, removed, or changed in some of their columns.
 
     ``columns`` that changed rows differ in; ``more`` and ``fewer`` are columns that one run alone has. ``numbered``:
-    whether each row of either run has the number of the same row in the other.
+    whether each row of either run has the number of the same row in the other. ``whole``: whether all rows are known;
+    else these are the tested ones, which say nothing of how many were added or removed.
     """
 
     same: int
@@ -29,18 +31,11 @@ class RowChange:
     more: tuple[str, ...]
     fewer: tuple[str, ...]
     numbered: bool
+    whole: bool = True
 
     def sentences(self) -> list[str]:
         """What changed, for people."""
-        said = []
-        counts = [(self.added, "added"), (self.removed, "removed"), (self.changed, "changed")]
-        parts = [f"{count(many, 'row')} {word}" for many, word in counts if many]
-        if parts:
-            where = f" in {listed(list(map(printable, self.columns)))}" if self.changed else ""
-            said.append(f"{listed(parts)}{where}; {count(self.same, 'row')} as before.")
-        else:
-            moved = "" if self.numbered else ", in another order"
-            said.append(f"The same {count(self.same, 'row')}{moved}.")
+        said = [self._of_all() if self.whole else self._of_tested()]
         for names, word in ((self.more, "New"), (self.fewer, "Gone")):
             if names:
                 said.append(
@@ -48,18 +43,53 @@ class RowChange:
                 )
         return said
 
+    def _of_all(self) -> str:
+        counts = [(self.added, "added"), (self.removed, "removed"), (self.changed, "changed")]
+        parts = [f"{count(many, 'row')} {word}" for many, word in counts if many]
+        if parts:
+            where = f" in {self._where}" if self.changed else ""
+            return f"{listed(parts)}{where}; {count(self.same, 'row')} as before."
+        return f"The same {count(self.same, 'row')}{'' if self.numbered else ', in another order'}."
 
-def row_change(old: pd.DataFrame, new: pd.DataFrame) -> RowChange | None:
-    """What became of the rows of two tables of texts by row number; None where they have no column in common.
+    def _of_tested(self) -> str:
+        if not self.numbered:
+            return (
+                f"{count(self.same, 'row')} that both runs tested {'is' if self.same == 1 else 'are'} as before; how "
+                "many were added, removed or changed is not known, because not every row was tested."
+            )
+        if self.changed:
+            return (
+                f"{count(self.changed, 'row')} changed in {self._where}, of {self.same + self.changed:,} that both "
+                "runs tested."
+            )
+        others = "" if self.more or self.fewer else ", and other rows are not"
+        return f"{count(self.same, 'row')} that both runs tested {'is' if self.same == 1 else 'are'} as before{others}."
+
+    @property
+    def _where(self) -> str:
+        return listed(list(map(printable, self.columns)))
+
+
+def row_change(old: pd.DataFrame, new: pd.DataFrame, rows: tuple[int, int] | None = None) -> RowChange | None:
+    """What became of the rows of two tables of texts by row number; None where they have nothing in common.
 
     Rows are the same that hold the same in the columns of both. Of the others two are one row, changed, where they
     follow the same row and hold the same in half of the columns at least.
+
+    Args:
+        old, new: the tables of tested rows.
+        rows: how many there are of the data set in both runs, where these may be more; where they are as many, rows
+            are looked for under their own numbers.
     """
     import numpy as np
 
+    whole = rows is None or rows == (len(old), len(new))
     old, new = _own(old), _own(new)
+    if rows is not None and not whole and rows[0] == rows[1]:
+        tested = old.index.intersection(new.index)
+        old, new = old.loc[tested], new.loc[tested]
     both = [name for name in new.columns if name in old.columns]
-    if not both:
+    if not set(both) - {PREDICTED} or not len(old):
         return None
     before, after = old[both].to_numpy(), new[both].to_numpy()
     numbers = old.index.to_numpy(), new.index.to_numpy()
@@ -93,6 +123,7 @@ def row_change(old: pd.DataFrame, new: pd.DataFrame) -> RowChange | None:
         more=tuple(name for name in new.columns if name not in both),
         fewer=tuple(name for name in old.columns if name not in both),
         numbered=not (added or removed) and all(numbers[0][a] == numbers[1][b] for a, b in places),
+        whole=whole,
     )
 
 

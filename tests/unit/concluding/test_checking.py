@@ -1,6 +1,7 @@
 """`regfleet check` and `regfleet baseline`: known drops, ties, other metrics, other data, and files for CI."""
 
 import json
+import os
 import shutil
 import xml.etree.ElementTree as ET
 
@@ -57,6 +58,10 @@ def test_what_is_allowed_is_in_units_of_the_metric(command):
         code, _, errors = command("check", "new", "--against", "old", "--max-drop", text)
         assert (code, errors) == (2, f"regfleet: error: --max-drop: expected a number from 0 up; got {text!r}\n")
     assert command("check", "new", "--against", "old", "--looks", "0")[0] == 2
+    code, _, errors = command("check", "new", "--against", "old", "--max-drop", "5")
+    words = "expected less than 1, for accuracy lies between 0 and 1 (0.01 is a point); got 5"
+    assert (code, errors) == (2, f"regfleet: error: --max-drop: {words}\n")
+    assert command("check", "new", "--against", "old", "--max-drop", "5", "--metric", "mse")[0] == 0
 
 
 @pytest.mark.usefixtures("runs")
@@ -147,6 +152,24 @@ def test_a_run_that_breaks_down_does_not_pass(command, tmp_path):
     code, said, _ = command("check", "new", "--against", "old")
     assert code == 1
     assert "33.3 % now, with ten lost trials as models that learned nothing, a clear drop" in " ".join(said.split())
+
+
+def test_a_run_that_breaks_down_does_not_pass_by_a_metric_that_knows_no_worst(command, tmp_path):
+    """No trial of a variant finished, and nobody knows how badly calibrated a model is that learned nothing."""
+    keep(tmp_path / "old")
+    keep(tmp_path / "new", lost=[(L2, seed) for seed in range(9)])
+    code, said, _ = command("check", "new", "--against", "old", "--metric", "calibration_error")
+    assert code == 1
+    assert "L2 on iris: nine trials of 10 failed or diverged, which leaves too few to compare" in " ".join(said.split())
+    assert command("check", "old", "--against", "new", "--metric", "calibration_error")[0] == 0
+
+
+def test_a_pipe_is_no_baseline(command, runs):
+    """What can be read once is refused, and waits for nobody."""
+    os.mkfifo(runs / "pipe")
+    code, _, errors = command("check", "new", "--against", "pipe")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "pipe: expected what regfleet baseline writes; got a pipe, which can be read only once" in errors
 
 
 def test_files_for_a_pull_request(command, runs):
