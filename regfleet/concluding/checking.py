@@ -120,8 +120,8 @@ def _broken(dataset: str, one: Change, runs: tuple[Runs, Runs], terms: Terms) ->
     if not few or math.isfinite(ignorant_score(terms.metric, terms.shares, new.scores[:0])):
         return None
     said = (
-        f"{one.label} on {dataset}: {counted(tried - left, 'trial')} of {tried} failed or diverged, which leaves too few "
-        f"to compare, and counts as a drop."
+        f"{one.label} on {dataset}: {counted(tried - left, 'trial')} of {tried} failed or diverged, which leaves too "
+        "few to compare, and counts as a drop."
     )
     return Item(dataset, terms.metric, one, terms.metric.rope_at(one.old), "dropped", said)
 

@@ -52,7 +52,7 @@ def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, stat
 
 
 def ended(table: pd.DataFrame, state: str) -> tuple[list[int], list[bool]]:
-    """Which lines are of runs that ended, and which of these failed, by the column ``state``; all where it is not there."""
+    """Which lines are of runs that ended, and whether each of these failed; all ended where no ``state`` is there."""
     states = [str(one or "").strip().lower() for one in table[state]] if state in table else [""] * len(table)
     kept = [place for place, one in enumerate(states) if one in (*FINISHED, *LOST)]
     return kept, [states[place] in LOST for place in kept]

@@ -117,5 +117,5 @@ def _python(text: str) -> Any:
 class _Numbers(ast.NodeTransformer):
     """The names that Python writes for floats which are no finite numbers, as of a run that diverged, as floats."""
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - called by that name
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return ast.Constant(float(node.id)) if node.id in ("nan", "inf") else node

@@ -139,7 +139,7 @@ def test_rows_are_known_again_by_what_they_hold():
 
 
 def test_what_is_predicted_belongs_to_a_row():
-    """Classes that are others now, in rows whose columns are as before, are named; not so rows known by a class alone."""
+    """Classes that are others now, in rows whose columns are as before, are named; a class alone tells no row."""
     old, new = (frame(rows, columns=("x", "y", PREDICTED)) for rows in (["abk", "cdk", "efl"], ["abk", "cdl", "efl"]))
     found = row_change(old, new)
     assert found.sentences() == ["1 row changed in what is predicted; 2 rows as before."]
@@ -152,7 +152,7 @@ def test_what_is_predicted_belongs_to_a_row():
 
 
 def test_rows_that_were_not_tested_are_neither_added_nor_removed():
-    """Where tests leave rows out, what is said is of rows that both runs tested, under their own numbers if possible."""
+    """Where tests leave rows out, what is said is of rows that both runs tested, by number if possible."""
     old, new = frame(["abc", "def", "ghi"]), frame(["def", "ghX", "jkl"], first=1)
     found = row_change(old, new, (4, 4))
     assert found.sentences() == ["1 row changed in z, of 2 that both runs tested."]
