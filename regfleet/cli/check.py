@@ -101,5 +101,7 @@ def _show(screen: Console, found: Checked) -> None:
         screen.print(f"• {left:,} more are not below by more than is allowed.")
     screen.print(found.headline, style="bold red" if found.dropped else "bold", soft_wrap=True)
     screen.print(found.about, soft_wrap=True)
+    if found.advice:
+        screen.print(found.advice, soft_wrap=True)
     for note in found.notes:
         screen.print(f"note: {note}", soft_wrap=True)

@@ -59,8 +59,8 @@ def publish(
 ) -> Published:
     """Put the reports of results directories into the site, beside those that are there.
 
-    A directory is published once, under its own name, and replaces what had that name; what was known of another run under
-    it stays in the page of its study over time. ``base_url`` is where the site is on the web, and stays known.
+    A directory is published once, under its own name, and replaces what had that name; what was known of another run
+    under it stays in the page of its study over time. ``base_url`` is where the site is on the web, and stays known.
 
     Raises ResultsError for a directory without a report, InputError for a site that holds files of somebody else where
     ours must go, or files of ours that were changed since.

@@ -37,6 +37,7 @@ def test_a_known_drop_fails_and_a_tie_passes(command):
     code, said, errors = command("check", "new", "--against", "old")
     assert (code, errors) == (1, "")
     assert "1 of 3 variants dropped clearly, and by more than is allowed." in said
+    assert "What else changed: regfleet diff old new." in said
     assert [line for line in said.splitlines() if "a clear drop by" in line] == [
         line for line in said.splitlines() if line.startswith("• L2")
     ]
@@ -185,6 +186,8 @@ def test_files_for_a_pull_request(command, runs):
     assert command("check", "new", "--against", "old", "--junit", "j.xml")[0] == 1  # its own may be written over
     (runs / "mine.md").write_text("mine")
     assert command("check", "new", "--against", "old", "--markdown", "mine.md")[0] == 2
+    code, _, errors = command("check", "new", "--against", "old", "--markdown", "m.md", "--junit", "./m.md")
+    assert (code, errors.count("\n"), "another file than that of --junit" in errors) == (2, 1, True)
     assert escaped("a|b <b> `c` [d](e)\n@f\x1b") == "a\\|b \\<b\\> \\`c\\` \\[d\\]\\(e\\) \\@f\\\\x1b"
 
 
