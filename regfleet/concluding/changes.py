@@ -11,7 +11,7 @@ from regfleet.analysis.comparing import Terms
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import Runs
 from regfleet.concluding.contents import RowChange, row_change
-from regfleet.concluding.sides import Side, common_metric, counted_rows, same_splits, terms_of
+from regfleet.concluding.sides import Side, common_metric, counted_rows, order_notes, same_splits, terms_of
 from regfleet.errors import InputError
 from regfleet.numbers import count, counted
 from regfleet.report.difference import PAIRED, DataChange, Difference, SetChange, Setting, differing
@@ -58,7 +58,7 @@ def differences(
     """
     names = common_datasets(old, new)
     rows = rows_between(old, new, names)
-    sets, notes = [], list(_only("Data set", *_apart(old.data, new.data), old, new))
+    sets, notes = [], [*order_notes(old, new), *_only("Data set", *_apart(old.data, new.data), old, new)]
     for name in names:
         if old.task(name) != new.task(name):
             notes.append(f"{name}: a {old.task(name)} before and a {new.task(name)} now, so scores do not compare.")

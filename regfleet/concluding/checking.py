@@ -11,7 +11,7 @@ from regfleet.analysis.comparing import Terms
 from regfleet.analysis.intervals import MINIMUM_PAIRS, TOO_FEW, decide
 from regfleet.analysis.runs import Runs, ignorant_score
 from regfleet.concluding.changes import apart, common_datasets, rows_between, runs_between, wanted_variants
-from regfleet.concluding.sides import Side, common_metric, counted_rows, terms_of
+from regfleet.concluding.sides import Side, common_metric, counted_rows, order_notes, terms_of
 from regfleet.errors import InputError
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted
@@ -151,8 +151,8 @@ def _judged(dataset: str, metric: Metric, one: Change, max_drop: float | None) -
 
 
 def _notes(old: Side, new: Side) -> list[str]:
-    """What only one of the runs has, which nothing is said of."""
-    notes = []
+    """That they may be the wrong way round, and what only one of them has, which nothing is said of."""
+    notes = order_notes(old, new)
     for names, side in (
         ([old.labels[one] for one in old.labels if one not in new.labels], old),
         ([new.labels[one] for one in new.labels if one not in old.labels], new),

@@ -22,6 +22,7 @@ from regfleet.data import parse_split
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric, default_metric, metrics_of, resolve_metric
 from regfleet.report.page import kept_contents
+from regfleet.report.trend import moment
 from regfleet.results import DataFacts, Stored
 from regfleet.scorers import ALIASES, scores_of
 from regfleet.settings import Study
@@ -158,6 +159,14 @@ def stored_side(location: str) -> StoredSide:
     devices = sorted(set(done["device"].dropna().unique()) - {""})
     hardware = {**found.hardware, **({"device": ", ".join(devices)} if devices else {})}
     return replace(found, sizes=sizes, hardware=hardware)  # type: ignore[arg-type]
+
+
+def order_notes(old: Side, new: Side) -> list[str]:
+    """What to say where the earlier run was finished after the later one, as if named the wrong way round."""
+    before, after = moment(old.finished), moment(new.finished)
+    if not (before and after and after < before):
+        return []
+    return [f"{new.shown} was finished before {old.shown}: are they the right way round?"]
 
 
 def common_metric(sides: tuple[Side, Side], dataset: str, asked: str | None) -> Metric:

@@ -2,12 +2,14 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from support.kept import DROPOUT, FIELDS, L2, by_row, keep
 
 from regfleet.concluding.contents import row_change
+from regfleet.concluding.sides import order_notes
 from regfleet.report.exports import PREDICTED, kept_cells
 
 
@@ -181,3 +183,11 @@ def test_a_metric_that_is_asked_afterwards_is_worked_out(command, tmp_path):
         code, _, errors = command("diff", "old", "none", "--metric", metric)
         assert (code, errors.count("\n")) == (2, 1)
         assert words in errors
+
+
+def test_runs_the_wrong_way_round_are_asked_about():
+    """By when they were finished, in whatever time zone; nothing where that is not known."""
+    times = {"old": "2026-11-02T01:30:00+02:00", "new": "2026-11-01T23:45:00+00:00", "unknown": ""}
+    old, new, unknown = (SimpleNamespace(shown=name, finished=time) for name, time in times.items())
+    assert order_notes(new, old) == ["old was finished before new: are they the right way round?"]
+    assert order_notes(old, new) == order_notes(old, old) == order_notes(new, unknown) == []
