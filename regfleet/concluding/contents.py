@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 class RowChange:
     """How many rows are the same in both runs, were added, removed, or changed in some of their columns.
 
-    ``columns`` that changed rows differ in; ``more`` and ``fewer`` are columns that one run alone has. ``numbered``:
-    whether each row of either run has the number of the same row in the other. ``whole``: whether all rows are known;
-    else these are the tested ones, which say nothing of how many were added or removed.
+    ``columns`` that changed rows differ in; ``more`` and ``fewer`` are columns that one run alone has, ``renamed`` old
+    and new names of those that hold the same. ``numbered``: whether each row of either run has the number of the same
+    row in the other. ``whole``: whether all rows are known; else these are the tested ones, which say nothing of how
+    many were added or removed.
     """
 
     same: int
@@ -32,10 +34,12 @@ class RowChange:
     fewer: tuple[str, ...]
     numbered: bool
     whole: bool = True
+    renamed: tuple[tuple[str, str], ...] = ()
 
     def sentences(self) -> list[str]:
         """What changed, for people."""
         said = [self._of_all() if self.whole else self._of_tested()]
+        said += [f"Column {printable(old)} is called {printable(new)} now." for old, new in self.renamed]
         for names, word in ((self.more, "New"), (self.fewer, "Gone")):
             if names:
                 said.append(
@@ -62,7 +66,7 @@ class RowChange:
                 f"{count(self.changed, 'row')} changed in {self._where}, of {self.same + self.changed:,} that both "
                 "runs tested."
             )
-        others = "" if self.more or self.fewer else ", and other rows are not"
+        others = "" if self.more or self.fewer or self.renamed else ", and other rows are not"
         return f"{count(self.same, 'row')} that both runs tested {'is' if self.same == 1 else 'are'} as before{others}."
 
     @property
@@ -114,17 +118,32 @@ def row_change(old: pd.DataFrame, new: pd.DataFrame, rows: tuple[int, int] | Non
         name for a, b in changed for name, one, other in zip(both, before[a], after[b], strict=True) if one != other
     }
     added, removed = len(after) - len(places), len(before) - len(places)
+    more, fewer = ([name for name in one if name not in both] for one in (new, old))
+    renamed = _renamed(old[fewer], new[more], places)
     return RowChange(
         same=same,
         added=added,
         removed=removed,
         changed=len(changed),
         columns=tuple(name for name in both if name in differ),
-        more=tuple(name for name in new.columns if name not in both),
-        fewer=tuple(name for name in old.columns if name not in both),
+        more=tuple(name for name in more if name not in renamed.values()),
+        fewer=tuple(name for name in fewer if name not in renamed),
         numbered=not (added or removed) and all(numbers[0][a] == numbers[1][b] for a, b in places),
         whole=whole,
+        renamed=tuple(renamed.items()),
     )
+
+
+def _renamed(old: pd.DataFrame, new: pd.DataFrame, places: Sequence[tuple[int, int]]) -> dict[str, str]:
+    """Old name → new name of columns that hold the same in rows that are the same, whose places are given."""
+    found: dict[str, str] = {}
+    held = {name: [new[name].iat[there] for _, there in places] for name in new}
+    for name in old:
+        values = [old[name].iat[here] for here, _ in places]
+        there = next((one for one in held if one not in found.values() and held[one] == values), None)
+        if there is not None and values:
+            found[str(name)] = str(there)
+    return found
 
 
 def _own(table: pd.DataFrame) -> pd.DataFrame:

@@ -137,6 +137,8 @@ def test_rows_are_known_again_by_what_they_hold():
     assert (moved.same, moved.numbered) == (5, False)
     wider = row_change(old, frame(["abc1", "def2", "ghi3", "ghi4", "jkl5"], columns=("x", "y", "z", "new")))
     assert (wider.same, wider.more, wider.numbered) == (5, ("new",), True)
+    called = row_change(old, frame(["abc1", "def2", "ghi3", "ghi4", "jkl5"], columns=("x", "y", "w", "v")))
+    assert called.sentences() == ["The same 5 rows.", "Column z is called w now.", "New: column v."]
     assert row_change(old, frame(["a"], columns=("other",))) is None
 
 
