@@ -137,11 +137,11 @@ def row_change(old: pd.DataFrame, new: pd.DataFrame, rows: tuple[int, int] | Non
 def _renamed(old: pd.DataFrame, new: pd.DataFrame, places: Sequence[tuple[int, int]]) -> dict[str, str]:
     """Old name → new name of columns that hold the same in rows that are the same, whose places are given."""
     found: dict[str, str] = {}
-    held = {name: [new[name].iat[there] for _, there in places] for name in new}
+    held = {name: new[name].to_numpy()[[there for _, there in places]].tolist() for name in new}
     for name in old:
-        values = [old[name].iat[here] for here, _ in places]
+        values = old[name].to_numpy()[[here for here, _ in places]].tolist()
         there = next((one for one in held if one not in found.values() and held[one] == values), None)
-        if there is not None and values:
+        if values and there is not None:
             found[str(name)] = str(there)
     return found
 
