@@ -128,6 +128,7 @@ def _broken(dataset: str, one: Change, runs: tuple[Runs, Runs], terms: Terms) ->
 
 def _judged(dataset: str, metric: Metric, one: Change, max_drop: float | None) -> Item:
     unit, of = Scale(metric), one.difference
+    drop = "drop" if metric.higher_is_better else "rise"  # of an error that gets worse
     allowed = metric.rope_at(one.old) if max_drop is None else max_drop
     where = f"{one.label} on {dataset}"
     lost = f", with {counted(one.lost[1], 'lost trial')} as models that learned nothing" if one.lost[1] else ""
@@ -138,13 +139,13 @@ def _judged(dataset: str, metric: Metric, one: Change, max_drop: float | None) -
         found, said = "unknown", f"{where}: not checked, for {fewest} can be compared."
     elif of.high < 0 and -of.mean > allowed:
         found = "dropped"
-        said = f"{where}: {scores}, a clear drop by {unit.amount(of.mean)}, where {unit.amount(allowed)} are allowed."
+        said = f"{where}: {scores}, a clear {drop} by {unit.amount(of.mean)}, where {unit.amount(allowed)} are allowed."
     elif of.high < 0:
-        said = f"{where}: {scores}, a clear drop, but by no more than the {unit.amount(allowed)} that are allowed."
+        said = f"{where}: {scores}, a clear {drop}, but by no more than the {unit.amount(allowed)} that are allowed."
     elif -of.mean > allowed:
-        # A drop of its interval's half-width would be clear.
+        # One of its interval's half-width would be clear.
         seen = unit.amount(of.mean - of.high)
-        said = f"{where}: {scores}, which may be chance: of {fewest}, a drop below {seen} cannot be told from it."
+        said = f"{where}: {scores}, which may be chance: of {fewest}, a {drop} below {seen} cannot be told from it."
     else:
         said = f"{where}: {scores}."
     return Item(dataset, metric, one, allowed, found, said)

@@ -69,7 +69,8 @@ def test_what_is_allowed_is_in_units_of_the_metric(command):
 def test_another_metric_is_checked_by_its_own_direction(command):
     """Of MSE, which these runs have as high as their accuracy, less is better: the drop is that of the other run."""
     assert command("check", "new", "--against", "old", "--metric", "mse")[0] == 0
-    assert command("check", "old", "--against", "new", "--metric", "mse")[0] == 1
+    code, said, _ = command("check", "old", "--against", "new", "--metric", "mse")
+    assert (code, "a clear rise by" in said, "a clear drop by" in said) == (1, True, False)
     found = json.loads(command("check", "new", "--against", "old", "--metric", "macro_f1", "--json")[1])
     assert {one["metric"] for one in found["items"]} == {"macro_f1"}
     assert {one["pairing"] for one in found["items"]} == {"seeds"}
