@@ -425,6 +425,9 @@ def test_scores_of_unclear_worth_are_asked_for():
     """Which of several decides, which way one points; a known name decides, and a contradiction is said."""
     columns = {"opt": [*"aabb"], "seed": [0, 1, 0, 1]}
     four = [1.0, 2, 3, 4]
+    split = {"test_r2": four, "train_r2": four, "test_mae": four}
+    named = arrange(runs(columns, split), Asked(metric="r2"))
+    assert (named.metric, named.frame["r2 (own scale)"].tolist()) == ("r2 (own scale)", four)
     with pytest.raises(InputError, match="--metric: expected which of foo, bar decides"):
         arrange(runs(columns, {"foo": four, "bar": four}), Asked())
     with pytest.raises(InputError, match="--higher-is-better: expected yes or no for 'foo'"):
