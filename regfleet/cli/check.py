@@ -63,7 +63,7 @@ def check(
     """
     from regfleet.concluding.baseline import side_of
     from regfleet.concluding.checking import LOOKS, MOST_LOOKS, checked
-    from regfleet.concluding.sides import stored_side
+    from regfleet.concluding.sides import later_side
     from regfleet.paths import expanded
     from regfleet.report import checked as report
     from regfleet.report.difference import write_own
@@ -79,7 +79,7 @@ def check(
     if len({path.absolute() for path in files.values()}) < len(files):
         raise InputError(f"--markdown: expected another file than that of --junit; got {markdown}")
     with console(2) as screen, counting(screen, "comparisons made") as advance:
-        sides = side_of(against), stored_side(new)
+        sides = side_of(against), later_side(new)
         found = checked(*sides, max_drop=drop, variants=variant or (), metric=metric, looks=many, advance=advance)
     if as_json:
         tell(found.json())

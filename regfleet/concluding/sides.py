@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regfleet import files
 from regfleet.analysis.comparing import Terms
 from regfleet.analysis.judging import RULED, Tested, unfit
 from regfleet.analysis.predicting import read
@@ -159,6 +160,15 @@ def stored_side(location: str) -> StoredSide:
     devices = sorted(set(done["device"].dropna().unique()) - {""})
     hardware = {**found.hardware, **({"device": ", ".join(devices)} if devices else {})}
     return replace(found, sizes=sizes, hardware=hardware)  # type: ignore[arg-type]
+
+
+def later_side(location: str) -> StoredSide:
+    """The side of the later run; raises InputError for a baseline file, which says less than a run is compared by."""
+    if "://" not in location and files.is_other(location):
+        raise InputError(
+            f"{location}: expected a results directory, for a file can only be the earlier run; got a file"
+        )
+    return stored_side(location)
 
 
 def order_notes(old: Side, new: Side) -> list[str]:
