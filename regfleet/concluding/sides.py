@@ -116,7 +116,8 @@ class StoredSide(Side):
         """
         classes = classes_of(self.data[dataset])
         scorer = scorer_of(metric.name, self.task(dataset), classes)
-        scores, problem = {}, "no predictions were kept"
+        scores: dict[tuple[str, int], float] = {}
+        problem = "no predictions were kept"
         for variant, predictions in self.results.predicted(dataset, at):  # type: ignore[arg-type]
             found = scores_of(scorer, predictions, len(classes) or class_count(predictions))
             problem = found.problem
@@ -128,7 +129,8 @@ class StoredSide(Side):
             known = ", ".join(metrics_of(self.task(dataset)))
             why = f" ({problem})" if problem else ""
             raise InputError(f"--metric: expected one of {known}, which {self.shown} has; got {metric.name}{why}")
-        return rows.assign(**{f"{at}_test_{metric.name}": values})[~done | np.isfinite(values)]
+        scored: pd.DataFrame = rows.assign(**{f"{at}_test_{metric.name}": values})[~done | np.isfinite(values)]
+        return scored
 
     def contents(self) -> Mapping[str, pd.DataFrame]:
         """From the table beside its report."""
