@@ -48,6 +48,11 @@ def is_file(location: str) -> bool:
     return os.path.isfile(location)  # noqa: PTH113 - pathlib raises for long texts
 
 
+def is_other(location: str) -> bool:
+    """Whether something lies at ``location`` that is no folder: a file, a pipe, a device."""
+    return os.path.exists(location) and not os.path.isdir(location)  # noqa: PTH110, PTH112 - as above
+
+
 def local(location: str) -> Path:
     """The path that ``location`` names, ``~`` as a shell takes it; raises OSError where nobody has that name."""
     try:

@@ -63,7 +63,7 @@ def check(
     """
     from regfleet.concluding.baseline import side_of
     from regfleet.concluding.checking import LOOKS, MOST_LOOKS, checked
-    from regfleet.concluding.sides import stored_side
+    from regfleet.concluding.sides import later_side
     from regfleet.paths import expanded
     from regfleet.report import checked as report
     from regfleet.report.difference import write_own
@@ -76,8 +76,10 @@ def check(
     if not 1 <= many <= MOST_LOOKS:
         raise InputError(f"--looks: expected a whole number from 1 to {MOST_LOOKS:,}; got {given(looks)}")
     files = {flag: expanded(path, flag) for flag, path in (("--junit", junit), ("--markdown", markdown)) if path}
+    if len({path.absolute() for path in files.values()}) < len(files):
+        raise InputError(f"--markdown: expected another file than that of --junit; got {markdown}")
     with console(2) as screen, counting(screen, "comparisons made") as advance:
-        sides = side_of(against), stored_side(new)
+        sides = side_of(against), later_side(new)
         found = checked(*sides, max_drop=drop, variants=variant or (), metric=metric, looks=many, advance=advance)
     if as_json:
         tell(found.json())
@@ -99,5 +101,7 @@ def _show(screen: Console, found: Checked) -> None:
         screen.print(f"• {left:,} more are not below by more than is allowed.")
     screen.print(found.headline, style="bold red" if found.dropped else "bold", soft_wrap=True)
     screen.print(found.about, soft_wrap=True)
+    if found.advice:
+        screen.print(found.advice, soft_wrap=True)
     for note in found.notes:
         screen.print(f"note: {note}", soft_wrap=True)

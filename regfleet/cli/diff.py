@@ -40,14 +40,14 @@ def diff(
     """
     from regfleet.concluding.baseline import side_of
     from regfleet.concluding.changes import differences
-    from regfleet.concluding.sides import stored_side
+    from regfleet.concluding.sides import later_side
     from regfleet.paths import expanded
     from regfleet.report.difference import write_page
     from regfleet.running.display import console, counting
 
     page = expanded(html, "--html") if html else None
     with console(2) as screen, counting(screen, "comparisons made") as advance:
-        found = differences(side_of(old), stored_side(new), metric, variant or (), advance)
+        found = differences(side_of(old), later_side(new), metric, variant or (), advance)
     if as_json:
         tell(found.json())
     else:

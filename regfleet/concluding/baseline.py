@@ -302,8 +302,7 @@ class KeptSide(Side):
 
 def side_of(location: str) -> Side:
     """The side of a results directory, its URL or a baseline file; raises InputError or ResultsError for another."""
-    is_file = "://" not in location and files.is_file(location)
-    if is_file:
+    if "://" not in location and files.is_other(location):
         return read_baseline(location)
     if location.endswith(".json") and "://" not in location:
         raise InputError(f"{location}: expected a results directory or a baseline file; got no file")

@@ -11,7 +11,7 @@ from regfleet.analysis.comparing import Terms
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import Runs
 from regfleet.concluding.contents import RowChange, row_change
-from regfleet.concluding.sides import Side, common_metric, counted_rows, same_splits, terms_of
+from regfleet.concluding.sides import Side, common_metric, counted_rows, order_notes, same_splits, terms_of
 from regfleet.errors import InputError
 from regfleet.numbers import count, counted
 from regfleet.report.difference import PAIRED, DataChange, Difference, SetChange, Setting, differing
@@ -58,7 +58,7 @@ def differences(
     """
     names = common_datasets(old, new)
     rows = rows_between(old, new, names)
-    sets, notes = [], list(_only("Data set", *_apart(old.data, new.data), old, new))
+    sets, notes = [], [*order_notes(old, new), *_only("Data set", *_apart(old.data, new.data), old, new)]
     for name in names:
         if old.task(name) != new.task(name):
             notes.append(f"{name}: a {old.task(name)} before and a {new.task(name)} now, so scores do not compare.")
@@ -89,12 +89,17 @@ def common_datasets(old: Side, new: Side) -> list[str]:
 
 
 def rows_between(old: Side, new: Side, names: Sequence[str]) -> Rows:
-    """Of each data set that changed what became of its rows; without those whose rows were not kept."""
+    """Of each data set that changed what became of its rows; without those of which that is not known."""
     changed = [name for name in names if old.data[name].sha256 != new.data[name].sha256]
     if not changed:
         return {}
     before, after = old.contents(), new.contents()
-    return {name: row_change(before[name], after[name]) for name in changed if name in before and name in after}
+    many = {name: (old.data[name].rows, new.data[name].rows) for name in changed}
+    return {
+        name: row_change(before[name], after[name], many[name] if all(many[name]) else None)
+        for name in changed
+        if name in before and name in after
+    }
 
 
 def apart(old: Side, new: Side, dataset: str, rows: RowChange | None) -> str:
@@ -108,6 +113,8 @@ def apart(old: Side, new: Side, dataset: str, rows: RowChange | None) -> str:
         return ""
     if rows is None:
         return "the data set has another content, and what its rows hold was not kept"
+    if not rows.whole:
+        return "the data set has another content, and not every row was tested, so it is not known which are the same"
     what = [word for many, word in ((rows.added, "added"), (rows.removed, "removed")) if many]
     return (
         f"rows were {listed(what)}, so seeds test others" if what else "rows have another order, so seeds test others"
@@ -121,7 +128,8 @@ def wanted_variants(old: Side, new: Side, asked: Sequence[str]) -> list[str]:
     """
     both = [name for name in new.labels if name in old.labels]
     if not both:
-        raise InputError(f"{new.shown}: expected a variant of {old.shown}; got none of its own")
+        had, has = (listed([*side.labels.values()], 10) for side in (old, new))
+        raise InputError(f"{new.shown}: expected a variant that {old.shown} has too ({had}); got {has}")
     found = []
     for text in asked:
         named = [name for name in both if text in (name, new.labels[name])]
@@ -247,7 +255,7 @@ def _data_change(old: Side, new: Side, dataset: str, rows: RowChange | None) -> 
     found = [Setting(one.name, one.old[:12], one.new[:12]) if one.name == "content" else one for one in found]
     said = rows.sentences() if rows else []
     if rows is None and not same and before["content"] and after["content"]:
-        said = ["Its content changed; which rows did is not known, because what rows hold was not kept by both runs."]
+        said = ["Its content changed; which rows did is not known, for no rows were kept that can be compared."]
     return DataChange(dataset, tuple(found), tuple(said)) if found or said else None
 
 

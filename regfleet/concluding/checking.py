@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from regfleet.analysis.between import Change, chance_interval, change, one_sided, wider, with_lost
 from regfleet.analysis.comparing import Terms
-from regfleet.analysis.intervals import TOO_FEW, decide
-from regfleet.analysis.runs import Runs
+from regfleet.analysis.intervals import MINIMUM_PAIRS, TOO_FEW, decide
+from regfleet.analysis.runs import Runs, ignorant_score
 from regfleet.concluding.changes import apart, common_datasets, rows_between, runs_between, wanted_variants
-from regfleet.concluding.sides import Side, common_metric, counted_rows, terms_of
+from regfleet.concluding.sides import Side, common_metric, counted_rows, order_notes, terms_of
 from regfleet.errors import InputError
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted
@@ -53,6 +53,7 @@ def checked(
     found = {}
     for name in names:
         judged_by = common_metric((old, new), name, metric)
+        _refuse_endless(max_drop, judged_by)
         question = replace(new.question, metric=judged_by)
         before, after = runs_between(old, new, name, question)
         there = [one for one in wanted if one in before and one in after]
@@ -70,10 +71,22 @@ def checked(
         why, of_rows = apart(old, new, name, rows.get(name)), rows.get(name)
         same = old.data[name].sha256 == new.data[name].sha256 or (of_rows is not None and of_rows.numbered)
         for one in there:
-            item = item_of(one, new.labels[one], (after[one], before[one]), terms, why, looks, same_rows=same)
-            items.append(_judged(name, question.metric, item, max_drop))
+            runs = after[one], before[one]
+            item = item_of(one, new.labels[one], runs, terms, why, looks, same_rows=same)
+            items.append(_broken(name, item, runs, terms) or _judged(name, question.metric, item, max_drop))
             advance(1)
     return Checked(old.shown, new.shown, looks, new.question.alpha, tuple(items), tuple(notes))
+
+
+def _refuse_endless(max_drop: float | None, metric: Metric) -> None:
+    """Raises InputError where no drop could be larger than is allowed, as for 5 of an accuracy, meant as points."""
+    widest = metric.highest - metric.lowest
+    if max_drop is not None and max_drop >= widest:
+        point = " (0.01 is a point)" if metric.percent else ""
+        raise InputError(
+            f"--max-drop: expected less than {widest:g}, for {metric.title} lies between {metric.lowest:g} and "
+            f"{metric.highest:g}{point}; got {max_drop:g}"
+        )
 
 
 def item_of(
@@ -96,8 +109,26 @@ def item_of(
     return replace(found, verdict=verdict, note=note, lost=(len(old.lost), len(new.lost)))
 
 
+def _broken(dataset: str, one: Change, runs: tuple[Runs, Runs], terms: Terms) -> Item | None:
+    """A drop where a run broke down, and it is not known what a model that learned nothing scores; else None.
+
+    The worst score that was seen would stand in for all trials that were lost, and may be a good one.
+    """
+    new, old = runs
+    left, tried = len(new.seeds), new.attempted
+    few = left < MINIMUM_PAIRS <= min(tried, len(old.seeds))
+    if not few or math.isfinite(ignorant_score(terms.metric, terms.shares, new.scores[:0])):
+        return None
+    said = (
+        f"{one.label} on {dataset}: {counted(tried - left, 'trial')} of {tried} failed or diverged, which leaves too "
+        "few to compare, and counts as a drop."
+    )
+    return Item(dataset, terms.metric, one, terms.metric.rope_at(one.old), "dropped", said)
+
+
 def _judged(dataset: str, metric: Metric, one: Change, max_drop: float | None) -> Item:
     unit, of = Scale(metric), one.difference
+    drop = "drop" if metric.higher_is_better else "rise"  # of an error that gets worse
     allowed = metric.rope_at(one.old) if max_drop is None else max_drop
     where = f"{one.label} on {dataset}"
     lost = f", with {counted(one.lost[1], 'lost trial')} as models that learned nothing" if one.lost[1] else ""
@@ -108,21 +139,21 @@ def _judged(dataset: str, metric: Metric, one: Change, max_drop: float | None) -
         found, said = "unknown", f"{where}: not checked, for {fewest} can be compared."
     elif of.high < 0 and -of.mean > allowed:
         found = "dropped"
-        said = f"{where}: {scores}, a clear drop by {unit.amount(of.mean)}, where {unit.amount(allowed)} are allowed."
+        said = f"{where}: {scores}, a clear {drop} by {unit.amount(of.mean)}, where {unit.amount(allowed)} are allowed."
     elif of.high < 0:
-        said = f"{where}: {scores}, a clear drop, but by no more than the {unit.amount(allowed)} that are allowed."
+        said = f"{where}: {scores}, a clear {drop}, but by no more than the {unit.amount(allowed)} that are allowed."
     elif -of.mean > allowed:
-        # A drop of its interval's half-width would be clear.
+        # One of its interval's half-width would be clear.
         seen = unit.amount(of.mean - of.high)
-        said = f"{where}: {scores}, which may be chance: of {fewest}, a drop below {seen} cannot be told from it."
+        said = f"{where}: {scores}, which may be chance: of {fewest}, a {drop} below {seen} cannot be told from it."
     else:
         said = f"{where}: {scores}."
     return Item(dataset, metric, one, allowed, found, said)
 
 
 def _notes(old: Side, new: Side) -> list[str]:
-    """What only one of the runs has, which nothing is said of."""
-    notes = []
+    """That they may be the wrong way round, and what only one of them has, which nothing is said of."""
+    notes = order_notes(old, new)
     for names, side in (
         ([old.labels[one] for one in old.labels if one not in new.labels], old),
         ([new.labels[one] for one in new.labels if one not in old.labels], new),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.numbers import count
+from regfleet.report.exports import PREDICTED
 from regfleet.text import listed, printable
 
 if TYPE_CHECKING:
@@ -15,10 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """How many tested rows are the same in both runs, were added, removed, or changed in some of their columns.
+    """How many rows are the same in both runs, were added, removed, or changed in some of their columns.
 
-    ``columns`` that changed rows differ in; ``more`` and ``fewer`` are columns that one run alone has. ``numbered``:
-    whether each row of either run has the number of the same row in the other.
+    ``columns`` that changed rows differ in; ``more`` and ``fewer`` are columns that one run alone has, ``renamed`` old
+    and new names of those that hold the same. ``numbered``: whether each row of either run has the number of the same
+    row in the other. ``whole``: whether all rows are known; else these are the tested ones, which say nothing of how
+    many were added or removed.
     """
 
     same: int
@@ -29,18 +33,13 @@ class RowChange:
     more: tuple[str, ...]
     fewer: tuple[str, ...]
     numbered: bool
+    whole: bool = True
+    renamed: tuple[tuple[str, str], ...] = ()
 
     def sentences(self) -> list[str]:
         """What changed, for people."""
-        said = []
-        counts = [(self.added, "added"), (self.removed, "removed"), (self.changed, "changed")]
-        parts = [f"{count(many, 'row')} {word}" for many, word in counts if many]
-        if parts:
-            where = f" in {listed(list(map(printable, self.columns)))}" if self.changed else ""
-            said.append(f"{listed(parts)}{where}; {count(self.same, 'row')} as before.")
-        else:
-            moved = "" if self.numbered else ", in another order"
-            said.append(f"The same {count(self.same, 'row')}{moved}.")
+        said = [self._of_all() if self.whole else self._of_tested()]
+        said += [f"Column {printable(old)} is called {printable(new)} now." for old, new in self.renamed]
         for names, word in ((self.more, "New"), (self.fewer, "Gone")):
             if names:
                 said.append(
@@ -48,18 +47,53 @@ class RowChange:
                 )
         return said
 
+    def _of_all(self) -> str:
+        counts = [(self.added, "added"), (self.removed, "removed"), (self.changed, "changed")]
+        parts = [f"{count(many, 'row')} {word}" for many, word in counts if many]
+        if parts:
+            where = f" in {self._where}" if self.changed else ""
+            return f"{listed(parts)}{where}; {count(self.same, 'row')} as before."
+        return f"The same {count(self.same, 'row')}{'' if self.numbered else ', in another order'}."
 
-def row_change(old: pd.DataFrame, new: pd.DataFrame) -> RowChange | None:
-    """What became of the rows of two tables of texts by row number; None where they have no column in common.
+    def _of_tested(self) -> str:
+        if not self.numbered:
+            return (
+                f"{count(self.same, 'row')} that both runs tested {'is' if self.same == 1 else 'are'} as before; how "
+                "many were added, removed or changed is not known, because not every row was tested."
+            )
+        if self.changed:
+            return (
+                f"{count(self.changed, 'row')} changed in {self._where}, of {self.same + self.changed:,} that both "
+                "runs tested."
+            )
+        others = "" if self.more or self.fewer or self.renamed else ", and other rows are not"
+        return f"{count(self.same, 'row')} that both runs tested {'is' if self.same == 1 else 'are'} as before{others}."
+
+    @property
+    def _where(self) -> str:
+        return listed(list(map(printable, self.columns)))
+
+
+def row_change(old: pd.DataFrame, new: pd.DataFrame, rows: tuple[int, int] | None = None) -> RowChange | None:
+    """What became of the rows of two tables of texts by row number; None where they have nothing in common.
 
     Rows are the same that hold the same in the columns of both. Of the others two are one row, changed, where they
     follow the same row and hold the same in half of the columns at least.
+
+    Args:
+        old, new: the tables of tested rows.
+        rows: how many there are of the data set in both runs, where these may be more; where they are as many, rows
+            are looked for under their own numbers.
     """
     import numpy as np
 
+    whole = rows is None or rows == (len(old), len(new))
     old, new = _own(old), _own(new)
+    if rows is not None and not whole and rows[0] == rows[1]:
+        tested = old.index.intersection(new.index)
+        old, new = old.loc[tested], new.loc[tested]
     both = [name for name in new.columns if name in old.columns]
-    if not both:
+    if not set(both) - {PREDICTED} or not len(old):
         return None
     before, after = old[both].to_numpy(), new[both].to_numpy()
     numbers = old.index.to_numpy(), new.index.to_numpy()
@@ -84,16 +118,32 @@ def row_change(old: pd.DataFrame, new: pd.DataFrame) -> RowChange | None:
         name for a, b in changed for name, one, other in zip(both, before[a], after[b], strict=True) if one != other
     }
     added, removed = len(after) - len(places), len(before) - len(places)
+    more, fewer = ([name for name in one if name not in both] for one in (new, old))
+    renamed = _renamed(old[fewer], new[more], places)
     return RowChange(
         same=same,
         added=added,
         removed=removed,
         changed=len(changed),
         columns=tuple(name for name in both if name in differ),
-        more=tuple(name for name in new.columns if name not in both),
-        fewer=tuple(name for name in old.columns if name not in both),
+        more=tuple(name for name in more if name not in renamed.values()),
+        fewer=tuple(name for name in fewer if name not in renamed),
         numbered=not (added or removed) and all(numbers[0][a] == numbers[1][b] for a, b in places),
+        whole=whole,
+        renamed=tuple(renamed.items()),
     )
+
+
+def _renamed(old: pd.DataFrame, new: pd.DataFrame, places: Sequence[tuple[int, int]]) -> dict[str, str]:
+    """Old name → new name of columns that hold the same in rows that are the same, whose places are given."""
+    found: dict[str, str] = {}
+    held = {name: new[name].to_numpy()[[there for _, there in places]].tolist() for name in new}
+    for name in old:
+        values = old[name].to_numpy()[[here for here, _ in places]].tolist()
+        there = next((one for one in held if one not in found.values() and held[one] == values), None)
+        if values and there is not None:
+            found[str(name)] = str(there)
+    return found
 
 
 def _own(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.concluding.judge import StudyConclusion, judge, kept_study, read_results
 from regfleet.errors import InputError, ResultsError
-from regfleet.metrics import METRICS, Metric
+from regfleet.metrics import METRICS, Metric, default_metric
 from regfleet.numbers import count
 from regfleet.planning.variants import resolve_variants
 from regfleet.report import write
@@ -36,6 +36,8 @@ from regfleet.text import listed
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from regfleet.settings.values import Task
 
 EXACT = ("system", "processor"), ("tensorflow", "keras", "numpy", "scikit-learn")
 """Of hardware and versions what decides whether equal trials have equal bits."""
@@ -334,7 +336,6 @@ def _conflicts(
     if not keys:
         return [], 0
     exact = _one_machine(first.facts, second.facts)
-    metric = METRICS.get(first.study.analysis.metric or "accuracy", METRICS["accuracy"])
     details = differing_details(first.results, second.results, keys)
     columns = [name for name in mine.columns if name not in NOT_COMPARED | SAID and name in other.columns]
     rows = [{str(row["key"]): row for row in table.loc[list(keys)].to_dict("records")} for table in (mine, other)]
@@ -344,6 +345,7 @@ def _conflicts(
         names = [name for name in columns if not _alike(one[name], two[name])]
         if not names and key not in details:
             continue
+        metric = _judging(first.study, one)
         what = _conflict(one, two, names, metric, details.get(key, ""), exact=exact)
         if what is None:
             near += 1
@@ -353,6 +355,14 @@ def _conflicts(
         got = f"{name} {mine_is} in {first.shown} and {other_is} in {second.shown}"
         lines.append(f"{where}: expected one result; got {got}")
     return lines, near
+
+
+def _judging(study: Study, trial: Mapping[Any, Any]) -> Metric:
+    """What the study judges a trial by."""
+    tasks: tuple[Task, ...] = ("classification", "regression")
+    usual = [default_metric(task) for task in tasks]
+    scored = [name for name in usual if not _alike(trial[f"last_test_{name}"], None)]
+    return METRICS[study.analysis.metric or next(iter(scored), usual[0])]
 
 
 def _conflict(

@@ -30,10 +30,11 @@ def scorer_of(asked: Asked, task: Task, classes: Sequence[str]) -> Scorer:
 def known_of(resolved: Resolved) -> Known:
     """Task and classes of a study's data sets; numbers in results that did not keep the names of classes."""
     facts = {name: resolved.data.get(name, DataFacts()) for name in resolved.study.names}
-    return {name: (one.task, _classes(one)) for name, one in facts.items()}
+    return {name: (one.task, classes_of(one)) for name, one in facts.items()}
 
 
-def _classes(facts: DataFacts) -> tuple[str, ...]:
+def classes_of(facts: DataFacts) -> tuple[str, ...]:
+    """The names of the classes of a data set, their numbers where those were not kept; none of a regression."""
     return () if facts.task == "regression" else facts.classes or tuple(map(str, range(len(facts.rows_by_class or ()))))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regfleet import files
 from regfleet.analysis.comparing import Terms
 from regfleet.analysis.judging import RULED, Tested, unfit
 from regfleet.analysis.predicting import read
@@ -17,11 +18,14 @@ from regfleet.analysis.question import Question
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.sentences import about
 from regfleet.concluding.judge import asked_rows, read_results
+from regfleet.concluding.predictions import class_count, classes_of, scorer_of
 from regfleet.data import parse_split
 from regfleet.errors import InputError
-from regfleet.metrics import Metric, default_metric, metrics_of, resolve_metric
+from regfleet.metrics import METRICS, Metric, default_metric, metrics_of, resolve_metric
 from regfleet.report.page import kept_contents
+from regfleet.report.trend import moment
 from regfleet.results import DataFacts, Stored
+from regfleet.scorers import ALIASES, scores_of
 from regfleet.settings import Study
 
 if TYPE_CHECKING:
@@ -65,7 +69,7 @@ class Side(ABC):
         """
 
     def contents(self) -> Mapping[str, pd.DataFrame]:
-        """Data set → what its tested rows hold, by row number, where that was kept."""
+        """Data set → what its tested rows hold and, last, what is true of them, by row number; where that was kept."""
         return {}
 
 
@@ -91,10 +95,11 @@ class StoredSide(Side):
         return (scored or [self.data[dataset].task])[0]
 
     def runs(self, dataset: str, metric: Metric, at: str, beside: Mapping[str, Runs]) -> dict[str, Runs]:
-        """From its trials, and the predictions where these judge."""
+        """From its trials, and the predictions where these judge or are scored."""
         del beside
         rows = self.trials[self.trials["dataset"] == dataset]
         task = self.task(dataset)
+        rows = rows if metric.name in METRICS else self._scored(rows, dataset, metric, at)
         found = {str(name): runs_of(own, metric, at, task) for name, own in rows.groupby("variant")}
         if metric.name in RULED:
             seeds = {name: one.seeds for name, one in found.items()}
@@ -104,9 +109,32 @@ class StoredSide(Side):
             }
         return found
 
+    def _scored(self, rows: pd.DataFrame, dataset: str, metric: Metric, at: str) -> pd.DataFrame:
+        """The trials with a score that is worked out from their predictions, without those that finished without one.
+
+        Raises InputError where no predictions are there, or cannot be scored.
+        """
+        classes = classes_of(self.data[dataset])
+        scorer = scorer_of(metric.name, self.task(dataset), classes)
+        scores: dict[tuple[str, int], float] = {}
+        problem = "no predictions were kept"
+        for variant, predictions in self.results.predicted(dataset, at):  # type: ignore[arg-type]
+            found = scores_of(scorer, predictions, len(classes) or class_count(predictions))
+            problem = found.problem
+            scores |= {(variant, int(seed)): one for seed, one in zip(found.seeds, found.scores, strict=True)}
+        keys = zip(rows["variant"], rows["seed"], strict=True)
+        values = np.array([scores.get((variant, int(seed)), np.nan) for variant, seed in keys], np.float64)
+        done = (rows["status"] == "done").to_numpy()
+        if done.any() and not np.isfinite(values[done]).any():
+            known = ", ".join(metrics_of(self.task(dataset)))
+            why = f" ({problem})" if problem else ""
+            raise InputError(f"--metric: expected one of {known}, which {self.shown} has; got {metric.name}{why}")
+        scored: pd.DataFrame = rows.assign(**{f"{at}_test_{metric.name}": values})[~done | np.isfinite(values)]
+        return scored
+
     def contents(self) -> Mapping[str, pd.DataFrame]:
         """From the table beside its report."""
-        return kept_contents(self.results.place)
+        return kept_contents(self.results.place, predicted=True)
 
 
 def stored_side(location: str) -> StoredSide:
@@ -136,6 +164,23 @@ def stored_side(location: str) -> StoredSide:
     return replace(found, sizes=sizes, hardware=hardware)  # type: ignore[arg-type]
 
 
+def later_side(location: str) -> StoredSide:
+    """The side of the later run; raises InputError for a baseline file, which says less than a run is compared by."""
+    if "://" not in location and files.is_other(location):
+        raise InputError(
+            f"{location}: expected a results directory, for a file can only be the earlier run; got a file"
+        )
+    return stored_side(location)
+
+
+def order_notes(old: Side, new: Side) -> list[str]:
+    """What to say where the earlier run was finished after the later one, as if named the wrong way round."""
+    before, after = moment(old.finished), moment(new.finished)
+    if not (before and after and after < before):
+        return []
+    return [f"{new.shown} was finished before {old.shown}: are they the right way round?"]
+
+
 def common_metric(sides: tuple[Side, Side], dataset: str, asked: str | None) -> Metric:
     """The metric that both runs are compared by: the one that is ``asked`` for, or the later run's own.
 
@@ -147,10 +192,12 @@ def common_metric(sides: tuple[Side, Side], dataset: str, asked: str | None) -> 
         raise InputError(f"{dataset}: expected one task in both runs; got {old.task(dataset)} and {task}")
     if asked is None:
         return new.question.metric
-    if asked not in metrics_of(task):
+    own, plain = new.question.metric, ALIASES.get(asked, asked)
+    if plain not in METRICS:
+        return scorer_of(asked, task, classes_of(new.data[dataset])).metric
+    if plain not in metrics_of(task):
         raise InputError(f"--metric: expected one of {', '.join(metrics_of(task))} for a {task}; got {asked}")
-    own = new.question.metric
-    return own if own.name == asked else resolve_metric(asked, task=task)
+    return own if own.name == plain else resolve_metric(plain, task=task)
 
 
 def terms_of(side: Side, dataset: str, question: Question, comparisons: int) -> Terms:

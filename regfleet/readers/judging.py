@@ -58,6 +58,7 @@ def _asked_metric(runs: Runs, name: str, at: Columns) -> str:
     if name in choices:
         return name
     ends = [one for one in choices if last(one) == name.lower()]
+    ends = ends or [one for one in choices if _without_split(one) == name.lower()]
     if len(ends) == 1:
         return ends[0]
     nameless = runs.metric in ("score", "value") and len(at.measured) == 1

@@ -9,6 +9,8 @@ from regfleet.numbers import count
 from regfleet.readers.runs import Runs, left_out, without_score
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from regfleet.readers.source import Source
 
 FINISHED = ("finished", "done", "completed", "")
@@ -27,9 +29,8 @@ def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, stat
         where: where in the tool the table comes from, for the note.
     """
     table = source.table()
-    states = [str(one or "").strip().lower() for one in table[state]] if state in table else [""] * len(table)
-    kept = [place for place, one in enumerate(states) if one in (*FINISHED, *LOST)]
-    lost = [states[place] in LOST for place in kept]
+    runs = len(table)
+    kept, lost = ended(table, state)
     table = table.iloc[kept].reset_index(drop=True)
     columns = [str(name) for name in table if name not in books and not str(name).startswith("_")]
     numeric = [name for name in columns if _is_numeric(list(table[name]))]
@@ -42,12 +43,19 @@ def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, stat
         label=label,
         mixed=True,
         notes=(
-            f"Read as {tool}'s table of {where}: {count(len(states), 'run')}.",
+            f"Read as {tool}'s table of {where}: {count(runs, 'run')}.",
             "It does not say which columns were set and which came out.",
-            *left_out([(len(states) - len(kept), "still running")]),
+            *left_out([(runs - len(kept), "still running")]),
             *without_score(sum(lost)),
         ),
     )
+
+
+def ended(table: pd.DataFrame, state: str) -> tuple[list[int], list[bool]]:
+    """Which lines are of runs that ended, and whether each of these failed; all ended where no ``state`` is there."""
+    states = [str(one or "").strip().lower() for one in table[state]] if state in table else [""] * len(table)
+    kept = [place for place, one in enumerate(states) if one in (*FINISHED, *LOST)]
+    return kept, [states[place] in LOST for place in kept]
 
 
 def _is_numeric(values: list[object]) -> bool:

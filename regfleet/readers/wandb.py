@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
 from regfleet.numbers import count
-from regfleet.readers.mixed import mixed_runs
-from regfleet.readers.runs import Runs, flat, frame_of
+from regfleet.readers.mixed import ended, mixed_runs
+from regfleet.readers.runs import Runs, flat, frame_of, left_out, without_score
 from regfleet.readers.source import json_of
 from regfleet.text import given
 
@@ -67,7 +67,10 @@ def read(source: Source) -> Runs | None:
 
 
 def _of_api(source: Source) -> Runs:
-    table = source.table(lambda name: name in ("summary", "config", "name"))
+    table = source.table(lambda name: name in ("summary", "config", "name", "state"))
+    runs = len(table)
+    kept, lost = ended(table, "state")
+    table = table.iloc[kept].reset_index(drop=True)
     settings = [_cell(one, source.name, "config") for one in table["config"]]
     scores = [_cell(one, source.name, "summary") for one in table["summary"]]
     measured = frame_of(
@@ -78,8 +81,13 @@ def _of_api(source: Source) -> Runs:
         settings=frame_of([{key: one for key, one in row.items() if not key.startswith("_")} for row in settings]),
         extras=frame_of([{"name": one} for one in table["name"]]),
         scores=measured[[name for name in measured if measured[name].notna().any()]],
+        lost=lost,
         label="name",
-        notes=(f"Read as W&B's: {count(len(table), 'run')}, each by its summary.",),
+        notes=(
+            f"Read as W&B's: {count(runs, 'run')}, each by its summary.",
+            *left_out([(runs - len(kept), "still running")]),
+            *without_score(sum(lost)),
+        ),
     )
 
 
@@ -90,9 +98,24 @@ def _cell(value: Any, name: str, column: str) -> dict[str, Any]:
         if len(value) > MOST_CELL:
             raise InputError(f"{name}: expected at most {MOST_CELL:,} characters in {column}; got {len(value):,}")
         try:
-            found = json_of(value.encode(), name) if value.startswith('{"') else ast.literal_eval(value)
-        except (ValueError, SyntaxError, RecursionError, MemoryError, InputError):
-            found = None
+            found = json_of(value.encode(), name)
+        except InputError:
+            found = _python(value)
     if not isinstance(found, Mapping):
         raise InputError(f"{name}: expected a dictionary in each cell of {column}; got {given(value)}")
     return flat(found)
+
+
+def _python(text: str) -> Any:
+    """A value of plain ones as Python writes it; None for anything else."""
+    try:
+        return ast.literal_eval(_Numbers().visit(ast.parse(text.strip(), mode="eval")))
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+
+
+class _Numbers(ast.NodeTransformer):
+    """The names that Python writes for floats which are no finite numbers, as of a run that diverged, as floats."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(float(node.id)) if node.id in ("nan", "inf") else node

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from typing import Literal
@@ -81,6 +82,14 @@ class Checked:
             f"false alarm has a chance of at most {short(100 * self.alpha)}{PERCENT} where runs differ by chance alone."
         )
 
+    @property
+    def advice(self) -> str:
+        """What to do about a drop; empty where there is none."""
+        if not self.dropped:
+            return ""
+        diff = shlex.join(["regfleet", "diff", self.old, self.new])
+        return f"What else changed: {diff}. Where the drop is meant, hold later runs against this one."
+
     def json(self) -> str:
         """What was found, for machines; NaN becomes null."""
         rows = [
@@ -138,6 +147,7 @@ def markdown(checked: Checked) -> str:
     if len(checked.shown) < len(checked.items):
         lines += ["", f"{len(checked.items) - len(checked.shown):,} more are not below by more than is allowed\\."]
     lines += ["", escaped(f"{checked.new} against {checked.old}. {checked.about}")]
+    lines += ["", escaped(checked.advice)] * bool(checked.advice)
     lines += [f"\nNote: {escaped(note)}" for note in checked.notes]
     return "\n".join(lines) + "\n"
 

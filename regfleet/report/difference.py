@@ -71,7 +71,8 @@ class SetChange:
     def caption(self, level: str) -> str:
         """What the intervals of the table are, ``level`` being theirs, and how they were made."""
         unit = Scale(self.metric)
-        many = f", which hold for all {self.comparisons} at once" if self.comparisons > 1 else ""
+        every = "both" if self.comparisons == 2 else f"all {self.comparisons}"
+        many = f", which hold for {every} at once" if self.comparisons > 1 else ""
         points = " in percentage points" if unit.points else ""
         less = "now less before" if self.metric.higher_is_better else "before less now"
         return (

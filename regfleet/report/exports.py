@@ -32,6 +32,8 @@ Cell = str | int | float | None
 _FORMULA = re.compile(r"""(^|[,;|\t\r\n])(?=[\s"']*[=+\-@＝＋－＠])|^(?=[\t\r])""")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|<>~$&-])")
 _WRONG = "wrong: "
+PREDICTED = "what is predicted"
+"""What the class or the value that is true of a row is called beside its columns."""
 BLOCK = 10_000
 """Trials whose text is held at once."""
 _LATEX = {
@@ -226,8 +228,12 @@ def table_cells(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({str(name): _safe_cells(column) for name, column in table.items()})
 
 
-def kept_cells(text: bytes) -> dict[str, pd.DataFrame]:
-    """Data set → what its rows hold, from a table that `rows_blocks` wrote when the data was at hand."""
+def kept_cells(text: bytes, *, predicted: bool = False) -> dict[str, pd.DataFrame]:
+    """Data set → what its rows hold, from a table that `rows_blocks` wrote when the data was at hand.
+
+    ``predicted``: a last column, `PREDICTED`, has the class or the value that is true of the row.
+    """
+    import numpy as np
     import pandas as pd
 
     frame = pd.read_csv(io.BytesIO(text), dtype=str, keep_default_na=False)
@@ -239,6 +245,9 @@ def kept_cells(text: bytes) -> dict[str, pd.DataFrame]:
         return {}
     names, rows = frame.iloc[:, 0], frame.iloc[:, 1].astype("int64")
     held = frame.iloc[:, first:].set_axis(rows, axis=0)
+    if predicted:
+        target, name = frame.iloc[:, 2].to_numpy(), frame.iloc[:, 3].to_numpy()
+        held = held.assign(**{PREDICTED: np.where(name != "", name, target)})
     return {str(name): held[(names == name).to_numpy()] for name in names.unique()}
 
 

@@ -120,13 +120,16 @@ def _tables(conclusion: Conclusion) -> dict[str, str]:
     return tables
 
 
-def kept_contents(place: Place) -> dict[str, pd.DataFrame]:
-    """What the rows hold, from the table that was written when the data was at hand; empty where there is none."""
+def kept_contents(place: Place, *, predicted: bool = False) -> dict[str, pd.DataFrame]:
+    """What the rows hold, from the table that was written when the data was at hand; empty where there is none.
+
+    ``predicted``: and last what is true of them, as `exports.kept_cells` has it.
+    """
     try:
         content = place.read(ROWS)
     except OSError:
         return {}
-    return exports.kept_cells(content) if digest(content) in _listed(place).get(ROWS, ()) else {}
+    return exports.kept_cells(content, predicted=predicted) if digest(content) in _listed(place).get(ROWS, ()) else {}
 
 
 def _rows(conclusion: Conclusion) -> Iterator[str]:

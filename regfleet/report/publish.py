@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -59,8 +59,8 @@ def publish(
 ) -> Published:
     """Put the reports of results directories into the site, beside those that are there.
 
-    A directory is published under its own name, and replaces what had that name; what was known of another run under
-    it stays in the page of its study over time. ``base_url`` is where the site is on the web, and stays known.
+    A directory is published once, under its own name, and replaces what had that name; what was known of another run
+    under it stays in the page of its study over time. ``base_url`` is where the site is on the web, and stays known.
 
     Raises ResultsError for a directory without a report, InputError for a site that holds files of somebody else where
     ours must go, or files of ours that were changed since.
@@ -71,7 +71,7 @@ def publish(
     entries, runs = known.entries, _known_runs(site, known)
     files: dict[str, bytes] = {}
     names = {"index.html", MANIFEST, feed.FILE, TRENDS}
-    for directory in map(place_of, directories):
+    for directory in _once(directories):
         name = _free_name(directory, names)
         entries[name], contents = _report(directory)
         runs = added(runs, name, read_run(name, entries[name], contents))
@@ -104,6 +104,15 @@ def _known_runs(site: Path, known: _Known) -> list[Run]:
         }
         runs = added(runs, folder, read_run(folder, known.entries[folder], whole))
     return runs
+
+
+def _once(directories: Sequence[str | Path]) -> Iterable[Place]:
+    """The places, each once however often and by whatever path it is named."""
+    places = [place_of(directory) for directory in directories]
+    found: dict[str, Place] = {}
+    for place in places:
+        found.setdefault(str(place.local.resolve()) if place.local else place.root, place)
+    return found.values()
 
 
 def _free_name(directory: Place, taken: set[str]) -> str:

@@ -96,7 +96,7 @@ def counting(screen: Screen, what: str) -> Iterator[Callable[[int], None]]:
         now = time.monotonic()
         if now - began > SLOW and now - said > SLOW:
             said = now
-            screen.print(f"{count:,} {what}", soft_wrap=True)
+            screen.print(f"{what}: {count:,}", soft_wrap=True)
 
     yield advance
 

@@ -1,12 +1,16 @@
 """`regfleet diff`: what changed from one run to another, on runs whose right and wrong rows are known."""
 
 import json
+import math
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from support.kept import DROPOUT, FIELDS, L2, by_row, keep
 
 from regfleet.concluding.contents import row_change
+from regfleet.concluding.sides import order_notes
+from regfleet.report.exports import PREDICTED, kept_cells
 
 
 @pytest.fixture
@@ -133,4 +137,59 @@ def test_rows_are_known_again_by_what_they_hold():
     assert (moved.same, moved.numbered) == (5, False)
     wider = row_change(old, frame(["abc1", "def2", "ghi3", "ghi4", "jkl5"], columns=("x", "y", "z", "new")))
     assert (wider.same, wider.more, wider.numbered) == (5, ("new",), True)
+    called = row_change(old, frame(["abc1", "def2", "ghi3", "ghi4", "jkl5"], columns=("x", "y", "w", "v")))
+    assert called.sentences() == ["The same 5 rows.", "Column z is called w now.", "New: column v."]
     assert row_change(old, frame(["a"], columns=("other",))) is None
+
+
+def test_what_is_predicted_belongs_to_a_row():
+    """Classes that are others now, in rows whose columns are as before, are named; a class alone tells no row."""
+    old, new = (frame(rows, columns=("x", "y", PREDICTED)) for rows in (["abk", "cdk", "efl"], ["abk", "cdl", "efl"]))
+    found = row_change(old, new)
+    assert found.sentences() == ["1 row changed in what is predicted; 2 rows as before."]
+    assert found.numbered
+    assert row_change(old, new.rename(columns={"x": "v", "y": "w"})) is None
+    table = "dataset,row,target,class,tested,wrong,target\r\niris,0,1,yes,2,1,0.5\r\niris,3,0.25,,2,1,7\r\n"
+    (held,) = kept_cells(table.encode(), predicted=True).values()
+    assert held.to_dict("list") == {"target": ["0.5", "7"], PREDICTED: ["yes", "0.25"]}
+    assert held.index.tolist() == [0, 3]
+
+
+def test_rows_that_were_not_tested_are_neither_added_nor_removed():
+    """Where tests leave rows out, what is said is of rows that both runs tested, by number if possible."""
+    old, new = frame(["abc", "def", "ghi"]), frame(["def", "ghX", "jkl"], first=1)
+    found = row_change(old, new, (4, 4))
+    assert found.sentences() == ["1 row changed in z, of 2 that both runs tested."]
+    assert found.numbered
+    (same,) = row_change(old, frame(["def", "ghi", "jkl"], first=1), (4, 4)).sentences()
+    assert same == "2 rows that both runs tested are as before, and other rows are not."
+    fewer = row_change(old, frame(["def", "jkl"]), (4, 3))
+    assert fewer.sentences()[0].startswith("1 row that both runs tested is as before; how many were added, removed")
+    assert not fewer.numbered
+    assert row_change(old, frame(["jkl"], first=3), (4, 4)) is None
+
+
+def test_a_metric_that_is_asked_afterwards_is_worked_out(command, tmp_path):
+    """Log loss of 0.6 for the true class where right, 0.2 where wrong; without predictions it is refused."""
+    for name, share in (("old", 0.05), ("new", 0.4)):
+        keep(tmp_path / name, FIELDS | {"seeds": "5"}, by_row({L2: share}))
+    (iris,) = json.loads(command("diff", "old", "new", "--metric", "log_loss", "--json")[1])["sets"]
+    by_accuracy = json.loads(command("diff", "old", "new", "--json")[1])["sets"][0]["changes"]
+    for one, other in zip(iris["changes"], by_accuracy, strict=True):
+        for when in ("old", "new"):
+            right = other[when]
+            assert one[when] == pytest.approx(-right * math.log(0.6) - (1 - right) * math.log(0.2), abs=1e-6)
+    assert [one["verdict"] for one in iris["changes"]][1] == "worse"
+    keep(tmp_path / "none", FIELDS | {"seeds": "5"}, predicted=False)
+    for metric, words in (("log_loss", "which none has; got log_loss"), ("los", "--metric: expected one of")):
+        code, _, errors = command("diff", "old", "none", "--metric", metric)
+        assert (code, errors.count("\n")) == (2, 1)
+        assert words in errors
+
+
+def test_runs_the_wrong_way_round_are_asked_about():
+    """By when they were finished, in whatever time zone; nothing where that is not known."""
+    times = {"old": "2026-11-02T01:30:00+02:00", "new": "2026-11-01T23:45:00+00:00", "unknown": ""}
+    old, new, unknown = (SimpleNamespace(shown=name, finished=time) for name, time in times.items())
+    assert order_notes(new, old) == ["old was finished before new: are they the right way round?"]
+    assert order_notes(old, new) == order_notes(old, old) == order_notes(new, unknown) == []

@@ -1,6 +1,7 @@
 """`regfleet check` and `regfleet baseline`: known drops, ties, other metrics, other data, and files for CI."""
 
 import json
+import os
 import shutil
 import xml.etree.ElementTree as ET
 
@@ -36,6 +37,7 @@ def test_a_known_drop_fails_and_a_tie_passes(command):
     code, said, errors = command("check", "new", "--against", "old")
     assert (code, errors) == (1, "")
     assert "1 of 3 variants dropped clearly, and by more than is allowed." in said
+    assert "What else changed: regfleet diff old new." in said
     assert [line for line in said.splitlines() if "a clear drop by" in line] == [
         line for line in said.splitlines() if line.startswith("• L2")
     ]
@@ -57,13 +59,18 @@ def test_what_is_allowed_is_in_units_of_the_metric(command):
         code, _, errors = command("check", "new", "--against", "old", "--max-drop", text)
         assert (code, errors) == (2, f"regfleet: error: --max-drop: expected a number from 0 up; got {text!r}\n")
     assert command("check", "new", "--against", "old", "--looks", "0")[0] == 2
+    code, _, errors = command("check", "new", "--against", "old", "--max-drop", "5")
+    words = "expected less than 1, for accuracy lies between 0 and 1 (0.01 is a point); got 5"
+    assert (code, errors) == (2, f"regfleet: error: --max-drop: {words}\n")
+    assert command("check", "new", "--against", "old", "--max-drop", "5", "--metric", "mse")[0] == 0
 
 
 @pytest.mark.usefixtures("runs")
 def test_another_metric_is_checked_by_its_own_direction(command):
     """Of MSE, which these runs have as high as their accuracy, less is better: the drop is that of the other run."""
     assert command("check", "new", "--against", "old", "--metric", "mse")[0] == 0
-    assert command("check", "old", "--against", "new", "--metric", "mse")[0] == 1
+    code, said, _ = command("check", "old", "--against", "new", "--metric", "mse")
+    assert (code, "a clear rise by" in said, "a clear drop by" in said) == (1, True, False)
     found = json.loads(command("check", "new", "--against", "old", "--metric", "macro_f1", "--json")[1])
     assert {one["metric"] for one in found["items"]} == {"macro_f1"}
     assert {one["pairing"] for one in found["items"]} == {"seeds"}
@@ -87,6 +94,9 @@ def test_a_baseline_says_what_its_directory_says(command, runs):
     (runs / "mine.json").write_text("{}")
     assert command("baseline", "old", "--out", "mine.json")[0] == 2
     assert command("diff", "base.json", "new")[0] == 0
+    for words in (("diff", "new", "base.json"), ("check", "base.json", "--against", "new")):
+        code, _, errors = command(*words)
+        assert (code, errors.count("\n"), "a file can only be the earlier run" in errors) == (2, 1, True)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +159,24 @@ def test_a_run_that_breaks_down_does_not_pass(command, tmp_path):
     assert "33.3 % now, with ten lost trials as models that learned nothing, a clear drop" in " ".join(said.split())
 
 
+def test_a_run_that_breaks_down_does_not_pass_by_a_metric_that_knows_no_worst(command, tmp_path):
+    """No trial of a variant finished, and nobody knows how badly calibrated a model is that learned nothing."""
+    keep(tmp_path / "old")
+    keep(tmp_path / "new", lost=[(L2, seed) for seed in range(9)])
+    code, said, _ = command("check", "new", "--against", "old", "--metric", "calibration_error")
+    assert code == 1
+    assert "on iris: nine trials of 10 failed or diverged, which leaves too few to compare" in " ".join(said.split())
+    assert command("check", "old", "--against", "new", "--metric", "calibration_error")[0] == 0
+
+
+def test_a_pipe_is_no_baseline(command, runs):
+    """What can be read once is refused, and waits for nobody."""
+    os.mkfifo(runs / "pipe")
+    code, _, errors = command("check", "new", "--against", "pipe")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "pipe: expected what regfleet baseline writes; got a pipe, which can be read only once" in errors
+
+
 def test_files_for_a_pull_request(command, runs):
     """A table in Markdown with one row a variant, and JUnit XML in which one of three tests fails."""
     code, _, errors = command("check", "new", "--against", "old", "--junit", "j.xml", "--markdown", "m.md")
@@ -162,6 +190,8 @@ def test_files_for_a_pull_request(command, runs):
     assert command("check", "new", "--against", "old", "--junit", "j.xml")[0] == 1  # its own may be written over
     (runs / "mine.md").write_text("mine")
     assert command("check", "new", "--against", "old", "--markdown", "mine.md")[0] == 2
+    code, _, errors = command("check", "new", "--against", "old", "--markdown", "m.md", "--junit", "./m.md")
+    assert (code, errors.count("\n"), "another file than that of --junit" in errors) == (2, 1, True)
     assert escaped("a|b <b> `c` [d](e)\n@f\x1b") == "a\\|b \\<b\\> \\`c\\` \\[d\\]\\(e\\) \\@f\\\\x1b"
 
 

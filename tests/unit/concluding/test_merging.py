@@ -1,12 +1,16 @@
 """`regfleet merge`: parts of one study become one directory, as if it had been computed at once."""
 
 import json
+import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from support.kept import DROPOUT, FIELDS, L2, by_row, keep
+from support import kept
+from support.kept import DROPOUT, FIELDS, HARDWARE, L2, by_row, keep
+from support.outcomes import pretended
 
 from regfleet.concluding import merging
 from regfleet.concluding.judge import judge, read_results
@@ -98,6 +102,28 @@ def test_equal_trials_must_agree(command, tmp_path):
     assert "8 trials were there twice, the same to the last bit" in errors
     assert command("merge", "a", "d", "--out", "far")[0] == 2
     assert not (tmp_path / "far").exists()
+
+
+@pytest.mark.usefixtures("_unreported")
+def test_trials_of_a_regression_must_agree_in_its_own_score(command, tmp_path, monkeypatch):
+    """Of another machine within a hundredth of R²: they have no accuracy, which is then no agreement."""
+    fields = FIELDS | {"seeds": "2", "variant": []}
+
+    def regression(off):
+        def made(trial, correct):
+            found = pretended(trial, correct)
+            scores = {name: math.nan for name in found.metrics if "accuracy" in name} | {"last_test_r2": 0.5 + off}
+            return replace(found, metrics=found.metrics | scores)
+
+        return made
+
+    for name, off, hardware in (("a", 0.0, HARDWARE), ("near", 0.008, OTHER), ("far", 0.03, OTHER)):
+        monkeypatch.setattr(kept, "pretended", regression(off))
+        keep(tmp_path / name, fields, predicted=False, hardware=hardware)
+    code, _, errors = command("merge", "a", "near", "--out", "merged")
+    assert (code, "not the same to the last bit" in errors) == (0, True)
+    code, _, errors = command("merge", "a", "far", "--out", "other")
+    assert (code, "expected one result; got last_test_r2 0.5 in a and 0.53 in far" in errors) == (2, True)
 
 
 @pytest.mark.parametrize(

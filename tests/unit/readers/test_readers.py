@@ -170,6 +170,20 @@ def wandb_api():
     return pd.DataFrame(rows).to_csv()
 
 
+def wandb_states():
+    """The same with what became of each run, one still going, a loss that diverged, and configurations as JSON."""
+    rows = [
+        {
+            "summary": str({"val_accuracy": score, "loss": math.nan, "more": -math.inf}),
+            "config": json.dumps({"optimizer": name, "seed": seed, "on": True}, indent=1),
+            "name": "sun",
+            "state": "crashed" if (name, seed) == ("sgd", 5) else "finished",
+        }
+        for name, seed, score in RUNS
+    ]
+    return pd.DataFrame([*rows, rows[0] | {"state": "running"}]).to_csv()
+
+
 def benchopt_table():
     """Curves of two points."""
     rows = [
@@ -198,6 +212,7 @@ def written(place, folder):
         "wandb.csv": wandb_table,
         "page.csv": mlflow_page,
         "api.csv": wandb_api,
+        "states.csv": wandb_states,
     }
     if place in makers:
         makers[place](path)
@@ -220,6 +235,7 @@ def written(place, folder):
         ("wandb.csv", {}, "which columns were set and which came out"),
         ("page.csv", {}, "Read as MLflow's table of the page of an experiment: 12 runs"),
         ("api.csv", {}, "Read as W&B's: 12 runs, each by its summary"),
+        ("states.csv", {"metric": "val_accuracy"}, "Left out: 1 still running. 1 failed run counts as runs without"),
         ("bench.parquet", {}, "each by the last point of its curve"),
     ],
 )
@@ -409,6 +425,9 @@ def test_scores_of_unclear_worth_are_asked_for():
     """Which of several decides, which way one points; a known name decides, and a contradiction is said."""
     columns = {"opt": [*"aabb"], "seed": [0, 1, 0, 1]}
     four = [1.0, 2, 3, 4]
+    split = {"test_r2": four, "train_r2": four, "test_mae": four}
+    named = arrange(runs(columns, split), Asked(metric="r2"))
+    assert (named.metric, named.frame["r2 (own scale)"].tolist()) == ("r2 (own scale)", four)
     with pytest.raises(InputError, match="--metric: expected which of foo, bar decides"):
         arrange(runs(columns, {"foo": four, "bar": four}), Asked())
     with pytest.raises(InputError, match="--higher-is-better: expected yes or no for 'foo'"):

@@ -134,6 +134,8 @@ def test_directories_of_one_name_do_not_collide(results, tmp_path):
     publish([results / "iris", other], tmp_path / "site")
     assert (tmp_path / "site/iris/report.html").read_bytes() == (results / "iris/report.html").read_bytes()
     assert (tmp_path / "site/iris-2/report.html").read_bytes() == (results / "wine/report.html").read_bytes()
+    (tmp_path / "link").symlink_to(other)
+    assert publish([other, f"{other}/", tmp_path / "link", other / "../iris"], tmp_path / "once").reports == 1
 
 
 @pytest.mark.parametrize(
