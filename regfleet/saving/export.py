@@ -42,15 +42,30 @@ def exported(form: Input, members: Sequence[tuple[Preprocessing, keras.Model]]) 
         inputs: Any = {
             names[one.name]: keras.Input((1,), name=names[one.name], dtype=_dtype(one.kind)) for one in form.columns
         }
-        given = {one.name: inputs[names[one.name]] for one in form.columns}
-        levels = {one.name: one.levels for one in form.columns}
-        answers = [model(_of_table(made, given, levels, place)) for place, (made, model) in enumerate(members)]
+        given = [inputs[names[one.name]] for one in form.columns]
+        answers = [_of_columns(form, made, model, place)(given) for place, (made, model) in enumerate(members)]
     else:
         (source,) = members[0][1].inputs
         inputs = keras.Input(source.shape[1:], name="input", dtype=source.dtype)
         answers = [model(_of_array(made, inputs, place)) for place, (made, model) in enumerate(members)]
-    mean = keras.layers.Average(name="mean")(answers) if len(answers) > 1 else answers[0]
+    mean = keras.layers.Average(name="mean.of.networks")(answers) if len(answers) > 1 else answers[0]
     return keras.Model(inputs, mean, name="exported")
+
+
+def _of_columns(form: Input, made: Preprocessing, network: keras.Model, place: int) -> keras.Model:
+    """A network behind its preprocessing, on the columns in order.
+
+    It is a model of its own, whose name has points, as names have to differ within a model and no column may be called
+    as a layer is, which some are: mean, cast, where.
+    """
+    import keras
+
+    inputs = [
+        keras.Input((1,), name=f"column_{number}", dtype=_dtype(one.kind)) for number, one in enumerate(form.columns)
+    ]
+    given = {one.name: tensor for one, tensor in zip(form.columns, inputs, strict=True)}
+    levels = {one.name: one.levels for one in form.columns}
+    return keras.Model(inputs, network(_of_table(made, given, levels, place)), name=f"with.preprocessing.{place}")
 
 
 def _names(form: Input) -> dict[str, str]:
@@ -106,7 +121,11 @@ def _one_hot(texts: Any, levels: Sequence[str], places: Any, width: int) -> Any:
     import keras
     import numpy as np
 
-    codes = keras.layers.StringLookup(vocabulary=list(levels), mask_token="", num_oov_indices=1)(texts)
+    other = "[UNK]"
+    while other in levels:
+        other += "_"
+    lookup = keras.layers.StringLookup(vocabulary=list(levels), mask_token="", oov_token=other, num_oov_indices=1)
+    codes = lookup(texts)
     # The places are those of an unseen category, of none, then of the levels.
     order = [1, 0, *range(2, len(places))]
     table = np.zeros((len(places), width), "float32")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from regfleet.data import marks
 from regfleet.data.arrays import _table as as_table
 from regfleet.data.arrow import arrow, coded, flat, is_text, is_useless, settled, without, without_codes
-from regfleet.data.columns import LARGEST, PARSED_SHARE, Reading, read_as, short
+from regfleet.data.columns import LARGEST, PARSED_SHARE, Reading, in_seconds, read_as, short, within_calendar
 from regfleet.data.dataset import Dataset, RawTable
 from regfleet.data.files import TEXTS, suffix
 from regfleet.data.values import features_of, is_frame
@@ -261,7 +261,7 @@ def _numbers(column: InputColumn, values: pa.Array, reading: Reading, name: str,
     if pa.types.is_temporal(values.type):
         if not (pa.types.is_duration(values.type) or pa.types.is_time(values.type)):
             raise _other(column, f"{values.type} values", name)
-        values = values.cast(pa.int64(), safe=False)
+        values = in_seconds(values)
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
     if is_text(values.type):
@@ -334,7 +334,10 @@ def _dates(column: InputColumn, values: pa.Array, reading: Reading, name: str, n
         return np.asarray(_read(column, values, "date", reading, name, notes).to_numpy("M8[us]"))
     if not pa.types.is_temporal(kind) or pa.types.is_duration(kind) or pa.types.is_time(kind):
         raise _other(column, f"{kind} values", name)
-    return np.asarray(values.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False).astype("M8[us]"))
+    dates, outside = within_calendar(values)
+    if outside:
+        notes.append(f"Column {column.name}: before year 1 or after 9999 in {outside:,} rows, taken as missing.")
+    return np.asarray(dates.to_numpy(zero_copy_only=False).astype("M8[us]"))
 
 
 def _texts(_column: InputColumn, values: pa.Array, _reading: Reading, _name: str, _notes: list[str]) -> np.ndarray:
