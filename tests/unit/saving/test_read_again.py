@@ -12,7 +12,7 @@ import pytest
 from regfleet.data import from_arrays
 from regfleet.running.finishing import input_of
 from regfleet.saving.preprocessing import columns_of
-from regfleet.saving.rows import of_memory
+from regfleet.saving.rows import at, of_memory
 from regfleet.settings import Data
 
 ROWS = 40
@@ -53,3 +53,34 @@ def test_columns_of_all_types_are_read_as_the_study_read_them(form):
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         assert np.array_equal(found[name], values, equal_nan=values.dtype.kind in "fM"), name
+
+
+def test_codes_in_a_file_of_few_rows_stay_what_they_were(tmp_path):
+    """Zeros before a number, truth values and money that a reader of these rows alone would take otherwise."""
+    frame = pd.DataFrame(
+        {
+            "zip": DRAW.choice(["007", "012", "A12"], ROWS),
+            "kept": DRAW.choice(["True", "False", "maybe"], ROWS),
+            "pay": [f"{one}.250 €" for one in HOURS],
+            "deck": DRAW.choice([1, 2, 3], ROWS),
+            "size": DRAW.normal(size=ROWS),
+        }
+    )
+    source = Data(location="d", categorical=["deck"])
+    target = DRAW.choice(["01", "02", "x"], ROWS)
+    data = from_arrays("d", (frame, target), source=source)
+    form = input_of(data, source)
+    signature = SimpleNamespace(input=form, target="target", task="classification", classes=data.classes)
+    few = frame.assign(target=target)[(frame["zip"] != "A12") & (frame["kept"] != "maybe") & (target != "x")]
+    expected = columns_of(data, few.index.to_numpy())
+    few.assign(pay=few["pay"].str.removesuffix(" €"), deck=few["deck"].map("{:.1f}".format)).to_csv(
+        tmp_path / "few.csv", index=False
+    )
+    found = at(str(tmp_path / "few.csv"), signature)
+    assert found.notes == ()
+    assert np.array_equal(found.target, data.target[few.index])
+    for name, values in expected.items():
+        assert np.array_equal(found.columns[name], values), name
+    few.assign(zip="n/a", deck="", target="?").to_csv(tmp_path / "few.csv", index=False)
+    found = at(str(tmp_path / "few.csv"), signature)
+    assert {*found.columns["zip"], *found.columns["deck"], *found.target} == {-1}
