@@ -281,7 +281,7 @@ def _numbers(column: InputColumn, values: pa.Array, reading: Reading, name: str,
         numbers = np.array(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     huge = np.abs(numbers) > LARGEST
     if huge.any():
-        notes.append(f"Column {column.name}: infinite or beyond 1e100 in {int(huge.sum()):,} rows, taken as missing.")
+        notes.append(f"Column {column.name}: infinite or beyond 1e100 in {_rows(int(huge.sum()))}, taken as missing.")
     return np.where(huge, np.nan, numbers)
 
 
@@ -334,10 +334,14 @@ def _categories(column: InputColumn, values: pa.Array, reading: Reading, name: s
         if not (found >= 0).any() and (numeric or not (alike or None in others)):
             raise _other(column, f"{first} of type {values.type}" if numeric else repr(first), name)
         notes.append(
-            f"Column {column.name}: {int(unseen.sum()):,} rows have a category that the study did not have, such as "
+            f"Column {column.name}: {_rows(int(unseen.sum()))} {'has' if unseen.sum() == 1 else 'have'} a category that the study did not have, such as "
             f"{first!r}; it is encoded as one that no training row had."
         )
     return found
+
+
+def _rows(many: int) -> str:
+    return f"{many:,} row{'' if many == 1 else 's'}"
 
 
 def _numbered_levels(levels: Sequence[str]) -> dict[float | None, int]:
@@ -373,7 +377,7 @@ def _dates(column: InputColumn, values: pa.Array, reading: Reading, name: str, n
         raise _other(column, f"{kind} values", name)
     dates, outside = within_calendar(values)
     if outside:
-        notes.append(f"Column {column.name}: before year 1 or after 9999 in {outside:,} rows, taken as missing.")
+        notes.append(f"Column {column.name}: before year 1 or after 9999 in {_rows(outside)}, taken as missing.")
     return np.asarray(dates.to_numpy(zero_copy_only=False).astype("M8[us]"))
 
 
@@ -412,7 +416,7 @@ def _read(column: InputColumn, values: pa.Array, kind: Any, reading: Reading, na
         if rows[odd].sum() > (1 - PARSED_SHARE) * rows[~marked].sum():
             raise _other(column, repr(first), name)
         notes.append(
-            f"Column {column.name}: no {kind} in {int(rows[odd].sum()):,} rows, such as {first!r}, taken as missing."
+            f"Column {column.name}: no {kind} in {_rows(int(rows[odd].sum()))}, such as {first!r}, taken as missing."
         )
     return pd.Series(parsed.reindex(codes))
 
