@@ -333,9 +333,10 @@ def _categories(column: InputColumn, values: pa.Array, reading: Reading, name: s
         alike = any(_number(level) is not None for level in column.levels)
         if not (found >= 0).any() and (numeric or not (alike or None in others)):
             raise _other(column, f"{first} of type {values.type}" if numeric else repr(first), name)
+        many = int(unseen.sum())
         notes.append(
-            f"Column {column.name}: {_rows(int(unseen.sum()))} {'has' if unseen.sum() == 1 else 'have'} a category that the study did not have, such as "
-            f"{first!r}; it is encoded as one that no training row had."
+            f"Column {column.name}: {_rows(many)} {'has' if many == 1 else 'have'} a category that the study did not "
+            f"have, such as {first!r}; it is encoded as one that no training row had."
         )
     return found
 
