@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,14 +70,23 @@ def _of_columns(form: Input, made: Preprocessing, network: keras.Model, place: i
 
 
 def _names(form: Input) -> dict[str, str]:
-    """What the inputs are called: the columns' names with what Keras takes in a name."""
+    """What the inputs are called: as the columns, but for what Keras and a signature of TensorFlow take as a name.
+
+    That begins with a letter, is no word of Python's, and differs from others not by capitals alone.
+    """
     made: dict[str, str] = {}
+    taken: set[str] = set()
     for one in form.columns:
-        plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in one.name) or "column"
+        plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in one.name)
+        if not plain[:1].isalpha():
+            plain = f"column_{plain.lstrip('_')}".rstrip("_")
+        if iskeyword(plain):
+            plain += "_"
         name, number = plain, 2
-        while name in made.values():
+        while name.casefold() in taken:
             name, number = f"{plain}_{number}", number + 1
         made[one.name] = name
+        taken.add(name.casefold())
     return made
 
 
