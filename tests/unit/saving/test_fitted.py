@@ -202,7 +202,7 @@ def test_rows_are_encoded_as_in_training(study):
 
 
 def test_awkward_rows_are_read_as_the_study_read_its_own(study, loaded):
-    """Other order, whole numbers as text, dates as dates, gaps, one row alone, none: the same answer; what is new is said."""
+    """Other order, numbers as text, dates as dates, gaps, one row, none: the same answer; what is new is said."""
     frame = pd.read_csv(study / "ship.csv").head(8)
     usual = loaded.predictor.of(frame).mean
     other = frame[[*frame.columns[::-1]]].assign(
