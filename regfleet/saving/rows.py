@@ -14,6 +14,7 @@ from regfleet.data.dataset import Dataset, RawTable
 from regfleet.data.files import TEXTS, suffix
 from regfleet.data.values import features_of, is_frame
 from regfleet.errors import InputError
+from regfleet.numbers import count
 from regfleet.saving.preprocessing import MISSING, UNSEEN
 from regfleet.text import bounded, listed, named, nearest
 
@@ -281,7 +282,8 @@ def _numbers(column: InputColumn, values: pa.Array, reading: Reading, name: str,
         numbers = np.array(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     huge = np.abs(numbers) > LARGEST
     if huge.any():
-        notes.append(f"Column {column.name}: infinite or beyond 1e100 in {_rows(int(huge.sum()))}, taken as missing.")
+        many = count(int(huge.sum()), "row")
+        notes.append(f"Column {column.name}: infinite or beyond 1e100 in {many}, taken as missing.")
     return np.where(huge, np.nan, numbers)
 
 
@@ -335,14 +337,10 @@ def _categories(column: InputColumn, values: pa.Array, reading: Reading, name: s
             raise _other(column, f"{first} of type {values.type}" if numeric else repr(first), name)
         many = int(unseen.sum())
         notes.append(
-            f"Column {column.name}: {_rows(many)} {'has' if many == 1 else 'have'} a category that the study did not "
-            f"have, such as {first!r}; it is encoded as one that no training row had."
+            f"Column {column.name}: {count(many, 'row')} {'has' if many == 1 else 'have'} a category that the study "
+            f"did not have, such as {first!r}; it is encoded as one that no training row had."
         )
     return found
-
-
-def _rows(many: int) -> str:
-    return f"{many:,} row{'' if many == 1 else 's'}"
 
 
 def _numbered_levels(levels: Sequence[str]) -> dict[float | None, int]:
@@ -378,7 +376,7 @@ def _dates(column: InputColumn, values: pa.Array, reading: Reading, name: str, n
         raise _other(column, f"{kind} values", name)
     dates, outside = within_calendar(values)
     if outside:
-        notes.append(f"Column {column.name}: before year 1 or after 9999 in {_rows(outside)}, taken as missing.")
+        notes.append(f"Column {column.name}: before year 1 or after 9999 in {count(outside, 'row')}, taken as missing.")
     return np.asarray(dates.to_numpy(zero_copy_only=False).astype("M8[us]"))
 
 
@@ -416,9 +414,8 @@ def _read(column: InputColumn, values: pa.Array, kind: Any, reading: Reading, na
         first = short(texts[odd].iloc[0])
         if rows[odd].sum() > (1 - PARSED_SHARE) * rows[~marked].sum():
             raise _other(column, repr(first), name)
-        notes.append(
-            f"Column {column.name}: no {kind} in {_rows(int(rows[odd].sum()))}, such as {first!r}, taken as missing."
-        )
+        many = count(int(rows[odd].sum()), "row")
+        notes.append(f"Column {column.name}: no {kind} in {many}, such as {first!r}, taken as missing.")
     return pd.Series(parsed.reindex(codes))
 
 
