@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from regfleet.analysis.summary import Summary
     from regfleet.saving import Answers
 
+NUMBERS = ("int", "uint", "float", "double", "halffloat", "decimal", "bool", "complex", "sparse")
+"""How the types of columns of numbers begin, of pandas, polars and Arrow."""
+
 
 class _Regularized(BaseEstimator):  # type: ignore[misc]
     """What both kinds share.
@@ -100,12 +103,14 @@ class _Regularized(BaseEstimator):  # type: ignore[misc]
 
     def _given(self, X: Any, *, reset: bool, y: Any = None) -> tuple[Any, Any]:  # noqa: N803
         """The rows as they are compared: a frame of any types as it is, numbers as an array that was checked."""
-        mixed = is_frame(X) and any(str(kind) in {"object", "str", "category", "string"} for kind in _types(X))
+        mixed = is_frame(X) and not all(str(kind).lower().startswith(NUMBERS) for kind in _types(X))
         if mixed or (hasattr(X, "ndim") and X.ndim > 2):
             if reset:
                 self.n_features_in_ = math.prod(X.shape[1:])
                 if (names := _names(X)) is not None:
                     self.feature_names_in_ = names
+            elif mixed and not self.predictor_.signature.input.named:  # columns in order, as they were numbers alone
+                validate_data(self, X, reset=False, skip_check_array=True)
             return X, None if y is None else column_or_1d(y, warn=True)
         rules: dict[str, Any] = {"dtype": "numeric", "ensure_all_finite": "allow-nan"}
         if y is None:
@@ -195,8 +200,7 @@ def _required(estimator: Any, y: Any) -> Any:
 
 
 def _types(frame: Any) -> Sequence[Any]:
-    kinds = getattr(frame, "dtypes", ())
-    return [*kinds]
+    return [*(frame.dtypes if hasattr(frame, "dtypes") else frame.schema.types)]
 
 
 def _names(frame: Any) -> Any:

@@ -49,7 +49,7 @@ def _words(effects: Sequence[Effect], seeds: int, label: str, dataset: DatasetSu
     if not said:
         said.append("No column is clearly needed: without any single one of them it does not clearly do worse.")
     if names["equivalent"]:
-        said.append(f"Left out alone, it makes no difference that matters: {listed(_labels(names['equivalent']))}.")
+        said.append(f"Makes no difference that matters when left out alone: {listed(_labels(names['equivalent']))}.")
     open_ = _labels([one for one in effects if one.verdict == "undecided"])
     if open_:
         said.append(f"Not clear: {listed(open_)}.")

@@ -7,7 +7,16 @@ from regfleet.data.arrays import from_arrays
 from regfleet.data.encoding import cut, is_text
 from regfleet.data.padding import padded, spare_columns
 from regfleet.data.scaling import InputUse, decided, scaling_key, scaling_meaning
-from regfleet.data.sources import BUILTIN, check_source, data_name, load_builtin, load_dataset, preview, read_raw
+from regfleet.data.sources import (
+    BUILTIN,
+    builtin_columns,
+    check_source,
+    data_name,
+    load_builtin,
+    load_dataset,
+    preview,
+    read_raw,
+)
 from regfleet.data.splits import SPLITS, parse_split, row_counts, split_meaning, split_rows, stratifies
 from regfleet.data.tables import describe_columns
 
@@ -15,6 +24,7 @@ __all__ = [
     "BUILTIN",
     "SPLITS",
     "InputUse",
+    "builtin_columns",
     "check_source",
     "cut",
     "data_name",

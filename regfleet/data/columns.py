@@ -62,7 +62,6 @@ USUAL = Reading()
 def infer_column(name: str, array: "pa.ChunkedArray", reading: Reading = USUAL, *, categorical: bool = False) -> Column:
     """The column called ``name``: its kind and its values; ``categorical`` takes every value as a category."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if is_useless(array.type):
         return _ignored(name, f"{short(array.type)} values")
@@ -80,7 +79,7 @@ def infer_column(name: str, array: "pa.ChunkedArray", reading: Reading = USUAL, 
     if pa.types.is_temporal(kind) and not (pa.types.is_duration(kind) or pa.types.is_time(kind)):
         return _calendar(name, array)
     if pa.types.is_temporal(kind):
-        array = pc.divide(physical(array).cast(pa.float64(), safe=False), float(TICKS[kind.unit]))
+        array = in_seconds(array)
     return _number(name, array)
 
 
@@ -150,7 +149,18 @@ def _counts_rows(name: str, values: "np.ndarray", span: float) -> bool:
 
 
 def _calendar(name: str, array: "pa.Array") -> Column:
-    """A column of dates or times, those outside the calendar of the years 1 to 9999 counted as missing."""
+    """A column of dates or times, those outside the calendar counted as missing."""
+    dates, outside = within_calendar(array)
+    notes: tuple[str, ...] = ()
+    if outside:
+        notes = (f"Column {name}: before year 1 or after 9999 in {outside:,} of the rows, counted as missing.",)
+        if dates.null_count == len(dates):
+            return _ignored(name, "no values", notes)
+    return _date(name, dates, notes)
+
+
+def within_calendar(array: "pa.Array") -> "tuple[pa.Array, int]":
+    """Dates or times in microseconds, missing outside the years 1 to 9999, and in how many rows they are."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -163,14 +173,18 @@ def _calendar(name: str, array: "pa.Array") -> Column:
     reach = 2**63 - 1
     inside = pc.and_(pc.greater_equal(ticks, max(low, -reach)), pc.less_equal(ticks, min(high, reach)))
     outside = int(pc.sum(pc.invert(inside)).as_py() or 0)
-    notes: tuple[str, ...] = ()
     if outside:
-        notes = (f"Column {name}: before year 1 or after 9999 in {outside:,} of the rows, counted as missing.",)
         ticks = pc.if_else(inside, ticks, None)
-        if ticks.null_count == len(ticks):
-            return _ignored(name, "no values", notes)
     array = ticks.cast(pa.int32()).view(kind) if pa.types.is_date32(kind) else ticks.view(kind)
-    return _date(name, array.cast(pa.timestamp("us"), safe=False), notes)
+    return array.cast(pa.timestamp("us"), safe=False), outside
+
+
+def in_seconds(array: "pa.Array") -> "pa.Array":
+    """Durations, or times of a day, in seconds, whatever their unit."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.divide(physical(array).cast(pa.float64(), safe=False), float(TICKS[array.type.unit]))
 
 
 def _date(name: str, array: "pa.Array", notes: tuple[str, ...] = ()) -> Column:

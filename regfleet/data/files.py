@@ -107,11 +107,13 @@ def read_table(
     encoding: str | None = None,
     no_header: bool = False,
     decimal: Decimal | None = None,
+    texts: Collection[str] = (),
 ) -> "tuple[pa.Table, tuple[str, ...]]":
     """The table in a file, every column of another name, and what had to be assumed to read it.
 
     ``encoding`` is that of text, None to look at its bytes; ``no_header`` says that its first row is data.
     ``decimal`` stands before the decimals of numbers, a point unless they show a comma; the schema's metadata have it.
+    ``texts`` are columns of a text file that stay as they are written, whatever they look like.
 
     Raises InputError, naming ``flag``, when there is none.
     """
@@ -123,7 +125,8 @@ def read_table(
     try:
         if kind in TEXTS:
             usual = "\t" if kind == ".tsv" else ","
-            table, notes = _read_csv(content, name, usual, encoding, no_header=no_header, decimal=decimal)
+            how: dict[str, Any] = {"no_header": no_header, "decimal": decimal, "texts": texts}
+            table, notes = _read_csv(content, name, usual, encoding, **how)
         else:
             table = _read_feather(content) if kind == ".feather" else read_parquet(content)
             table.validate(full=True)
@@ -287,7 +290,14 @@ def _whole(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
 
 
 def _read_csv(
-    content: Any, name: str, usual: str, encoding: str | None, *, no_header: bool, decimal: Decimal | None = None
+    content: Any,
+    name: str,
+    usual: str,
+    encoding: str | None,
+    *,
+    no_header: bool,
+    decimal: Decimal | None = None,
+    texts: Collection[str] = (),
 ) -> "tuple[pa.Table, list[str]]":
     import pyarrow as pa
 
@@ -313,7 +323,7 @@ def _read_csv(
     commented = layout.comments and re.search(rb"[\r\n]#", memoryview(content)[layout.above :])
     if layout.delimiter != BLANKS and not commented:
         try:
-            table, doubts = _parse(content[layout.above :], layout.delimiter, layout.names, decimal)
+            table, doubts = _parse(content[layout.above :], layout.delimiter, layout.names, decimal, texts)
         except pa.ArrowInvalid as problem:
             refused = problem
             if " columns, got " not in str(problem):
@@ -326,7 +336,7 @@ def _read_csv(
         regular, said = regular_rows(content, layout, columns)
     except ValueError as problem:
         raise refused or problem from None
-    return _parse(pa.py_buffer(regular), ",", layout.names, decimal)[0], [
+    return _parse(pa.py_buffer(regular), ",", layout.names, decimal, texts)[0], [
         *notes,
         *(f"{name} has {words}." for words in said),
     ]
@@ -346,7 +356,11 @@ def _first_lines(head: bytes) -> str:
 
 
 def _parse(
-    content: Any, delimiter: str, names: tuple[str, ...] | None, decimal: Decimal | None = None
+    content: Any,
+    delimiter: str,
+    names: tuple[str, ...] | None,
+    decimal: Decimal | None = None,
+    as_texts: Collection[str] = (),
 ) -> "tuple[pa.Table, list[str]]":
     """The table, of columns called ``names`` where its first row names none, and notes on numbers that may be others.
 
@@ -370,7 +384,7 @@ def _parse(
 
     def typed(**convert: Any) -> pa.Table:
         try:
-            return read(**convert)
+            return read(column_types=dict.fromkeys(as_texts, pa.string()), **convert)
         except pa.ArrowInvalid as problem:
             if "conversion error" not in str(problem):
                 raise

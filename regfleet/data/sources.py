@@ -10,7 +10,7 @@ import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.client import HTTPException
@@ -55,6 +55,18 @@ def load_builtin(name: str) -> Dataset:
     if name == "digits_images":
         features = bunch.images[..., None].astype("float64")
     return Dataset(name, features, target, tuple(map(str, bunch.target_names)), _fingerprint(features, target))
+
+
+def builtin_columns(name: str) -> tuple[str, ...]:
+    """What the columns of a built-in table measure, in order; empty for anything else, images included.
+
+    Results and keys of trials call them column 1 and on.
+    """
+    if name not in BUILTIN or name.endswith("_images"):
+        return ()
+    from sklearn import datasets
+
+    return tuple(map(str, getattr(datasets, f"load_{name}")().feature_names))
 
 
 def _fingerprint(features: "np.ndarray", target: "np.ndarray") -> str:
@@ -217,10 +229,13 @@ def load_dataset(source: Data) -> Dataset:
     return asked(raw, source.scale) if isinstance(raw, Dataset) else build_dataset(raw, source)
 
 
-def read_raw(source: Data) -> RawTable | RawArrays | Dataset:
-    """What is at ``source``, as it is, whether or not its target is named; raises InputError as `load_dataset` does."""
+def read_raw(source: Data, texts: Collection[str] = ()) -> RawTable | RawArrays | Dataset:
+    """What is at ``source``, as it is, whether or not its target is named; raises InputError as `load_dataset` does.
+
+    ``texts`` are columns of a text file that stay as they are written.
+    """
     check_source(source, target=False)
-    return _read(source)
+    return _read(source, texts)
 
 
 def preview(source: Data) -> Preview | None:
@@ -249,7 +264,7 @@ def _by_place(source: Data, names: list[str]) -> Data:
     return source.model_copy(update=found)
 
 
-def _read(source: Data) -> RawTable | RawArrays | Dataset:
+def _read(source: Data, texts: Collection[str] = ()) -> RawTable | RawArrays | Dataset:
     """What is at ``source``, as it is."""
     place = source.location
     if place in BUILTIN:
@@ -263,7 +278,7 @@ def _read(source: Data) -> RawTable | RawArrays | Dataset:
     if module_and_name(place) and not files.is_file(place):
         return _read_function(source)
     how: dict[str, Any] = {"encoding": source.encoding, "no_header": source.no_header}
-    table, notes = read_table(place, "--data", **how, decimal=source.decimal)
+    table, notes = read_table(place, "--data", **how, decimal=source.decimal, texts=texts)
     decimal = reading_of(table, source).decimal
     test, more = (None, ()) if source.test is None else read_table(source.test, "--test", **how, decimal=decimal)
     return RawTable(data_name(place), table, source.target, test, (*notes, *more))

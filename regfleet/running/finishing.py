@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import regfleet
+from regfleet.data import builtin_columns
 from regfleet.data.dataset import input_names
 from regfleet.data.splits import split_rows
 from regfleet.numbers import Scale, counted
@@ -163,7 +164,7 @@ def input_of(dataset: Dataset, source: Data) -> Input:
             day_first=reading.day_first,
             no_header=source.no_header,
         )
-    columns = _columns(dataset)
+    columns = _columns(dataset, builtin_columns(source.location))
     known = {one.name for one in columns}
     beside = tuple(name for name, kind, _ in dataset.columns if kind != "target" and name not in known)
     return Input(
@@ -176,14 +177,16 @@ def input_of(dataset: Dataset, source: Data) -> Input:
     )
 
 
-def _columns(dataset: Dataset) -> tuple[InputColumn, ...]:
-    """The input columns in the order of the table."""
+def _columns(dataset: Dataset, measured: Sequence[str]) -> tuple[InputColumn, ...]:
+    """The input columns in the order of the table; what is ``measured`` in each, where their names do not say it."""
     import numpy as np
 
     frame = None if isinstance(dataset.features, np.ndarray) else dataset.features
     known = {one.name: one for one in dataset.inputs}
+    names = input_names(dataset)
+    measures = dict(enumerate(measured)) if len(measured) == len(names) else {}
     made = []
-    for name in input_names(dataset):
+    for place, name in enumerate(names):
         one = known.get(name)
         kind: Any = one.kind if one else "number"
         levels: tuple[str, ...] = ()
@@ -195,7 +198,7 @@ def _columns(dataset: Dataset) -> tuple[InputColumn, ...]:
                 kind = "text"
             elif column.dtype.kind == "M":
                 kind = "date"
-        detail, marks, examples = (one.detail, one.marks, one.examples) if one else ("", (), ())
+        detail, marks, examples = (one.detail, one.marks, one.examples) if one else (measures.get(place, ""), (), ())
         made.append(InputColumn(name=name, kind=kind, detail=detail, levels=levels, marks=marks, examples=examples))
     return tuple(made)
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from regfleet import saving
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
-from regfleet.numbers import Scale, counted
+from regfleet.numbers import Scale, count
 from regfleet.paths import expanded, write_listed
 from regfleet.running.logs import log_to
-from regfleet.saving.seen import count
+from regfleet.saving.seen import count as count_seen
 from regfleet.text import named
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def predict(
     if path is None:
         return Predicted(frame.to_csv(index=False), said)
     _write(path, frame)
-    return Predicted("", (*said, f"{counted(len(frame), 'row')} predicted in {path}"))
+    return Predicted("", (*said, f"{count(len(frame), 'row')} predicted in {path}"))
 
 
 def _new_file(out: str | Path) -> Path:
@@ -87,7 +87,7 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
 
 def _trained_on(rows: Rows, seen: bytes, *, scored: bool) -> tuple[str, ...]:
     """That rows are such as the networks were trained on, where some are."""
-    many = count(rows, seen)
+    many = count_seen(rows, seen)
     if not many:
         return ()
     every = "all" if many == rows.count > 1 else f"{many:,}"
@@ -110,7 +110,7 @@ def _sentences(answers: Answers, rows: Rows) -> tuple[str, ...]:
         return ()
     metric = METRICS[found.expected.metric]
     score, unit = answers.scores(target)[metric.name], Scale(metric)
-    text = f"{metric.title} on {counted(known, 'row')}: {unit.full(score)}"
+    text = f"{metric.title} on {count(known, 'row')}: {unit.full(score)}"
     expected = found.expected
     if expected.mean is not None:
         promised = unit.full(expected.mean)

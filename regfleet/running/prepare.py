@@ -96,6 +96,7 @@ def prepare(
     there: Study | None = None,
     note: Callable[[str], None] = lambda _: None,
     gpu: bool = False,
+    costs: bool = True,
 ) -> Prepared:
     """Load the data, build a model of the user's own, and settle what depends on them.
 
@@ -105,6 +106,7 @@ def prepare(
         there: the study of the results that are to be gone on with: what ``study`` leaves open is as there.
         note: is told what the user should know.
         gpu: whether this process trains on a GPU later.
+        costs: whether the user should know what the study trains beside one fit for each variant and seed.
 
     Raises:
         InputError: the data, the model, the metric and the techniques do not fit together.
@@ -147,7 +149,7 @@ def prepare(
     }
     resolved = resolve(study, with_columns(study, facts, datasets))
     facts_of.check(resolved.variants)
-    for sentence in _costs(resolved):
+    for sentence in _costs(resolved) if costs else ():
         note(sentence)
     if base and first:
         _refuse_idle(resolved, first)

@@ -134,9 +134,10 @@ def page(found: Signature, facts: Facts) -> str:
         parts.append(f"<h2>{_text(one.title)}</h2>")
         parts += [f"<p>{_text(paragraph)}</p>" for paragraph in one.paragraphs]
         if one.rows:
-            head = "".join(f"<th>{_text(cell)}</th>" for cell in one.head)
+            head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in one.head)
             body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in one.rows)
-            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+            table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            parts.append(f'<div role="region" tabindex="0" aria-label="{_text(one.title)}">{table}</div>')
     return _PAGE.format(title=_text(_title(found)), body="\n".join(parts))
 
 
@@ -168,13 +169,15 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
 h1 {{ font-size: 1.5rem; }} h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
-table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
+h1, p {{ overflow-wrap: anywhere; }} div {{ overflow-x: auto; }} table {{ border-collapse: collapse; }}
 th, td {{ text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top; }}
 th {{ border-bottom: 1px solid #888; }} td {{ border-bottom: 1px solid #8886; overflow-wrap: break-word; }}
 </style>
 </head>
 <body>
+<main>
 {body}
+</main>
 </body>
 </html>
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,26 +43,50 @@ def exported(form: Input, members: Sequence[tuple[Preprocessing, keras.Model]]) 
         inputs: Any = {
             names[one.name]: keras.Input((1,), name=names[one.name], dtype=_dtype(one.kind)) for one in form.columns
         }
-        given = {one.name: inputs[names[one.name]] for one in form.columns}
-        levels = {one.name: one.levels for one in form.columns}
-        answers = [model(_of_table(made, given, levels, place)) for place, (made, model) in enumerate(members)]
+        given = [inputs[names[one.name]] for one in form.columns]
+        answers = [_of_columns(form, made, model, place)(given) for place, (made, model) in enumerate(members)]
     else:
         (source,) = members[0][1].inputs
         inputs = keras.Input(source.shape[1:], name="input", dtype=source.dtype)
         answers = [model(_of_array(made, inputs, place)) for place, (made, model) in enumerate(members)]
-    mean = keras.layers.Average(name="mean")(answers) if len(answers) > 1 else answers[0]
+    mean = keras.layers.Average(name="mean.of.networks")(answers) if len(answers) > 1 else answers[0]
     return keras.Model(inputs, mean, name="exported")
 
 
+def _of_columns(form: Input, made: Preprocessing, network: keras.Model, place: int) -> keras.Model:
+    """A network behind its preprocessing, on the columns in order.
+
+    It is a model of its own, whose name has points, as names have to differ within a model and no column may be called
+    as a layer is, which some are: mean, cast, where.
+    """
+    import keras
+
+    inputs = [
+        keras.Input((1,), name=f"column_{number}", dtype=_dtype(one.kind)) for number, one in enumerate(form.columns)
+    ]
+    given = {one.name: tensor for one, tensor in zip(form.columns, inputs, strict=True)}
+    levels = {one.name: one.levels for one in form.columns}
+    return keras.Model(inputs, network(_of_table(made, given, levels, place)), name=f"with.preprocessing.{place}")
+
+
 def _names(form: Input) -> dict[str, str]:
-    """What the inputs are called: the columns' names with what Keras takes in a name."""
+    """What the inputs are called: as the columns, but for what Keras and a signature of TensorFlow take as a name.
+
+    That begins with a letter, is no word of Python's, and differs from others not by capitals alone.
+    """
     made: dict[str, str] = {}
+    taken: set[str] = set()
     for one in form.columns:
-        plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in one.name) or "column"
+        plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in one.name)
+        if not plain[:1].isalpha():
+            plain = f"column_{plain.lstrip('_')}".rstrip("_")
+        if iskeyword(plain):
+            plain += "_"
         name, number = plain, 2
-        while name in made.values():
+        while name.casefold() in taken:
             name, number = f"{plain}_{number}", number + 1
         made[one.name] = name
+        taken.add(name.casefold())
     return made
 
 
@@ -106,7 +131,11 @@ def _one_hot(texts: Any, levels: Sequence[str], places: Any, width: int) -> Any:
     import keras
     import numpy as np
 
-    codes = keras.layers.StringLookup(vocabulary=list(levels), mask_token="", num_oov_indices=1)(texts)
+    other = "[UNK]"
+    while other in levels:
+        other += "_"
+    lookup = keras.layers.StringLookup(vocabulary=list(levels), mask_token="", oov_token=other, num_oov_indices=1)
+    codes = lookup(texts)
     # The places are those of an unseen category, of none, then of the levels.
     order = [1, 0, *range(2, len(places))]
     table = np.zeros((len(places), width), "float32")

@@ -132,6 +132,8 @@ class Preprocessing:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from threadpoolctl import threadpool_limits
 
+        if not len(texts):  # which scikit-learn refuses
+            return np.empty((0, block["width"]))
         words = TfidfVectorizer(
             vocabulary={text: number for number, text in enumerate(self.arrays[f"{place}.terms"])},
             ngram_range=tuple(block["ngrams"]),

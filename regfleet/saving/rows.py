@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from regfleet.data import marks
 from regfleet.data.arrays import _table as as_table
 from regfleet.data.arrow import arrow, coded, flat, is_text, is_useless, settled, without, without_codes
-from regfleet.data.columns import LARGEST, PARSED_SHARE, Reading, read_as, short
+from regfleet.data.columns import LARGEST, PARSED_SHARE, Reading, in_seconds, read_as, short, within_calendar
 from regfleet.data.dataset import Dataset, RawTable
 from regfleet.data.files import TEXTS, suffix
 from regfleet.data.values import features_of, is_frame
 from regfleet.errors import InputError
+from regfleet.numbers import count
 from regfleet.saving.preprocessing import MISSING, UNSEEN
 from regfleet.text import bounded, listed, named, nearest
 
@@ -59,7 +60,7 @@ def at(location: str, signature: Signature) -> Rows:
         if form.reading.no_header and suffix(location) in TEXTS:
             flags |= {"no_header": True}
     (source,) = read_study({}, flags=flags).data
-    raw = read_raw(source)
+    raw = read_raw(source, _as_written(signature))
     if isinstance(raw, RawTable):
         if form.kind == "array":
             return _table_as_array(raw.table, signature, data_name(location))
@@ -71,6 +72,17 @@ def at(location: str, signature: Signature) -> Rows:
         known = _numbered(target, numbered, signature, data_name(location))
     made = of_memory(features, signature, data_name(location))
     return Rows(made.count, made.columns, made.matrix, known, made.notes)
+
+
+def _as_written(signature: Signature) -> list[str]:
+    """The columns that were texts in the study, and so are texts here, whatever these few look like: 007 stays 007."""
+    texts = [one.name for one in signature.input.columns if one.kind in {"category", "text"} or _is_money(one)]
+    return [*texts, signature.target] if signature.classes else texts
+
+
+def _is_money(column: InputColumn) -> bool:
+    """Whether a column's numbers were read from texts, as 1.234,50 € is."""
+    return column.kind == "number" and bool(column.examples)
 
 
 def _images_in(location: str) -> list[Path]:
@@ -261,7 +273,7 @@ def _numbers(column: InputColumn, values: pa.Array, reading: Reading, name: str,
     if pa.types.is_temporal(values.type):
         if not (pa.types.is_duration(values.type) or pa.types.is_time(values.type)):
             raise _other(column, f"{values.type} values", name)
-        values = values.cast(pa.int64(), safe=False)
+        values = in_seconds(values)
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
     if is_text(values.type):
@@ -270,7 +282,8 @@ def _numbers(column: InputColumn, values: pa.Array, reading: Reading, name: str,
         numbers = np.array(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     huge = np.abs(numbers) > LARGEST
     if huge.any():
-        notes.append(f"Column {column.name}: infinite or beyond 1e100 in {int(huge.sum()):,} rows, taken as missing.")
+        many = count(int(huge.sum()), "row")
+        notes.append(f"Column {column.name}: infinite or beyond 1e100 in {many}, taken as missing.")
     return np.where(huge, np.nan, numbers)
 
 
@@ -294,35 +307,62 @@ def _booleans(column: InputColumn, values: pa.Array, reading: Reading, name: str
     return numbers
 
 
-def _categories(column: InputColumn, values: pa.Array, _reading: Reading, name: str, notes: list[str]) -> np.ndarray:
-    """Codes; a whole number is the same category with and without a point."""
+def _categories(column: InputColumn, values: pa.Array, reading: Reading, name: str, notes: list[str]) -> np.ndarray:
+    """Codes; a number is the same category however it is written, where the study had numbers alone."""
     import numpy as np
     import pyarrow as pa
 
     codes = {level: code for code, level in enumerate(column.levels)}
+    numbers = _numbered_levels(column.levels)
     numeric = not is_text(values.type)
     texts = (values.cast(pa.string()) if numeric else values).to_pylist()
+    missing = _marked([*{*texts} - {None, *codes}], column.levels, reading)
 
     def code(text: str | None) -> int:
-        if text is None:
+        if text is None or text in missing:
             return MISSING
         for form in (text, text.removesuffix(".0"), f"{text}.0"):
             if form in codes:
                 return codes[form]
-        return UNSEEN
+        return numbers.get(_number(text), UNSEEN)
 
     known = {text: code(text) for text in {*texts}}
     found = np.array([known[text] for text in texts], "int32")
     unseen = found == UNSEEN
-    if numeric and unseen.any() and not (found >= 0).any():
-        raise _other(column, f"{short(texts[int(np.argmax(unseen))])} of type {values.type}", name)
     if unseen.any():
         first = short(texts[int(np.argmax(unseen))])
+        others = {_number(text) for text in known if known[text] == UNSEEN}
+        alike = any(_number(level) is not None for level in column.levels)
+        if not (found >= 0).any() and (numeric or not (alike or None in others)):
+            raise _other(column, f"{first} of type {values.type}" if numeric else repr(first), name)
+        many = int(unseen.sum())
         notes.append(
-            f"Column {column.name}: {int(unseen.sum()):,} rows have a category that the study did not have, such as "
-            f"{first!r}; it is encoded as one that no training row had."
+            f"Column {column.name}: {count(many, 'row')} {'has' if many == 1 else 'have'} a category that the study "
+            f"did not have, such as {first!r}; it is encoded as one that no training row had."
         )
     return found
+
+
+def _numbered_levels(levels: Sequence[str]) -> dict[float | None, int]:
+    """The codes of categories by their numbers, or by 1 and 0 where they are true and false; none of others."""
+    made = {_number(level): code for code, level in enumerate(levels)}
+    return {} if None in made else made
+
+
+def _number(text: str) -> float | None:
+    """The number that a text is, 1 and 0 of true and false; None where it is none."""
+    try:
+        return {"true": 1.0, "false": 0.0}.get(text.casefold()) if text[-1:].isalpha() else float(text)
+    except ValueError:
+        return None
+
+
+def _marked(texts: Sequence[str], known: Sequence[str], reading: Reading) -> set[str]:
+    """Which of the texts, none of which the study had, say that a value is missing, beside those that it had."""
+    import pandas as pd
+
+    found = marks.empty(pd.Series([*texts, *known], dtype=object), reading.missing)
+    return {text for text, is_one in zip(texts, found, strict=False) if is_one}
 
 
 def _dates(column: InputColumn, values: pa.Array, reading: Reading, name: str, notes: list[str]) -> np.ndarray:
@@ -334,7 +374,10 @@ def _dates(column: InputColumn, values: pa.Array, reading: Reading, name: str, n
         return np.asarray(_read(column, values, "date", reading, name, notes).to_numpy("M8[us]"))
     if not pa.types.is_temporal(kind) or pa.types.is_duration(kind) or pa.types.is_time(kind):
         raise _other(column, f"{kind} values", name)
-    return np.asarray(values.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False).astype("M8[us]"))
+    dates, outside = within_calendar(values)
+    if outside:
+        notes.append(f"Column {column.name}: before year 1 or after 9999 in {count(outside, 'row')}, taken as missing.")
+    return np.asarray(dates.to_numpy(zero_copy_only=False).astype("M8[us]"))
 
 
 def _texts(_column: InputColumn, values: pa.Array, _reading: Reading, _name: str, _notes: list[str]) -> np.ndarray:
@@ -371,9 +414,8 @@ def _read(column: InputColumn, values: pa.Array, kind: Any, reading: Reading, na
         first = short(texts[odd].iloc[0])
         if rows[odd].sum() > (1 - PARSED_SHARE) * rows[~marked].sum():
             raise _other(column, repr(first), name)
-        notes.append(
-            f"Column {column.name}: no {kind} in {int(rows[odd].sum()):,} rows, such as {first!r}, taken as missing."
-        )
+        many = count(int(rows[odd].sum()), "row")
+        notes.append(f"Column {column.name}: no {kind} in {many}, such as {first!r}, taken as missing.")
     return pd.Series(parsed.reindex(codes))
 
 
@@ -395,13 +437,21 @@ def _target(values: pa.Array, signature: Signature, reading: Reading, name: str)
     if signature.task == "regression":
         if is_text(values.type):
             codes, texts, rows = coded(values)
-            parsed, _ = read_as("number", texts, rows, reading)
+            marked = marks.marks(texts, reading.missing).to_numpy(bool)
+            parsed = read_as("number", texts[~marked], rows[~marked], reading)[0].reindex(texts.index)
+            odd = texts[parsed.isna().to_numpy() & ~marked]
+            if len(odd):
+                raise InputError(
+                    f"{name}: expected numbers in the target {signature.target}; got {short(odd.iloc[0])!r}"
+                )
             return np.append(parsed.to_numpy("float64"), np.nan)[codes]
         if pa.types.is_temporal(values.type):
             raise InputError(f"{name}: expected numbers in the target {signature.target}; got {values.type} values")
         return np.array(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     texts = (values if is_text(values.type) else values.cast(pa.string())).to_pylist()
-    return class_numbers(texts, signature.classes, f"{name}: expected the classes of {signature.target}")
+    missing = _marked([*{*texts} - {None, *signature.classes}], signature.classes, reading)
+    known = [None if text in missing else text for text in texts]
+    return class_numbers(known, signature.classes, f"{name}: expected the classes of {signature.target}")
 
 
 def class_numbers(texts: Sequence[Any], classes: Sequence[str], expected: str) -> np.ndarray:

@@ -21,13 +21,21 @@ ROWS = 60
 
 
 def table():
-    """Numbers with gaps, truth values, categories with gaps, of which one is not in the training rows."""
+    """Numbers with gaps, truth values, categories with gaps, of which one is not in the training rows.
+
+    Columns are called as layers and words of Python's are, and a category as the lookup's own word for others.
+    """
     frame = pd.DataFrame(
         {
             "age": np.where(DRAW.random(ROWS) < 0.3, np.nan, DRAW.normal(40, 9, ROWS)),
             "height in m": DRAW.normal(1.7, 0.1, ROWS),
             "paid": DRAW.random(ROWS) < 0.5,
-            "port": DRAW.choice(["S", "C", None], ROWS),
+            "port": DRAW.choice(["S", "C", "[UNK]", None], ROWS),
+            "mean": DRAW.normal(size=ROWS),
+            "cast": DRAW.normal(size=ROWS),
+            "_where": DRAW.normal(size=ROWS),
+            "class": DRAW.normal(size=ROWS),
+            "AGE": DRAW.normal(size=ROWS),
         }
     )
     frame.loc[ROWS - 1, "port"] = "Q"
@@ -53,6 +61,8 @@ def test_it_answers_as_the_networks_do_on_rows_with_gaps_and_new_categories(tmp_
     assert not [*foreign(keras.saving.serialize_keras_object(whole))]
     frame = data.features
     numbers = {"age": frame["age"], "height_in_m": frame["height in m"], "paid": frame["paid"].astype("float32")}
+    numbers |= {"mean": frame["mean"], "cast": frame["cast"], "column_where": frame["_where"]}
+    numbers |= {"class_": frame["class"], "AGE_2": frame["AGE"]}
     given = {name: keras.ops.convert_to_tensor(one.to_numpy("float32")[:, None]) for name, one in numbers.items()}
     texts = frame["port"].astype(object).fillna("").to_numpy()[:, None].tolist()
     given["port"] = keras.ops.convert_to_tensor(texts, dtype="string")

@@ -202,7 +202,7 @@ def test_rows_are_encoded_as_in_training(study):
 
 
 def test_awkward_rows_are_read_as_the_study_read_its_own(study, loaded):
-    """Other order, whole numbers as text, dates as dates, gaps, one row alone: the same answer; what is new is said."""
+    """Other order, numbers as text, dates as dates, gaps, one row, none: the same answer; what is new is said."""
     frame = pd.read_csv(study / "ship.csv").head(8)
     usual = loaded.predictor.of(frame).mean
     other = frame[[*frame.columns[::-1]]].assign(
@@ -215,6 +215,7 @@ def test_awkward_rows_are_read_as_the_study_read_its_own(study, loaded):
     found = reading.of_memory(new, loaded.signature)
     assert "8 rows have a category that the study did not have, such as 'other'" in " ".join(found.notes)
     assert np.isfinite(loaded.predictor.of_rows(found).mean).all()
+    assert loaded.predictor.of(frame.head(0)).mean.shape == (0, 2)
 
 
 @pytest.mark.parametrize(
