@@ -187,12 +187,12 @@ def folder(tmp_path):
 @pytest.mark.parametrize("path", [path for path in PAGES if blocks(path, "bash")], ids=lambda path: path.stem)
 def test_lines_of_pages_run(path, folder):
     """From first to last as they stand there, with two seeds and two epochs."""
-    lines = "\n".join(blocks(path, "bash"))
+    lines = BEFORE.get(path.stem, "") + "\n".join(blocks(path, "bash"))
     here = environment(PYTHON=sys.executable)
     here["PATH_BEFORE"] = here["PYTHONPATH"]
     lines = lines.replace("PYTHONPATH=examples ", 'PYTHONPATH="examples:$PATH_BEFORE" ')
     done = subprocess.run(
-        ["bash", "-c", SMALL + BEFORE.get(path.stem, "") + lines], cwd=folder, env=here, capture_output=True, text=True, check=False
+        ["bash", "-c", SMALL + lines], cwd=folder, env=here, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
