@@ -158,10 +158,6 @@ def _read(app: Any, docname: str, content: list[str]) -> None:
     path = Path(app.env.doc2path(docname))
     if path.parent != GENERATED:
         content[0] = relinked(content[0], path.resolve())
-    if docname == "index":  # a line of the order may stand before its page does
-        content[0] = re.sub(
-            r"^(\S+\*)\n", lambda one: one[0] * any(DOCS.glob(f"{one[1]}.md")), content[0], flags=re.MULTILINE
-        )
     if docname == "decisions/README":
         content[0] += "\n:::{toctree}\n:hidden:\n:glob:\n\n*\n:::\n"
 

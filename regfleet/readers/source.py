@@ -96,11 +96,12 @@ class Source:
     def table(self, wanted: Callable[[str], bool] = lambda _: True) -> pd.DataFrame:
         """The ``wanted`` columns of a table, of plain values: what is empty is None.
 
-        Numbers in a CSV file are numbers where they are written as such; nothing else is guessed.
+        Numbers in a CSV file are numbers where they are written as such; nothing else is guessed. A column without a
+        name is the index that pandas writes, and left out.
         """
         import pandas as pd
 
-        names = [name for name in self.columns if wanted(name)]
+        names = [name for name in self.columns if name and wanted(name)]
         if len(set(names)) < len(names):
             twice = next(name for place, name in enumerate(names) if name in names[:place])
             raise InputError(f"{self.name}: columns must have names of their own. Got {given(twice)} twice")
@@ -110,7 +111,7 @@ class Source:
             frame = pd.read_csv(
                 text, encoding="utf-8-sig", dtype=str, keep_default_na=False, usecols=places, index_col=False
             )
-            frame.columns = names  # pandas calls those without a name otherwise
+            frame.columns = names
             return frame.map(value_of).astype(object)
         if self.kind == "parquet":
             from regfleet.data.files import read_parquet

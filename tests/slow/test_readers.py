@@ -148,8 +148,10 @@ def grid(tmp_path):
         tune_config=tune.TuneConfig(metric="val_accuracy", mode="max"),
         run_config=tune.RunConfig(name="exp", storage_path=str(tmp_path / "runs"), verbose=0),
     )
-    yield tuner.fit()
-    ray.shutdown()
+    try:
+        yield tuner.fit()
+    finally:
+        ray.shutdown()
 
 
 def test_ray_tune(grid):

@@ -39,6 +39,14 @@ regfleet() {
 }
 """
 """What a page's lines are run with: here, in seconds, and without installing."""
+BEFORE = {
+    "over-time": """
+for run in reports/october:5 reports/november:5 machine-1:0-1 machine-2:2-3; do
+  "$PYTHON" -m regfleet compare -t l2 --model 4 --seeds "${run#*:}" --out "${run%:*}" --epochs 2 --in-process --quiet
+done
+"""
+}
+"""By page: what makes the results that its lines speak of."""
 
 
 def blocks(path, language):
@@ -179,7 +187,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize("path", [path for path in PAGES if blocks(path, "bash")], ids=lambda path: path.stem)
 def test_lines_of_pages_run(path, folder):
     """From first to last as they stand there, with two seeds and two epochs."""
-    lines = "\n".join(blocks(path, "bash"))
+    lines = BEFORE.get(path.stem, "") + "\n".join(blocks(path, "bash"))
     here = environment(PYTHON=sys.executable)
     here["PATH_BEFORE"] = here["PYTHONPATH"]
     lines = lines.replace("PYTHONPATH=examples ", 'PYTHONPATH="examples:$PATH_BEFORE" ')
@@ -200,9 +208,11 @@ def build(input_shape, outputs):
 def test_python_of_pages_and_of_docstrings_runs(folder, monkeypatch):
     """Each block in order, given what it speaks of: rows, a study, a model that was fitted."""
     import sklearn.metrics
+    from sklearn.ensemble import RandomForestClassifier
     from sklearn.impute import SimpleImputer
-    from sklearn.model_selection import cross_val_score
+    from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
     from sklearn.pipeline import make_pipeline
+    from sklearn.tree import DecisionTreeClassifier
 
     monkeypatch.chdir(folder)
     how = {"in_process": True, "progress": False}
@@ -220,17 +230,27 @@ def test_python_of_pages_and_of_docstrings_runs(folder, monkeypatch):
         "regfleet": regfleet,
         "sklearn": sklearn,
         "build": build,
+        "pandas": pd,
         "cross_val_score": cross_val_score,
+        "cross_validate": cross_validate,
         "make_pipeline": make_pipeline,
+        "DecisionTreeClassifier": DecisionTreeClassifier,
+        "GridSearchCV": GridSearchCV,
+        "KFold": KFold,
+        "RandomForestClassifier": RandomForestClassifier,
         "SimpleImputer": SimpleImputer,
     }
+    search = {"model": DecisionTreeClassifier(random_state=0), "grid": {"max_depth": [1, 3]}, "x": x}
     ran = 0
     for path in PAGES:
-        given = {**names, "X": x, "y": y, "frame": frame, "new": x[:5]}
+        given = {**names, **search, "X": x, "y": y, "frame": frame, "new": x[:5]}
         for block in blocks(path, "python"):
             quick = block.replace("RegularizedClassifier())", "RegularizedClassifier(model=(4,), seeds=2))")
             exec(compile(quick, path.name, "exec"), given)
             ran += 1
+    for table, variants in {"search.csv": 2, "models.csv": 2}.items():
+        (data,) = regfleet.analyze(table, metric="accuracy").summary.datasets
+        assert len(data.variants) == variants
     (folder / "churn-model").rename(folder / "churn-model-before")
     for thing in (regfleet.compare.func, regfleet.fit.func, regfleet.Results.score):
         results = regfleet.load("reports/iris")

@@ -188,7 +188,7 @@ def read_aim():
     from aim.sdk.index_manager import RepoIndexManager
     from aim.sdk.types import QueryReportMode
 
-    repo = aim.Repo(".")
+    repo = aim.Repo(str(Path.cwd()))  # by its path Aim knows managers of an index again, those of other tests too
     manager = RepoIndexManager.get_index_manager(repo)
     for name in repo.list_all_runs():
         manager.index(name)

@@ -255,6 +255,17 @@ def test_every_format_says_the_same_of_the_same_runs(tmp_path, place, more, word
         assert part in said
 
 
+@pytest.mark.parametrize("where", ["file", "frame"])
+def test_the_index_that_pandas_writes_is_no_score(tmp_path, where):
+    """Of the table of Ray Tune's results as `to_csv` writes it, which counts its lines in a column without a name."""
+    frame = pd.DataFrame(RUNS, columns=["config/optimizer", "config/seed", "val_accuracy"])
+    frame = frame.assign(trial_id=[f"t{place}" for place in range(12)], loss=np.linspace(2, 1, 12))
+    frame.to_csv(tmp_path / "grid.csv")
+    found = arrange(find(Source(tmp_path / "grid.csv" if where == "file" else frame)), Asked())
+    assert found.metric == "val_accuracy"
+    np.testing.assert_allclose(found.frame["val_accuracy"], [score for _, _, score in RUNS])
+
+
 def test_their_runs_are_judged_as_scipy_does(tmp_path):
     """The paired t interval over the seeds that both finished; a pruned run is lost."""
     found = regfleet.analyze(written("optuna.db", tmp_path))
