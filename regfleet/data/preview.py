@@ -74,8 +74,10 @@ def _column(column: Column, array: "pa.ChunkedArray", reading: Reading) -> Colum
     unique = len(texts)
     if 0 < unique <= MOST_COUNTED and unique < rows:
         order = np.argsort(-counted.field("counts").to_numpy(), kind="stable")
+        # a number and its count, side by side, would read as one number
+        mark = ":" if column.kind == "number" or not is_text(plain.type) else ""
         values = counts_text(
-            [(_shown(texts[int(at)]), int(counted.field("counts")[int(at)].as_py())) for at in order], rows
+            [(_shown(texts[int(at)]) + mark, int(counted.field("counts")[int(at)].as_py())) for at in order], rows
         )
     else:
         examples = ", ".join(_shown(texts[at]) for at in range(min(EXAMPLES, unique)))

@@ -269,6 +269,7 @@ def test_a_preview_counts_what_a_study_would_read(tmp_path):
     code, age = preview(Data(location=str(tmp_path / "t.feather"))).columns
     assert (code.kind, code.unique, code.missing) == ("category", 4, 0)
     assert (age.kind, age.unique, age.missing) == ("number", 3, 10)
+    assert age.words == "1.5: 10 (25.0\u00a0%), 2: 10 (25.0\u00a0%), 4: 10 (25.0\u00a0%)"
     assert "?" not in age.words
 
 
