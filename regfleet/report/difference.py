@@ -74,7 +74,7 @@ class SetChange:
         every = "both" if self.comparisons == 2 else f"all {self.comparisons}"
         many = f", which hold for {every} at once" if self.comparisons > 1 else ""
         points = " in percentage points" if unit.points else ""
-        less = "now less before" if self.metric.higher_is_better else "before less now"
+        less = "now minus before" if self.metric.higher_is_better else "before minus now"
         return (
             f"{level} intervals about {self.where}{many}. Change: {less}{points}, above zero is better. "
             f"Too small to matter: {unit.rope.replace('the control', 'the earlier run')}. {self.judged}"
