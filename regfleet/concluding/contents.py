@@ -118,7 +118,7 @@ def row_change(old: pd.DataFrame, new: pd.DataFrame, rows: tuple[int, int] | Non
         name for a, b in changed for name, one, other in zip(both, before[a], after[b], strict=True) if one != other
     }
     added, removed = len(after) - len(places), len(before) - len(places)
-    more, fewer = ([name for name in one if name not in both] for one in (new, old))
+    more, fewer = ([str(name) for name in one if name not in both] for one in (new, old))
     renamed = _renamed(old[fewer], new[more], places)
     return RowChange(
         same=same,
