@@ -34,7 +34,7 @@ class _Regularized(BaseEstimator):  # type: ignore[misc]
 
     Args:
         model: widths of the hidden layers, or whatever `regfleet.compare` takes.
-        techniques: what is compared with ``none``, as `regfleet.compare` takes it.
+        techniques: what is compared with ``none``, as `regfleet.compare` takes it; one may stand alone.
         seeds: how many networks each technique trains in the comparison, and how many predict together afterwards.
         epochs, batch_size, optimizer, learning_rate: of every network.
         metric: what decides; None: accuracy, or R².
@@ -46,7 +46,7 @@ class _Regularized(BaseEstimator):  # type: ignore[misc]
     def __init__(  # noqa: PLR0913 - parameters of an estimator
         self,
         model: Any = (32,),
-        techniques: Sequence[str | Mapping[str, Any]] = ("l2(0.001)", "dropout(0.2)"),
+        techniques: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] = ("l2(0.001)", "dropout(0.2)"),
         *,
         seeds: int = 5,
         epochs: int = 50,
@@ -71,7 +71,8 @@ class _Regularized(BaseEstimator):  # type: ignore[misc]
         import pandas as pd
 
         alone = self.workers == 1 or _is_worker()
-        techniques = ["none", *(one for one in self.techniques if one != "none")]
+        given = [self.techniques] if isinstance(self.techniques, str | Mapping) else self.techniques
+        techniques = ["none", *(one for one in given if one != "none")]
         how: dict[str, Any] = {"model": self.model, "in_process": alone, "progress": False}
         how |= {"workers": None if alone else self.workers}
         settings: dict[str, Any] = {

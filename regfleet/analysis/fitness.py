@@ -112,7 +112,8 @@ def _matters(seen: Seen, row: VariantSummary, gain: Interval) -> bool:
 def learning_rate(seen: Seen) -> Found | None:
     """R108."""
     for row in seen.dataset.variants:  # one that only diverged may need another rate most
-        if row.control is None and (test := _rate_test(seen.trials[row.name])) is not None:
+        trials = seen.trials.get(row.name)  # none of a control that no trial has come to, of a study that was ended
+        if row.control is None and trials is not None and (test := _rate_test(trials)) is not None:
             found = _other_rate(seen, row, test)
             if found is not None:
                 return found

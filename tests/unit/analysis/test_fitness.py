@@ -121,6 +121,12 @@ def trained(control=None, variant=None, techniques=()):
 BATCHNORM = (Technique("batchnorm", (0.99,), "all"),)
 
 
+def test_a_control_that_no_trial_came_to_is_a_row_without_checks():
+    """As in a study that was ended early: variants are looked at, and nothing is said of what did not run."""
+    found = codes({"l2": LEARNED}, variants=make_variants(["none", "l2"]))
+    assert all("none" not in check.variants for check in found.values())
+
+
 @pytest.mark.parametrize(
     ("settings", "techniques", "rows", "says", "flags"),
     [
