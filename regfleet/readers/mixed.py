@@ -26,7 +26,7 @@ def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, stat
         state: the column with what became of it.
         where: where in the tool the table comes from, for the note.
     """
-    table = source.table()
+    table = source.table(bool)  # a column without a name is the index that pandas writes
     states = [str(one or "").strip().lower() for one in table[state]] if state in table else [""] * len(table)
     kept = [place for place, one in enumerate(states) if one in (*FINISHED, *LOST)]
     lost = [states[place] in LOST for place in kept]
