@@ -28,7 +28,7 @@ def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, stat
         state: the column with what became of it.
         where: where in the tool the table comes from, for the note.
     """
-    table = source.table()
+    table = source.table(bool)  # a column without a name is the index that pandas writes
     runs = len(table)
     kept, lost = ended(table, state)
     table = table.iloc[kept].reset_index(drop=True)

@@ -112,7 +112,7 @@ def _of_grid(grid: Any) -> Runs:
 
 
 def _of_table(source: Source) -> Runs:
-    table = source.table()
+    table = source.table(bool)  # a column without a name is the index that pandas writes
     rows = []
     for _, row in table.iterrows():
         values = {str(name): value for name, value in row.items()}

@@ -96,12 +96,11 @@ class Source:
     def table(self, wanted: Callable[[str], bool] = lambda _: True) -> pd.DataFrame:
         """The ``wanted`` columns of a table, of plain values: what is empty is None.
 
-        Numbers in a CSV file are numbers where they are written as such; nothing else is guessed. A column without a
-        name is the index that pandas writes, and left out.
+        Numbers in a CSV file are numbers where they are written as such; nothing else is guessed.
         """
         import pandas as pd
 
-        names = [name for name in self.columns if name and wanted(name)]
+        names = [name for name in self.columns if wanted(name)]
         if len(set(names)) < len(names):
             twice = next(name for place, name in enumerate(names) if name in names[:place])
             raise InputError(f"{self.name}: columns must have names of their own. Got {given(twice)} twice")
@@ -111,7 +110,7 @@ class Source:
             frame = pd.read_csv(
                 text, encoding="utf-8-sig", dtype=str, keep_default_na=False, usecols=places, index_col=False
             )
-            frame.columns = names
+            frame.columns = names  # pandas calls those without a name otherwise
             return frame.map(value_of).astype(object)
         if self.kind == "parquet":
             from regfleet.data.files import read_parquet

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def runs_of(source: Source) -> Runs:
     """Each line is a run; its numbers are scores, and every column may be a setting."""
-    table = source.table()
+    table = source.table(bool)  # a column without a name is the index that pandas writes
     numeric = [
         name
         for name in table
