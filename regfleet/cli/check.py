@@ -78,7 +78,7 @@ def check(
     files = {flag: expanded(path, flag) for flag, path in (("--junit", junit), ("--markdown", markdown)) if path}
     if len({path.absolute() for path in files.values()}) < len(files):
         raise InputError(f"--markdown: expected another file than that of --junit; got {markdown}")
-    with console(2) as screen, counting(screen, "compared") as advance:
+    with console(2) as screen, counting(screen, "comparisons made") as advance:
         sides = side_of(against), later_side(new)
         found = checked(*sides, max_drop=drop, variants=variant or (), metric=metric, looks=many, advance=advance)
     if as_json:

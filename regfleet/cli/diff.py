@@ -46,7 +46,7 @@ def diff(
     from regfleet.running.display import console, counting
 
     page = expanded(html, "--html") if html else None
-    with console(2) as screen, counting(screen, "compared") as advance:
+    with console(2) as screen, counting(screen, "comparisons made") as advance:
         found = differences(side_of(old), later_side(new), metric, variant or (), advance)
     if as_json:
         tell(found.json())
