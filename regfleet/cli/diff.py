@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 FEW = 4
 """Data sets whose tables are printed."""
-STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 
 
 def diff(
@@ -91,7 +90,9 @@ def _show_set(screen: Console, one: SetChange, found: Difference) -> None:
 
 
 def _settings(title: str, settings: tuple[Setting, ...]) -> Table:
-    table = _plain(title, "")
+    from regfleet.cli.terminal import plain_table
+
+    table = plain_table(title, "")
     for name in ("Setting", "Before", "Now"):
         table.add_column(name, overflow="fold")
     for one in settings:
@@ -101,11 +102,12 @@ def _settings(title: str, settings: tuple[Setting, ...]) -> Table:
 
 def _table(found: SetChange, sure: str) -> Table:
     """A line for each variant, the second with the interval: it fits 80 columns."""
+    from regfleet.cli.terminal import STYLES, plain_table
     from regfleet.report.difference import chip_of, lines
     from regfleet.running.display import styled
 
     unit = Scale(found.metric)
-    table = _plain(f"{found.dataset}: {unit.metric.title}, before and now", found.caption(sure))
+    table = plain_table(f"{found.dataset}: {unit.metric.title}, before and now", found.caption(sure))
     table.add_column("Variant", max_width=30)
     for name in ("Before" + (", %" if unit.points else ""), "Now", "Change"):
         table.add_column(name, justify="right")
@@ -122,19 +124,3 @@ def _table(found: SetChange, sure: str) -> Table:
             styled(line.seeds, *([(f"lost: {line.lost}", "red")] if line.lost else [])),
         )
     return table
-
-
-def _plain(title: str, below: str) -> Table:
-    from rich.table import Table
-
-    from regfleet.running.display import styled
-
-    return Table(
-        title=styled("", (title, "table.title")),
-        caption=below or None,
-        title_justify="left",
-        caption_justify="left",
-        box=None,
-        padding=(0, 1, 0, 0),
-        header_style="dim",
-    )

@@ -120,7 +120,7 @@ def _leaderboard(data: DatasetSummary, analysis: Conclusion) -> Table:
     """Two lines a row, the second with the intervals: it fits 80 columns."""
     unit, gap = Scale(analysis.summary.metric), gap_scale(data.task)
     title = f"{data.dataset}: {unit.metric.title}" + (f" on {data.n_test} test rows" if data.n_test else "")
-    table = _table(title, caption(data, analysis))
+    table = plain_table(title, caption(data, analysis))
     controls = {
         row.name: letter for row, letter in zip((r for r in data.variants if not r.control), "ABCDEFGH", strict=False)
     }
@@ -148,7 +148,7 @@ def _references(data: DatasetSummary, unit: Scale) -> list[Table]:
     """Those beside the networks, two lines a row; no table where there are none."""
     if data.references is None:
         return []
-    table = _table(f"{data.dataset}: references", f"{about(data)}.")
+    table = plain_table(f"{data.dataset}: references", f"{about(data)}.")
     for name in ("Reference", capital(unit.metric.title) + (", %" if unit.points else "")):
         table.add_column(name, justify="left" if name == "Reference" else "right", max_width=22)
     table.add_column(_two_lines("vs best network", unit.points), justify="right")
@@ -168,7 +168,7 @@ def _references(data: DatasetSummary, unit: Scale) -> list[Table]:
 
 def _tuning(chosen: Tunings) -> Table:
     """What tuning chose for each variant."""
-    table = _table("What tuning chose: the median over the seeds, and the range", f"{chosen.lead} {chosen.cost}.")
+    table = plain_table("What tuning chose: the median over the seeds, and the range", f"{chosen.lead} {chosen.cost}.")
     for name in ("Variant", "Learning rate", "Strength", "As typed", "Fits", "Time"):
         table.add_column(name, justify="left" if name in ("Variant", "Strength") else "right")
     for one in chosen.rows:
@@ -179,7 +179,7 @@ def _tuning(chosen: Tunings) -> Table:
 def _both(data: DatasetSummary, summary: Summary) -> Table:
     """Both verdicts of each variant for which they differ."""
     unit = Scale(summary.metric)
-    table = _table("By the weights of the last epoch and of the best", "")
+    table = plain_table("By the weights of the last epoch and of the best", "")
     for name in ("Variant", "Last", "Verdict", "Best", "Verdict"):
         table.add_column(name, justify="right" if name in ("Last", "Best") else "left", max_width=26)
     for one in data.at_epochs:
@@ -193,7 +193,7 @@ def _both(data: DatasetSummary, summary: Summary) -> Table:
 def _odds(data: DatasetSummary, summary: Summary) -> Table:
     """What speaks for choosing each variant now."""
     unit, found = Scale(summary.metric), bets(data, summary.metric)
-    table = _table("If you must choose now", data.choice)
+    table = plain_table("If you must choose now", data.choice)
     losses = f"Loss, {unit.points}" if unit.points else "Loss"
     for name in ("Variant", "Best", "Matters", losses, "Seconds", "Time"):
         table.add_column(name, justify="left" if name == "Variant" else "right", max_width=30)
@@ -232,7 +232,7 @@ def _over(summary: Summary, whole: Overall) -> Table:
     if summary.across:
         below += " The mean's interval and the verdict are over data sets."
     below = f"Differences in {unit.metric.title} from the control. {below}"
-    table = _table(f"Over {len(summary.datasets)} data sets, each counted once", below)
+    table = plain_table(f"Over {len(summary.datasets)} data sets, each counted once", below)
     table.add_column("Variant", max_width=28)
     table.add_column(_two_lines("Mean", unit.points), justify="right")
     table.add_column("Median", justify="right")
@@ -254,7 +254,7 @@ def _over(summary: Summary, whole: Overall) -> Table:
 def _datasets(summary: Summary) -> Table:
     """A line for each data set: its control and the variant that its verdict is about."""
     unit = Scale(summary.metric)
-    table = _table("Each data set: its control, and its best variant", "The report has the leaderboard of each.")
+    table = plain_table("Each data set: its control, and its best variant", "The report has the leaderboard of each.")
     for name in ("Data set", "Control", "Best variant", "vs control", "Verdict"):
         table.add_column(name, justify="right" if name in ("Control", "vs control") else "left", max_width=30)
     for data in summary.datasets:
@@ -290,7 +290,7 @@ def _looks(summary: Summary) -> Table:
     """What each look settled, and what then."""
     alpha = short(summary.question.alpha)
     below = f"Together they spend {alpha}. Open: not settled yet; hopeless: the last look would hardly settle it."
-    table = _table("Looks", below)
+    table = plain_table("Looks", below)
     for name in ("Data set", "Look", "Seeds", "Share", "Settled", "Open", "Hopeless"):
         table.add_column(name, justify="left" if name == "Data set" else "right")
     table.add_column("What then")
@@ -301,7 +301,8 @@ def _looks(summary: Summary) -> Table:
     return table
 
 
-def _table(title: str, below: str) -> Table:
+def plain_table(title: str, below: str) -> Table:
+    """A table without lines, its title above it and what it means ``below``."""
     return Table(
         title=styled("", (title, "table.title")),
         caption=below or None,
@@ -334,7 +335,7 @@ def print_forecast(screen: Console, forecast: Forecast) -> None:
     for dataset, by_label in forecast.detections.items():
         if not by_label:
             continue
-        table = _table(f"{dataset}: what it takes to see a difference of {short(forecast.effect)}", "")
+        table = plain_table(f"{dataset}: what it takes to see a difference of {short(forecast.effect)}", "")
         for name in ("Variant", "Scatter", "Seeds", "In words"):
             table.add_column(name, justify="left" if name in ("Variant", "In words") else "right")
         for label, one in by_label.items():
