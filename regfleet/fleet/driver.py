@@ -223,7 +223,8 @@ class Driver:
     def _lose(self, task: Task, loss: Loss) -> tuple[Outcome, ...]:
         if task.overdue is not None:
             return self._retries.overdue(task.attempt, task.overdue)
-        if task.started:
+        # That it has begun is lost with a process that ends in the same instant.
+        if task.started or loss.ready:
             return self._retries.lost(task.attempt, loss.reason, memory=loss.memory)
         self._retries.unstarted(task.attempt, loss.reason, memory=loss.memory)
         return ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,13 +32,14 @@ LOW_MEMORY = "running low on memory"
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A worker is gone: why, and whether its node ran out of ``memory``."""
+    """A worker is gone: why, whether its node ran out of ``memory``, and whether it had been ``ready`` for its chunk."""
 
     reason: str
     memory: bool = False
+    ready: bool = False
 
 
-def loss_of(problem: BaseException) -> Loss:
+def loss_of(problem: BaseException, *, ready: bool = False) -> Loss:
     """What is said of a worker that is gone, in the words for any process: that it is an actor is nobody's business."""
     from ray import exceptions
 
@@ -45,8 +47,8 @@ def loss_of(problem: BaseException) -> Loss:
     if memory and LOW_MEMORY not in text:
         text = f"The worker was killed due to the node {LOW_MEMORY}. {text}"
     if isinstance(problem, exceptions.ActorDiedError | exceptions.ActorUnavailableError):
-        return Loss(f"WorkerCrashedError: The worker died. {text}", memory)
-    return Loss(f"{type(problem).__name__}: {text}", memory)
+        return Loss(f"WorkerCrashedError: The worker died. {text}", memory, ready)
+    return Loss(f"{type(problem).__name__}: {text}", memory, ready)
 
 
 class Tasks(Protocol):
@@ -141,6 +143,17 @@ class Seats:
             except RayError:
                 if not seat.is_busy:  # else its task says so
                     self.drop(coming[ready])
+
+    def was_ready(self, name: str) -> bool:
+        """Whether a worker, which may be gone, was ready once."""
+        import ray
+        from ray.exceptions import RayError
+
+        seat = self.by_name[name]
+        if seat.prepared is not None and ray.wait([seat.prepared], timeout=0)[0]:
+            with suppress(RayError):
+                seat.node = ray.get(seat.prepared)
+        return bool(seat.node)
 
     def drop(self, name: str) -> None:
         """Let Ray end a worker, whatever it does."""
@@ -250,8 +263,9 @@ class RayTasks:
         except exceptions.LocalRayletDiedError:
             raise FleetError("Ray on this machine was ended") from None
         except (exceptions.RayError, StopIteration) as problem:
+            ready = self._seats.was_ready(self._at[handle])
             self.drop(self._at[handle])
-            return loss_of(problem)
+            return loss_of(problem, ready=ready)
         seat = self._seats.by_name[self._at[handle]]
         if isinstance(message, Beginning):
             seat.node = message.node

@@ -24,10 +24,10 @@ SPLIT = SplitSpec("60/20/20", 0.6, 0.2, 0.2)
 class Source:
     """Hands out every trial of three variants, ``size`` of a variant at once, or to a GPU ``stack``.
 
-    Each should take ``seconds``.
+    Each should take ``seconds``. ``poison`` is the class of l1's trial of seed 3.
     """
 
-    def __init__(self, seeds, size, seconds, stack=1):
+    def __init__(self, seeds, size, seconds, stack=1, poison=Trial):
         self._size, self._seconds, self.learnt = size, seconds, 0
         self._groups = deque(
             Chunk(
@@ -36,7 +36,10 @@ class Source:
                 MODEL,
                 SPLIT,
                 "test",
-                tuple(Trial(f"{v.name} {s}", "iris", v.name, s) for s in range(seeds)),
+                tuple(
+                    (poison if (v.name, s) == ("l1", 3) else Trial)(f"{v.name} {s}", "iris", v.name, s)
+                    for s in range(seeds)
+                ),
                 stack,
             )
             for v in VARIANTS
@@ -80,10 +83,10 @@ def chunk():
 
 @pytest.fixture(scope="session")
 def schedule():
-    """A function from seeds, trials in a chunk, seconds for each and a stack to a source of three variants."""
+    """A function from seeds, trials in a chunk, seconds for each and a stack, and the class of a poison trial, to a source of three variants."""
 
-    def make(seeds, size=1, seconds=1.0, stack=1):
-        return Source(seeds, size, seconds, stack)
+    def make(seeds, size=1, seconds=1.0, stack=1, poison=Trial):
+        return Source(seeds, size, seconds, stack, poison)
 
     return make
 

@@ -8,6 +8,7 @@ import pytest
 from support import work
 
 from regfleet.fleet import FleetSettings, ray_fleet
+from regfleet.trials import Trial
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,19 @@ def test_a_killed_worker_costs_no_trial(fleet, marks, schedule, data, names, eve
 def test_a_poison_trial_fails_alone(fleet, schedule, data, names, every):
     """A trial that kills every worker is a failed outcome after three; its chunk's others are done."""
     assert names(fleet.run(schedule(5, size=5), work.die_on_poison, data)) == every(5, bad=3)
+
+
+class Fatal(Trial):
+    """A trial that ends the process that reads it, so that no worker ever says that it begins."""
+
+    def __reduce__(self):
+        """Read as an exit."""
+        return os._exit, (1,)
+
+
+def test_a_trial_that_kills_before_anything_is_said_fails_alone(fleet, schedule, data, names, every):
+    """A worker that was ready and is gone without a word was killed by what it got."""
+    assert names(fleet.run(schedule(5, size=5, poison=Fatal), work.outcomes, data)) == every(5, bad=3)
 
 
 @pytest.mark.parametrize(

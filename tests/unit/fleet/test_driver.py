@@ -62,16 +62,21 @@ def test_a_lost_worker_costs_a_retry(drive, schedule, names, every):
 
 
 def test_a_trial_that_kills_every_worker_fails_alone(drive, schedule, names, every):
-    """After two losses its chunk is split; three more on its own, and it is a failure with the reason."""
+    """After two losses its chunk is split; three more on its own, and it is a failure with the reason.
 
-    def script(attempt):
-        poison = any((trial.variant, trial.seed) == ("l1", 3) for trial in attempt.chunk.trials)
-        return [Beginning(1, "node"), Loss("WorkerCrashedError: it died. More") if poison else done(attempt.chunk)]
+    Whether its worker could still say that it begins, or had only been ready.
+    """
+    died = "WorkerCrashedError: it died. More"
+    for death in ([Beginning(1, "node"), Loss(died)], [Loss(died, ready=True)]):
 
-    batches = drive(schedule(5, size=5), ScriptedTasks(script))
-    assert names(batches) == every(5, bad=3)
-    (failure,) = [outcome for batch in batches for outcome in batch if outcome.status == "failed"]
-    assert failure.error == "its worker was lost 3 times, last: WorkerCrashedError: it died"
+        def script(attempt, death=death):
+            poison = any((trial.variant, trial.seed) == ("l1", 3) for trial in attempt.chunk.trials)
+            return death if poison else [Beginning(1, "node"), done(attempt.chunk)]
+
+        batches = drive(schedule(5, size=5), ScriptedTasks(script))
+        assert names(batches) == every(5, bad=3)
+        (failure,) = [outcome for batch in batches for outcome in batch if outcome.status == "failed"]
+        assert failure.error == "its worker was lost 3 times, last: WorkerCrashedError: it died"
 
 
 def test_workers_that_never_begin_end_the_run(drive, schedule):
