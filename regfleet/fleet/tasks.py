@@ -32,7 +32,7 @@ LOW_MEMORY = "running low on memory"
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A worker is gone: why, whether its node ran out of ``memory``, and whether it had been ``ready`` for its chunk."""
+    """A worker is gone: why, whether its node ran out of ``memory``, and whether it had been ``ready`` before."""
 
     reason: str
     memory: bool = False

@@ -83,7 +83,7 @@ def chunk():
 
 @pytest.fixture(scope="session")
 def schedule():
-    """A function from seeds, trials in a chunk, seconds for each and a stack, and the class of a poison trial, to a source of three variants."""
+    """A function to a source of three variants, from what `Source` takes."""
 
     def make(seeds, size=1, seconds=1.0, stack=1, poison=Trial):
         return Source(seeds, size, seconds, stack, poison)
