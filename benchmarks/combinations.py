@@ -28,7 +28,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +44,7 @@ from regfleet.analysis.effects import contrasts
 from regfleet.analysis.intervals import Array, estimate, excludes_zero, interval, sd_floor
 from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import row_estimate
-from regfleet.analysis.runs import PER_SEED, Runs
+from regfleet.analysis.runs import Runs, scores_alone
 from regfleet.analysis.stepwise import take_step
 from regfleet.analysis.summary import Interval
 
@@ -191,8 +191,7 @@ def stepped(kind: Kind, rng: np.random.Generator) -> dict[str, np.ndarray]:
 def runs_from(scores: Array) -> Runs:
     """Runs of which only validation scores are asked."""
     seeds = np.arange(len(scores))
-    fields = dict.fromkeys(PER_SEED, scores)
-    return Runs(**fields, seeds=seeds, lost=seeds[:0], failed=0, diverged=0)
+    return replace(scores_alone(seeds, scores), val_scores=scores)
 
 
 def work(job: tuple[Kind, int, int, int]) -> tuple[str, list[dict[str, np.ndarray]]]:

@@ -27,7 +27,7 @@ from regfleet.analysis.comparing import Terms
 from regfleet.analysis.judging import Tested, unfit
 from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import RowEstimate
-from regfleet.analysis.runs import PER_SEED, Runs
+from regfleet.analysis.runs import Runs, scores_alone
 from regfleet.concluding.checking import LOOKS, item_of
 from regfleet.metrics import METRICS
 
@@ -104,15 +104,7 @@ def runs(case: Case, ease: np.ndarray, rows: np.ndarray, first: int, draw: np.ra
         np.full(many, np.nan),
         3,
     )
-    unknown = dict.fromkeys(PER_SEED, np.full(many, np.nan))
-    return Runs(
-        **(unknown | {"scores": right.mean(axis=1)}),
-        seeds=seeds,
-        lost=np.array([], np.int64),
-        failed=0,
-        diverged=0,
-        cells=cells if case.by_rows else None,
-    )
+    return scores_alone(seeds, right.mean(axis=1), cells=cells if case.by_rows else None)
 
 
 def terms(case: Case) -> Terms:

@@ -23,7 +23,7 @@ from regfleet.analysis.intervals import (
     interval,
 )
 from regfleet.analysis.judging import pair_of
-from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
+from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, scores_alone, shared
 from regfleet.analysis.summary import Interval, Word
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted
@@ -177,30 +177,14 @@ def with_lost(runs: Runs, beside: Runs, terms: Terms) -> Runs:
     """
     if not len(runs.lost):
         return runs
-    score = _nothing(runs, beside, terms)
-    seeds = np.sort(np.concatenate([runs.seeds, runs.lost]))
+    seeds, scores = scored(runs, _nothing(runs, beside, terms))
     own = None if runs.cells is None else runs.cells.at(runs.seeds)
     known = None if beside.cells is None else beside.cells.at(np.intersect1d(runs.lost, beside.seeds))
     cells = None
     if known is not None and len(known.seeds) == len(runs.lost):
         idle = ignorant(known, terms.shares)
         cells = idle if not len(runs.seeds) else None if own is None else joined([own, idle])
-    unknown = np.full(len(seeds), math.nan)
-    return replace(
-        runs,
-        seeds=seeds,
-        scores=scored(runs, score)[1],
-        train_scores=unknown,
-        val_scores=unknown,
-        gaps_train=unknown,
-        gaps_val=unknown,
-        train_error=unknown,
-        val_error=unknown,
-        best_epoch=unknown,
-        seconds=unknown,
-        lost=np.array([], np.int64),
-        cells=cells,
-    )
+    return scores_alone(seeds, scores, cells=cells)
 
 
 def same_rows(new: Runs, old: Runs, terms: Terms) -> bool | None:

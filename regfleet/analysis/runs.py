@@ -112,6 +112,24 @@ def runs_of(trials: pd.DataFrame, metric: Metric, at: str, task: Task = "classif
     )
 
 
+def scores_alone(
+    seeds: Seeds, scores: Array, lost: Sequence[int] | Seeds = (), failed: int = 0, cells: Cells | None = None
+) -> Runs:
+    """Runs of which nothing is known but their ``scores`` (finished seeds,), and perhaps their cells.
+
+    ``failed`` of the ``lost`` seeds did so, the others diverged.
+    """
+    unknown = dict.fromkeys(PER_SEED, np.full(len(seeds), np.nan))
+    return Runs(
+        **(unknown | {"scores": scores}),
+        seeds=seeds,
+        lost=np.array(lost, np.int64),
+        failed=failed,
+        diverged=len(lost) - failed,
+        cells=cells,
+    )
+
+
 def shared(first: Runs, second: Runs) -> tuple[Seeds, NDArray[np.intp], NDArray[np.intp]]:
     """The seeds that both finished, ascending, and their positions in each, (pairs,)."""
     seeds, in_first, in_second = np.intersect1d(first.seeds, second.seeds, assume_unique=True, return_indices=True)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from regfleet import files
 from regfleet.analysis.cells import Cells
 from regfleet.analysis.judging import RULED
-from regfleet.analysis.runs import PER_SEED, Runs
+from regfleet.analysis.runs import Runs, scores_alone
 from regfleet.concluding.sides import Side, StoredSide, stored_side
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, metrics_of
@@ -253,17 +253,8 @@ class KeptSide(Side):
     ) -> Runs:
         values = np.array([math.nan if v is None else v for v in one.scores.get(metric.name, ())], np.float64)
         seeds, known = np.array(one.seeds, np.int64), np.isfinite(values)
-        unknown = np.full(int(known.sum()), math.nan)
         lost = np.sort(np.concatenate([seeds[~known], np.array([*one.failed, *one.diverged], np.int64)]))
-        return Runs(
-            seeds=seeds[known],
-            scores=values[known],
-            lost=lost,
-            failed=len(one.failed),
-            diverged=len(lost) - len(one.failed),
-            cells=self._cells(one, part, tested),
-            **dict.fromkeys(set(PER_SEED) - {"scores"}, unknown),  # type: ignore[arg-type]
-        )
+        return scores_alone(seeds[known], values[known], lost, len(one.failed), self._cells(one, part, tested))
 
     def _cells(
         self, one: KeptVariant, part: KeptSet, tested: Mapping[tuple[str, str], tuple[Cells, slice]]

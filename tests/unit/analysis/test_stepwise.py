@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from support.studies import asked
 
-from regfleet.analysis.runs import PER_SEED, Runs
+from regfleet.analysis.runs import scores_alone
 from regfleet.analysis.stepwise import take_step
 
 BASE = np.array([0.80, 0.82, 0.78, 0.81, 0.79, 0.80])
@@ -17,8 +17,7 @@ GAINS = {"small": [0.01] * 5 + [0.02], "large": [0.05, 0.06, 0.07, 0.05, 0.06, 0
 def runs(scores):
     """Runs of which only validation scores are known."""
     seeds = np.arange(len(scores))
-    empty = dict.fromkeys(PER_SEED, np.full(len(scores), np.nan))
-    return Runs(**{**empty, "val_scores": np.array(scores)}, seeds=seeds, lost=seeds[:0], failed=0, diverged=0)
+    return replace(scores_alone(seeds, np.full(len(scores), np.nan)), val_scores=np.array(scores))
 
 
 def step(candidates, metric="accuracy", **settings):
