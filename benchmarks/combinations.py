@@ -46,7 +46,7 @@ from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import row_estimate
 from regfleet.analysis.runs import Runs, scores_alone
 from regfleet.analysis.stepwise import take_step
-from regfleet.analysis.summary import Interval
+from regfleet.analysis.variant import Interval
 
 STUDIES, QUICK, CHUNK = 400, 10, 25
 SHARED, BLOCK = 2, 3

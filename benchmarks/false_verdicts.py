@@ -55,7 +55,7 @@ from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict
 from regfleet.analysis.question import spent
 from regfleet.analysis.row_rule import RowEstimate, row_estimate
 from regfleet.analysis.sequential import GLANCE
-from regfleet.analysis.summary import Comparison, Interval
+from regfleet.analysis.variant import Comparison, Interval
 
 ALPHA = 0.05
 VARIANTS = 8

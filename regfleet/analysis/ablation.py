@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from regfleet.analysis.comparing import Terms
 from regfleet.analysis.effects import weighed
+from regfleet.analysis.gains import Ablation, Effect
 from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.runs import Runs
-from regfleet.analysis.summary import Ablation, DatasetSummary, Effect
+from regfleet.analysis.summary import DatasetSummary
 from regfleet.numbers import Scale, counted, number_word
 from regfleet.text import listed
 

@@ -21,7 +21,8 @@ from regfleet.analysis.intervals import (
 )
 from regfleet.analysis.question import Question
 from regfleet.analysis.sentences import across_sentence
-from regfleet.analysis.summary import Across, AcrossComparison, DatasetSummary, RankTest, VariantSummary
+from regfleet.analysis.summary import Across, AcrossComparison, DatasetSummary, RankTest
+from regfleet.analysis.variant import VariantSummary
 
 MINIMUM_DATASETS = 5
 DIAGRAM_DATASETS = 10

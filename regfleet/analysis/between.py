@@ -24,7 +24,7 @@ from regfleet.analysis.intervals import (
 )
 from regfleet.analysis.judging import pair_of
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, scores_alone, shared
-from regfleet.analysis.summary import Interval, Word
+from regfleet.analysis.variant import Interval, Word
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted
 

@@ -11,7 +11,8 @@ import numpy as np
 from regfleet.analysis.fitness import averages_lag, batches, control_overfits, learning_rate, unstable
 from regfleet.analysis.runs import ignorant_score
 from regfleet.analysis.seen import Found, Seen, errors_of, ignorance, mean_of
-from regfleet.analysis.summary import Check, VariantSummary
+from regfleet.analysis.summary import Check
+from regfleet.analysis.variant import VariantSummary
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS, Metric, default_metric, error_of
 from regfleet.numbers import Scale, count, exact, number, percent

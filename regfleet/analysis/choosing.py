@@ -25,7 +25,8 @@ from regfleet.analysis.cells import Pair
 from regfleet.analysis.comparing import Terms, measured
 from regfleet.analysis.intervals import MINIMUM_PAIRS, Array
 from regfleet.analysis.runs import Runs
-from regfleet.analysis.summary import Interval, Odds, VariantSummary
+from regfleet.analysis.summary import Odds
+from regfleet.analysis.variant import Interval, VariantSummary
 from regfleet.streams import stream
 
 DRAWS, MOST = 10_000, 2_000_000

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from regfleet.analysis.design import ROMAN
+from regfleet.analysis.gains import Combined, Effect
 from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.sentences import change
-from regfleet.analysis.summary import Combined, DatasetSummary, Effect, Interval, Word
+from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.variant import Interval, Word
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted, number_word
 from regfleet.text import capital, listed

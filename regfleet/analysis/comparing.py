@@ -35,7 +35,8 @@ from regfleet.analysis.judging import (
 from regfleet.analysis.prospects import Ahead
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
-from regfleet.analysis.summary import Companion, Comparison, Interval, Lead, Rule
+from regfleet.analysis.summary import Lead
+from regfleet.analysis.variant import Companion, Comparison, Interval, Rule
 from regfleet.metrics import METRICS, Metric, default_metric
 from regfleet.settings.values import Task
 

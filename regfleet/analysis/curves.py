@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regfleet.analysis.intervals import Array
-from regfleet.analysis.summary import Curve
+from regfleet.analysis.variant import Curve
 from regfleet.trials import HISTORY_COLUMNS
 
 if TYPE_CHECKING:

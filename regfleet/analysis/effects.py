@@ -19,12 +19,14 @@ import numpy as np
 from regfleet.analysis.cells import Cells, Seeds, ignorant, joined
 from regfleet.analysis.comparing import Terms
 from regfleet.analysis.design import Design, Factorial
+from regfleet.analysis.gains import Combined, Effect
 from regfleet.analysis.halves import halves_estimate
 from regfleet.analysis.intervals import MINIMUM_PAIRS, NO_SCATTER, Array, decide
 from regfleet.analysis.judging import Judged, judged_by_halves, judged_by_rows, judged_by_seeds
 from regfleet.analysis.row_rule import row_estimate
 from regfleet.analysis.runs import Runs, ignorant_score, scored
-from regfleet.analysis.summary import Combined, DatasetSummary, Effect, Interval, Rule, VariantSummary
+from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.variant import Interval, Rule, VariantSummary
 
 ALONE, TOGETHER = 1.0, 2.0
 """How large a main effect and an interaction of scores between 0 and 1 can be."""

@@ -13,7 +13,7 @@ import numpy as np
 from regfleet.analysis.intervals import estimate, interval, sd_floor
 from regfleet.analysis.runs import differences, runs_of, shared
 from regfleet.analysis.seen import Found, Seen, errors_of, ignorance, mean_of
-from regfleet.analysis.summary import Interval, VariantSummary
+from regfleet.analysis.variant import Interval, VariantSummary
 from regfleet.metrics import METRICS, error_of
 from regfleet.numbers import Scale, count, number, number_word, rough, short
 from regfleet.settings.values import Variant

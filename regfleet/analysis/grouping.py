@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from regfleet.analysis.intervals import BEYOND_ROPE, NO_SCATTER, TOO_FEW
 from regfleet.analysis.judging import NO_HALVES
 from regfleet.analysis.sentences import idle_sentence
-from regfleet.analysis.summary import Comparison, Said, VariantSummary
+from regfleet.analysis.summary import Said
+from regfleet.analysis.variant import Comparison, VariantSummary
 from regfleet.numbers import Scale, number_word
 from regfleet.text import listed
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regfleet.analysis.intervals import Array, Estimate, estimate, interval, p_value
-from regfleet.analysis.summary import Interval
+from regfleet.analysis.variant import Interval
 
 
 @dataclass(frozen=True, slots=True)

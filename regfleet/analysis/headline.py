@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.question import Question
 from regfleet.analysis.sentences import change
-from regfleet.analysis.summary import AcrossComparison, DatasetSummary, VariantSummary
+from regfleet.analysis.summary import AcrossComparison, DatasetSummary
+from regfleet.analysis.variant import VariantSummary
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted, number_word
 from regfleet.settings.values import Variant

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from regfleet.analysis.summary import Interval, Word
+from regfleet.analysis.variant import Interval, Word
 
 Array = NDArray[np.float64]
 

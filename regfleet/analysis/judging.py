@@ -15,7 +15,7 @@ from regfleet.analysis.halves import HalvesEstimate
 from regfleet.analysis.intervals import Array, estimate, interval, p_value
 from regfleet.analysis.power import resolution_floor
 from regfleet.analysis.row_rule import RowEstimate, row_estimate
-from regfleet.analysis.summary import Interval, Outlook, Rule
+from regfleet.analysis.variant import Interval, Outlook, Rule
 from regfleet.metrics import Metric
 
 BRIER = Metric("brier", "Brier score", higher_is_better=False, rope=0.01)

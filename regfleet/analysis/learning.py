@@ -15,9 +15,11 @@ from typing import Literal
 
 from regfleet.analysis.comparing import Terms, score_interval
 from regfleet.analysis.effects import weighed
+from regfleet.analysis.gains import Effect, LearningCurve, OnRows, Share
 from regfleet.analysis.intervals import MINIMUM_PAIRS, TOO_FEW
 from regfleet.analysis.runs import Runs
-from regfleet.analysis.summary import DatasetSummary, Effect, Interval, LearningCurve, OnRows, Share
+from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.variant import Interval
 from regfleet.numbers import Scale, number_word, short
 from regfleet.settings.values import Variant
 from regfleet.text import capital

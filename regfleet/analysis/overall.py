@@ -13,7 +13,8 @@ import numpy as np
 
 from regfleet.analysis.across import MINIMUM_DATASETS
 from regfleet.analysis.depends import Dependences, dependences
-from regfleet.analysis.summary import AcrossComparison, DatasetSummary, Summary, VariantSummary, Word
+from regfleet.analysis.summary import AcrossComparison, DatasetSummary, Summary
+from regfleet.analysis.variant import VariantSummary, Word
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, counted, level, number_word
 from regfleet.text import capital, listed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from regfleet.analysis.question import Question
 from regfleet.analysis.row_rule import RowEstimate
-from regfleet.analysis.summary import Comparison, DatasetSummary, Detection
+from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.variant import Comparison, Rule
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric
 from regfleet.numbers import Scale, percent, rough
@@ -20,6 +21,27 @@ WANTED = 0.9
 """The chance of seeing a difference that is planned for."""
 ROUND = 5
 """Seeds of single rows are planned in fives: a balanced split tests each row once in so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Whether a study can see a difference of ``effect``: the seeds it takes, or how many times the rows.
+
+    ``seeds`` None: no number of seeds does, and ``rows_factor`` times the rows would, or, where it is None as well, a
+    larger pilot has to say. ``smallest`` is the difference that unlimited seeds show with the same ``power``. ``rule``
+    says what the intervals are made of, and ``why`` why it is not single rows.
+    """
+
+    effect: float
+    sd: float
+    ratio: float
+    power: float
+    seeds: int | None
+    rows_factor: float | None
+    smallest: float
+    sentence: str
+    rule: Rule = "seeds"
+    why: str = ""
 
 
 def resolution_floor(sd: float, ratio: float, alpha: float, comparisons: int = 1) -> float:

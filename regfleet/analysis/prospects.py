@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from regfleet.analysis.power import ROUND, fewest, resolution_floor
 from regfleet.analysis.row_rule import RowEstimate
-from regfleet.analysis.summary import Comparison
+from regfleet.analysis.variant import Comparison
 from regfleet.numbers import count, rough
 
 LIKELY = 0.1

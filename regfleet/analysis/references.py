@@ -16,7 +16,8 @@ from regfleet.analysis.comparing import Terms, compare
 from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS
 from regfleet.analysis.rows import variant_row
 from regfleet.analysis.runs import Runs
-from regfleet.analysis.summary import Comparison, References, VariantSummary
+from regfleet.analysis.summary import References
+from regfleet.analysis.variant import Comparison, VariantSummary
 from regfleet.numbers import Scale
 from regfleet.settings.values import Reference, Variant
 from regfleet.text import capital

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regfleet.analysis.intervals import Array
-from regfleet.analysis.summary import Interval
+from regfleet.analysis.variant import Interval
 
 ENOUGH_TESTS = 1.5
 """Tests per row from which the scatter within rows is measured; with fewer it is unknown, and the worst is taken."""

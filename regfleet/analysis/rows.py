@@ -13,7 +13,8 @@ from regfleet.analysis.comparing import Terms, compare, score_interval
 from regfleet.analysis.intervals import Array, estimate, interval, sd_floor
 from regfleet.analysis.runs import PER_SEED, Runs, shared
 from regfleet.analysis.sentences import companion_sentence, sentence
-from regfleet.analysis.summary import Comparison, Curve, FamilySummary, Interval, VariantSummary
+from regfleet.analysis.summary import FamilySummary
+from regfleet.analysis.variant import Comparison, Curve, Interval, VariantSummary
 from regfleet.metrics import Metric
 from regfleet.settings.values import Family, Variant
 

@@ -12,7 +12,8 @@ import numpy as np
 from regfleet.analysis.intervals import Array
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import ignorant_score
-from regfleet.analysis.summary import DatasetSummary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.variant import VariantSummary
 from regfleet.metrics import METRICS, Metric, error_of
 from regfleet.settings.values import Variant
 from regfleet.text import listed

@@ -12,16 +12,8 @@ from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict, what_it_takes
 from regfleet.analysis.question import Question
 from regfleet.analysis.sequential import decidable
-from regfleet.analysis.summary import (
-    AcrossComparison,
-    Companion,
-    Comparison,
-    Interval,
-    Lead,
-    Odds,
-    VariantSummary,
-    Word,
-)
+from regfleet.analysis.summary import AcrossComparison, Lead, Odds
+from regfleet.analysis.variant import Companion, Comparison, Interval, VariantSummary, Word
 from regfleet.metrics import Metric
 from regfleet.numbers import DASH, PERCENT, Scale, counted, number_word
 from regfleet.text import listed

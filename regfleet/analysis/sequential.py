@@ -14,7 +14,8 @@ from regfleet.analysis.intervals import NOT_YET
 from regfleet.analysis.power import ROUND, resolution_floor, useful_seeds
 from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict
 from regfleet.analysis.question import Question
-from regfleet.analysis.summary import Comparison, DatasetSummary, Look, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, Look
+from regfleet.analysis.variant import Comparison, VariantSummary
 from regfleet.numbers import count
 
 LOOKS = (10, 20, 40, 80, 160)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from regfleet.analysis.gains import Candidate, Step
 from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, estimate, interval, sd_floor
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import Runs, shared
-from regfleet.analysis.summary import Candidate, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from regfleet.analysis.comparing import Terms
 from regfleet.analysis.effects import minus
+from regfleet.analysis.gains import Step, Stepwise
 from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.runs import Runs
 from regfleet.analysis.stepwise import Walk
-from regfleet.analysis.summary import DatasetSummary, Step, Stepwise
+from regfleet.analysis.summary import DatasetSummary
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, number_word
 

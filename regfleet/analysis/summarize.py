@@ -34,9 +34,10 @@ from regfleet.analysis.seen import Seen
 from regfleet.analysis.sentences import about, choice_sentence, hope, idle_sentence, judged_sentence, lead_sentence
 from regfleet.analysis.stepwise import Walk
 from regfleet.analysis.stepwise_words import stepped
-from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary, standing
+from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.analysis.together import ScoreOf
 from regfleet.analysis.tuning import tuning_of
+from regfleet.analysis.variant import Curve, VariantSummary, standing
 from regfleet.errors import InputError
 from regfleet.metrics import Metric, default_metric, error_of
 from regfleet.numbers import Scale

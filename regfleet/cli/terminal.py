@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from regfleet.analysis.overall import Overall
-    from regfleet.analysis.summary import DatasetSummary, Summary, VariantSummary
+    from regfleet.analysis.summary import DatasetSummary, Summary
+    from regfleet.analysis.variant import VariantSummary
     from regfleet.report.conclusion import Conclusion
     from regfleet.report.tuning import Tunings
     from regfleet.running.forecast import Forecast

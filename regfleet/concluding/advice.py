@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from regfleet.analysis import Question
-    from regfleet.analysis.summary import Check, DatasetSummary, Summary, VariantSummary
+    from regfleet.analysis.summary import Check, DatasetSummary, Summary
+    from regfleet.analysis.variant import VariantSummary
     from regfleet.planning.resolved import Resolved
     from regfleet.results import Stored
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from regfleet.analysis import Histories, PredictionsOf, ScoreOf, ask
 from regfleet.analysis.across import over_datasets
+from regfleet.analysis.gains import Step
 from regfleet.analysis.runs import runs_of
 from regfleet.analysis.stepwise import Walk, take_step
-from regfleet.analysis.summary import DatasetSummary, Step, Summary
+from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.concluding.looks import analysed
 from regfleet.planning.combining import after, choosing_seeds, factors_of, labels_of
 from regfleet.planning.variants import resolve_variants

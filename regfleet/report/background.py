@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from regfleet.analysis.summary import Summary, VariantSummary
+from regfleet.analysis.summary import Summary
+from regfleet.analysis.variant import VariantSummary
 from regfleet.numbers import Scale, count, number
 from regfleet.report.conclusion import Failure, StudyFacts
 from regfleet.report.verdicts import Chip, chip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regfleet.analysis.summary import Candidate, Combined, DatasetSummary, Effect, Step, Summary
+from regfleet.analysis.gains import Candidate, Combined, Effect, Step
+from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale
 from regfleet.report.exports import Cell, rows_csv

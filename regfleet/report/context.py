@@ -13,17 +13,8 @@ from typing import TYPE_CHECKING
 from regfleet.analysis.intervals import MINIMUM_PAIRS
 from regfleet.analysis.judging import BRIER
 from regfleet.analysis.overall import overall
-from regfleet.analysis.summary import (
-    AtEpochs,
-    Check,
-    Companion,
-    DatasetSummary,
-    Interval,
-    Look,
-    Rule,
-    Summary,
-    VariantSummary,
-)
+from regfleet.analysis.summary import AtEpochs, Check, DatasetSummary, Look, Summary
+from regfleet.analysis.variant import Companion, Interval, Rule, VariantSummary
 from regfleet.checks import CHECKS
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric, error_of

@@ -11,7 +11,7 @@ from typing import Any
 from regfleet import atomic
 from regfleet.analysis.between import WITHDRAWN, Change
 from regfleet.analysis.intervals import NO_SCATTER, TOO_FEW
-from regfleet.analysis.summary import Interval
+from regfleet.analysis.variant import Interval
 from regfleet.errors import InputError
 from regfleet.metrics import Metric
 from regfleet.numbers import DASH, Scale, level

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.predicted import Together, VariantPredicted
-from regfleet.analysis.summary import Comparison, DatasetSummary, Summary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, Summary
+from regfleet.analysis.variant import Comparison, VariantSummary
 from regfleet.errors import InputError
 from regfleet.numbers import DASH, MINUS, Scale, gap_scale, level
 from regfleet.report.predicted import together

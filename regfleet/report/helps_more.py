@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from regfleet.analysis.summary import Ablation, DatasetSummary, Effect, LearningCurve, OnRows, Rule, Share
+from regfleet.analysis.gains import Ablation, Effect, LearningCurve, OnRows, Share
+from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.variant import Rule
 from regfleet.metrics import Metric
 from regfleet.numbers import DASH, Scale, percent
 from regfleet.report.verdicts import VERDICTS, Chip, effect_chip

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from regfleet.analysis.predicted import Together
 from regfleet.analysis.sequential import stopped
-from regfleet.analysis.summary import DatasetSummary, Interval, Look, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, Look
+from regfleet.analysis.variant import Interval, VariantSummary
 from regfleet.metrics import Metric
 from regfleet.numbers import DASH, Scale, gap_scale, number
 from regfleet.report.figures.cards import TITLES

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from regfleet.analysis.summary import Curve, DatasetSummary
+from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.variant import Curve
 from regfleet.metrics import Metric
 from regfleet.report.figures.style import thin
 from regfleet.text import printable

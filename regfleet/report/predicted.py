@@ -9,7 +9,8 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.predicted import Changes, Confused, HardRow, Predicted, Spread, Together, VariantPredicted
-from regfleet.analysis.summary import DatasetSummary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.variant import VariantSummary
 from regfleet.metrics import METRICS, Metric
 from regfleet.numbers import DASH, Scale, count, number, percent, short
 from regfleet.report.figures.predictions import plate_name

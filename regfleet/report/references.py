@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regfleet.analysis.summary import DatasetSummary, Interval, VariantSummary
+from regfleet.analysis.summary import DatasetSummary
+from regfleet.analysis.variant import Interval, VariantSummary
 from regfleet.numbers import DASH, Scale, number
 from regfleet.report.verdicts import Chip, chip, note
 

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from regfleet.analysis.gains import Effect
 from regfleet.analysis.intervals import NO_SCATTER
-from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSummary, Effect, VariantSummary
+from regfleet.analysis.summary import AcrossComparison, DatasetSummary
+from regfleet.analysis.variant import Comparison, VariantSummary
 from regfleet.numbers import gap_scale
 
 

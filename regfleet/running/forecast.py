@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from regfleet.analysis.summary import Detection
+from regfleet.analysis.power import Detection
 from regfleet.concluding.judge import judge, read_results
 from regfleet.concluding.stepwise import variants_with
 from regfleet.data import load_dataset

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, Summary
+from regfleet.analysis.variant import Curve, VariantSummary
 from regfleet.metrics import METRICS as KNOWN
 from regfleet.metrics import Metric
 from regfleet.numbers import Scale, number

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.summary import Combined, DatasetSummary, Effect, Summary
+from regfleet.analysis.gains import Combined, Effect
+from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.numbers import Scale
 from regfleet.report.figures.forest import MARKER
 from regfleet.report.figures.style import NARROW, WIDE, Plate, Rows, rows, styled

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.summary import AcrossComparison, Comparison, DatasetSummary, Summary, Word
+from regfleet.analysis.summary import AcrossComparison, DatasetSummary, Summary
+from regfleet.analysis.variant import Comparison, Word
 from regfleet.numbers import Scale
 from regfleet.report.figures.style import NARROW, WIDE, Plate, rows, styled, thin
 from regfleet.report.tokens import LIGHT

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.summary import Curve, DatasetSummary, Summary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, Summary
+from regfleet.analysis.variant import Curve, VariantSummary
 from regfleet.numbers import Scale, gap_scale
 from regfleet.report.figures.style import NARROW, WIDE, Plate, rows, styled
 from regfleet.report.tokens import LIGHT

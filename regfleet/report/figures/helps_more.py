@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.summary import Ablation, DatasetSummary, LearningCurve, Summary
+from regfleet.analysis.gains import Ablation, LearningCurve
+from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.numbers import Scale
 from regfleet.report.figures.effects import limits, line, numbers
 from regfleet.report.figures.style import (

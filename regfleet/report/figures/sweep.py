@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from regfleet.analysis.summary import DatasetSummary, FamilySummary, Summary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, FamilySummary, Summary
+from regfleet.analysis.variant import VariantSummary
 from regfleet.numbers import Scale, count, short
 from regfleet.report.figures.forest import MARKER
 from regfleet.report.figures.style import NARROW, SMALL, WIDE, Plate, canvas, grid, room, styled, write

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from regfleet.analysis.summary import DatasetSummary, Summary, VariantSummary
+from regfleet.analysis.summary import DatasetSummary, Summary
+from regfleet.analysis.variant import VariantSummary
 from regfleet.numbers import DASH, Scale, number, short
 from regfleet.report.figures.style import NARROW, SMALL, WIDE, Plate, canvas, grid, spread_apart, styled
 from regfleet.report.tokens import LIGHT

@@ -10,7 +10,7 @@ from regfleet.analysis.intervals import decide, estimate, excludes_zero, interva
 from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict, what_it_takes
 from regfleet.analysis.question import Question, spent
 from regfleet.analysis.sequential import GLANCE, planned_looks
-from regfleet.analysis.summary import Comparison
+from regfleet.analysis.variant import Comparison
 
 
 def compared(mean, sd, seeds, rope=0.01, ratio=0.0, alpha=0.05):

@@ -9,7 +9,7 @@ from html import unescape
 
 import pytest
 
-from regfleet.analysis.summary import Interval
+from regfleet.analysis.variant import Interval
 from regfleet.errors import InputError
 from regfleet.report import render
 from regfleet.report.verdicts import gap_sentence

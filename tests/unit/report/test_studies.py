@@ -10,7 +10,7 @@ import pytest
 
 from regfleet.analysis import Question
 from regfleet.analysis.overall import overall
-from regfleet.analysis.summary import Curve
+from regfleet.analysis.variant import Curve
 from regfleet.metrics import METRICS
 from regfleet.report import render
 from regfleet.results import Provenance, RunFacts
