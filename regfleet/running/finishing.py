@@ -12,7 +12,7 @@ from regfleet.data.dataset import input_names
 from regfleet.data.splits import split_rows
 from regfleet.numbers import Scale, counted
 from regfleet.paths import content_of, digest, write_listed
-from regfleet.running.members import ALL_ROWS, member_facts
+from regfleet.running.members import member_facts
 from regfleet.running.origin import _versions
 from regfleet.saving import card, export, importance, preprocessing
 from regfleet.saving.loading import checked
@@ -48,9 +48,14 @@ if TYPE_CHECKING:
 
     from regfleet.concluding.judge import StudyConclusion
     from regfleet.data.dataset import Dataset
-    from regfleet.running.members import Order
+    from regfleet.running.ordering import Order
     from regfleet.running.prepare import Prepared
     from regfleet.settings import Data
+
+ALL_ROWS = (
+    "Trained on all rows: nothing is left to check it with. What may be expected is what networks of the study scored "
+    "that had fewer rows."
+)
 
 
 def finish(

@@ -11,7 +11,7 @@ FIELDS = {
     "data": ["wine"],
     "seeds": 10,
     "model": {"hidden": [12], "activation": ["tanh"]},
-    "training": {"epochs": 25, "batch_size": 32, "learning_rate": 0.001},
+    "training": {"epochs": 25, "batch_size": 32, "optimizer": "sgd", "learning_rate": 0.001},
 }
 
 
