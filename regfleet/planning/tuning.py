@@ -14,16 +14,6 @@ from regfleet.settings.values import Candidate, Dimension, Technique, Tuning
 from regfleet.streams import stream
 from regfleet.techniques import Range, technique_named
 
-RATES = {
-    "sgd": 0.01,
-    "adam": 0.001,
-    "adamw": 0.001,
-    "rmsprop": 0.001,
-    "adagrad": 0.001,
-    "nadam": 0.001,
-    "adamax": 0.001,
-}
-"""The learning rates that Keras' optimizers have of their own."""
 RATE_LOW, RATE_HIGH = 1e-30, 1e38
 """What a learning rate of a study may be."""
 _ROUNDING = 1e-9
@@ -68,8 +58,7 @@ def tuning_of(techniques: tuple[Technique, ...], training: Training, study: Stud
     """
     if study.tune == 1:
         return None
-    rate = RATES[training.optimizer] if training.learning_rate is None else training.learning_rate
-    ranges = [*_ranges(rate, techniques)]
+    ranges = [*_ranges(training.rate or 0.0, techniques)]  # known, as `check_tuning` holds
     orders: list[np.ndarray] = []
     values: list[list[float]] = []
     for dimension, reach, typed, whole in ranges:

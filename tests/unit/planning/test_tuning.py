@@ -1,5 +1,7 @@
 """The settings that tuning tries: as many for every variant, spread evenly, the typed one first; what is refused."""
 
+from typing import get_args
+
 import keras
 import numpy as np
 import pytest
@@ -7,10 +9,10 @@ import pytest
 from regfleet.errors import InputError
 from regfleet.planning.plan import planned_keys
 from regfleet.planning.resolved import resolve
-from regfleet.planning.tuning import RATES
 from regfleet.planning.variants import problems, resolve_variants
 from regfleet.results import DataFacts
-from regfleet.settings import read_study
+from regfleet.settings import Training, read_study
+from regfleet.settings.training import Optimizer
 from regfleet.techniques import TECHNIQUES
 
 FACTS = {"iris": DataFacts(sha256="fingerprint", rows=4, training_rows=2, test_rows=1)}
@@ -102,7 +104,8 @@ def test_every_strength_of_the_catalogue_can_be_tuned():
 
 def test_the_learning_rates_are_those_of_keras():
     """Around which every variant is tuned where none is given."""
-    assert {name: float(keras.optimizers.get(name).learning_rate.numpy()) for name in RATES} == pytest.approx(RATES)
+    rates = {name: Training(optimizer=name).rate for name in get_args(Optimizer) if name != "model"}
+    assert {name: float(keras.optimizers.get(name).learning_rate.numpy()) for name in rates} == pytest.approx(rates)
 
 
 def test_one_setting_is_no_tuning_and_keys_know_of_it():
