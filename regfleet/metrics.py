@@ -82,15 +82,12 @@ METRICS = {
 }
 
 
-def resolve_metric(
-    name: str, *, higher_is_better: bool | None = None, rope: float | None = None, task: str | None = None
-) -> Metric:
+def resolve_metric(name: str, *, higher_is_better: bool | None = None, task: str | None = None) -> Metric:
     """The metric called ``name``, ours or anybody's.
 
     Args:
         name: of a metric in METRICS, or of another, whose ROPE is 1 % of the control's mean.
         higher_is_better: which way it points; None leaves that to METRICS.
-        rope: half-width of the region of practical equivalence, in units of the metric; None is the metric's own.
         task: what it has to judge, classification or regression; None: it is not known.
 
     Raises:
@@ -108,7 +105,7 @@ def resolve_metric(
         metric = Metric(name, title, higher_is_better, 0.01, relative_rope=True, decimals=4)
     if higher_is_better is not None:
         metric = replace(metric, higher_is_better=higher_is_better)
-    return metric if rope is None else replace(metric, rope=rope, relative_rope=False)
+    return metric
 
 
 def metrics_of(task: str) -> tuple[str, ...]:

@@ -46,9 +46,9 @@ def printable(text: str, keep: str = "\n\t") -> str:
     return _UNPRINTABLE.sub(lambda one: one[0] if one[0] in keep else one[0].encode("unicode_escape").decode(), text)
 
 
-def json_text(value: object, indent: int | None = 2) -> str:
+def json_text(value: object) -> str:
     r"""``value`` as JSON, letters as they are and what is not `printable` as ``\u…``."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False)
     return _UNPRINTABLE.sub(lambda one: one[0] if one[0] == "\n" else _escaped(one[0]), text)
 
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from regfleet.analysis.cells import Seeds, ignorant, joined
+from regfleet.analysis.cells import ignorant, joined
 from regfleet.analysis.comparing import Terms, compare
 from regfleet.analysis.intervals import (
     BEYOND_ROPE,
@@ -22,7 +22,6 @@ from regfleet.analysis.intervals import (
     estimate,
     interval,
 )
-from regfleet.analysis.judging import pair_of
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, scores_alone, shared
 from regfleet.analysis.variant import Interval, Word
 from regfleet.metrics import Metric
@@ -185,16 +184,6 @@ def with_lost(runs: Runs, beside: Runs, terms: Terms) -> Runs:
         idle = ignorant(known, terms.shares)
         cells = idle if not len(runs.seeds) else None if own is None else joined([own, idle])
     return scores_alone(seeds, scores, cells=cells)
-
-
-def same_rows(new: Runs, old: Runs, terms: Terms) -> bool | None:
-    """Whether the seeds that both runs have tested the same rows; None where that is not known of any."""
-    seeds: Seeds = shared(new, old)[0]
-    if new.cells is None or old.cells is None or not len(seeds):
-        return None
-    if new.cells.at(seeds) is None or old.cells.at(seeds) is None:
-        return None
-    return pair_of(new.cells, old.cells, seeds, terms.tested)[0] is not None
 
 
 def _nothing(first: Runs, second: Runs, terms: Terms) -> float:

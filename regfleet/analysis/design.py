@@ -100,8 +100,3 @@ class Factorial:
     factors: tuple[str, ...]
     variants: tuple[str, ...]
     singles: tuple[str, ...]
-
-    @property
-    def single_of(self) -> dict[str, str]:
-        """The label of the technique that each single variant has."""
-        return dict(zip(self.singles, self.factors, strict=True))

@@ -84,7 +84,7 @@ def check_address(address: str) -> None:
         )
     if address == "auto":
         return
-    host_and_port("--address", address)
+    host_and_port(address)
     token = borrowed.token()
     status = _status(address, token)
     if status in {"no head", "DEADLINE_EXCEEDED", "UNAVAILABLE"}:
@@ -107,7 +107,7 @@ def check_address(address: str) -> None:
 def answers(address: str) -> bool:
     """Whether anything listens at HOST:PORT."""
     try:
-        socket.create_connection(host_and_port("--address", address), timeout=patience.SECONDS.connect).close()
+        socket.create_connection(host_and_port(address), timeout=patience.SECONDS.connect).close()
     except OSError:
         return False
     return True

@@ -137,7 +137,7 @@ def _is_http(url: str, *, port: bool) -> bool:
         parts = urlsplit(url)
         if parts.port is None and not port:
             parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:80")
-        host_and_port("--address", parts.netloc)
+        host_and_port(parts.netloc)
     except (ValueError, InputError):
         return False
     return bool(_PLAIN.fullmatch(url)) and parts.scheme in {"http", "https"} and not (parts.query or parts.fragment)

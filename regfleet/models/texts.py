@@ -34,15 +34,15 @@ def text_shape(base: Base, outputs: int) -> tuple[int, ...] | None:
     return None
 
 
-def example(model: keras.Model, shape: tuple[int, ...], rows: int = 2) -> Any:
-    """Rows of ``shape`` that any layer takes: ones, or texts."""
+def example(model: keras.Model, shape: tuple[int, ...]) -> Any:
+    """Two rows of ``shape`` that any layer takes: ones, or texts."""
     import keras
     import numpy as np
 
     inputs = getattr(model, "inputs", None) or ()
     if inputs and inputs[0].dtype == "string":
-        return keras.ops.convert_to_tensor(np.full((rows, *shape), "1", object), dtype="string")
-    return np.ones((rows, *shape), "float32")
+        return keras.ops.convert_to_tensor(np.full((2, *shape), "1", object), dtype="string")
+    return np.ones((2, *shape), "float32")
 
 
 def tensor(rows: np.ndarray) -> Any:

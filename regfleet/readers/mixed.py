@@ -17,14 +17,13 @@ FINISHED = ("finished", "done", "completed", "")
 LOST = ("failed", "crashed", "killed", "preempted")
 
 
-def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, state: str, where: str) -> Runs:
+def mixed_runs(source: Source, tool: str, books: Sequence[str], state: str, where: str) -> Runs:
     """The runs of a table, ``books`` its columns that are neither.
 
     Args:
         source: the table.
         tool: whose it is.
         books: columns of the tool's own books.
-        label: the column with the name of a run.
         state: the column with what became of it.
         where: where in the tool the table comes from, for the note.
     """
@@ -40,7 +39,7 @@ def mixed_runs(source: Source, tool: str, books: Sequence[str], label: str, stat
         extras=table[[name for name in table if name in books]],
         scores=table[numeric].astype(float),
         lost=lost,
-        label=label,
+        label="Name",
         mixed=True,
         notes=(
             f"Read as {tool}'s table of {where}: {count(runs, 'run')}.",

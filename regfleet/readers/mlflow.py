@@ -55,7 +55,7 @@ def read(source: Source) -> Runs | None:
     if {"run_id", "experiment_id", "artifact_uri"} <= {*columns}:
         raise InputError(f"{source.name}: expected MLflow's columns metrics.…; got none")
     if columns[: len(_PAGE)] == _PAGE:
-        return mixed_runs(source, TOOL, _PAGE, "Name", "Status", "the page of an experiment")
+        return mixed_runs(source, TOOL, _PAGE, "Status", "the page of an experiment")
     return None
 
 

@@ -57,7 +57,7 @@ def read(source: Source) -> Runs | None:
     if {"summary", "config", "name"} <= columns:
         return _of_api(source)
     if {"Name", "State"} <= columns and columns & {"Created", "Runtime", "Sweep", "User", "ID"}:
-        return mixed_runs(source, TOOL, _BOOKS, "Name", "State", "a project")
+        return mixed_runs(source, TOOL, _BOOKS, "State", "a project")
     if source.kind == "folder" and source.found("*/run-*.wandb"):
         raise InputError(
             f"{source.name}: expected a CSV file of W&B's runs; got the folder of its log: export the project's table, "

@@ -1,11 +1,13 @@
 """Small studies for the tests of the analysis: frames made from counts of correct rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
-from regfleet.analysis import Question
+from regfleet.analysis import ask
 from regfleet.metrics import resolve_metric
-from regfleet.settings import Training
+from regfleet.settings import Analysis, Training
 from regfleet.settings.values import Variant
 from regfleet.trials import HISTORY_COLUMNS
 
@@ -21,7 +23,7 @@ TRAINING = Training(epochs=300, batch_size=128)
 
 def asked(metric="accuracy", rope=None, **settings):
     """What the analysis is asked, by the name of a metric."""
-    return Question(resolve_metric(metric, rope=rope), **settings)
+    return replace(ask(Analysis(rope=rope), resolve_metric(metric)), **settings)
 
 
 def make_variants(names):

@@ -18,7 +18,7 @@ from regfleet.hosts import host_and_port
 )
 def test_an_address_is_a_host_and_a_port(text, host, port):
     """A name, an address of IPv4, one of IPv6 in brackets."""
-    assert host_and_port("--address", text) == (host, port)
+    assert host_and_port(text) == (host, port)
 
 
 @pytest.mark.parametrize(
@@ -32,5 +32,5 @@ def test_an_address_is_a_host_and_a_port(text, host, port):
 def test_anything_else_is_refused_in_a_line(text):
     """A port that is none, brackets that do not close, and signs that no name of a host has."""
     with pytest.raises(InputError, match="--address: expected HOST:PORT") as told:
-        host_and_port("--address", text)
+        host_and_port(text)
     assert str(told.value).isprintable()

@@ -4,8 +4,10 @@ import math
 
 import pytest
 
+from regfleet.analysis import ask
 from regfleet.metrics import METRICS, resolve_metric
 from regfleet.numbers import Scale, duration, level, number, number_word, rough, seed_list, short, span
+from regfleet.settings import Analysis
 from regfleet.text import elide, head_and_detail, listed, slug
 
 
@@ -81,7 +83,8 @@ def test_amounts_have_no_sign_and_differences_have_one():
 def test_the_zone_too_small_to_matter_is_the_resolved_one(metric, rope, text):
     """A study's own ROPE is in units of the metric; that of an error, ours or not, is a share of the control's mean."""
     higher = None if metric in METRICS else False
-    assert Scale(resolve_metric(metric, rope=rope, higher_is_better=higher)).rope == text
+    question = ask(Analysis(rope=rope), resolve_metric(metric, higher_is_better=higher))
+    assert Scale(question.metric).rope == text
 
 
 def test_settings_and_factors_are_short():
