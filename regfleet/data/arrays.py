@@ -183,7 +183,7 @@ def _raw(name: str, parts: Parts, source: Data, column: str | None = None, what:
         column = column or _name(target, found)
     if is_frame(x):
         notes += _index_notes(x)
-        table, column, renamed = _table(x, values, place, column)
+        table, column, renamed = as_table(x, values, place, column)
         return RawTable(name, table, column, notes=(*notes, *renamed), classes=classes)
     if {*source.drop} - {*parts.dropped} or source.categorical or source.group or source.time:
         raise InputError(
@@ -340,7 +340,7 @@ def _pair(features: "np.ndarray", y: Any) -> "tuple[np.ndarray, np.ndarray]":
     return x, y
 
 
-def _table(
+def as_table(
     features: Any, values: "np.ndarray | None", place: int | None, column: str | None
 ) -> "tuple[pa.Table, str, tuple[str, ...]]":
     """The table of a frame with its target, in the column at ``place`` or of its own as ``column``; notes on names."""

@@ -13,7 +13,7 @@ from regfleet.data.splits import split_rows
 from regfleet.numbers import Scale, counted
 from regfleet.paths import content_of, digest, write_listed
 from regfleet.running.members import member_facts
-from regfleet.running.origin import _versions
+from regfleet.running.origin import package_versions
 from regfleet.saving import card, export, importance, preprocessing
 from regfleet.saving.loading import checked
 from regfleet.saving.plain import saved, together
@@ -116,7 +116,7 @@ def finish(
         not_exported=not_exported,
         data=_source(found, order.dataset, ready.resolved.study.sources()[order.dataset]),
         study=ready.resolved.study.toml(),
-        versions=_versions(),
+        versions=package_versions(),
         files={name: digest(content) for name, content in {**contents, **made}.items()},
     )
     said = replace(_facts(found, order), looks=looks)

@@ -13,7 +13,7 @@ from regfleet.data.splits import split_rows
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS
 from regfleet.running.choosing import Choice, recipes_of
-from regfleet.running.trial import _may_use_gpus, _run, _training_seed, encode
+from regfleet.running.trial import encode, may_use_gpus, run_trial, training_seed
 from regfleet.text import said as reason
 from regfleet.training import runtime
 from regfleet.training.scoring import class_scores, number_scores
@@ -75,7 +75,7 @@ def fit_members(
     base: Callable[[tuple[int, ...], int], keras.Model] | None = None,
 ) -> tuple[Outcome, ...]:
     """Make the network of every trial of the chunk; what goes wrong in one is its own outcome."""
-    runtime.prepare(gpu=_may_use_gpus())
+    runtime.prepare(gpu=may_use_gpus())
     chunk = replace(chunk, rate_test=None)
     return tuple(_member(trial, chunk, dataset, wanted, base) for trial in chunk.trials)
 
@@ -95,7 +95,7 @@ def _member(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: 
             error=f"{type(problem).__name__}: {reason(problem)}",
             traceback=traceback.format_exc(),
         )
-    outcome = _run(trial, chunk, [], dataset, (made.choice, time.perf_counter() - started), "")
+    outcome = run_trial(trial, chunk, [], dataset, (made.choice, time.perf_counter() - started), "")
     if outcome.status != "done":
         return outcome
     own: dict[str, Any] = {one.name: getattr(outcome, one.name) for one in fields(Outcome)}
@@ -138,7 +138,7 @@ def _made(trial: Trial, chunk: Chunk, dataset: Dataset, wanted: Wanted, base: An
     fits = []
     for recipe, name in recipes:
         begun = time.perf_counter()
-        fits.append(training.fit(recipe, sets, _training_seed(trial, chunk), chunk.engine, name, len(recipes)))
+        fits.append(training.fit(recipe, sets, training_seed(trial, chunk), chunk.engine, name, len(recipes)))
         choice.offer(fits[-1], time.perf_counter() - begun)
     fit = choice.fit()
     place = next(place for place, one in enumerate(fits) if one.history is fit.history)

@@ -70,7 +70,7 @@ def provenance(
         trials=trained,
     )
     return Provenance(
-        versions={"python": platform.python_version()} | _versions(),
+        versions={"python": platform.python_version()} | package_versions(),
         hardware=_hardware(),
         commit=beginning.commit,
         data=dict(data),
@@ -92,7 +92,8 @@ def git_commit(directory: Path) -> str | None:
     return found.stdout.strip() or None
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """The versions of the packages that results depend on."""
     found = {}
     for package in _PACKAGES:
         try:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def warm_up() -> None:
     """Get a worker ready for its first chunk."""
-    runtime.warm_up(gpu=_may_use_gpus())
+    runtime.warm_up(gpu=may_use_gpus())
 
 
 def run_chunk(
@@ -45,7 +45,7 @@ def run_chunk(
 
     ``base`` makes a model of the user's own, as in `Recipe`.
     """
-    runtime.prepare(gpu=_may_use_gpus())
+    runtime.prepare(gpu=may_use_gpus())
     recipes = recipes_of(chunk, base)
     trained: dict[Trial, Trained] = {}
     why = ""
@@ -55,10 +55,11 @@ def run_chunk(
         # One by one, each trial says for itself what is wrong with it.
         except (Exception, SystemExit) as problem:
             why = f"{type(problem).__name__}: {reason(problem)}"
-    return tuple(_run(trial, chunk, recipes, dataset, trained.get(trial), why) for trial in chunk.trials)
+    return tuple(run_trial(trial, chunk, recipes, dataset, trained.get(trial), why) for trial in chunk.trials)
 
 
-def _may_use_gpus() -> bool:
+def may_use_gpus() -> bool:
+    """Whether this process was given a GPU, if there is one."""
     # The fleet empties the variable for a task without a GPU; where nobody set it, every GPU may be used.
     return os.environ.get("CUDA_VISIBLE_DEVICES") != ""
 
@@ -81,7 +82,7 @@ def _side_by_side(chunk: Chunk, recipes: Recipes, dataset: Dataset) -> Iterator[
     for cut in by_shape.values():
         for first in range(0, len(cut), chunk.stack):
             trials, rows = zip(*cut[first : first + chunk.stack], strict=True)
-            seeds = [_training_seed(trial, chunk) for trial in trials]
+            seeds = [training_seed(trial, chunk) for trial in trials]
             choices = [Choice(sets, chunk.variant.tuning) for sets in rows]
             for recipe, name in recipes:
                 fits = training.fit_side_by_side(recipe, rows, seeds, chunk.stack, name, len(recipes))
@@ -99,12 +100,12 @@ def _alone(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, why: 
     choice = Choice(encode(chunk, dataset, trial.seed), chunk.variant.tuning)
     if chunk.variant.reference:
         weights = chunk.variant.training.class_weight
-        fit = training.fit_reference(chunk.variant.reference, choice.sets, _training_seed(trial, chunk), weights)
+        fit = training.fit_reference(chunk.variant.reference, choice.sets, training_seed(trial, chunk), weights)
         choice.offer(fit, time.perf_counter() - started)
         return choice, time.perf_counter() - started
     for recipe, name in recipes:
         begun = time.perf_counter()
-        fit = training.fit(recipe, choice.sets, _training_seed(trial, chunk), chunk.engine, name, len(recipes))
+        fit = training.fit(recipe, choice.sets, training_seed(trial, chunk), chunk.engine, name, len(recipes))
         if why:
             fit = replace(fit, execution=replace(fit.execution, unstacked=why))
         choice.offer(fit, time.perf_counter() - begun)
@@ -118,13 +119,19 @@ def encode(chunk: Chunk, dataset: Dataset, seed: int) -> Sets:
     return datasets.padded(sets) if built_in and techniques.take_padding(chunk.variant.techniques) else sets
 
 
-def _training_seed(trial: Trial, chunk: Chunk) -> int:
+def training_seed(trial: Trial, chunk: Chunk) -> int:
     """The seed of weights, order and noise: halves of the rows have their own, or a pair would not be independent."""
     half = chunk.split.half
     return trial.seed if half is None else stream_int(trial.seed, "half", str(half))
 
 
-def _run(trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, trained: Trained | None, why: str) -> Outcome:
+def run_trial(
+    trial: Trial, chunk: Chunk, recipes: Recipes, dataset: Dataset, trained: Trained | None, why: str
+) -> Outcome:
+    """The outcome of a trial, which trains unless it was ``trained`` beside others; its failure where it has one.
+
+    ``why``: what stood against that, where it was tried.
+    """
     started = time.perf_counter()
     host = platform.node()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regfleet.data import marks
-from regfleet.data.arrays import _table as as_table
+from regfleet.data.arrays import as_table
 from regfleet.data.arrow import arrow, coded, flat, is_text, is_useless, settled, without, without_codes
 from regfleet.data.columns import LARGEST, PARSED_SHARE, Reading, in_seconds, read_as, short, within_calendar
 from regfleet.data.dataset import Dataset, RawTable
