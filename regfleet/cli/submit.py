@@ -140,12 +140,12 @@ def stop(
 
 
 def _reach(address: str) -> tuple[Jobs, str]:
-    from regfleet.jobs import ask, connect
+    from regfleet.jobs import Jobs, ask
 
     answer = ask(address)
     for note in answer.notes:
         say(f"note: {note}")
-    return connect(answer), answer.url
+    return Jobs(answer), answer.url
 
 
 @dataclass(frozen=True)

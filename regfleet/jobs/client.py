@@ -86,11 +86,6 @@ def _version(url: str, token: str | None) -> Reply:
     return request(f"{url}/api/version", token, seconds=patience.SECONDS.connect)
 
 
-def connect(answer: Answer) -> Jobs:
-    """A client of the Jobs API that answered."""
-    return Jobs(answer)
-
-
 class Jobs:
     """Ray's client of a Jobs API, its requests our own."""
 

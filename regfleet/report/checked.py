@@ -169,16 +169,15 @@ def junit(checked: Checked) -> str:
         skipped=str(len(skipped)),
     )
     for item in checked.items:
-        case = ET.SubElement(
-            suite, "testcase", classname=_xml(f"regfleet.{item.dataset}"), name=_xml(item.change.label), time="0"
-        )
+        where, name = printable(f"regfleet.{item.dataset}"), printable(item.change.label)
+        case = ET.SubElement(suite, "testcase", classname=where, name=name, time="0")
         if item.found == "dropped":
-            failure = ET.SubElement(case, "failure", message=_xml(item.sentence), type="drop")
-            failure.text = _xml(f"{item.sentence}\n{checked.about}")
+            failure = ET.SubElement(case, "failure", message=printable(item.sentence), type="drop")
+            failure.text = printable(f"{item.sentence}\n{checked.about}")
         elif item.found == "unknown":
-            ET.SubElement(case, "skipped", message=_xml(item.sentence))
+            ET.SubElement(case, "skipped", message=printable(item.sentence))
         else:
-            ET.SubElement(case, "system-out").text = _xml(item.sentence)
+            ET.SubElement(case, "system-out").text = printable(item.sentence)
     suites = ET.Element("testsuites")
     suites.append(suite)
     ET.indent(suites)
@@ -192,7 +191,3 @@ def is_ours(content: bytes) -> bool:
         or content.startswith(b"### regfleet check: ")
         or b'<testsuite name="regfleet check"' in content[:500]
     )
-
-
-def _xml(text: str) -> str:
-    return printable(text)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from regfleet.saving.loading import Loaded
-    from regfleet.saving.predicting import Answers, Predictor
+    from regfleet.saving.predicting import Predictor
     from regfleet.saving.signature import Signature
 
 
@@ -72,9 +72,6 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
             self._loaded = load(self.folder)
         return self._loaded
 
-    def _answers(self, X: Any) -> Answers:  # noqa: N803
-        return self.predictor.of(X)
-
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder}
 
@@ -100,19 +97,19 @@ class FittedClassifier(ClassifierMixin, _Fitted):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The likeliest class of each row, (rows,)."""
-        made: np.ndarray = self.classes_[self._answers(X).predicted]
+        made: np.ndarray = self.classes_[self.predictor.of(X).predicted]
         return made
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """The mean over networks of the probability of each class, (rows, classes)."""
-        return self._answers(X).mean
+        return self.predictor.of(X).mean
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
         """The accuracy on rows whose classes ``y`` are known."""
         import numpy as np
 
         given = class_numbers(list(np.asarray(y, object)), self.signature.classes, "y: expected the model's classes")
-        right = self._answers(X).predicted == given
+        right = self.predictor.of(X).predicted == given
         return float(np.average(right, weights=sample_weight))
 
 
@@ -121,7 +118,7 @@ class FittedRegressor(RegressorMixin, _Fitted):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The mean of the networks' values for each row, (rows,), in units of the target."""
-        return self._answers(X).predicted
+        return self.predictor.of(X).predicted
 
 
 def classes_of(found: Signature) -> np.ndarray:

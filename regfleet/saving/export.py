@@ -39,7 +39,7 @@ def exported(form: Input, members: Sequence[tuple[Preprocessing, keras.Model]]) 
     for place, (_, model) in enumerate(members):
         model.name = f"network_{place}"
     if form.kind == "table":
-        names = _names(form)
+        names = input_names(form)
         inputs: Any = {
             names[one.name]: keras.Input((1,), name=names[one.name], dtype=_dtype(one.kind)) for one in form.columns
         }
@@ -69,7 +69,7 @@ def _of_columns(form: Input, made: Preprocessing, network: keras.Model, place: i
     return keras.Model(inputs, network(_of_table(made, given, levels, place)), name=f"with.preprocessing.{place}")
 
 
-def _names(form: Input) -> dict[str, str]:
+def input_names(form: Input) -> dict[str, str]:
     """What the inputs are called: as the columns, but for what Keras and a signature of TensorFlow take as a name.
 
     That begins with a letter, is no word of Python's, and differs from others not by capitals alone.
@@ -88,11 +88,6 @@ def _names(form: Input) -> dict[str, str]:
         made[one.name] = name
         taken.add(name.casefold())
     return made
-
-
-def input_names(form: Input) -> dict[str, str]:
-    """By the name of each column that of its input in the exported model."""
-    return _names(form)
 
 
 def _dtype(kind: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from regfleet import patience
 from regfleet.errors import FleetError, InputError, RegfleetError
-from regfleet.jobs import Answer, ask, client, connect, details, every, follow, http, start, stop
+from regfleet.jobs import Answer, Jobs, ask, client, details, every, follow, http, start, stop
 
 TOKEN = "d4" * 32
 JOB = {"type": "SUBMISSION", "submission_id": "a", "status": "RUNNING", "entrypoint": "x"}
@@ -172,7 +172,7 @@ STATUSES = ("204 No Content", "400 \x1b[2J", "401 Unauthorized", "403 Forbidden"
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_answer_ends_in_a_line(serving, use, wrong):
     """After a right beginning, too: whatever is asked of jobs is told in a line when the answer is none."""
-    jobs = connect(Answer(serving(jobs_api({"/api/jobs": answer(WRONG[wrong])})).url, TOKEN, "2.60.0"))
+    jobs = Jobs(Answer(serving(jobs_api({"/api/jobs": answer(WRONG[wrong])})).url, TOKEN, "2.60.0"))
     with pytest.raises((FleetError, InputError)) as told:
         USES[use](jobs)
     assert str(told.value).isprintable()
@@ -183,7 +183,7 @@ def test_a_wrong_answer_ends_in_a_line(serving, use, wrong):
 def test_an_error_ends_in_a_line(serving, use, status):
     """Whatever status a head answers with, and whatever it says besides."""
     said = answer(b"\x1b[2J\n404 it says\n" * 100, status)
-    jobs = connect(Answer(serving(jobs_api({"/api/jobs": said})).url, TOKEN, "2.60.0"))
+    jobs = Jobs(Answer(serving(jobs_api({"/api/jobs": said})).url, TOKEN, "2.60.0"))
     with pytest.raises((FleetError, InputError)) as told:
         USES[use](jobs)
     assert str(told.value).isprintable()
@@ -193,7 +193,7 @@ def test_an_error_ends_in_a_line(serving, use, status):
 def test_a_head_that_changes_its_mind_is_told_in_a_line(serving, status):
     """Between the first question and the client of Ray's, which asks the same."""
     with pytest.raises(FleetError) as told:
-        connect(Answer(serving(lambda _: answer(b"x", status)).url, TOKEN, "2.60.0"))
+        Jobs(Answer(serving(lambda _: answer(b"x", status)).url, TOKEN, "2.60.0"))
     assert str(told.value).isprintable()
 
 
@@ -204,7 +204,7 @@ def test_later_questions_have_an_end_too(serving, use, how):
     """A head that drips, or leads elsewhere, once it knows the token: Ray's own client would wait, and go there."""
     other = serving(lambda _: answer([]))
     said = answer(b"", "307 Moved", f"Location: {other.url}/api/jobs/") if how == "redirect" else HOSTILE[how]("")
-    jobs = connect(Answer(serving(jobs_api({"/api/jobs": said})).url, TOKEN, "2.60.0"))
+    jobs = Jobs(Answer(serving(jobs_api({"/api/jobs": said})).url, TOKEN, "2.60.0"))
     began = time.monotonic()
     with pytest.raises(FleetError):
         USES[use](jobs)
@@ -223,7 +223,7 @@ def test_a_log_begins_in_time_or_not_at_all(serving, how):
         "no socket": answer({}),
     }[how]
     api = jobs_api({"/logs/tail": said, "/api/jobs/a ": answer(JOB)})
-    jobs = connect(Answer(serving(api).url, TOKEN, "2.60.0"))
+    jobs = Jobs(Answer(serving(api).url, TOKEN, "2.60.0"))
     began = time.monotonic()
     # In a thread of its own: a browser of other tests may have left this one with a loop that runs.
     with ThreadPoolExecutor(1) as apart, pytest.raises(FleetError, match=r"was lost|redirect"):
@@ -239,7 +239,7 @@ def test_the_jobs_of_others_are_shown_and_not_obeyed(serving):
         JOB | {"metadata": {"regfleet": "regfleet compare \x9b2J\udcff"}, "start_time": -5, "end_time": 10**300},
     ]
     body = json.dumps(others).encode()
-    jobs = every(connect(Answer(serving(jobs_api({"/api/jobs": answer(body)})).url, TOKEN, "2.60.0")))
+    jobs = every(Jobs(Answer(serving(jobs_api({"/api/jobs": answer(body)})).url, TOKEN, "2.60.0")))
     assert [job["id"] for job in jobs] == ["\\x1b[2Jmine\\u202e", "a"]
     assert [job["command"] for job in jobs] == ["\\x1b]0;owned\\x07", "regfleet compare \\x9b2J\\udcff"]
     assert all(0 <= job["started"] < 1e13 for job in jobs)
@@ -250,7 +250,7 @@ def test_an_upload_has_an_end(serving, tmp_path):
     """A head that takes the files of a job and drips its thanks is given up, by the size of what was sent."""
     (tmp_path / "a.csv").write_text("x")
     replies = {"GET /api/packages": answer(b"", "404 Not Found"), "PUT /api/packages": HOSTILE["dripping body"]("")}
-    jobs = connect(Answer(serving(jobs_api(replies)).url, TOKEN, "2.60.0"))
+    jobs = Jobs(Answer(serving(jobs_api(replies)).url, TOKEN, "2.60.0"))
     began = time.monotonic()
     with pytest.raises(FleetError, match="answers within"):
         start(jobs, "a", "x", tmp_path, {}, {})
@@ -264,7 +264,7 @@ def test_a_name_that_is_always_taken_has_an_end(serving, monkeypatch, tmp_path):
     api = jobs_api({"POST /api/jobs": taken, "/api/jobs/": ended})
     server = serving(api)
     with pytest.raises(FleetError, match="of which 3 have ended"):
-        start(connect(Answer(server.url, TOKEN, "2.60.0")), "a", "x", tmp_path, {}, {})
+        start(Jobs(Answer(server.url, TOKEN, "2.60.0")), "a", "x", tmp_path, {}, {})
 
 
 @pytest.mark.parametrize(
