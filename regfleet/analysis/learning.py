@@ -132,7 +132,7 @@ def _words(found: LearningCurve, dataset: DatasetSummary, unit: Scale) -> tuple[
     did = _did(gain.difference, unit, f"the control's {unit.metric.title}")
     step = f"{_times(found.times)} training rows (from {found.shares[-2].rows:,} to {whole.rows:,}) {did}"
     later = "What still more rows would do was not measured; each doubling usually does less than the one before."
-    own = next((row for row in dataset.variants if row.name == found.best), None)
+    own = dataset.variant(found.best)
     if found.lead is None or own is None or own.comparison is None:
         return (" ".join([f"{capital(step)}.", *_short(gain, dataset)]), *_flat(gain), later)
     added = Interval(own.comparison.difference.mean, math.nan, math.nan)

@@ -56,7 +56,7 @@ def about(dataset: DatasetSummary) -> str:
     if found is None or not best:
         return ABOUT
     pairs = f"; the intervals hold for all {found.comparisons} pairs of a reference and a network at once"
-    first = next((row for row in dataset.variants if row.name == found.best), None)
+    first = dataset.variant(found.best)
     if first is not None and first.rank != 1:
         best += ", of those that came to the first look"
     return f"{ABOUT}, {best}{pairs if found.comparisons > 1 else ''}"

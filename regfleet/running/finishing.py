@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from regfleet.analysis import Question
+    from regfleet.analysis.summary import DatasetSummary
     from regfleet.concluding.judge import StudyConclusion
     from regfleet.data.dataset import Dataset
     from regfleet.running.ordering import Order
@@ -87,8 +89,9 @@ def finish(
         whole = export.exported(form, list(zip(plans, models(), strict=True)))
         made[EXPORT] = saved(whole, order.variant.name)
     made[SEEN] = trained(dataset, _trained_rows(dataset, order, seeds))
-    expected = _expected(found, order)
-    looks_at, looks = _looks(found, order, facts, dataset)
+    (data,) = (one for one in found.summary.datasets if one.dataset == order.dataset)
+    expected = _expected(found, order, data)
+    looks_at, looks = _looks(found.resolved.question, data, facts, dataset)
     signature = Signature(
         regfleet=regfleet.__version__,
         task=dataset.task,
@@ -119,7 +122,7 @@ def finish(
         versions=package_versions(),
         files={name: digest(content) for name, content in {**contents, **made}.items()},
     )
-    said = replace(_facts(found, order), looks=looks)
+    said = replace(_facts(found, order, data), looks=looks)
     cards = {CARD: card.markdown(signature, said).encode(), CARD_PAGE: card.page(signature, said).encode()}
     # Last, as it says that all the others are there.
     write_listed(folder, [*made.items(), *cards.items(), (NAME, signature.text().encode())], "--out")
@@ -136,13 +139,12 @@ def _trained_rows(dataset: Dataset, order: Order, seeds: Sequence[int]) -> np.nd
 
 
 def _looks(
-    found: StudyConclusion, order: Order, facts: Sequence[Mapping[str, Any]], dataset: Dataset
+    question: Question, data: DatasetSummary, facts: Sequence[Mapping[str, Any]], dataset: Dataset
 ) -> tuple[tuple[Importance, ...], tuple[str, ...]]:
     """What the networks look at, over all of them, and sentences on it."""
-    data = next(one for one in found.summary.datasets if one.dataset == order.dataset)
-    metric = found.resolved.question.metric
+    metric = question.metric
     own = [{name: math.nan if one is None else one for name, one in of.get("importance", {}).items()} for of in facts]
-    made = importance.over_seeds(own, metric, data.ratio, found.resolved.question.alpha)
+    made = importance.over_seeds(own, metric, data.ratio, question.alpha)
     pairs = importance.going_together(dataset) if made else ()
     return made, importance.sentences(made, metric, len(own), pairs)
 
@@ -223,10 +225,9 @@ def _source(found: StudyConclusion, name: str, source: Data) -> dict[str, Any]:
     }
 
 
-def _expected(found: StudyConclusion, order: Order) -> Expected:
+def _expected(found: StudyConclusion, order: Order, data: DatasetSummary) -> Expected:
     """What the study says that a network of the variant scores on new rows."""
     metric = found.summary.metric
-    data = next(one for one in found.summary.datasets if one.dataset == order.dataset)
     row, unit = data.variant(order.variant.name), Scale(metric)
     score = row.score if row else None
     if score is None or not math.isfinite(score.mean):
@@ -245,9 +246,8 @@ def _expected(found: StudyConclusion, order: Order) -> Expected:
     return Expected(metric=metric.name, mean=score.mean, low=low, high=high, sentence=text)
 
 
-def _facts(found: StudyConclusion, order: Order) -> card.Facts:
+def _facts(found: StudyConclusion, order: Order, data: DatasetSummary) -> card.Facts:
     """What the card says of the verdict, the training, the limits and the data."""
-    data = next(one for one in found.summary.datasets if one.dataset == order.dataset)
     facts, row = found.resolved.data[order.dataset], data.variant(order.variant.name)
     comparison = row.comparison if row else None
     verdict = [comparison.sentence] if comparison and comparison.sentence else []
