@@ -82,7 +82,7 @@ def keep(outcomes: Sequence[Outcome], folder: Path, order: Order) -> dict[int, s
             "epoch": outcome.epoch,
             "setting": outcome.setting,
             "scores": _finite(_test_scores(outcome, order)),
-            "history": _history_digest(outcome.history),
+            "history": history_digest(outcome.history),
             "importance": _finite(outcome.importance),
             "files": {name: digest(content) for name, content in contents.items()},
         }
@@ -107,7 +107,7 @@ def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
 
 
-def _history_digest(history: Mapping[str, Any]) -> str:
+def history_digest(history: Mapping[str, Any]) -> str:
     """A hash of all the numbers of a history."""
     found = hashlib.sha256()
     for name in sorted(history):

@@ -77,6 +77,7 @@ def order_of(
     """What `fitting.fit` is asked for on the data set called ``name``; its arguments are of that."""
     trials = found.results.trials
     row = None if like_trial is None else _trial(trials, name, like_trial)
+    like = None if row is None else str(row["key"])
     taken = _variant(found, name, variant if row is None else str(row["variant"]))
     own = trials[(trials["dataset"] == name) & (trials["variant"] == taken.name) & (trials["status"] == "done")]
     if not len(own):
@@ -85,9 +86,9 @@ def order_of(
     plan = ready.planned((taken,), chosen_seeds)
     group = next(group for group in plan.groups if group.dataset == name and group.split.whole)
     group = replace(group, stack=1)
-    if like_trial is not None and group.trials[0].key != like_trial:
+    if like is not None and group.trials[0].key != like:
         raise InputError(
-            f"--like-trial: expected a trial that this version would train alike; got {like_trial}, of another version"
+            f"--like-trial: expected a trial that this version would train alike; got {like}, of another version"
         )
     at = found.resolved.question.at
     settings = {
@@ -106,13 +107,13 @@ def order_of(
     }
     model, training = group.model, taken.training.model_dump()
     what: list[Any] = [name, taken.name, training, model.hidden, model.activations, model.source, model.fingerprint]
-    what += [group.split.name, group.engine, found.resolved.data[name].sha256, on, at, epoch, like_trial]
+    what += [group.split.name, group.engine, found.resolved.data[name].sha256, on, at, epoch, like]
     fit_identity = digest(json.dumps(what).encode())
-    return Order(group, taken, wanted, name, fit_identity, own, found.results, like_trial, identities)
+    return Order(group, taken, wanted, name, fit_identity, own, found.results, like, identities)
 
 
-def chosen(data: DatasetSummary, metric: Metric) -> tuple[str, str]:
-    """The best variant by the study's rule, and why, in a sentence.
+def chosen(data: DatasetSummary, metric: Metric) -> str:
+    """The name of the best variant by the study's rule.
 
     1. Where variants are clearly better than their control, the one of them with the best standing: the headline's.
     2. Else the one that "if you must choose now" takes: the least expected loss, or the control where that risks hardly
@@ -127,18 +128,13 @@ def chosen(data: DatasetSummary, metric: Metric) -> tuple[str, str]:
         raise InputError(f"--variant best: expected a variant that finished on {data.dataset}; got none")
     better = [row for row in rows if row.comparison and row.comparison.verdict == "better"]
     if better:
-        return better[0].name, f"{better[0].label} is the best of those that are clearly better than their control."
+        return better[0].name
     odds = [one for one in data.odds if data.variant(one.name)]
     if odds:
         rope = max((row.comparison.rope for row in rows if row.comparison), default=0.0)
         simple = next((one for one in odds if one.name in data.controls and one.loss - odds[0].loss <= rope / 2), None)
-        taken = simple or odds[0]
-        why = (
-            "is the simplest, and nothing is clearly better" if simple else "risks least; that is a bet, not a verdict"
-        )
-        return taken.name, f"{taken.label} {why}."
-    control = next((row for row in rows if row.name in data.controls[:1]), rows[0])
-    return control.name, f"{control.label} is taken, as there is no verdict to choose by."
+        return (simple or odds[0]).name
+    return next((row for row in rows if row.name in data.controls[:1]), rows[0]).name
 
 
 def _variant(found: StudyConclusion, name: str, asked: str) -> Variant:
@@ -151,7 +147,7 @@ def _variant(found: StudyConclusion, name: str, asked: str) -> Variant:
         data = next((one for one in found.summary.datasets if one.dataset == name), None)
         if data is None:
             raise InputError(f"--variant best: expected trials of {name} that finished; got none")
-        return known[chosen(data, found.summary.metric)[0]]
+        return known[chosen(data, found.summary.metric)]
     alike = [one for one in known.values() if one.label == asked] or _typed(asked, resolved.model, known)
     if asked in known or len(alike) == 1:
         return known.get(asked) or alike[0]
