@@ -22,6 +22,8 @@ HISTORY_OF: Mapping[Task, tuple[str, ...]] = {
 }
 """What a history measures for each task; of regression on the scale of `Rows.y`, the standardised target."""
 HISTORY_METRICS = tuple(dict.fromkeys(metric for metrics in HISTORY_OF.values() for metric in metrics))
+ROW_COUNTS = ("n_train", "n_val", "n_test")
+"""The columns that count the rows of a trial."""
 HISTORY_SETS = ("", "train_", "val_")
 """Column prefixes of a history: none for Keras' own training-mode averages over the epoch's batches, ``train_`` and
 ``val_`` for inference mode after the epoch's last update."""

@@ -11,7 +11,7 @@ from rich.text import Text
 from regfleet.analysis.overall import WORDS, overall
 from regfleet.analysis.sequential import stopped
 from regfleet.checks import PAGE
-from regfleet.cli.combinations import effects_table
+from regfleet.cli.combinations import STYLES, effects_table
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
 from regfleet.report.choosing import bets
 from regfleet.report.references import about
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from regfleet.report.conclusion import Conclusion
     from regfleet.report.tuning import Tunings
     from regfleet.running.forecast import Forecast
-
-STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 
 
 def print_conclusion(screen: Console, analysis: Conclusion) -> None:

@@ -37,8 +37,6 @@ MISSING = ["", "NA", "N/A", "na", "n/a", "NaN", "nan", "null", "NULL", "None", "
 OWN = {*REPORT, SUMS}
 HEADS = (b"dataset,metric,scope,rank,variant,label,family,control,verdict,", b"dataset,variant,seed,status,last_test_")
 """How the tables begin that we write beside a report on scores."""
-HEAD_BYTES = 4 * files.MB
-"""Where the header ends at the latest."""
 
 
 def analyze(
@@ -238,6 +236,7 @@ def _csv(content: bytes, name: str) -> pd.DataFrame:
     import pandas as pd
 
     from regfleet.concluding.score_table import MOST_COLUMNS
+    from regfleet.readers.source import HEAD_BYTES
 
     rows = csv.reader(io.StringIO(content[:HEAD_BYTES].decode("utf-8-sig", "replace"), newline=""))
     header, first = next(rows, []), next(rows, [])

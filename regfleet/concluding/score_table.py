@@ -15,20 +15,20 @@ from regfleet.concluding.row_scores import RowScores, by_run, has_rows
 from regfleet.data.columns import LARGEST
 from regfleet.errors import InputError
 from regfleet.metrics import METRICS, Metric, default_metric, resolve_metric
+from regfleet.readers.arrange import CONTROLS
 from regfleet.scorers import known_metric
 from regfleet.settings import Analysis, Training
 from regfleet.settings.study import MAX_LISTED
 from regfleet.settings.values import Variant
 from regfleet.text import given, named, nearest
+from regfleet.trials import ROW_COUNTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CONTROLS = ("baseline", "none", "control")
 MOST_NAME = 500
 """Characters of a technique's or a data set's name."""
-ROWS = ("n_train", "n_val", "n_test")
-IDS = ("technique", "seed", "dataset", *ROWS)
+IDS = ("technique", "seed", "dataset", *ROW_COUNTS)
 """Columns that tell runs apart or say how many rows they had, and are no scores."""
 MOST_COLUMNS = 10_000
 MOST_ROWS = 10**15
@@ -151,7 +151,7 @@ def _pointing(name: str, *, higher_is_better: bool | None) -> tuple[Metric, str]
 
 def _melted(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """A wide frame made long."""
-    keys = [column for column in ("dataset", "seed", *ROWS) if column in frame]
+    keys = [column for column in ("dataset", "seed", *ROW_COUNTS) if column in frame]
     techniques = [column for column in frame if column not in keys]
     if len(techniques) > MAX_LISTED:
         raise InputError(f"scores must be of at most {MAX_LISTED:,} techniques. Got {len(techniques):,} columns")
@@ -235,7 +235,7 @@ def _trials(frame: pd.DataFrame, metric: Metric, at: str) -> pd.DataFrame:
         "status": status,
         f"{at}_test_{metric.name}": scores,
     }
-    columns |= {name: _numbers(frame, name) for name in ROWS if name in frame}
+    columns |= {name: _numbers(frame, name) for name in ROW_COUNTS if name in frame}
     columns |= {f"{at}_{name}": _numbers(frame, name) for name in _companions(metric.name) if name in frame}
     trials = pd.DataFrame(columns, index=range(len(frame)))
     repeated = trials.duplicated(["dataset", "variant", "seed"])
@@ -343,7 +343,7 @@ def _check_rows(trials: pd.DataFrame, scope: str) -> None:
                 f"column {column} must be there for scope new_data, for it says how far random splits overlap; "
                 "without it use scope this_dataset. Got none"
             )
-    for column in ROWS:
+    for column in ROW_COUNTS:
         if column in trials:
             rows = trials[column]
             wrong = ~((rows >= 1) & (rows <= MOST_ROWS) & (rows % 1 == 0)) & (trials["status"] == "done")

@@ -27,6 +27,7 @@ from regfleet.report.trend import moment
 from regfleet.results import DataFacts, Stored
 from regfleet.scorers import ALIASES, scores_of
 from regfleet.settings import Study
+from regfleet.trials import ROW_COUNTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from regfleet.planning.resolved import Resolved
     from regfleet.settings.values import Task
 
-ROWS_KEPT = ("n_train", "n_val", "n_test")
 NO_ROWS = "no predictions of test rows were kept by both runs"
 
 
@@ -157,7 +157,7 @@ def stored_side(location: str) -> StoredSide:
     )
     done = found.trials[found.trials["status"] == "done"]
     sizes = {
-        str(name): tuple(int(rows[column].median()) for column in ROWS_KEPT) for name, rows in done.groupby("dataset")
+        str(name): tuple(int(rows[column].median()) for column in ROW_COUNTS) for name, rows in done.groupby("dataset")
     }
     devices = sorted(set(done["device"].dropna().unique()) - {""})
     hardware = {**found.hardware, **({"device": ", ".join(devices)} if devices else {})}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.data import marks
 from regfleet.data.arrow import Coded, arrow, coded, flat, is_text, is_useless, physical, without, without_codes
-from regfleet.data.dates import read_dates
+from regfleet.data.dates import DIGIT, read_dates
 from regfleet.data.numerals import Decimal, read_numbers
 from regfleet.numbers import span
 
@@ -328,8 +328,6 @@ NO_VALUES = {
     "lists or tables as text": re.compile(r"\[.*\]|\{.*\}"),
     "complex numbers": re.compile(r"\(?[+-]?[\d.e+-]+[+-][\d.]+(e[+-]?\d+)?j\)?"),
 }
-DIGIT = re.compile(r"\d")
-"""Without one a text is neither a number nor a date."""
 MAX_CODES = 100
 """Short codes of more values than that are high-cardinality text."""
 

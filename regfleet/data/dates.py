@@ -49,6 +49,7 @@ ORDERS = ("ymd", "dmy", "mdy")
 SAMPLE = 1000
 LONGEST = 80
 DIGIT = re.compile(r"\d")
+"""Without one a text is neither a number nor a date."""
 
 
 Dates = tuple["pd.Series", tuple[str, ...]]

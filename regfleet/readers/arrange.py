@@ -15,10 +15,11 @@ from regfleet.errors import InputError
 from regfleet.readers.asked import Asked
 from regfleet.readers.columns import MOST_NAMED, Columns, is_number, last, number_of, short, some, text_of
 from regfleet.readers.judging import choose_metric
-from regfleet.readers.repeats import ROWS, SEEDS, differing, number_runs, once, recorded, repeated, seeds_of
+from regfleet.readers.repeats import SEEDS, differing, number_runs, once, recorded, repeated, seeds_of
 from regfleet.readers.runs import Runs
 from regfleet.scorers import known_metric
 from regfleet.text import given, listed, nearest
+from regfleet.trials import ROW_COUNTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,7 @@ def _compared(runs: Runs, asked: Asked, at: Columns, taken: Sequence[str]) -> li
         return names
     if runs.technique:
         return list(runs.technique)
-    rest = [name for name in at.settings if name not in taken and last(name) not in (*ROWS, *SEEDS)]
+    rest = [name for name in at.settings if name not in taken and last(name) not in (*ROW_COUNTS, *SEEDS)]
     varying = [name for name in rest if at.varies(name)]
     if runs.mixed:
         varying = [name for name in varying if any(isinstance(one, str) for one in at.values(name))]
@@ -183,7 +184,7 @@ def _compared_said(runs: Runs, compared: Sequence[str], names: Sequence[str]) ->
 
 def _reach(runs: Runs, asked: Asked, at: Columns, frame: pd.DataFrame, said: list[str]) -> tuple[float | None, str]:
     """n_test/n_train of folds, and the scope; the numbers of rows go into ``frame``."""
-    usual = {last(name): name for name in at.names if last(name) in ROWS}
+    usual = {last(name): name for name in at.names if last(name) in ROW_COUNTS}
     if asked.rows is not None:
         frame["n_train"], frame["n_test"] = asked.rows
     else:
@@ -230,4 +231,4 @@ def _is_foreign(name: str, scores: np.ndarray) -> bool:
 def _called(metric: str, asked: Asked) -> str:
     """The name of the score in the table: not one that means something else there."""
     name = asked.metric or metric
-    return f"{name} (score)" if name in ("technique", "seed", "dataset", *ROWS) else name
+    return f"{name} (score)" if name in ("technique", "seed", "dataset", *ROW_COUNTS) else name

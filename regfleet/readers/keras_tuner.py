@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
 from regfleet.numbers import count
-from regfleet.readers.runs import Runs, flat, frame_of, left_out, without_score
+from regfleet.readers.runs import Runs, flat, frame_of, left_out, mapping, without_score
 from regfleet.readers.source import json_of
 from regfleet.text import listed, named
 
@@ -66,15 +66,15 @@ def _trial(source: Source, path: Path) -> dict[str, Any]:
     for field in ("hyperparameters", "metrics", "score", "status"):
         if field not in found:
             raise InputError(f"{name}: expected KerasTuner's field {field}; got none")
-    values = _table(_table(found["hyperparameters"]).get("values"))
-    metrics = _table(_table(found["metrics"]).get("metrics"))
+    values = mapping(mapping(found["hyperparameters"]).get("values"))
+    metrics = mapping(mapping(found["metrics"]).get("metrics"))
     step = found.get("best_step")
-    scores = {str(metric): _observed(_table(history), step) for metric, history in metrics.items()}
+    scores = {str(metric): _observed(mapping(history), step) for metric, history in metrics.items()}
     epochs = values.get(_EPOCHS, 0)
     return {
         "settings": flat({key: value for key, value in values.items() if not str(key).startswith(_INTERNAL)}),
         "scores": {"score": found["score"]} | scores,
-        "ways": {str(metric): _table(history).get("direction") for metric, history in metrics.items()},
+        "ways": {str(metric): mapping(history).get("direction") for metric, history in metrics.items()},
         "status": found["status"],
         "epochs": epochs if isinstance(epochs, int | float) else 0,
         "project": path.parent.parent.name,
@@ -111,7 +111,3 @@ def _objective(trials: list[dict[str, Any]]) -> tuple[str, dict[str, bool]]:
 def _equal(one: Any, other: Any) -> bool:
     are_numbers = isinstance(one, int | float) and isinstance(other, int | float)
     return are_numbers and (one == other or abs(one - other) <= _SAME * abs(other))
-
-
-def _table(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

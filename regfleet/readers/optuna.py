@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
 from regfleet.numbers import count
-from regfleet.readers.runs import Runs, flat, frame_of, left_out, without_score
+from regfleet.readers.runs import Runs, flat, frame_of, left_out, mapping, without_score
 from regfleet.readers.source import lines_of
 from regfleet.readers.sqlite import Database, database
 from regfleet.text import given, listed
@@ -120,7 +120,7 @@ def _of_journal(source: Source) -> list[_Study]:
         elif code == 1 and isinstance(study, int):
             studies.pop(study, None)
         elif code == 3 and there:
-            there.names = _names(_table(line.get("system_attr")).get(_METRIC_NAMES)) or there.names
+            there.names = _names(mapping(line.get("system_attr")).get(_METRIC_NAMES)) or there.names
         elif code == 4 and there:
             trials.append(_begun(line))
             there.trials.append(trials[-1])
@@ -145,10 +145,10 @@ def _of_object(study: Any) -> _Study:
 def _begun(line: Mapping[str, Any]) -> _Trial:
     """A trial as a line begins it, whole where another study's was added."""
     trial = _Trial(_state(line.get("state", 0)))
-    distributions = _table(line.get("distributions"))
-    for name, value in _table(line.get("params")).items():
+    distributions = mapping(line.get("distributions"))
+    for name, value in mapping(line.get("params")).items():
         trial.params[name] = _param(value, _json(distributions.get(name)))
-    trial.attributes = flat(_table(line.get("user_attrs")))
+    trial.attributes = flat(mapping(line.get("user_attrs")))
     _set_values(trial, line.get("values") if line.get("values") is not None else [line.get("value")])
     return trial
 
@@ -167,7 +167,7 @@ def _change(line: Mapping[str, Any], trials: Sequence[_Trial]) -> None:
         trial.state = _state(line.get("state"))
         _set_values(trial, line.get("values"))
     else:
-        trial.attributes |= flat(_table(line.get("user_attr")))
+        trial.attributes |= flat(mapping(line.get("user_attr")))
 
 
 def _of_table(source: Source, params: Sequence[str]) -> Runs:
@@ -243,8 +243,8 @@ def _values(columns: Sequence[str]) -> list[str]:
 
 def _param(value: Any, distribution: Any) -> Any:
     """A parameter as it was used: a choice by its number, a whole number where it is one."""
-    table = _table(distribution)
-    inside = _table(table.get("attributes")) or table
+    table = mapping(distribution)
+    inside = mapping(table.get("attributes")) or table
     choices, kind = inside.get("choices"), str(table.get("name", table.get("type", "")))
     if isinstance(choices, list) and isinstance(value, int | float):
         place = int(value) if 0 <= value < len(choices) else -1
@@ -280,10 +280,6 @@ def _json(text: Any) -> Any:
         return json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         return None
-
-
-def _table(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

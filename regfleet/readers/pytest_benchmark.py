@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError
 from regfleet.numbers import count
-from regfleet.readers.runs import Runs, flat, frame_of
+from regfleet.readers.runs import Runs, flat, frame_of, mapping
 from regfleet.readers.source import json_of
 from regfleet.text import named
 
@@ -82,7 +82,7 @@ def _of_runs(runs: list[tuple[Any, str]]) -> Runs:
     """Each run of pytest is a repeat, with the median of its rounds."""
     settings, scores, machines = [], [], set()
     for number, (run, name) in enumerate(runs):
-        machines.add(str(_table(run.get("machine_info")).get("node", "")))
+        machines.add(str(mapping(run.get("machine_info")).get("node", "")))
         for one in _benchmarks(run, name):
             settings.append(one["settings"] | {"run": number})
             scores.append({stat: one["stats"].get(stat) for stat in _STATS if stat in one["stats"]})
@@ -121,10 +121,6 @@ def _benchmarks(run: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     for one in found:
         called = str(one.get("fullname", one["name"]) if twice else one["name"])
         group = {} if one.get("group") is None else {"group": str(one["group"])}
-        settings = {"benchmark": called} | group | flat(_table(one.get("params")))
+        settings = {"benchmark": called} | group | flat(mapping(one.get("params")))
         told.append({"name": called, "stats": one["stats"], "settings": settings})
     return told
-
-
-def _table(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

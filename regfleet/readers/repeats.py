@@ -10,6 +10,7 @@ from regfleet.errors import InputError
 from regfleet.numbers import count
 from regfleet.readers.columns import last, short, some, text_of, whole_of
 from regfleet.text import listed
+from regfleet.trials import ROW_COUNTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,6 @@ SEEDS = (
     *("split", "repeat", "rep", "idx_rep", "replicate", "replication", "repetition", "execution"),
 )
 """Names of settings that tell repeats of a run apart, after the last ``/`` or ``.``."""
-ROWS = ("n_train", "n_val", "n_test")
 
 
 def seeds_of(runs: Runs, asked: Asked, at: Columns, dataset: Sequence[str]) -> list[str]:
@@ -75,7 +75,7 @@ def _shares_none(seeds: list[str], frame: pd.DataFrame, keys: list[str]) -> bool
 def differing(runs: Runs, at: Columns, frame: pd.DataFrame, known: Sequence[str], *, tied: bool) -> list[str]:
     """That runs of one technique also differ in other settings; refused where no seed ties them to the others'."""
     unset = at.measured if runs.mixed else ()  # of a score it is no wonder that it differs
-    rest = [name for name in at.settings if name not in (*known, *unset) and last(name) not in ROWS]
+    rest = [name for name in at.settings if name not in (*known, *unset) and last(name) not in ROW_COUNTS]
     differ = [
         name
         for name in rest

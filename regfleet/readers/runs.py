@@ -85,6 +85,11 @@ def _number(value: Any, empty: float | None) -> Any:
     return value if isinstance(value, int | float | np.number) and not isinstance(value, bool) else empty
 
 
+def mapping(value: Any) -> Mapping[str, Any]:
+    """``value`` where it is a mapping; else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def flat(values: Mapping[str, Any], most: int = 2000) -> dict[str, Any]:
     """``values`` with those of tables in it beside them, by ``outer/inner``; lists and what else there is as text."""
     found: dict[str, Any] = {}

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from regfleet.analysis.gains import Combined, Effect
 from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.numbers import Scale
-from regfleet.report.figures.forest import MARKER
+from regfleet.report.figures.forest import bar, numbers, span, zone
 from regfleet.report.figures.style import NARROW, WIDE, Plate, Rows, rows, styled
 from regfleet.report.tokens import LIGHT
 from regfleet.report.verdicts import effect_chip
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def effects(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
@@ -30,7 +26,7 @@ def effects(dataset: DatasetSummary, summary: Summary) -> Iterator[Plate]:
 @styled
 def draw(found: Combined, unit: Scale, width: int) -> Plate:
     """Main effects above, interactions below a line, ``width`` CSS pixels wide."""
-    texts = [numbers(one, unit) for one in found.effects]
+    texts = [numbers(effect_chip(one).symbol, one.difference, unit) for one in found.effects]
     plot = rows(len(texts), width, max(map(len, texts)))
     plot.axes.set_xlim(*limits(found.effects, found.rope, unit.factor))
     plot.axes.axvline(0, color=LIGHT["fg"], linewidth=1.2, zorder=1)
@@ -52,33 +48,12 @@ def draw(found: Combined, unit: Scale, width: int) -> Plate:
 
 def line(plot: Rows, index: int, one: Effect, rope: float, factor: float) -> None:
     """The zone too small to matter, the interval and the mean of an effect."""
-    y, of, colour = plot.middle(index), one.difference, LIGHT.get(one.verdict, LIGHT["neutral-mark"])
-    _zone(plot.axes, y, 1.0 if plot.wide else 0.56, factor * rope)
-    if math.isfinite(of.low) and math.isfinite(of.high):
-        ends = [factor * of.low, factor * of.high]
-        plot.axes.plot(ends, [y, y], color=colour, linewidth=3.5, solid_capstyle="butt", zorder=3, clip_on=False)
-    (mark,) = plot.axes.plot([factor * of.mean], [y], color=colour, marker=MARKER[one.verdict], markersize=8)
-    mark.set(markeredgecolor=LIGHT["bg"], zorder=4, clip_on=False)
-
-
-def _zone(axes: Axes, y: float, height: float, rope: float) -> None:
-    from matplotlib.patches import Rectangle
-
-    corner = (-rope, y - height / 2)
-    axes.add_patch(Rectangle(corner, 2 * rope, height, facecolor=LIGHT["neutral-bg"], linewidth=0, zorder=0))
+    y = plot.middle(index)
+    zone(plot.axes, y, 1.0 if plot.wide else 0.56, factor * rope)
+    bar(plot.axes, y, factor, one.difference, one.verdict)
 
 
 def limits(effects: Sequence[Effect], rope: float, factor: float) -> tuple[float, float]:
     """Where the axis of effects begins and ends."""
     of = [value for one in effects for value in (one.difference.low, one.difference.mean, one.difference.high)]
-    ends = [0.0, -rope, rope, *filter(math.isfinite, of)]
-    margin = 0.04 * (max(ends) - min(ends)) or 0.01
-    return factor * (min(ends) - margin), factor * (max(ends) + margin)
-
-
-def numbers(one: Effect, unit: Scale) -> str:
-    """The symbol of an effect, its size and its interval."""
-    text = f"{effect_chip(one).symbol} {unit.difference(one.difference.mean)}"
-    if math.isfinite(one.difference.low) and math.isfinite(one.difference.high):
-        text += f" [{unit.difference(one.difference.low)}, {unit.difference(one.difference.high)}]"
-    return text
+    return span([0.0, -rope, rope, *filter(math.isfinite, of)], factor)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from regfleet.analysis.summary import AcrossComparison, DatasetSummary, Summary
-from regfleet.analysis.variant import Comparison, Word
+from regfleet.analysis.variant import Comparison, Interval, Word
 from regfleet.numbers import Scale
 from regfleet.report.figures.style import NARROW, WIDE, Plate, rows, styled, thin
 from regfleet.report.tokens import LIGHT
@@ -60,24 +60,24 @@ def _both(lines: list[Line], unit: Scale, name: str) -> Iterator[Plate]:
 @styled
 def draw(lines: Sequence[Line], unit: Scale, width: int, name: str) -> Plate:
     """One forest plot, ``width`` CSS pixels wide."""
-    numbers = [_numbers(line, unit) for line in lines]
-    plot = rows(len(lines), width, max(map(len, numbers)))
+    texts = [numbers(verdict_chip(line.comparison).symbol, line.comparison.difference, unit) for line in lines]
+    plot = rows(len(lines), width, max(map(len, texts)))
     axes = plot.axes
     axes.set_xlim(*_limits(lines, unit.factor))
     axes.axvline(0, color=LIGHT["fg"], linewidth=1.2, zorder=1)
-    for index, (line, text) in enumerate(zip(lines, numbers, strict=True)):
+    for index, (line, text) in enumerate(zip(lines, texts, strict=True)):
         verdict, y = line.comparison.verdict, plot.middle(index)
-        _zone(axes, y, 1.0 if plot.wide else 0.56, unit.factor * line.comparison.rope)
+        zone(axes, y, 1.0 if plot.wide else 0.56, unit.factor * line.comparison.rope)
         _dots(
             axes, y - 0.1, 0.32 if plot.wide else 0.22, [unit.factor * value for value in line.comparison.differences]
         )
-        _bar(axes, y + 0.12, unit.factor, line.comparison)
+        bar(axes, y + 0.12, unit.factor, line.comparison.difference, verdict)
         plot.words(index, line.label, text, LIGHT[verdict] if verdict in LIGHT else LIGHT["muted"], line.against)
     what = f"test {unit.metric.title} minus control, percentage points" if unit.unit else f"test {unit.metric.title}"
     plot.describe_axis(f"← worse  ·  {what if plot.wide else unit.points or unit.metric.title}  ·  better →")
     spoken = (
         f"{line.label}: {text}, {verdict_chip(line.comparison).word.lower()}"
-        for line, text in zip(lines, numbers, strict=True)
+        for line, text in zip(lines, texts, strict=True)
     )
     title = f"Difference in test {unit.metric.title} from the control, per variant"
     return Plate(f"{name}-{width}", title, "; ".join(spoken), plot.figure)
@@ -89,19 +89,25 @@ def _limits(lines: Sequence[Line], factor: float) -> tuple[float, float]:
         one = line.comparison
         ends += [value for value in (one.difference.low, one.difference.high, *one.differences) if math.isfinite(value)]
         ends += [-one.rope, one.rope]
+    return span(ends, factor)
+
+
+def span(ends: Sequence[float], factor: float) -> tuple[float, float]:
+    """Where an axis begins and ends that shows all of ``ends``."""
     margin = 0.04 * (max(ends) - min(ends)) or 0.01
     return factor * (min(ends) - margin), factor * (max(ends) + margin)
 
 
-def _numbers(line: Line, unit: Scale) -> str:
-    interval = line.comparison.difference
-    text = f"{verdict_chip(line.comparison).symbol} {unit.difference(interval.mean)}"
-    if math.isfinite(interval.low) and math.isfinite(interval.high):
-        text += f" [{unit.difference(interval.low)}, {unit.difference(interval.high)}]"
+def numbers(symbol: str, of: Interval, unit: Scale) -> str:
+    """The symbol of a verdict, the difference that it is about, and its interval."""
+    text = f"{symbol} {unit.difference(of.mean)}"
+    if math.isfinite(of.low) and math.isfinite(of.high):
+        text += f" [{unit.difference(of.low)}, {unit.difference(of.high)}]"
     return text
 
 
-def _zone(axes: Axes, y: float, height: float, rope: float) -> None:
+def zone(axes: Axes, y: float, height: float, rope: float) -> None:
+    """The zone too small to matter."""
     from matplotlib.patches import Rectangle
 
     corner = (-rope, y - height / 2)
@@ -121,13 +127,13 @@ def _dots(axes: Axes, y: float, height: float, differences: Sequence[float]) -> 
     axes.add_patch(dots)
 
 
-def _bar(axes: Axes, y: float, factor: float, comparison: Comparison | AcrossComparison) -> None:
-    interval, verdict = comparison.difference, comparison.verdict
+def bar(axes: Axes, y: float, factor: float, of: Interval, verdict: Word) -> None:
+    """The interval and the mean of a difference."""
     colour = LIGHT.get(verdict, LIGHT["neutral-mark"])
-    if math.isfinite(interval.low) and math.isfinite(interval.high):
-        ends = [factor * interval.low, factor * interval.high]
+    if math.isfinite(of.low) and math.isfinite(of.high):
+        ends = [factor * of.low, factor * of.high]
         axes.plot(ends, [y, y], color=colour, linewidth=3.5, solid_capstyle="butt", zorder=3, clip_on=False)
-    (mark,) = axes.plot([factor * interval.mean], [y], color=colour, marker=MARKER[verdict], markersize=8)
+    (mark,) = axes.plot([factor * of.mean], [y], color=colour, marker=MARKER[verdict], markersize=8)
     mark.set(markeredgecolor=LIGHT["bg"], zorder=4, clip_on=False)
 
 

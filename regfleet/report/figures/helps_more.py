@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from regfleet.analysis.gains import Ablation, LearningCurve
 from regfleet.analysis.summary import DatasetSummary, Summary
 from regfleet.numbers import Scale
-from regfleet.report.figures.effects import limits, line, numbers
+from regfleet.report.figures.effects import limits, line
+from regfleet.report.figures.forest import numbers
 from regfleet.report.figures.style import (
     NARROW,
     SMALL,
@@ -117,7 +118,7 @@ def draw_columns(found: Ablation, unit: Scale, width: int) -> Plate:
     shown = found.columns
     if len(shown) > MOST_DRAWN:
         shown = (*shown[: MOST_DRAWN // 2], *shown[-MOST_DRAWN // 2 :])
-    texts = [numbers(one, unit) for one in shown]
+    texts = [numbers(effect_chip(one).symbol, one.difference, unit) for one in shown]
     plot = rows(len(shown), width, max(map(len, texts)))
     plot.axes.set_xlim(*limits(shown, found.rope, unit.factor))
     plot.axes.axvline(0, color=LIGHT["fg"], linewidth=1.2, zorder=1)
