@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import re
 import reprlib
 from collections.abc import Iterable, Sequence
@@ -47,9 +48,17 @@ def printable(text: str, keep: str = "\n\t") -> str:
 
 
 def json_text(value: object) -> str:
-    r"""``value`` as JSON, letters as they are and what is not `printable` as ``\u…``."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    r"""``value`` as JSON, letters as they are, what is not `printable` as ``\u…``, and null for what is no number."""
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
     return _UNPRINTABLE.sub(lambda one: one[0] if one[0] == "\n" else _escaped(one[0]), text)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _escaped(character: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from regfleet.analysis.fitness import averages_lag, batches, control_overfits, learning_rate, unstable
 from regfleet.analysis.runs import ignorant_score
-from regfleet.analysis.seen import Found, Seen, errors_of, ignorance, mean_of
+from regfleet.analysis.seen import TENTH, Found, Seen, errors_of, ignorance, last_tenth, late, mean_of
 from regfleet.analysis.summary import Check
 from regfleet.analysis.variant import VariantSummary
 from regfleet.checks import CHECKS
@@ -22,7 +22,6 @@ NOISE = 2.0
 """Standard errors by which a guess may look better than it is."""
 NEARLY_ALL = 0.9
 """The share of a class from which on accuracy says little."""
-TENTH = 10
 SLOW, FAST = 0.002, 0.02
 """The fall of the validation error over the last tenth of the epochs, as a share of what knows nothing: what is still a
 fall where every variant ends at its best epoch, and what is one by itself."""
@@ -174,7 +173,9 @@ def still_improving(seen: Seen) -> Found | None:
     falls = {row.name: _fall(seen, row) for row in seen.finished if row.name not in stops}
     rows = [row for row in seen.finished if row.name in falls]
     controls = [row for row in rows if row.control is None]
-    improving = [row for row in rows if falls[row.name] > SLOW and _ends_at_its_best(row) and _left(seen, row) > LEFT]
+    improving = [
+        row for row in rows if falls[row.name] > SLOW and row.best_epoch > last_tenth(row) and _left(seen, row) > LEFT
+    ]
     fast = [row for row in controls if falls[row.name] > FAST]
     if not rows or (len(improving) < len(seen.finished) and (not controls or len(fast) < len(controls))):
         return None
@@ -190,11 +191,6 @@ def still_improving(seen: Seen) -> Found | None:
         f"{faster}."
     )
     return Found(told, sentence, {"epochs": epochs, "fall": most}, f"--epochs {2 * epochs}")
-
-
-def _ends_at_its_best(row: VariantSummary) -> bool:
-    epochs = max((curve.epochs[-1] for curve in row.curves.values() if curve.epochs), default=0)
-    return row.best_epoch > epochs - max(1, epochs / TENTH)
 
 
 def _fall(seen: Seen, row: VariantSummary) -> float:
@@ -218,7 +214,7 @@ def loss_does_not_fall(seen: Seen) -> Found | None:
     if not rows:
         return None
     errors = errors_of(seen, rows[0], "")
-    first, last = errors[0], mean_of(errors[-max(1, len(errors) // TENTH) :])
+    first, last = errors[0], late(errors)
     title = METRICS[error_of(seen.dataset.task)].title
     less = ", or less of the technique" if any(row.control for row in rows) else ""
     sentence = (
@@ -234,7 +230,7 @@ def loss_does_not_fall(seen: Seen) -> Found | None:
 def _stands(seen: Seen, errors: Sequence[float]) -> bool:
     if len(errors) < 2:
         return False
-    last = mean_of(errors[-max(1, len(errors) // TENTH) :])
+    last = late(errors)
     return last > FALLS * errors[0] and last > NEARLY_ALL * ignorance(seen, errors)
 
 

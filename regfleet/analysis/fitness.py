@@ -12,7 +12,7 @@ import numpy as np
 
 from regfleet.analysis.intervals import estimate, interval, sd_floor
 from regfleet.analysis.runs import differences, runs_of, shared
-from regfleet.analysis.seen import Found, Seen, errors_of, ignorance, mean_of
+from regfleet.analysis.seen import TENTH, Found, Seen, errors_of, ignorance, last_tenth, late
 from regfleet.analysis.variant import Interval, VariantSummary
 from regfleet.metrics import METRICS, error_of
 from regfleet.numbers import Scale, count, number, number_word, rough, short
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 RISE, TIMES = 0.1, 1.2
 """The validation error has risen when it ends so much of what knows nothing, and so many times, above its lowest."""
-TENTH = 10
 GAIN = 0.1
 """By which share of what knows nothing another learning rate must get further to be far better."""
 FEW_UPDATES, SMALL, SMALLEST, MANY = 100, 8, 4, 50
@@ -87,7 +86,7 @@ def _rise(seen: Seen, row: VariantSummary) -> _Rise | None:
     errors = errors_of(seen, row)
     if len(errors) < 2:
         return None
-    lowest, last = min(errors), mean_of(errors[-max(1, len(errors) // TENTH) :])
+    lowest, last = min(errors), late(errors)
     if last - lowest <= RISE * ignorance(seen, errors) or last < TIMES * lowest:
         return None
     return _Rise(lowest, errors.index(lowest) + 1, last)
@@ -152,8 +151,8 @@ def _other_rate(
     if not reached < (1 - GAIN) * scale or end - reached < GAIN * scale:
         return None
     times = rate / facts["rate"]
-    if times > 1 and _was_done(row):
-        return None
+    if times > 1 and row.best_epoch <= last_tenth(row):
+        return None  # the validation error was at its lowest before: less training error is no gain then
     which = f"{rough(times) if times > 1 else rough(1 / times)} times {'higher' if times > 1 else 'lower'}"
     title = METRICS[error_of(seen.dataset.task)].title
     ended = f"ended at {number(end, 3)}" if math.isfinite(end) else "ended with a loss that is no number"
@@ -164,12 +163,6 @@ def _other_rate(
     )
     evidence = {"rate": facts["rate"], "other": rate, "reached": reached, "end": end, "updates": facts["updates"]}
     return Found([row], sentence, evidence, f"--learning-rate {rate:.3g}")
-
-
-def _was_done(row: VariantSummary) -> bool:
-    """Whether the validation error was at its lowest before the last tenth: less training error is no gain then."""
-    epochs = max((curve.epochs[-1] for curve in row.curves.values() if curve.epochs), default=0)
-    return row.best_epoch <= epochs - max(1, epochs / TENTH)
 
 
 def batches(seen: Seen) -> Found | None:
@@ -276,8 +269,7 @@ def _lag(seen: Seen, one: Variant, row: VariantSummary) -> tuple[float, float] |
     if not seen.trained or not any(technique.name == "batchnorm" for technique in one.techniques):
         return None
     inference = errors_of(seen, row, "train_")
-    last = -max(1, len(inference) // TENTH)
-    here, there = mean_of(errors_of(seen, row, "")[last:]), mean_of(inference[last:])
+    here, there = late(errors_of(seen, row, "")), late(inference)
     if not there - here > RISE * ignorance(seen, inference) or there < TIMES * here:
         return None
     return here, there

@@ -86,6 +86,16 @@ class Found:
     flags: str = ""
 
 
+TENTH = 10
+"""A part of the training that is late."""
+
+
+def last_tenth(row: VariantSummary) -> float:
+    """The epoch after which the last tenth of the training begins, or the last epoch."""
+    epochs = max((curve.epochs[-1] for curve in row.curves.values() if curve.epochs), default=0)
+    return epochs - max(1, epochs / TENTH)
+
+
 def errors_of(seen: Seen, row: VariantSummary, prefix: str = "val_") -> tuple[float, ...]:
     """The mean error of each epoch: of validation rows, or by another ``prefix`` of a history's columns."""
     curve = row.curve(prefix + error_of(seen.dataset.task))
@@ -98,6 +108,11 @@ def ignorance(seen: Seen, errors: Sequence[float]) -> float:
         return 1.0  # of the standardised target
     known = ignorant_score(METRICS["cross_entropy"], seen.shares, np.empty(0))
     return known if known > 0 else errors[0]
+
+
+def late(errors: Sequence[float]) -> float:
+    """The mean error of the last tenth of the epochs, or of the last epoch; NaN of none."""
+    return mean_of(errors[-max(1, len(errors) // TENTH) :])
 
 
 def mean_of(values: Sequence[float] | Array) -> float:

@@ -13,7 +13,6 @@ from regfleet.cli import options
 from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
 from regfleet.errors import InputError
 from regfleet.numbers import read_whole
-from regfleet.running.output import tell
 from regfleet.text import given
 
 
@@ -77,11 +76,7 @@ def analyze(
             advance=advance,
             **{name: value for name, value in settings.items() if value is not None},
         )
-    if as_json:
-        tell(result.json())
-    else:
-        with console(1) as screen:
-            print_conclusion(screen, result)
+    options.answer(result, print_conclusion, as_json=as_json)
     options.finish(result, show=show)
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regfleet.cli.options import JUDGING, OUTPUT, Text, Texts, flag, switch
+from regfleet.cli.options import JUDGING, OUTPUT, Text, Texts, answer, flag, switch
 from regfleet.errors import InputError
 from regfleet.numbers import read_number, read_whole
-from regfleet.running.output import say, tell
+from regfleet.running.output import say
 from regfleet.text import given
 
 if TYPE_CHECKING:
@@ -81,11 +81,7 @@ def check(
     with console(2) as screen, counting(screen, "comparisons made") as advance:
         sides = side_of(against), later_side(new)
         found = checked(*sides, max_drop=drop, variants=variant or (), metric=metric, looks=many, advance=advance)
-    if as_json:
-        tell(found.json())
-    else:
-        with console(1) as screen:
-            _show(screen, found)
+    answer(found, _show, as_json=as_json)
     made = {"--junit": report.junit, "--markdown": report.markdown}
     for flag_name, path in files.items():
         write_own(path, made[flag_name](found), flag_name, report.is_ours)

@@ -8,12 +8,10 @@ from rich.table import Table
 
 from regfleet.numbers import DASH, Scale, level
 from regfleet.report.verdicts import effect_chip
-from regfleet.running.display import styled
+from regfleet.running.display import STYLES, styled
 
 if TYPE_CHECKING:
     from regfleet.analysis.summary import DatasetSummary, Summary
-
-STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
 
 
 def effects_table(data: DatasetSummary, summary: Summary) -> list[Table]:

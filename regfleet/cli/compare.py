@@ -11,7 +11,7 @@ import typer
 
 from regfleet.cli import options
 from regfleet.cli.options import FLEET, OUTPUT, Text, Texts, flag, switch
-from regfleet.running.output import say, tell
+from regfleet.running.output import say
 
 if TYPE_CHECKING:
     from regfleet.concluding.judge import StudyConclusion
@@ -99,25 +99,17 @@ def compare(
             watch=Progressing(messages, quiet=quiet),
             trackers=log or (),
         )
-    if as_json:
-        tell(result.json())
-    elif not quiet:
-        with console(1) as screen:
-            print_conclusion(screen, result)
+    if as_json or not quiet:
+        options.answer(result, print_conclusion, as_json=as_json)
     _finish(result, show=show)
 
 
 def _preview(study: Any, place: str | Path, workers: int | None, *, as_json: bool) -> None:
     from regfleet.cli.plan import print_preview
-    from regfleet.running.display import console
     from regfleet.running.preview import preview
 
     found = preview(study, place, workers, note=lambda text: say(f"note: {text}"))
-    if as_json:
-        tell(found.json())
-    else:
-        with console(1) as screen:
-            print_preview(screen, found)
+    options.answer(found, print_preview, as_json=as_json)
 
 
 def _finish(result: StudyConclusion, *, show: bool) -> None:

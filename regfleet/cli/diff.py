@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regfleet.cli.options import JUDGING, OUTPUT, Text, Texts, flag, switch
+from regfleet.cli.options import JUDGING, OUTPUT, Text, Texts, answer, flag, switch
 from regfleet.numbers import DASH, Scale, count, level
-from regfleet.running.output import say, tell
+from regfleet.running.output import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,11 +47,7 @@ def diff(
     page = expanded(html, "--html") if html else None
     with console(2) as screen, counting(screen, "comparisons made") as advance:
         found = differences(side_of(old), later_side(new), metric, variant or (), advance)
-    if as_json:
-        tell(found.json())
-    else:
-        with console(1) as screen:
-            _show(screen, found)
+    answer(found, _show, as_json=as_json)
     if page:
         write_page(found, page)
         say(f"wrote {page}")
@@ -102,9 +98,9 @@ def _settings(title: str, settings: tuple[Setting, ...]) -> Table:
 
 def _table(found: SetChange, sure: str) -> Table:
     """A line for each variant, the second with the interval: it fits 80 columns."""
-    from regfleet.cli.terminal import STYLES, plain_table
+    from regfleet.cli.terminal import plain_table
     from regfleet.report.difference import chip_of, lines
-    from regfleet.running.display import styled
+    from regfleet.running.display import STYLES, styled
 
     unit = Scale(found.metric)
     table = plain_table(f"{found.dataset}: {unit.metric.title}, before and now", found.caption(sure))

@@ -6,16 +6,18 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 
 from regfleet.errors import InputError
 from regfleet.numbers import read_number, read_whole
-from regfleet.running.output import say
+from regfleet.running.output import say, tell
 from regfleet.text import given
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from regfleet.report.conclusion import Conclusion
     from regfleet.settings import Flag, Study
 
@@ -26,6 +28,16 @@ LONGEST = 1e7
 Texts = list[str] | None
 Text = str | None
 C = TypeVar("C", bound=Callable[..., None])
+
+
+class Answer(Protocol):
+    """What a command finds out."""
+
+    def json(self) -> str:
+        """It for machines."""
+
+
+A = TypeVar("A", bound=Answer)
 
 
 def flag(text: str, panel: str, metavar: str, *names: str, envvar: str | None = None) -> Any:
@@ -129,6 +141,17 @@ def duration(name: str, text: str | None, unit: float) -> float | None:
         up_to = f" up to {LONGEST / unit:,.0f}" if seconds > 0 else ""
         raise InputError(f"{name}: expected a number over 0{up_to}; got {given(text)}")
     return seconds
+
+
+def answer(found: A, draw: Callable[[Console, A], None], *, as_json: bool) -> None:
+    """What was asked for, on standard output: as JSON, or as ``draw`` has it for people."""
+    from regfleet.running.display import console
+
+    if as_json:
+        tell(found.json())
+    else:
+        with console(1) as screen:
+            draw(screen, found)
 
 
 def finish(result: Conclusion, *, show: bool) -> None:

@@ -9,7 +9,6 @@ import typer
 from regfleet.cli import options
 from regfleet.cli.options import JUDGING, OUTPUT, Text, flag, switch
 from regfleet.errors import InputError
-from regfleet.running.output import tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +31,6 @@ def plan(
 ) -> None:
     """Say how many seeds show a difference, or that only more rows can; trains nothing."""
     from regfleet.cli.terminal import print_forecast
-    from regfleet.running.display import console
     from regfleet.running.forecast import forecast
 
     try:
@@ -40,11 +38,7 @@ def plan(
     except ValueError:
         raise InputError(f"--detect: expected a number above 0; got {detect!r}") from None
     found = forecast(directory, effect, options.worker_count(workers))
-    if as_json:
-        tell(found.json())
-    else:
-        with console(1) as screen:
-            print_forecast(screen, found)
+    options.answer(found, print_forecast, as_json=as_json)
 
 
 def print_preview(screen: Console, found: Preview) -> None:

@@ -49,7 +49,6 @@ def report(
     from regfleet.concluding.judge import conclude
     from regfleet.report import export_figures
     from regfleet.report.exports import leaderboard
-    from regfleet.running.display import console
 
     if out is not None and metric is None:
         raise InputError(f"--out: expected it beside --metric, as a report stays with its results; got {out}")
@@ -58,11 +57,8 @@ def report(
         export_figures(result.summary, figures)
     if form:
         tell(leaderboard(result.summary, form), end="")
-    elif as_json:
-        tell(result.json())
     else:
-        with console(1) as screen:
-            print_conclusion(screen, result)
+        options.answer(result, print_conclusion, as_json=as_json)
     options.finish(result, show=show)
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regfleet.cli.options import OUTPUT, switch
-from regfleet.running.output import tell
+from regfleet.cli.options import OUTPUT, answer, switch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,14 +20,9 @@ def status(
 ) -> None:
     """Show where a study stands, while it runs or afterwards; changes nothing and holds nothing up."""
     from regfleet.concluding.status import status as read_status
-    from regfleet.running.display import console
 
     found = read_status(directory)
-    if as_json:
-        tell(found.json())
-    else:
-        with console(1) as screen:
-            _show(screen, found)
+    answer(found, _show, as_json=as_json)
 
 
 def _show(screen: Console, found: StudyStatus) -> None:

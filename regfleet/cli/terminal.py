@@ -11,13 +11,13 @@ from rich.text import Text
 from regfleet.analysis.overall import WORDS, overall
 from regfleet.analysis.sequential import stopped
 from regfleet.checks import PAGE
-from regfleet.cli.combinations import STYLES, effects_table
+from regfleet.cli.combinations import effects_table
 from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
 from regfleet.report.choosing import bets
 from regfleet.report.references import about
 from regfleet.report.tuning import tunings
 from regfleet.report.verdicts import VERDICTS, chip
-from regfleet.running.display import styled
+from regfleet.running.display import STYLES, styled
 from regfleet.text import capital, listed
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import xml.etree.ElementTree as ET
@@ -112,11 +111,8 @@ class Checked:
             }
             for item in self.items
         ]
-        plain = [
-            {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows
-        ]
         whole = {"old": self.old, "new": self.new, "looks": self.looks, "alpha": self.alpha}
-        return json_text(whole | {"dropped": len(self.dropped), "items": plain, "notes": self.notes})
+        return json_text(whole | {"dropped": len(self.dropped), "items": rows, "notes": self.notes})
 
 
 def markdown(checked: Checked) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -112,7 +111,7 @@ class Conclusion:
             **({"read": self.facts.read} if self.facts.read else {}),
             "report": None if self.report is None else str(self.report),
         }
-        return json_text(_without_nan(whole))
+        return json_text(whole)
 
 
 def _settings(question: Question) -> dict[str, Any]:
@@ -131,11 +130,3 @@ def _settings(question: Question) -> dict[str, Any]:
         "looks": question.looks,
         "silence": question.silence,
     }
-
-
-def _without_nan(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

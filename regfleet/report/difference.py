@@ -112,15 +112,7 @@ class Difference:
 
     def json(self) -> str:
         """The difference for machines; NaN becomes null."""
-        return json_text(_plain(asdict(self)))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return json_text(asdict(self))
 
 
 def chip_of(one: Change) -> Chip:

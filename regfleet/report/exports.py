@@ -275,11 +275,7 @@ def _safe_cells(column: pd.Series) -> list[str]:
 
 def leaderboard_json(summary: Summary) -> str:
     """The same rows as JSON; null where there is no value."""
-    rows = [
-        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
-        for row in leaderboard_rows(summary)
-    ]
-    return json_text(rows) + "\n"
+    return json_text([*leaderboard_rows(summary)]) + "\n"
 
 
 # Tables by hand: pandas writes Markdown through one more package, and LaTeX without the letters of _LATEX.

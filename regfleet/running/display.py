@@ -65,6 +65,10 @@ class Screen(Console):
             yield one if one.control else Segment(printable(one.text), one.style)
 
 
+STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "dim"}
+"""How verdicts look."""
+
+
 def styled(*lines: str | tuple[str, str]) -> Text:
     """Text of several lines, each a string or one with its style."""
     text = Text()

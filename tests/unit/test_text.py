@@ -1,11 +1,13 @@
 """Text that reaches people: what a terminal would obey, or not show, is made visible."""
 
+import json
+import math
 import sys
 import unicodedata
 
 import pytest
 
-from regfleet.text import printable
+from regfleet.text import json_text, printable
 
 
 def test_controls_are_visible():
@@ -56,3 +58,10 @@ def test_escape_sequences_are_visible():
     assert printable(text) == r"\x1b]0;title\x07\x1b[2J\r\x9b31m\udcff\x00"
     assert printable(printable(text)) == printable(text)
     assert printable("a\nb\tc", keep="") == r"a\nb\tc"
+
+
+def test_json_has_null_for_what_is_no_number():
+    """As JSON knows no other numbers, which strict readers refuse; letters stay, and what does not print is escaped."""
+    text = json_text({"a": math.nan, "b": (1.5, -math.inf, {"c": "Größe\u202e"})})
+    assert "Größe\\u202e" in text
+    assert json.loads(text, parse_constant=pytest.fail) == {"a": None, "b": [1.5, None, {"c": "Größe\u202e"}]}
