@@ -127,6 +127,7 @@ def scores_alone(
         failed=failed,
         diverged=len(lost) - failed,
         cells=cells,
+        halves=(),
     )
 
 
