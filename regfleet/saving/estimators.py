@@ -12,7 +12,6 @@ from regfleet.saving.rows import class_numbers
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
     from regfleet.saving.loading import Loaded
     from regfleet.saving.predicting import Predictor
@@ -37,10 +36,6 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
         """The estimator itself, as it is."""
         self.predictor  # noqa: B018 - says what is wrong with the folder
         return self
-
-    def predict_frame(self, X: Any) -> pd.DataFrame:  # noqa: N803
-        """A row for each of ``X`` with all that is said of it, as `regfleet predict` writes it."""
-        return self.predictor.of(X).frame()
 
     def disagreement(self, X: Any) -> np.ndarray:  # noqa: N803
         """How far the networks are from agreeing, (rows,), as `Answers.disagreement` says."""
