@@ -8,6 +8,7 @@ from ray.cluster_utils import Cluster
 from support.processes import wait_until
 
 from regfleet import patience
+from regfleet.borrowed.ray import few_services
 from regfleet.fleet import FleetSettings, ray_fleet
 
 # A hung node is noticed in seconds; Ray's own defaults take about half a minute.
@@ -19,7 +20,8 @@ class Nodes:
 
     def __init__(self):
         arguments = {"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK}
-        self.cluster = Cluster(initialize_head=True, head_node_args=arguments)
+        with few_services():
+            self.cluster = Cluster(initialize_head=True, head_node_args=arguments)
         self.added = []
 
     @property
