@@ -101,7 +101,7 @@ def undrawn(request, monkeypatch):
     Not so where a test asks for `drawn`.
     """
     place = request.path.relative_to(Path(__file__).parent).as_posix()
-    if place.startswith(("unit/cli/", "unit/running/", "unit/saving/")) and "drawn" not in request.fixturenames:
+    if place.startswith(("system/docs/", "unit/cli/", "unit/running/", "unit/saving/")) and "drawn" not in request.fixturenames:
         monkeypatch.setattr("regfleet.report.page.FIGURES", ())
 
 

@@ -20,8 +20,9 @@ def test_a_seed_gives_the_same_bits_again(small, iris, engine):
     other = digest(training.fit(recipe, iris, 2, engine, "again"))
     keras.utils.set_random_seed(12)
     tf.random.uniform((3,))
-    assert digest(training.fit(recipe, iris, 1, engine, "again")) == first != other
-    assert digest(training.fit(recipe, iris, 1, engine, "traced anew")) == first
+    # Keras' engine traces each fit anew.
+    for name in ("again", "traced anew") if engine == "fused" else ("again",):
+        assert digest(training.fit(recipe, iris, 1, engine, name)) == first != other
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)
