@@ -95,13 +95,13 @@ def filled():
 
 
 @pytest.fixture(autouse=True)
-def undrawn(request, monkeypatch):
+def _undrawn(request, monkeypatch):
     """Where a report is one output of many it has no figures, whose drawing takes most of the time of a small study.
 
-    Not so where a test asks for `drawn`.
+    Not so where the report is what is tested, or a test asks for `drawn`.
     """
     place = request.path.relative_to(Path(__file__).parent).as_posix()
-    if place.startswith(("system/docs/", "unit/cli/", "unit/running/", "unit/saving/")) and "drawn" not in request.fixturenames:
+    if not place.startswith(("unit/report/", "system/browser/", "slow/")) and "drawn" not in request.fixturenames:
         monkeypatch.setattr("regfleet.report.page.FIGURES", ())
 
 
