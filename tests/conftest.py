@@ -15,10 +15,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in a shell's back
     signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # until `pytest_collection_finish`
 pytest_plugins = ["support.fleet", "support.reports"]
-# What waits for other processes beside what computes.
-LONGEST = ["system/fleet/test_nodes", "system/cli", "system/jobs", "unit/training/test_stacked"]
-LONGEST += ["unit/training/test_fused", "system/storage", "system/docs", "unit/training", "system", "unit/running"]
-LONGEST += ["unit/report"]
+# What waits for other processes beside what computes, in turn: of four workers on two processors two may wait.
+LONGEST = ["system/fleet/test_nodes", "unit/training/test_stacked", "system/cli", "unit/training/test_fused"]
+LONGEST += ["system/jobs", "system/fleet/test_ray_fleet", "system/docs", "unit/training", "system/storage"]
+LONGEST += ["unit/running", "system", "unit/report"]
 
 
 def pytest_configure():
