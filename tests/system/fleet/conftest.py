@@ -29,8 +29,8 @@ class Nodes:
         """HOST:PORT of the head."""
         return self.cluster.address
 
-    def add(self, cpus=2, gpus=0):
-        """One more node; Ray only counts its GPUs."""
+    def add(self, cpus=1, gpus=0):
+        """One more node, for a worker on each CPU; Ray only counts its GPUs."""
         self.added.append(self.cluster.add_node(num_cpus=cpus, num_gpus=gpus))
         return self.added[-1]
 
