@@ -13,6 +13,8 @@ from regfleet.fleet import FleetSettings, ray_fleet
 
 # A hung node is noticed in seconds; Ray's own defaults take about half a minute.
 QUICK = {"health_check_period_ms": 1000, "health_check_timeout_ms": 4000, "health_check_failure_threshold": 3}
+# Workers that a node starts before they are asked for have not the fleet's environment, and are never used.
+QUICK |= {"prestart_worker_first_driver": False}
 
 
 class Nodes:
