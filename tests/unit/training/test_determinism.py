@@ -53,12 +53,12 @@ def test_both_engines_see_the_same_divergence(small, iris):
 
 
 def test_a_program_is_traced_once_and_forgotten_in_time(small, iris, monkeypatch):
-    """A second seed pays no trace; a process keeps the traces of so many latest recipes, three here."""
-    monkeypatch.setattr(engines, "_KEPT_PROGRAMS", 3)
+    """A second seed pays no trace; a process keeps the traces of so many latest recipes, two here."""
+    monkeypatch.setattr(engines, "_KEPT_PROGRAMS", 2)
     first = training.fit(small, iris, 0, "fused", "traced")
     second = training.fit(small, iris, 1, "fused", "traced")
     assert first.trace_seconds > 0 == second.trace_seconds
     tiny = Recipe(small.model, Training(epochs=1, batch_size=128))
-    for number in range(3):
+    for number in range(2):
         training.fit(tiny, iris, 0, "fused", f"another {number}")
     assert training.fit(small, iris, 0, "fused", "traced").trace_seconds > 0
