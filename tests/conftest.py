@@ -11,14 +11,16 @@ from support.filling import fill
 from xdist.scheduler import LoadScopeScheduling
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # or TensorFlow tells every worker of its machine
+# As in a worker of a study; `runtime.prepare` comes too late where a module's import has used TensorFlow.
+os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in a shell's background, where no child hears Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # until `pytest_collection_finish`
 pytest_plugins = ["support.fleet", "support.reports"]
-# What waits for other processes beside what computes.
-LONGEST = ["system/fleet/test_nodes", "system/cli", "system/jobs", "unit/training/test_stacked"]
-LONGEST += ["unit/training/test_fused", "system/storage", "system/docs", "unit/training", "system", "unit/running"]
-LONGEST += ["unit/report"]
+# What waits for other processes beside what computes, in turn: of four workers on two processors two may wait.
+LONGEST = ["system/fleet/test_nodes", "unit/training/test_stacked", "system/cli", "unit/training/test_fused"]
+LONGEST += ["system/jobs", "system/fleet/test_ray_fleet", "system/docs", "unit/training", "system/storage"]
+LONGEST += ["unit/running", "system", "unit/report"]
 
 
 def pytest_configure():
@@ -95,13 +97,13 @@ def filled():
 
 
 @pytest.fixture(autouse=True)
-def undrawn(request, monkeypatch):
+def _undrawn(request, monkeypatch):
     """Where a report is one output of many it has no figures, whose drawing takes most of the time of a small study.
 
-    Not so where a test asks for `drawn`.
+    Not so where the report is what is tested, or a test asks for `drawn`.
     """
     place = request.path.relative_to(Path(__file__).parent).as_posix()
-    if place.startswith(("unit/cli/", "unit/running/", "unit/saving/")) and "drawn" not in request.fixturenames:
+    if not place.startswith(("unit/report/", "system/browser/", "slow/")) and "drawn" not in request.fixturenames:
         monkeypatch.setattr("regfleet.report.page.FIGURES", ())
 
 

@@ -111,7 +111,7 @@ def worker_environment(tmp_path_factory):
     return {
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "REGFLEET_TEST_MARKS": str(tmp_path_factory.mktemp("marks")),
-        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": "2",  # this process has 1
     }
 
 

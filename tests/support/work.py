@@ -9,12 +9,10 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-import pytest
 import ray
 
 from regfleet import data
 from regfleet.data.dataset import Rows, Sets
-from regfleet.running.trial import run_chunk
 from regfleet.trials import Outcome
 from support.outcomes import plausible
 
@@ -170,6 +168,10 @@ def stay_after_one(chunk, dataset, **_):
 
 def train_in_turn(chunk, dataset, **_):
     """Train; before its rows are cut, a trial of the third chunk waits for mark "1", one of a later chunk for "2"."""
+    import pytest  # here, as every worker of the fleet's tests imports this module
+
+    from regfleet.running.trial import run_chunk
+
     number = next(number for number in count() if first_time(f"chunk {number}"))
     awaited = Path(os.environ["REGFLEET_TEST_MARKS"]) / str(min(number - 1, 2))
     true_cut = data.cut

@@ -202,9 +202,9 @@ def test_a_foreign_manifest_is_refused(page, tmp_path, manifest):
 
 
 @pytest.fixture(scope="module")
-def page(make_study):
+def page(make_study, article):
     """The page of a small study."""
-    return render(make_study(epochs=3))
+    return render(make_study(epochs=3, entries=article()[:3]))
 
 
 def report_and_site(page, tmp_path):

@@ -1,7 +1,7 @@
 """The command line as a user starts it: another process, a real Ray, real Keras models."""
 
 import pytest
-from support.processes import regfleet
+from support.processes import regfleet, started, wait_until
 
 SMALL = [
     "compare",
@@ -37,3 +37,13 @@ def study(tmp_path_factory):
     done = regfleet(*SMALL, "--seeds", "4", "--out", "out", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "out", done
+
+
+@pytest.fixture(scope="session")
+def killed(tmp_path_factory):
+    """Where a driver with one worker was killed -9 between two chunks."""
+    folder = tmp_path_factory.mktemp("killed")
+    command = ["-m", "regfleet", *SMALL, "--seeds", "4", "--out", "out", "--workers", "1"]
+    with started(*command, cwd=folder, REGFLEET_TEST=str(folder)) as driver:
+        wait_until(lambda: list((folder / "out" / "trials").glob("part-*.parquet")), driver)
+    return folder

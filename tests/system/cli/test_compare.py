@@ -56,16 +56,6 @@ def test_paired_seeds_share_split_weights_and_order(study):
     np.testing.assert_array_equal(first["none"], first["l2(0.01)@all"])
 
 
-@pytest.fixture(scope="module")
-def killed(small, tmp_path_factory):
-    """Where a driver with one worker was killed -9 between two chunks."""
-    folder = tmp_path_factory.mktemp("killed")
-    command = ["-m", "regfleet", *small, "--seeds", "4", "--out", "out", "--workers", "1"]
-    with started(*command, cwd=folder, REGFLEET_TEST=str(folder)) as driver:
-        wait_until(lambda: list((folder / "out" / "trials").glob("part-*.parquet")), driver)
-    return folder
-
-
 def test_a_killed_driver_resumes_to_the_same_bits(study, small, killed, command):
     """Killed -9 between two chunks, the driver loses nothing finished.
 
@@ -128,9 +118,3 @@ def test_a_read_only_directory_is_refused(study, small, tmp_path, folder):
     (line,) = done.stderr.splitlines()
     assert f"--out: expected a directory that can be written; got {out} ({out / folder} is not writable)" in line
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
-
-
-# The last test here, as Ray's agents live on for a minute after their driver was killed.
-def test_a_killed_driver_leaves_no_process(killed):
-    """What a driver killed -9 had started, and no other driver ended, goes by itself."""
-    wait_until(lambda: not processes_of(killed))

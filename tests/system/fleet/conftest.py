@@ -8,10 +8,13 @@ from ray.cluster_utils import Cluster
 from support.processes import wait_until
 
 from regfleet import patience
+from regfleet.borrowed.ray import few_services
 from regfleet.fleet import FleetSettings, ray_fleet
 
 # A hung node is noticed in seconds; Ray's own defaults take about half a minute.
 QUICK = {"health_check_period_ms": 1000, "health_check_timeout_ms": 4000, "health_check_failure_threshold": 3}
+# Workers that a node starts before they are asked for have not the fleet's environment, and are never used.
+QUICK |= {"prestart_worker_first_driver": False}
 
 
 class Nodes:
@@ -19,7 +22,8 @@ class Nodes:
 
     def __init__(self):
         arguments = {"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK}
-        self.cluster = Cluster(initialize_head=True, head_node_args=arguments)
+        with few_services():
+            self.cluster = Cluster(initialize_head=True, head_node_args=arguments)
         self.added = []
 
     @property
@@ -27,8 +31,8 @@ class Nodes:
         """HOST:PORT of the head."""
         return self.cluster.address
 
-    def add(self, cpus=2, gpus=0):
-        """One more node; Ray only counts its GPUs."""
+    def add(self, cpus=1, gpus=0):
+        """One more node, for a worker on each CPU; Ray only counts its GPUs."""
         self.added.append(self.cluster.add_node(num_cpus=cpus, num_gpus=gpus))
         return self.added[-1]
 

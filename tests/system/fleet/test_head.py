@@ -8,13 +8,17 @@ from ray.cluster_utils import Cluster
 from support.processes import environment, started, wait_until
 
 import regfleet
+from regfleet.borrowed.ray import few_services
 
 
 @pytest.fixture
 def cluster(monkeypatch):
     """A cluster of one node, to be lost; its workers can import the work of the tests."""
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-    running = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    unused = {"prestart_worker_first_driver": False}  # such workers have not the fleet's environment
+    arguments = {"num_cpus": 2, "include_dashboard": False, "_system_config": unused}
+    with few_services():
+        running = Cluster(initialize_head=True, head_node_args=arguments)
     yield running
     running.shutdown()
 

@@ -16,7 +16,7 @@ def hosts(found):
 @pytest.mark.parametrize("how", ["slow", "large"])
 def test_a_lost_node_costs_no_trial(nodes, join, schedule, data, names, every, how):
     """A raylet is killed in the middle, with results small and large on its node: the other node does the rest."""
-    first, _ = nodes.add(), nodes.add()
+    first, _ = nodes.add(2), nodes.add(2)  # so that both have something done by then
     with join() as fleet:
         running = fleet.run(schedule(10), getattr(work, how), data)
         found = [next(running) for _ in range(6)]

@@ -103,7 +103,7 @@ def test_a_frozen_worker_is_ended(fleet, marks, schedule, data, names, every):
 def test_workers_see_no_gpu_and_the_given_environment(fleet, schedule, data):
     """A task without a GPU share has none visible; the fleet's environment and the data reach it."""
     found = [o.device for batch in fleet.run(schedule(1), work.see, data) for o in batch]
-    assert found == ["|1|iris"] * 3
+    assert found == ["|2|iris"] * 3
 
 
 def test_stopping_early_leaves_a_fleet_that_can_be_used_again(fleet, schedule, data, names, every):

@@ -102,6 +102,7 @@ def head():
     variables = environment(
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN_PATH=str(token_file),
+        RAY_prestart_worker_first_driver="0",  # such workers have not the fleet's environment, and are never used
         HOME=str(home),
         PATH=os.pathsep.join([binaries, os.environ["PATH"]]),
         **KEYS,

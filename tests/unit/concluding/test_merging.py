@@ -37,7 +37,6 @@ def tables(folder):
     return [frame.astype({"key": str, "variant": str, "dataset": str}).reset_index(drop=True) for frame in frames]
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_parts_are_the_whole(command, tmp_path):
     """Seeds, variants and a part of a variant from three places: the same tables, study and summary as at once."""
     keep(tmp_path / "whole", FIELDS | {"seeds": "4"})

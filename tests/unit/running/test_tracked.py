@@ -21,7 +21,6 @@ from regfleet.tracking import check_trackers, feed
 from regfleet.trials import Outcome
 
 FIELDS = {"seeds": [0, 1, 2], "training": {"epochs": 2}, "variant": [{"technique": "none"}, {"technique": "l2(0.01)"}]}
-pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 class Recording:
