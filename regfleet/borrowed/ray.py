@@ -162,13 +162,9 @@ SERVICES = ("start_monitor", "start_log_monitor", "start_api_server")
 AGENTS = ("--dashboard_agent_command", "--runtime_env_agent_command")
 NO_AGENT = (SHELL, "-c", "exec {never}<> <(:); while kill -0 $PPID; do read -t 2 -u $never; done", "no-agent")
 """What stands for each of the two agents of Ray's node: a process that does nothing and ends with its parent."""
-BARE_WORKER = (
-    SHELL,
-    "-c",
-    "IFS=; set -f; for word; do shift; case $word in */setup_worker.py|--language=*|--serialized-runtime-env-context=*) "
-    ";; *) set -- $@ $word;; esac; done; exec $@",
-    "worker",
-)
+_DROPPED = "*/setup_worker.py|--language=*|--serialized-runtime-env-context=*"
+_EXEC = f"IFS=; set -f; for one; do shift; case $one in {_DROPPED}) ;; *) set -- $@ $one;; esac; done; exec $@"
+BARE_WORKER = (SHELL, "-c", _EXEC, "worker")
 """What comes before the command of a worker: what Ray's `setup_worker.py` does where there is no `runtime_env`."""
 
 
@@ -196,7 +192,7 @@ def few_services() -> Iterator[None]:
 
 
 def _lighter(command: list[str]) -> list[str]:
-    """The command of a process of Ray; that of its node without agents, whose ports are written, and for bare workers."""
+    """The command of a process of Ray; that of its node without agents, of which it reads ports, for bare workers."""
     given = dict(word.partition("=")[::2] for word in command)
     if not {*AGENTS} <= given.keys():
         return command
