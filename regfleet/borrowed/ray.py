@@ -176,19 +176,22 @@ def few_services() -> Iterator[None]:
     ports: it takes whatever is started for them, and -1 for a port that there is not. A worker would import Ray twice,
     first to find out that it has no `runtime_env`.
     """
-    from ray._private import services
+    from ray._private import services, utils
     from ray._private.node import Node
 
-    before, start = {name: getattr(Node, name) for name in SERVICES}, services.start_ray_process
-    for name in SERVICES:
-        setattr(Node, name, lambda *_, **__: None)
-    services.start_ray_process = lambda command, *rest, **options: start(_lighter(command), *rest, **options)
+    start = services.start_ray_process
+    ours = [(Node, name, lambda *_, **__: None) for name in SERVICES]
+    # It imports a web server to find out which agent there could be.
+    ours.append((utils, "get_dashboard_dependency_error", lambda: None))
+    ours.append((services, "start_ray_process", lambda command, *rest, **more: start(_lighter(command), *rest, **more)))
+    before = [(place, name, getattr(place, name)) for place, name, _ in ours]
+    for place, name, stands_in in ours:
+        setattr(place, name, stands_in)
     try:
         yield
     finally:
-        services.start_ray_process = start
-        for name, method in before.items():
-            setattr(Node, name, method)
+        for place, name, own in before:
+            setattr(place, name, own)
 
 
 def _lighter(command: list[str]) -> list[str]:

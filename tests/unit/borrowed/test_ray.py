@@ -80,7 +80,8 @@ def test_rays_node_is_told_what_to_start(tmp_path, monkeypatch):
     from ray._private import services
 
     code = inspect.getsource(services.start_raylet)
-    for word in (*borrowed.AGENTS, "--python_worker_command", "--session_dir", "--node_id"):
+    needed = ("--python_worker_command", "--session_dir", "--node_id", "utils.get_dashboard_dependency_error()")
+    for word in (*borrowed.AGENTS, *needed):
         assert word in code, f"{RELEASE}: {word} is gone"
     started = []
     monkeypatch.setattr(services, "start_ray_process", lambda command, *_, **__: started.append(command))
