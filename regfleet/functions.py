@@ -9,8 +9,9 @@ import re
 import sys
 import tempfile
 import traceback
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from regfleet.errors import InputError, RegfleetError
@@ -24,6 +25,16 @@ _CHATTER = re.compile(
     rb"WARNING: All log messages before absl|To enable the following|[IWE][0-9]{4}[0-9:. ]+ [0-9]+ \S+:[0-9]+\]"
 )
 _NOT_THE_USERS = ("<frozen", str(Path(inspect.__file__).parent), str(Path(__file__).parent))
+
+
+def meanwhile(work: Callable[[], object]) -> None:
+    """Do in a thread what others will find done, imports say; what goes wrong there will go wrong where it counts."""
+
+    def quietly() -> None:
+        with suppress(Exception):
+            work()
+
+    Thread(target=quietly).start()
 
 
 def module_and_name(text: str) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import subprocess
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -158,21 +159,55 @@ def variables(given: Mapping[str, str], *, only: bool = False) -> Iterator[None]
 
 SERVICES = ("start_monitor", "start_log_monitor", "start_api_server")
 """What starts Ray's autoscaler, its collector of logs and its dashboard's head, which one machine has no use for."""
+AGENTS = ("--dashboard_agent_command", "--runtime_env_agent_command")
+NO_AGENT = (SHELL, "-c", "exec {never}<> <(:); while kill -0 $PPID; do read -t 2 -u $never; done", "no-agent")
+"""What stands for each of the two agents of Ray's node: a process that does nothing and ends with its parent."""
+_DROPPED = "*/setup_worker.py|--language=*|--serialized-runtime-env-context=*"
+_EXEC = f"IFS=; set -f; for one; do shift; case $one in {_DROPPED}) ;; *) set -- $@ $one;; esac; done; exec $@"
+BARE_WORKER = (SHELL, "-c", _EXEC, "worker")
+"""What comes before the command of a worker: what Ray's `setup_worker.py` does where there is no `runtime_env`."""
 
 
 @contextmanager
 def few_services() -> Iterator[None]:
-    """While Ray starts on this machine, let it leave out `SERVICES`: half the CPU seconds of its start."""
+    """While Ray starts on this machine, let it leave out `SERVICES`, the agents of its node, and a step of its workers.
+
+    The node ends with its agents, and before it does anything it waits until they have imported Ray and written their
+    ports: it takes whatever is started for them, and -1 for a port that there is not. A worker would import Ray twice,
+    first to find out that it has no `runtime_env`.
+    """
+    from ray._private import services, utils
     from ray._private.node import Node
 
-    before = {name: getattr(Node, name) for name in SERVICES}
-    for name in SERVICES:
-        setattr(Node, name, lambda *_, **__: None)
+    start = services.start_ray_process
+    ours = [(Node, name, lambda *_, **__: None) for name in SERVICES]
+    # It imports a web server to find out which agent there could be.
+    ours.append((utils, "get_dashboard_dependency_error", lambda: None))
+    ours.append((services, "start_ray_process", lambda command, *rest, **more: start(_lighter(command), *rest, **more)))
+    before = [(place, name, getattr(place, name)) for place, name, _ in ours]
+    for place, name, stands_in in ours:
+        setattr(place, name, stands_in)
     try:
         yield
     finally:
-        for name, start in before.items():
-            setattr(Node, name, start)
+        for place, name, own in before:
+            setattr(place, name, own)
+
+
+def _lighter(command: list[str]) -> list[str]:
+    """The command of a process of Ray; that of its node without agents, of which it reads ports, for bare workers."""
+    given = dict(word.partition("=")[::2] for word in command)
+    if not {*AGENTS} <= given.keys():
+        return command
+    import ray._raylet as raylet
+
+    for port in ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT"):
+        name = getattr(raylet, f"{port}_PORT_NAME")
+        raylet.persist_port(given["--session_dir"], given["--node_id"], name, -1)  # type: ignore[attr-defined]
+    given |= dict.fromkeys(AGENTS, subprocess.list2cmdline(NO_AGENT))
+    given["--python_worker_command"] = f"{subprocess.list2cmdline(BARE_WORKER)} {given['--python_worker_command']}"
+    names = (word.partition("=") for word in command)
+    return [f"{name}{sign}{given[name] if sign else ''}" for name, sign, _ in names]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.data.dataset import Dataset, Rows, Scaling, Sets, without_column
-from regfleet.data.matrix import Matrix
+from regfleet.data.matrix import Matrix, Standard
 from regfleet.data.padding import MAX_ONE_HOT, spare_columns
 from regfleet.data.splits import split_rows
 from regfleet.settings.values import SplitSpec
@@ -35,7 +35,7 @@ class Encoders:
     """What `encode` fitted on the training rows, in the order of what it makes; ``scaler`` None: nothing is scaled."""
 
     blocks: list[Block] = field(default_factory=list)
-    scaler: Any = None
+    scaler: Standard | None = None
 
 
 def encode(
@@ -54,7 +54,6 @@ def encode(
     numbers have to stay exact, they are whole numbers. What was fitted goes into ``kept``.
     """
     import numpy as np
-    from sklearn.preprocessing import StandardScaler
 
     if isinstance(features, np.ndarray) and (features.ndim > 2 or features.dtype.kind in "iu"):
         return _array(features, parts, scaling, kept)
@@ -68,11 +67,11 @@ def encode(
         stay = np.array([_stays(features, owner, scaling) for owner in owners])
     if scaling.whole:
         return [_whole(rows) for rows in chosen]
-    scaler = StandardScaler().fit(chosen[0])
-    scaler.mean_[stay], scaler.scale_[stay] = 0.0, 1.0
+    scaler = Standard().seen(chosen[0])
+    scaler.mean[stay], scaler.scale[stay] = 0.0, 1.0
     if kept is not None:
         kept.scaler = scaler
-    return [within_float32(scaler.transform(rows)) for rows in chosen]
+    return [within_float32(scaler.of(rows)) for rows in chosen]
 
 
 def _stays(features: "pd.DataFrame", column: str, scaling: Scaling) -> bool:
@@ -86,7 +85,6 @@ def _array(
 ) -> list["np.ndarray"]:
     """Numbers of any type and shape, none of them missing."""
     import numpy as np
-    from sklearn.preprocessing import StandardScaler
 
     if scaling.how == "none":
         return [(_whole if scaling.whole else within_float32)(features[rows]) for rows in parts]
@@ -97,9 +95,9 @@ def _array(
         for first in range(0, len(rows), rows_at_once):
             yield features[rows[first : first + rows_at_once]].astype("float64").reshape(-1, width)
 
-    scaler = StandardScaler(copy=False)
+    scaler = Standard()
     for chunk in chunks(parts[0]):
-        scaler.partial_fit(chunk)
+        scaler.seen(chunk)
     if kept is not None:
         kept.scaler = scaler
     scaled = []
@@ -107,7 +105,7 @@ def _array(
         scaled.append(np.empty((len(rows), *features.shape[1:]), "float32"))
         place = scaled[-1].reshape(-1, width)
         for chunk in chunks(rows):
-            place[: len(chunk)] = within_float32(scaler.transform(chunk))
+            place[: len(chunk)] = within_float32(scaler.of(chunk))
             place = place[len(chunk) :]
     return scaled
 
@@ -119,15 +117,13 @@ def _whole(numbers: "np.ndarray") -> "np.ndarray":
 
 def _matrix(features: "np.ndarray", parts: Sequence["np.ndarray"], scaling: Scaling) -> list["np.ndarray"]:
     """Numbers of a table, some of them missing."""
-    from sklearn.preprocessing import StandardScaler
-
     matrix = Matrix(features, parts)
     if scaling.whole:
         return [matrix.written(rows, _whole, "int64") for rows in parts]
     if scaling.how == "none":
         return [matrix.written(rows, within_float32, "float32") for rows in parts]
-    mean, scale = matrix.fitted(StandardScaler, "mean_", "scale_")
-    return [matrix.written(rows, lambda some: within_float32((some - mean) / scale), "float32") for rows in parts]
+    scaler = matrix.standard()
+    return [matrix.written(rows, lambda some: within_float32(scaler.of(some)), "float32") for rows in parts]
 
 
 def _numbers(features: "np.ndarray", parts: Sequence["np.ndarray"], kept: Encoders) -> list["np.ndarray"]:

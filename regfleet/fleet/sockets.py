@@ -25,8 +25,6 @@ KNOWN: Mapping[str, str] = {
     "driver": "what trials need and give",
     "gcs_server": "who is there, what is to run",
     "raylet": "starts workers; passes data on",
-    "dashboard agent": "state of workers; logs, at 52365",
-    "runtime env agent": "prepares workers",
     "worker": "takes trials",
 }
 """The processes of a Ray of ours that listen to the network, and why."""

@@ -45,6 +45,11 @@ class Schedule:
         """Whether any trial's time is known yet."""
         return bool(self._seconds)
 
+    @property
+    def handed_out(self) -> bool:
+        """Whether no trial waits any more."""
+        return not self._queue
+
     def next(self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None) -> Chunk | None:
         """The next chunk, for a worker with a GPU or without; None when every trial has been handed out.
 

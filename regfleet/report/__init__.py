@@ -3,6 +3,6 @@
 from regfleet.report.context import fragment as summary_html
 from regfleet.report.gallery import export as export_figures
 from regfleet.report.gallery import figures as matplotlib_figures
-from regfleet.report.page import render, write
+from regfleet.report.page import get_ready, render, write
 
-__all__ = ["export_figures", "matplotlib_figures", "render", "summary_html", "write"]
+__all__ = ["export_figures", "get_ready", "matplotlib_figures", "render", "summary_html", "write"]

@@ -24,7 +24,7 @@ from regfleet.report.figures.cards import curves, metrics_of, resolution
 from regfleet.report.heat import heat
 from regfleet.report.publish import is_report
 from regfleet.report.svg import inline
-from regfleet.report.templates import assets, environment
+from regfleet.report.templates import assets, default_folder, environment
 from regfleet.report.verdicts import VERDICTS, chip
 from regfleet.text import printable
 
@@ -64,6 +64,16 @@ def write(place: Place, conclusion: Conclusion, templates: Path | None = None) -
         sums[name] = {checksum.hexdigest()}
     place.write(SUMS, sums_text(sums).encode())
     return place.local / "report.html" if place.local else place.at("report.html")
+
+
+def get_ready() -> None:
+    """Import what `write` draws with, and compile the templates: the first report pays for it otherwise."""
+    import matplotlib.figure  # noqa: F401
+    from matplotlib.backends import backend_svg  # noqa: F401
+
+    made = environment()
+    for file in sorted(default_folder().glob("_*.j2")):
+        made.get_template(file.name)
 
 
 def refuse_foreign(place: Place) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from regfleet.analysis import GLANCE
 from regfleet.concluding.judge import StudyConclusion, batch_notes, conclude, kept_study
-from regfleet.data import BUILTIN
+from regfleet.data import BUILTIN, load_builtin
 from regfleet.data.dataset import table_of
 from regfleet.errors import InputError, ResultsError
 from regfleet.fleet import Fleet, FleetSettings, InProcess, check_address, ray_fleet
+from regfleet.functions import meanwhile
 from regfleet.metrics import metrics_of
 from regfleet.models.travel import check_travels
 from regfleet.numbers import duration
@@ -118,6 +119,9 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
         with _Workers(fleet, watch, reporter, in_process=in_process) as workers:
             # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.
             if not place.exists("study.toml"):
+                if not ready:
+                    # Ray's start is waiting, this is scikit-learn's import.
+                    meanwhile(partial(load_builtin, study.data[0].location))
                 seeds = GLANCE if study.adds_seeds else len(study.seeds)
                 begun = ready.resolved if ready else resolve(study, {})
                 watch.judge(begun.question)

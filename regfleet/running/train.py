@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from regfleet import report
 from regfleet.analysis.stepwise_words import step_words
 from regfleet.concluding.looks import asked_of, standings
 from regfleet.concluding.stepwise import followed, judged_on, variants_with
 from regfleet.errors import FleetError
+from regfleet.functions import meanwhile
 from regfleet.planning.combining import choosing_seeds
 from regfleet.planning.plan import Plan
 from regfleet.planning.schedule import Schedule
@@ -91,8 +93,12 @@ class Session:
     def _keep_all(self, fleet: Fleet, schedule: Schedule) -> None:
         """Run the chunks of ``schedule`` and keep each as it comes."""
         base = self.ready.base
-        work = partial(self.work, base=base) if base else self.work
+        work, waits = partial(self.work, base=base) if base else self.work, True
         for outcomes in fleet.run(schedule, work, self.ready.datasets):
+            if waits and schedule.handed_out:
+                # A worker that is done leaves its processor to this.
+                meanwhile(report.get_ready)
+                waits = False
             self.store.append(outcomes)
             self.tried.update(outcome.trial.key for outcome in outcomes)
             self.reporter.keep(len(outcomes))

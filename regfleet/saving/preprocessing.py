@@ -280,7 +280,7 @@ def fitted(dataset: Dataset, rows: np.ndarray, padding: int = 0) -> Preprocessin
     encode(dataset.features, [rows], dataset.scaling, kept)
     arrays: dict[str, Any] = {}
     if kept.scaler is not None:
-        arrays |= {"mean": np.asarray(kept.scaler.mean_), "scale": np.asarray(kept.scaler.scale_)}
+        arrays |= {"mean": kept.scaler.mean, "scale": kept.scaler.scale}
     whole = dataset.scaling.whole
     if isinstance(dataset.features, np.ndarray) and not kept.blocks:
         shape = list(dataset.features.shape[1:])

@@ -5,6 +5,7 @@ import inspect
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,65 @@ def test_ray_starts_its_services_one_by_one():
     with borrowed.few_services():
         assert [getattr(Node, name)() for name in borrowed.SERVICES] == [None] * 3
     assert [getattr(Node, name) for name in borrowed.SERVICES] == before
+
+
+def test_rays_node_is_told_what_to_start(tmp_path, monkeypatch):
+    """Its command names two agents and the worker's own, which ours replaces, and a folder to which -1 is written."""
+    from ray._private import services
+
+    code = inspect.getsource(services.start_raylet)
+    needed = ("--python_worker_command", "--session_dir", "--node_id", "utils.get_dashboard_dependency_error()")
+    for word in (*borrowed.AGENTS, *needed):
+        assert word in code, f"{RELEASE}: {word} is gone"
+    started = []
+    monkeypatch.setattr(services, "start_ray_process", lambda command, *_, **__: started.append(command))
+    node = ["raylet", f"--session_dir={tmp_path}", "--node_id=ab12", "--python_worker_command=p s d", "--head"]
+    with borrowed.few_services():
+        services.start_ray_process(["gcs", "--session_dir=x"], "gcs")
+        services.start_ray_process([*node, *(f"{name}=python agent.py" for name in borrowed.AGENTS)], "raylet")
+    assert started[0] == ["gcs", "--session_dir=x"]
+    assert [word for word in started[1] if "agent.py" in word] == []
+    assert [word for word in started[1] if word.endswith(" p s d")] != []
+    ports = [file.read_text() for file in tmp_path.iterdir()]
+    assert ports == ["-1"] * 4, f"{RELEASE} writes ports otherwise"
+
+
+def test_a_worker_is_started_without_the_step_before():
+    """What Ray's setup_worker.py takes out of its command is taken out; all else is passed on, spaces too."""
+    words = [
+        "printf",
+        "%s\\n",
+        "/x y/setup_worker.py",
+        "/x y/default_worker.py",
+        "--language=PYTHON",
+        "--a=*",
+        "--b=c  d",
+    ]
+    done = subprocess.run(
+        [*borrowed.BARE_WORKER, *words, "--serialized-runtime-env-context={}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["/x y/default_worker.py", "--a=*", "--b=c  d"]
+    taken = inspect.getsource(importlib.import_module("ray._private.workers.setup_worker"))
+    for word in ("--language", "--serialized-runtime-env-context"):
+        assert word in taken, f"{RELEASE}: {word} is gone"
+    assert taken.count("add_argument(") == 2, f"{RELEASE}: its workers are set up with more"
+
+
+def test_what_stands_for_an_agent_ends_with_its_parent():
+    """Its parent's end is seen within seconds, however that came; until then it stays."""
+    parent = f"import subprocess, time; print(subprocess.Popen({borrowed.NO_AGENT!r}).pid, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        agent = Path("/proc", process.stdout.readline().strip())
+        time.sleep(0.5)
+        assert agent.exists()
+        process.kill()
+    until = time.monotonic() + 10
+    while agent.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not agent.exists()
 
 
 def test_workers_inherit_what_is_set_while_ray_starts(monkeypatch):

@@ -28,6 +28,21 @@ def test_blocks_change_no_bit(monkeypatch, columns, missing):
         np.testing.assert_array_equal(made, whole.transform(x[rows]).astype("float32"))
 
 
+@pytest.mark.parametrize("chunks", [1, 2, 7])
+def test_rows_are_standardized_as_by_scikit_learn(chunks):
+    """All at once and some at a time, with columns that hardly vary, or not at all."""
+    draw = np.random.default_rng(chunks)
+    x = draw.normal(3, 5, (1_001, 6)) * [1, 1e6, 1e-9, 1, 0, 0] + [0, 0, 0, 0, 0, 12345.678]
+    x[:, 3] = 1e9 + 1e-7 * x[:, 3]
+    ours, theirs = matrix.Standard(), StandardScaler()
+    for rows in np.array_split(x, chunks):
+        ours.seen(rows)
+        theirs.partial_fit(rows)
+    np.testing.assert_array_equal([ours.mean, ours.scale], [theirs.mean_, theirs.scale_])
+    assert (ours.scale == 1).sum() >= 2
+    np.testing.assert_array_equal(ours.of(x.copy()), theirs.transform(x))
+
+
 def test_no_second_matrix_is_made():
     """Beside what comes out, a few blocks: 48 MB of float64 become 24 MB with less than 20 MB more."""
     import tracemalloc
