@@ -13,6 +13,7 @@ from regfleet.analysis.cells import Seeds, ignorant, joined
 from regfleet.analysis.comparing import Terms, compare
 from regfleet.analysis.intervals import (
     BEYOND_ROPE,
+    FEW_ROWS,
     MINIMUM_PAIRS,
     NO_SCATTER,
     TOO_FEW,
@@ -21,6 +22,8 @@ from regfleet.analysis.intervals import (
     decide,
     estimate,
     interval,
+    unknown,
+    without_scatter,
 )
 from regfleet.analysis.judging import pair_of
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
@@ -108,6 +111,10 @@ def _unpaired(name: str, label: str, new: Runs, old: Runs, terms: Terms, why: st
     around = interval(of, terms.question.alpha, terms.comparisons)
     rope, fewest = terms.metric.rope_at(_mean(old.scores)), min(len(new.seeds), len(old.seeds))
     verdict, note = decide(around, rope, fewest)
+    if note != TOO_FEW and terms.ratio and without_scatter(around, rope):
+        around, verdict, note = unknown(around), "undecided", NO_SCATTER
+    elif verdict == "equivalent" and terms.too_few_rows("seeds", rope, terms.question.alpha, terms.comparisons):
+        verdict, note = "undecided", FEW_ROWS
     if verdict != "undecided" and len(new.lost) + len(old.lost):
         now, before = (scored(one, _nothing(new, old, terms))[1] for one in (new, old))
         of = apart_estimate(now, before, terms, terms.ratio)
@@ -228,7 +235,11 @@ def _sentence(one: Change, terms: Terms) -> str:
         TOO_FEW: f"nothing can be said, for {counted(min(one.seeds), 'seed')} can be compared and "
         f"{counted(MINIMUM_PAIRS, 'seed')} are the least",
         WITHDRAWN: "no verdict, for it would be another with the lost trials as models that learned nothing",
-        NO_SCATTER: f"the same {terms.metric.title} on every seed, though not the same predictions",
+        FEW_ROWS: f"alike as far as seen, on too few rows to show that it is as before, within {unit.amount(one.rope)}",
+        NO_SCATTER: f"the same {terms.metric.title} on every seed, though not the same predictions"
+        if one.difference.mean == 0
+        else f"{unit.amount(one.difference.mean)} of {terms.metric.title} "
+        f"{'better' if one.difference.mean > 0 else 'worse'} on every seed alike, which makes no interval",
     }
     clear = one.verdict in ("better", "worse")
     if one.identical:

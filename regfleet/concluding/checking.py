@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from regfleet.analysis.between import Change, chance_interval, change, one_sided, wider, with_lost
 from regfleet.analysis.comparing import Terms
-from regfleet.analysis.intervals import MINIMUM_PAIRS, TOO_FEW, decide
+from regfleet.analysis.intervals import MINIMUM_PAIRS, NO_SCATTER, TOO_FEW, decide
 from regfleet.analysis.runs import Runs, ignorant_score
 from regfleet.concluding.changes import apart, common_datasets, rows_between, runs_between, wanted_variants
 from regfleet.concluding.sides import Side, common_metric, counted_rows, order_notes, terms_of
@@ -105,7 +105,9 @@ def item_of(
         chance = chance_interval(filled, old, terms, apart_now, looks)
         found = replace(found, difference=wider(found.difference, chance))
     fewest = min(found.seeds)
-    verdict, note = decide(found.difference, found.rope, fewest)
+    verdict, note = (
+        (found.verdict, found.note) if found.note == NO_SCATTER else decide(found.difference, found.rope, fewest)
+    )
     return replace(found, verdict=verdict, note=note, lost=(len(old.lost), len(new.lost)))
 
 
@@ -137,6 +139,10 @@ def _judged(dataset: str, metric: Metric, one: Change, max_drop: float | None) -
     found: Found = "kept"
     if one.note == TOO_FEW:
         found, said = "unknown", f"{where}: not checked, for {fewest} can be compared."
+    elif one.note == NO_SCATTER and -of.mean > allowed:
+        # Chance does not make the same drop on every seed.
+        found, apart = "dropped", unit.amount(of.mean)
+        said = f"{where}: {scores}, a {drop} by {apart} on every seed alike, where {unit.amount(allowed)} are allowed."
     elif of.high < 0 and -of.mean > allowed:
         found = "dropped"
         said = f"{where}: {scores}, a clear {drop} by {unit.amount(of.mean)}, where {unit.amount(allowed)} are allowed."
