@@ -130,7 +130,7 @@ def _compared(
         comparisons=count,
     )
     label = rows[control].label if control in rows else control
-    return replace(result, sentence=across_sentence(result, label, question.metric))
+    return replace(result, sentence=across_sentence(result, label, question.metric, question.alpha_now))
 
 
 def _ranks(datasets: Sequence[DatasetSummary], order: Sequence[str], question: Question) -> RankTest | None:

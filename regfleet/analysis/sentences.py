@@ -280,8 +280,12 @@ def lead_sentence(best: str, runner_up: str, lead: Lead, metric: Metric, where: 
     return f"{best} has {average}, but its lead of {gap} over {runner_up} may be luck."
 
 
-def across_sentence(comparison: AcrossComparison, control: str, metric: Metric) -> str:
-    """A verdict over data sets in plain words; ``control`` is a label."""
+def across_sentence(comparison: AcrossComparison, control: str, metric: Metric, alpha: float) -> str:
+    """A verdict over data sets in plain words; ``control`` is a label.
+
+    A share of exceptions is on none of N data sets with a chance of (1 − share)^N: more than 1 − alpha^(1/N) of them
+    would have shown.
+    """
     unit = Scale(metric)
     label, count = comparison.label, f"{len(comparison.datasets)} data sets"
     if comparison.note == TOO_FEW_DATASETS:
@@ -296,9 +300,11 @@ def across_sentence(comparison: AcrossComparison, control: str, metric: Metric) 
             f"{_range(comparison.difference, control, unit)}; more data sets may settle it.{doubt}"
         )
     if comparison.verdict == "equivalent":
+        exceptions = 100 * (1 - alpha ** (1 / len(comparison.datasets)))
         return (
             f"Over {count}, {label} and {control} are on average within {unit.amount(comparison.rope)} of each "
-            f"other in {metric.title}: take the simpler one.{doubt}"
+            f"other in {metric.title}: take the simpler one. Up to {exceptions:.0f}{PERCENT} of such data sets may be "
+            f"exceptions that none of these shows.{doubt}"
         )
     advice = f"Prefer {label} to {control}" if comparison.verdict == "better" else f"Avoid {label}"
     return f"{advice}: it {change(comparison.difference, unit, f'{count}, on average,')}.{doubt}"
