@@ -41,7 +41,6 @@ import nightly  # noqa: E402
 from odds import Case as Spread  # noqa: E402
 from odds import truth as truth_of  # noqa: E402
 
-from regfleet.analysis.ablation import ablation  # noqa: E402, F401
 from regfleet.analysis.across import compare_across  # noqa: E402
 from regfleet.analysis.between import change  # noqa: E402
 from regfleet.analysis.cells import Cells  # noqa: E402
@@ -117,17 +116,16 @@ def terms_of(
     n_test: int,
     comparisons: int,
     metric: str = "accuracy",
+    *,
     question: Question | None = None,
-    labels: tuple[str, ...] = (),
     shares: tuple[float, ...] = (0.5, 0.5),
 ) -> Terms:
     """What comparisons of a study of so many rows have in common."""
     by = METRICS[metric]
     tested = Tested(rows, n_train, unfit(by), "no predictions")
     asked = replace(question or Question(), metric=by)
-    named = dict(zip(labels, labels, strict=True))
     return Terms(
-        asked, n_test / n_train, 0.0, comparisons, n_test, n_test, shares, "new data", named, "classification", tested
+        asked, n_test / n_train, 0.0, comparisons, n_test, n_test, shares, "new data", {}, "classification", tested
     )
 
 
@@ -393,70 +391,71 @@ def more_seeds(count: int, draw: Draw) -> Iterator[Line]:
 
 
 BANDS = ((0.0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.01))
+TECHNIQUES = 9
+CHANCES = {
+    "plain": Spread(150, 0.1),
+    "racing": Spread(600, 0.1),
+    "twins": Spread(150, 0.1),
+    "one run in five collapses": Spread(150, 0.1),
+    "one run in five lost": Spread(150, 0.1),
+    "60 rows": Spread(60, 0.1),
+}
+
+
+def choice(what: str, case: Spread, draw: Draw) -> tuple[dict[str, Runs], Terms, Array]:
+    """The runs of nine techniques of which the first is the control, and their true accuracies."""
+    scales, accuracy = truth_of(case)
+    own = case.study.shift + case.spread * np.clip(draw.normal(size=TECHNIQUES), -3.5, 3.5)
+    if what == "twins":
+        own[1::2] = own[:-1:2]
+    true = np.interp(own, scales, accuracy)
+    study = replace(case.study, seeds=(30 if what == "racing" else 10,))
+    labels = np.arange(case.rows) % 2
+    signs = 2.0 * labels[:, None] - 1
+    shared = draw.normal(size=(case.rows, 2)) + study.shift * signs
+    train, test = studies.splits(study, draw, labels)
+    gone = draw.random((TECHNIQUES, study.most)) < 0.2
+    gone[0] = False
+    runs = {}
+    for place, scale in enumerate(own):
+        x = np.hstack([shared, draw.normal(size=(case.rows, 3)) + scale * signs])
+        right = np.argmax(studies.LEARNERS[case.learner](x, np.eye(2)[labels], train, draw), axis=2) == labels
+        if what.endswith("collapses"):
+            right[gone[place]] = labels == 0
+        runs[str(place)] = runs_of(right, test, lost=gone[place] if what.endswith("lost") else None)
+    if what.endswith("collapses"):
+        true[1:] = 0.8 * true[1:] + 0.1
+    question = Question(looks=3, look=3, planned=studies.LOOKS) if what == "racing" else Question()
+    terms = terms_of(case.rows, int(train[0].sum()), int(test[0].sum()), TECHNIQUES - 1, question=question)
+    return runs, replace(terms, labels=dict(zip(runs, runs, strict=True))), true
 
 
 def chances(count: int, draw: Draw) -> Iterator[Line]:
     """Stated chances beside what came true, of nine techniques whose accuracy on new data is known."""
-    kinds = {
-        "": Spread(150, 0.1),
-        "racing": Spread(600, 0.1),
-        "twins": Spread(150, 0.1),
-        "one run in five collapses": Spread(150, 0.1),
-        "a fifth of the runs lost": Spread(150, 0.1),
-        "60 rows": Spread(60, 0.1),
-    }
-    for what, case in kinds.items():
-        scales, accuracy = truth_of(case)
-        said: list[tuple[float, bool]] = []
-        matter: list[tuple[float, bool]] = []
+    for what, case in CHANCES.items():
+        said: list[tuple[float, float]] = []
+        matter: list[tuple[float, float]] = []
         loss = []
         for _ in range(count):
-            own = case.study.shift + case.spread * np.clip(draw.normal(size=9), -3.5, 3.5)
-            if what == "twins":
-                own[1::2] = own[:-1:2]
-            true = np.interp(own, scales, accuracy)
-            seeds = 30 if what == "racing" else 10
-            study = replace(case.study, seeds=(seeds,))
-            labels = np.arange(case.rows) % 2
-            signs = 2.0 * labels[:, None] - 1
-            shared = draw.normal(size=(case.rows, 2)) + study.shift * signs
-            train, test = studies.splits(study, draw, labels)
-            right = []
-            for scale in own:
-                x = np.hstack([shared, draw.normal(size=(case.rows, 3)) + scale * signs])
-                right.append(
-                    np.argmax(studies.LEARNERS[case.learner](x, np.eye(2)[labels], train, draw), axis=2) == labels
-                )
-            gone = draw.random((9, seeds)) < 0.2
-            gone[0] = False
-            if what.startswith("one run"):
-                for place in range(1, 9):
-                    right[place][gone[place]] = labels == 0
-                true[1:] = 0.8 * true[1:] + 0.1
-            names = tuple(str(place) for place in range(9))
-            lost = gone if what.startswith("a fifth") else np.zeros_like(gone)
-            runs = {name: runs_of(right[p], test, lost=lost[p]) for p, name in enumerate(names)}
-            question = Question(looks=3, look=3, planned=studies.LOOKS) if what == "racing" else Question()
-            terms = terms_of(case.rows, int(train[0].sum()), int(test[0].sum()), 8, question=question, labels=names)
-            variants = [Variant(name, name, (), Training(), None if name == "0" else "0") for name in names]
-            if what == "racing":
-                runs = raced(runs, variants, terms)
+            runs, terms, true = choice(what, case, draw)
+            variants = [Variant(name, name, (), Training(), None if name == "0" else "0") for name in runs]
+            runs = raced(runs, variants, terms) if what == "racing" else runs
             rows = [replace(variant_row(one, runs, terms), rank=1) for one in variants]
-            found = {one.name: one for one in odds(rows, runs, terms, {})}
+            found = {int(one.name): one for one in odds(rows, runs, terms, {})}
             top = true == true.max()
-            said += [(found[n].best, bool(top[p]) / top.sum()) for p, n in enumerate(names) if n in found]
-            matter += [(found[n].matters, true[p] - true[0] > 0.01) for p, n in enumerate(names[1:], 1) if n in found]
-            first = next(iter(found.values()))
-            loss.append((first.loss, true.max() - true[int(first.name)]))
+            said += [(one.best, top[place] / top.sum()) for place, one in found.items()]
+            matter += [(one.matters, float(true[place] - true[0] > 0.01)) for place, one in found.items() if place]
+            first_of = next(iter(found))
+            loss.append((found[first_of].loss, true.max() - true[first_of]))
         for title, pairs in (("best", said), ("enough to matter", matter)):
             table = np.array(pairs, float)
             for low, high in BANDS:
                 here = table[(table[:, 0] >= low) & (table[:, 0] < high)]
                 if len(here) > 9:
                     mean, came = here.mean(axis=0)
-                    yield Line(f"{what or 'plain'}: {title}, said {mean:.2f}, came true", float(came), len(here), None)
+                    yield Line(f"{what}: {title}, said {mean:.2f}, came true", float(came), len(here), None)
         mean, came = np.mean(loss, axis=0)
-        yield Line(f"{what or 'plain'}: loss, said {mean:.4f}, real", float(came), count, None)
+        yield Line(f"{what}: loss, said {mean:.4f}, real", float(came), count, None)
 
 
 def raced(runs: dict[str, Runs], variants: list[Variant], terms: Terms) -> dict[str, Runs]:
@@ -519,15 +518,9 @@ def between_runs(count: int, draw: Draw) -> Iterator[Line]:
             old, new = (means_of(share, draw) for share in (old_rows, new_rows))
             terms = terms_of(200, round(200 * new_rows), 40, 1, "auc")
             before = terms_of(200, round(200 * old_rows), 40, 1, "auc")
-            one = changed(new, old, terms, before)
+            one = change("v", "v", new, old, terms, "rows were split otherwise", before)
             out.append(missed(one.difference, 0.0))
         yield Line(f"diff, {old_rows:.0%} of rows trained before, {new_rows:.0%} now", float(np.mean(out)), count)
-
-
-def changed(new: Runs, old: Runs, terms: Terms, before: Terms):  # noqa: ANN201 - a Change
-    """A change whose runs had other splits."""
-    del before
-    return change("v", "v", new, old, terms, "rows were split otherwise")
 
 
 def means_of(share: float, draw: Draw) -> Runs:
@@ -652,8 +645,10 @@ def data_sets(count: int, draw: Draw) -> Iterator[Line]:
             alike.append(one.verdict == "equivalent")
             out.append(missed(one.difference, -0.02))
         yield Line(f"{many} data sets, no difference on average", float(np.mean(null)), 5 * count)
-        yield Line(f"{many} data sets, no difference on average, skewed", float(np.mean(skewed)), 5 * count)
-        yield Line(f"{many} data sets, one in ten ruined (−0.02): called equivalent", float(np.mean(alike)), 5 * count)
+        yield Line(f"{many} data sets, no difference on average, skewed", float(np.mean(skewed)), 5 * count, None)
+        yield Line(
+            f"{many} data sets, one in ten ruined (−0.02): called equivalent", float(np.mean(alike)), 5 * count, None
+        )
         yield Line(
             f"{many} data sets, one in ten ruined: the interval leaves −0.02 out", float(np.mean(out)), 5 * count
         )

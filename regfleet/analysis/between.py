@@ -64,7 +64,9 @@ class Change:
     sentence: str = ""
 
 
-def change(name: str, label: str, new: Runs, old: Runs, terms: Terms, apart: str) -> Change:
+def change(
+    name: str, label: str, new: Runs, old: Runs, terms: Terms, apart: str, before: Terms | None = None
+) -> Change:
     """What became of a variant.
 
     Args:
@@ -72,11 +74,13 @@ def change(name: str, label: str, new: Runs, old: Runs, terms: Terms, apart: str
         new, old: its runs on a data set.
         terms: of the later run on that data set; ``comparisons`` are the variants that both runs have.
         apart: why a seed did not test the same rows in both runs; empty where it did.
+        before: the terms of the earlier run, where its splits may be others.
     """
     seeds, here, there = shared(new, old)
     if not apart and len(seeds) < MINIMUM_PAIRS <= min(len(new.seeds), len(old.seeds)):
         apart = f"{_have(len(seeds))} both runs"
-    found = _paired(name, label, new, old, terms) if not apart else _unpaired(name, label, new, old, terms, apart)
+    both = terms, before or terms
+    found = _paired(name, label, new, old, terms) if not apart else _unpaired(name, label, new, old, both, apart)
     if not apart:
         found = replace(found, old=_mean(old.scores[there]), new=_mean(new.scores[here]))
     return replace(found, sentence=_sentence(found, terms))
@@ -106,8 +110,9 @@ def _paired(name: str, label: str, new: Runs, old: Runs, terms: Terms) -> Change
     )
 
 
-def _unpaired(name: str, label: str, new: Runs, old: Runs, terms: Terms, why: str) -> Change:
-    of = apart_estimate(new.scores, old.scores, terms, terms.ratio)
+def _unpaired(name: str, label: str, new: Runs, old: Runs, both: tuple[Terms, Terms], why: str) -> Change:
+    terms, ratios = both[0], (both[0].ratio, both[1].ratio)
+    of = apart_estimate(new.scores, old.scores, both, ratios)
     around = interval(of, terms.question.alpha, terms.comparisons)
     rope, fewest = terms.metric.rope_at(_mean(old.scores)), min(len(new.seeds), len(old.seeds))
     verdict, note = decide(around, rope, fewest)
@@ -117,7 +122,7 @@ def _unpaired(name: str, label: str, new: Runs, old: Runs, terms: Terms, why: st
         verdict, note = "undecided", FEW_ROWS
     if verdict != "undecided" and len(new.lost) + len(old.lost):
         now, before = (scored(one, _nothing(new, old, terms))[1] for one in (new, old))
-        of = apart_estimate(now, before, terms, terms.ratio)
+        of = apart_estimate(now, before, both, ratios)
         around_all = interval(of, terms.question.alpha, terms.comparisons)
         if decide(around_all, rope, min(len(now), len(before)))[0] != verdict:
             verdict, note = "undecided", WITHDRAWN
@@ -137,16 +142,17 @@ def _unpaired(name: str, label: str, new: Runs, old: Runs, terms: Terms, why: st
     )
 
 
-def apart_estimate(new: Array, old: Array, terms: Terms, ratio: float) -> Estimate:
+def apart_estimate(new: Array, old: Array, terms: tuple[Terms, Terms], ratios: tuple[float, float]) -> Estimate:
     """The difference of two means over seeds that are not the same, (new seeds,) and (old seeds,).
 
+    ``terms`` and ``ratios`` are of the later and of the earlier run, whose splits may be others.
     The corrected variances of both means are added. Runs on the same rows owe a part of their scores to these, which
     the difference does not have, so that the interval is too wide there rather than too narrow. The degrees of freedom
     are Welch's, rounded down ("The generalization of 'Student's' problem when several different population variances
     are involved", Biometrika 34, 1947).
     """
-    both = [estimate(one, ratio, terms.floor(len(one))) for one in (new, old)]
-    mean = float(np.round(terms.metric.sign * (both[0].mean - both[1].mean), 14))
+    both = [estimate(one, ratio, of.floor(len(one))) for one, ratio, of in zip((new, old), ratios, terms, strict=True)]
+    mean = float(np.round(terms[0].metric.sign * (both[0].mean - both[1].mean), 14))
     if min(one.df for one in both) < 1:
         return Estimate(mean, math.nan, math.nan, 0)
     variances = [one.se**2 for one in both]
@@ -166,7 +172,7 @@ def chance_interval(new: Runs, old: Runs, terms: Terms, apart: str, looks: int) 
     """
     alpha = one_sided(terms.question.alpha, looks)
     if apart:
-        return interval(apart_estimate(new.scores, old.scores, terms, 0.0), alpha, terms.comparisons)
+        return interval(apart_estimate(new.scores, old.scores, (terms, terms), (0.0, 0.0)), alpha, terms.comparisons)
     _, here, there = shared(new, old)
     d = differences(new.scores[here], old.scores[there], terms.metric)
     return interval(estimate(d, 0.0, terms.floor(len(d))), alpha, terms.comparisons)
