@@ -54,6 +54,7 @@ class Terms:
     ``ratio`` n_test/n_train and ``gap_ratio`` n_val/n_train as they enter the intervals, ``comparisons`` the number of
     simultaneous intervals, ``shares`` of the classes where they are known, ``where`` the words for what the intervals
     are about, ``labels`` of the variants by name. ``tested`` are the rows that can be judged one by one.
+    ``test_validates`` says that the rows that test choose too, as in the article's split.
     """
 
     question: Question
@@ -67,6 +68,7 @@ class Terms:
     labels: Mapping[str, str]
     task: Task
     tested: Tested
+    test_validates: bool = False
 
     @property
     def metric(self) -> Metric:
