@@ -33,7 +33,7 @@ from regfleet.concluding.looks import Seeds, analysed, take_looks, within
 from regfleet.planning.resolved import Resolved, resolve
 from regfleet.report.verdicts import VERDICTS
 from regfleet.results import Stored
-from regfleet.running import run
+from regfleet.running.run import run
 from regfleet.settings import read_study
 
 OTHERS = (

@@ -10,6 +10,7 @@ import numpy as np
 
 from regfleet.analysis.headline import across_headline
 from regfleet.analysis.intervals import (
+    NO_SCATTER,
     TOO_FEW,
     TOO_FEW_DATASETS,
     Array,
@@ -18,6 +19,8 @@ from regfleet.analysis.intervals import (
     excludes_zero,
     interval,
     p_value,
+    unknown,
+    without_scatter,
 )
 from regfleet.analysis.question import Question
 from regfleet.analysis.sentences import across_sentence
@@ -66,6 +69,9 @@ def compare_across(
     of = estimate(values, ratio=0.0)
     between = interval(of, alpha, comparisons)
     verdict, note = decide(between, rope, len(values))
+    p = p_value(of, comparisons)
+    if note != TOO_FEW and without_scatter(between, rope):
+        between, p, verdict, note = unknown(between), math.nan, "undecided", NO_SCATTER
     wilcoxon_p = min(1.0, comparisons * signed_rank_p(values)) if len(values) else 1.0
     return AcrossComparison(
         name=name,
@@ -75,7 +81,7 @@ def compare_across(
         differences=tuple(values.tolist()),
         difference=between,
         sd=of.sd,
-        p=p_value(of, comparisons),
+        p=p,
         wilcoxon_p=wilcoxon_p,
         agrees=(wilcoxon_p < alpha) == excludes_zero(between),
         rope=rope,
@@ -125,7 +131,7 @@ def _compared(
         comparisons=count,
     )
     label = rows[control].label if control in rows else control
-    return replace(result, sentence=across_sentence(result, label, question.metric))
+    return replace(result, sentence=across_sentence(result, label, question.metric, question.alpha_now))
 
 
 def _ranks(datasets: Sequence[DatasetSummary], order: Sequence[str], question: Question) -> RankTest | None:

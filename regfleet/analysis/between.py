@@ -13,6 +13,7 @@ from regfleet.analysis.cells import ignorant, joined
 from regfleet.analysis.comparing import Terms, compare
 from regfleet.analysis.intervals import (
     BEYOND_ROPE,
+    FEW_ROWS,
     MINIMUM_PAIRS,
     NO_SCATTER,
     TOO_FEW,
@@ -21,6 +22,8 @@ from regfleet.analysis.intervals import (
     decide,
     estimate,
     interval,
+    unknown,
+    without_scatter,
 )
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, scores_alone, shared
 from regfleet.analysis.variant import Interval, Word
@@ -60,7 +63,9 @@ class Change:
     sentence: str = ""
 
 
-def change(name: str, label: str, new: Runs, old: Runs, terms: Terms, apart: str) -> Change:
+def change(
+    name: str, label: str, new: Runs, old: Runs, terms: Terms, apart: str, before: Terms | None = None
+) -> Change:
     """What became of a variant.
 
     Args:
@@ -68,11 +73,13 @@ def change(name: str, label: str, new: Runs, old: Runs, terms: Terms, apart: str
         new, old: its runs on a data set.
         terms: of the later run on that data set; ``comparisons`` are the variants that both runs have.
         apart: why a seed did not test the same rows in both runs; empty where it did.
+        before: the terms of the earlier run, where its splits may be others.
     """
     seeds, here, there = shared(new, old)
     if not apart and len(seeds) < MINIMUM_PAIRS <= min(len(new.seeds), len(old.seeds)):
         apart = f"{_have(len(seeds))} both runs"
-    found = _paired(name, label, new, old, terms) if not apart else _unpaired(name, label, new, old, terms, apart)
+    both = terms, before or terms
+    found = _paired(name, label, new, old, terms) if not apart else _unpaired(name, label, new, old, both, apart)
     if not apart:
         found = replace(found, old=_mean(old.scores[there]), new=_mean(new.scores[here]))
     return replace(found, sentence=_sentence(found, terms))
@@ -102,14 +109,19 @@ def _paired(name: str, label: str, new: Runs, old: Runs, terms: Terms) -> Change
     )
 
 
-def _unpaired(name: str, label: str, new: Runs, old: Runs, terms: Terms, why: str) -> Change:
-    of = apart_estimate(new.scores, old.scores, terms, terms.ratio)
+def _unpaired(name: str, label: str, new: Runs, old: Runs, both: tuple[Terms, Terms], why: str) -> Change:
+    terms, ratios = both[0], (both[0].ratio, both[1].ratio)
+    of = apart_estimate(new.scores, old.scores, both, ratios)
     around = interval(of, terms.question.alpha, terms.comparisons)
     rope, fewest = terms.metric.rope_at(_mean(old.scores)), min(len(new.seeds), len(old.seeds))
     verdict, note = decide(around, rope, fewest)
+    if note != TOO_FEW and terms.ratio and without_scatter(around, rope):
+        around, verdict, note = unknown(around), "undecided", NO_SCATTER
+    elif verdict == "equivalent" and terms.too_few_rows("seeds", rope, terms.question.alpha, terms.comparisons):
+        verdict, note = "undecided", FEW_ROWS
     if verdict != "undecided" and len(new.lost) + len(old.lost):
         now, before = (scored(one, _nothing(new, old, terms))[1] for one in (new, old))
-        of = apart_estimate(now, before, terms, terms.ratio)
+        of = apart_estimate(now, before, both, ratios)
         around_all = interval(of, terms.question.alpha, terms.comparisons)
         if decide(around_all, rope, min(len(now), len(before)))[0] != verdict:
             verdict, note = "undecided", WITHDRAWN
@@ -129,16 +141,17 @@ def _unpaired(name: str, label: str, new: Runs, old: Runs, terms: Terms, why: st
     )
 
 
-def apart_estimate(new: Array, old: Array, terms: Terms, ratio: float) -> Estimate:
+def apart_estimate(new: Array, old: Array, terms: tuple[Terms, Terms], ratios: tuple[float, float]) -> Estimate:
     """The difference of two means over seeds that are not the same, (new seeds,) and (old seeds,).
 
+    ``terms`` and ``ratios`` are of the later and of the earlier run, whose splits may be others.
     The corrected variances of both means are added. Runs on the same rows owe a part of their scores to these, which
     the difference does not have, so that the interval is too wide there rather than too narrow. The degrees of freedom
     are Welch's, rounded down ("The generalization of 'Student's' problem when several different population variances
     are involved", Biometrika 34, 1947).
     """
-    both = [estimate(one, ratio, terms.floor(len(one))) for one in (new, old)]
-    mean = float(np.round(terms.metric.sign * (both[0].mean - both[1].mean), 14))
+    both = [estimate(one, ratio, of.floor(len(one))) for one, ratio, of in zip((new, old), ratios, terms, strict=True)]
+    mean = float(np.round(terms[0].metric.sign * (both[0].mean - both[1].mean), 14))
     if min(one.df for one in both) < 1:
         return Estimate(mean, math.nan, math.nan, 0)
     variances = [one.se**2 for one in both]
@@ -158,7 +171,7 @@ def chance_interval(new: Runs, old: Runs, terms: Terms, apart: str, looks: int) 
     """
     alpha = one_sided(terms.question.alpha, looks)
     if apart:
-        return interval(apart_estimate(new.scores, old.scores, terms, 0.0), alpha, terms.comparisons)
+        return interval(apart_estimate(new.scores, old.scores, (terms, terms), (0.0, 0.0)), alpha, terms.comparisons)
     _, here, there = shared(new, old)
     d = differences(new.scores[here], old.scores[there], terms.metric)
     return interval(estimate(d, 0.0, terms.floor(len(d))), alpha, terms.comparisons)
@@ -201,7 +214,11 @@ def _sentence(one: Change, terms: Terms) -> str:
         TOO_FEW: f"nothing can be said, for {counted(min(one.seeds), 'seed')} can be compared and "
         f"{counted(MINIMUM_PAIRS, 'seed')} are the least",
         WITHDRAWN: "no verdict, for it would be another with the lost trials as models that learned nothing",
-        NO_SCATTER: f"the same {terms.metric.title} on every seed, though not the same predictions",
+        FEW_ROWS: f"alike as far as seen, on too few rows to show that it is as before, within {unit.amount(one.rope)}",
+        NO_SCATTER: f"the same {terms.metric.title} on every seed, though not the same predictions"
+        if one.difference.mean == 0
+        else f"{unit.amount(one.difference.mean)} of {terms.metric.title} "
+        f"{'better' if one.difference.mean > 0 else 'worse'} on every seed alike, which makes no interval",
     }
     clear = one.verdict in ("better", "worse")
     if one.identical:

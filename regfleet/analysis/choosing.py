@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from regfleet.analysis.cells import Pair
 from regfleet.analysis.comparing import Terms, measured
-from regfleet.analysis.intervals import MINIMUM_PAIRS, Array
+from regfleet.analysis.intervals import MINIMUM_PAIRS, Array, without_scatter
 from regfleet.analysis.runs import Runs
 from regfleet.analysis.summary import Odds
 from regfleet.analysis.variant import Interval, VariantSummary
@@ -122,7 +122,7 @@ def _reference(ranked: Sequence[VariantSummary]) -> str | None:
 def difference(first: Runs, second: Runs, terms: Terms) -> Difference | None:
     """How uncertain the mean difference of two variants is; None where they share too few seeds or have no interval."""
     seeds, d, pair, judged = measured(first, second, terms)
-    if len(d) < MINIMUM_PAIRS:
+    if len(d) < MINIMUM_PAIRS or (terms.ratio and judged.rule == "seeds" and without_scatter(judged.interval)):
         return None
     df = float(len(d) - 1) if judged.rule == "seeds" else math.inf
     table = _quantiles(judged.at, df)

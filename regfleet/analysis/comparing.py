@@ -11,6 +11,7 @@ import numpy as np
 from regfleet.analysis.cells import Cells, Pair, Seeds, ignorant, joined
 from regfleet.analysis.halves import halves_estimate
 from regfleet.analysis.intervals import (
+    FEW_ROWS,
     MINIMUM_PAIRS,
     NO_SCATTER,
     NOT_YET,
@@ -20,6 +21,8 @@ from regfleet.analysis.intervals import (
     estimate,
     interval,
     sd_floor,
+    unknown,
+    without_scatter,
 )
 from regfleet.analysis.judging import (
     BRIER,
@@ -32,6 +35,7 @@ from regfleet.analysis.judging import (
     judged_by_seeds,
     pair_of,
 )
+from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.prospects import Ahead
 from regfleet.analysis.question import Question
 from regfleet.analysis.runs import Runs, differences, ignorant_score, scored, shared
@@ -39,6 +43,9 @@ from regfleet.analysis.summary import Lead
 from regfleet.analysis.variant import Companion, Comparison, Interval, Rule
 from regfleet.metrics import METRICS, Metric, default_metric
 from regfleet.settings.values import Task
+
+BY_CLASS = frozenset({"balanced_accuracy", "macro_f1", "auc"})
+"""Metrics that count each class alike, however few rows it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class Terms:
     ``ratio`` n_test/n_train and ``gap_ratio`` n_val/n_train as they enter the intervals, ``comparisons`` the number of
     simultaneous intervals, ``shares`` of the classes where they are known, ``where`` the words for what the intervals
     are about, ``labels`` of the variants by name. ``tested`` are the rows that can be judged one by one.
+    ``test_validates`` says that the rows that test choose too, as in the article's split.
     """
 
     question: Question
@@ -61,6 +69,7 @@ class Terms:
     labels: Mapping[str, str]
     task: Task
     tested: Tested
+    test_validates: bool = False
 
     @property
     def metric(self) -> Metric:
@@ -84,6 +93,28 @@ class Terms:
         """The share of alpha that a comparison of the two may spend, by the seeds that both were tried on."""
         return self.question.alpha_at(min(first.attempted, second.attempted))
 
+    @property
+    def telling(self) -> float:
+        """The rows, or as many in classes of equal size, that scores on new data rest on; infinite where not known.
+
+        Of scores that count each class alike those of the rarest one, times the classes.
+        """
+        rows = self.tested.rows or self.tested.training + self.n_test
+        if not self.ratio or not rows or self.metric.name not in (*BY_CLASS, "accuracy", "calibration_error"):
+            return math.inf
+        there = [share for share in self.shares or () if share > 0]
+        if self.metric.name not in BY_CLASS or not there:
+            return rows
+        areas = 1 if self.metric.name == "auc" and len(there) == 2 else len(there)  # that of one class says the other's
+        return min(there) * areas * rows
+
+    def too_few_rows(self, rule: Rule, rope: float, alpha: float, comparisons: int) -> bool:
+        """Whether rows are too few to show an equivalence that scores of seeds seem to show.
+
+        What is wrong on a share of the rows is on none of n with a chance of exp(−n·share), whatever the seeds.
+        """
+        return rule != "rows" and rope > 0 and self.telling < rows_for_equivalence(rope, alpha, comparisons)
+
     def floor(self, seeds: int) -> float:
         """The least standard deviation of a mean of ``seeds`` scores or differences."""
         return sd_floor(self.n_test, seeds) if self.metric.counts else 0.0
@@ -97,9 +128,11 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
     rope = terms.metric.rope_at(float(np.mean(control.scores[there])) if len(d) else 0.0)
     verdict, note = decide(judged.interval, rope, len(d))
     same = pair.tested if pair is not None and pair.same else 0
-    if verdict == "equivalent" and _says_nothing(d, pair, judged.rule, terms):
-        judged = replace(judged, interval=Interval(0.0, math.nan, math.nan), p=math.nan, floor=math.nan)
+    if len(d) >= MINIMUM_PAIRS and _says_nothing(judged, d, terms, rope):
+        judged = replace(judged, interval=unknown(judged.interval), p=math.nan, floor=math.nan)
         verdict, note = "undecided", NO_SCATTER
+    elif verdict == "equivalent" and terms.too_few_rows(judged.rule, rope, alpha, terms.comparisons):
+        verdict, note = "undecided", FEW_ROWS
     if judged.rule == "halves" and note == TOO_FEW and len(d) >= MINIMUM_PAIRS:
         note = NO_HALVES
     dropped = _dropped(variant, control) + sum(map(_dropped, variant.halves, control.halves))
@@ -135,13 +168,14 @@ def compare(variant: Runs, control: Runs, control_name: str, terms: Terms) -> Co
     )
 
 
-def _says_nothing(d: Array, pair: Pair | None, rule: Rule, terms: Terms) -> bool:
-    """Whether scores are the same on every seed, which makes an interval of no width.
+def _says_nothing(judged: Judged, d: Array, terms: Terms, rope: float = 0.0) -> bool:
+    """Whether differences are the same on every seed, which makes an interval of no width.
 
     The rows behind them say less than that of fresh rows. How much less is known of a count of rows alone.
     """
-    by_seeds = pair is not None and rule == "seeds" and bool(terms.ratio) and not terms.metric.counts
-    return (rule == "halves" or by_seeds) and not d.any()
+    if judged.rule == "halves":
+        return without_scatter(judged.interval, rope) or not d.any()
+    return judged.rule == "seeds" and bool(terms.ratio) and without_scatter(judged.interval, rope)
 
 
 def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
@@ -151,6 +185,8 @@ def lead(ranked: Sequence[tuple[str, Runs]], terms: Terms) -> Lead | None:
     (best, first), (runner_up, second) = ranked[:2]
     seeds, d, _, judged = measured(first, second, terms, len(ranked) - 1)
     claims = terms.question.claims(min(first.attempted, second.attempted))
+    if _says_nothing(judged, d, terms):
+        judged = replace(judged, interval=unknown(judged.interval))
     clear = claims and len(d) >= MINIMUM_PAIRS and judged.interval.low > 0
     return Lead(best, runner_up, judged.interval, clear, tuple(seeds.tolist()), rule=judged.rule)
 

@@ -21,7 +21,16 @@ from regfleet.analysis.comparing import Terms
 from regfleet.analysis.design import Design, Factorial
 from regfleet.analysis.gains import Combined, Effect
 from regfleet.analysis.halves import halves_estimate
-from regfleet.analysis.intervals import MINIMUM_PAIRS, NO_SCATTER, Array, decide
+from regfleet.analysis.intervals import (
+    FEW_ROWS,
+    MINIMUM_PAIRS,
+    NO_SCATTER,
+    TOO_FEW,
+    Array,
+    decide,
+    unknown,
+    without_scatter,
+)
 from regfleet.analysis.judging import Judged, judged_by_halves, judged_by_rows, judged_by_seeds
 from regfleet.analysis.row_rule import row_estimate
 from regfleet.analysis.runs import Runs, ignorant_score, scored
@@ -67,9 +76,13 @@ def combined(factorial: Factorial, runs: Mapping[str, Runs], dataset: DatasetSum
     names: list[tuple[tuple[str, ...], ...]] = [((one,),) for one in factorial.factors]
     names += [tuple((factorial.factors[a], factorial.factors[b]) for a, b in pairs) for pairs in design.pairs]
     means = _means(design, mine, seeds, terms)
+
+    def few(one: Judged, contrast: Contrast) -> bool:
+        return _few(one, contrast, rope, mine, terms, len(asked))
+
     effects = tuple(
-        replace(_effect(of, one, bad, rope, (len(seeds), dropped)), means=of_runs)
-        for of, one, bad, of_runs in zip(names, judged, worst, means, strict=True)
+        replace(_effect(of, one, bad, rope, (len(seeds), dropped), few=few(one, contrast)), means=of_runs)
+        for of, one, bad, contrast, of_runs in zip(names, judged, worst, asked, means, strict=True)
     )
     rows = {row.name: row for row in dataset.variants}
     best, single = (_best([rows[name] for name in some], terms) for some in _several(factorial))
@@ -93,16 +106,27 @@ def combined(factorial: Factorial, runs: Mapping[str, Runs], dataset: DatasetSum
 
 
 def _effect(
-    names: tuple[tuple[str, ...], ...], judged: Judged, worst: Judged, rope: float, seeds: tuple[int, int]
+    names: tuple[tuple[str, ...], ...], judged: Judged, worst: Judged, rope: float, seeds: tuple[int, int], *, few: bool
 ) -> Effect:
-    """An effect with its verdict, withdrawn where ``worst``, with lost runs as ignorant ones, has another."""
+    """An effect with its verdict, withdrawn where ``worst``, with lost runs as ignorant ones, has another.
+
+    ``few``: whether the rows are too few to show that there is none.
+    """
     verdict, note = decide(judged.interval, rope, seeds[0])
-    if verdict == "equivalent" and judged.interval.low == judged.interval.high:
-        judged = replace(judged, interval=Interval(judged.interval.mean, math.nan, math.nan), p=math.nan)
+    if note != TOO_FEW and without_scatter(judged.interval, rope):
+        judged = replace(judged, interval=unknown(judged.interval), p=math.nan)
         verdict, note = "undecided", NO_SCATTER
+    elif verdict == "equivalent" and few:
+        verdict, note = "undecided", FEW_ROWS
     if verdict != "undecided" and decide(worst.interval, rope, sum(seeds))[0] != verdict:
         verdict, note = "undecided", "withdrawn because of failed runs"
     return Effect(names, judged.interval, judged.p, judged.floor, verdict, note, means=())
+
+
+def _few(judged: Judged, of: Contrast, rope: float, runs: Sequence[Runs], terms: Terms, comparisons: int) -> bool:
+    """Whether rows are too few to show that there is no effect, whose scores may be ``of.size`` apart."""
+    alpha = terms.question.alpha_at(min(one.attempted for one in runs))
+    return terms.too_few_rows(judged.rule, rope / of.size, alpha, comparisons)
 
 
 def _means(design: Design, runs: Sequence[Runs], seeds: Seeds, terms: Terms) -> list[tuple[float, ...]]:
@@ -169,7 +193,9 @@ def weighed(
     seeds, judged = _shared(runs), _judged(runs, asked, terms, comparisons)[0]
     dropped = len(_attempted(runs)) - len(seeds)
     worst = _judged(_filled(runs, terms), asked, terms, comparisons)[0] if dropped else judged
-    effect = _effect((names,), judged, worst, _rope(runs[-1], terms), (len(seeds), dropped))
+    rope = _rope(runs[-1], terms)
+    few = _few(judged, asked[0], rope, runs, terms, comparisons)
+    effect = _effect((names,), judged, worst, rope, (len(seeds), dropped), few=few)
     means = tuple((terms.metric.sign * _scores(runs, seeds, terms)).mean(axis=1).tolist()) if len(seeds) else ()
     return replace(effect, means=means), judged.rule, judged.why
 

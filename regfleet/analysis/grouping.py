@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from regfleet.analysis.intervals import BEYOND_ROPE, NO_SCATTER, TOO_FEW
+from regfleet.analysis.intervals import BEYOND_ROPE, CHOSEN, FEW_ROWS, NO_SCATTER, TOO_FEW
 from regfleet.analysis.judging import NO_HALVES
 from regfleet.analysis.sentences import idle_sentence
 from regfleet.analysis.summary import Said
@@ -49,7 +49,7 @@ def _kind(row: VariantSummary, one: Comparison, words: Words) -> tuple[object, .
         return ("alike", control, one.sentence.replace(row.label, "", 1)) if " alike " in idle else (row.name,)
     if one.note == TOO_FEW:
         return ("few", one.control, len(one.seeds), one.dropped)
-    if one.withdrawn or one.identical or one.note in (NO_HALVES, NO_SCATTER):
+    if one.withdrawn or one.identical or one.note in (CHOSEN, FEW_ROWS, NO_HALVES, NO_SCATTER):
         return (row.name,)
     if one.same and one.verdict in ("undecided", "equivalent"):
         return ("alike", control, one.sentence.replace(row.label, "", 1))

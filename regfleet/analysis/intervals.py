@@ -90,14 +90,30 @@ TOO_FEW = "too few seeds"
 TOO_FEW_DATASETS = "too few data sets"
 NOT_YET = "before the first look"
 """The note of a comparison that claims nothing, for it has not come to the first look of its study."""
+CHOSEN = "chosen on the rows that judge it"
+"""The note of a tuned sweep where the test rows are the validation rows."""
+FEW_ROWS = "alike on too few rows"
+"""The note of what looks equivalent by scores, where the rows behind them are too few to show it."""
 TINY = "tiny but real"
-NO_SCATTER = "the same score on every seed: no interval"
+NO_SCATTER = "the same difference every time: no interval"
+ROUNDING = 1e-9
+"""Relative to a difference, the width of an interval that only rounding gives it."""
 BEYOND_ROPE = "by enough to matter"
 
 
 def excludes_zero(interval: Interval) -> bool:
     """Whether zero lies outside; False for NaN bounds."""
     return interval.low > 0 or interval.high < 0
+
+
+def without_scatter(around: Interval, rope: float = 0.0) -> bool:
+    """Whether an interval has no width, because all differences were the same: they do not say how far new ones lie."""
+    return around.high - around.low <= ROUNDING * max(rope, abs(around.mean))
+
+
+def unknown(around: Interval) -> Interval:
+    """The mean of ``around`` without ends."""
+    return Interval(around.mean, math.nan, math.nan)
 
 
 def decide(interval: Interval, rope: float, pairs: int) -> tuple[Word, str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from regfleet.analysis.intervals import FEW_ROWS
 from regfleet.analysis.power import ROUND, fewest, resolution_floor
 from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.variant import Comparison
@@ -64,6 +65,8 @@ def chance_of_verdict(one: Comparison, ahead: Ahead) -> float:
 
     now, mean = len(one.seeds), one.difference.mean
     half, inside = (width := half_width(one, ahead.seeds, ahead)), one.rope - width
+    if one.note == FEW_ROWS:  # and no seed will add rows
+        inside = -1.0
     moves = one.sd * math.sqrt(max(1 / now - 1 / ahead.seeds, 0.0))
     if not moves > 0:
         return float(abs(mean) > half or abs(mean) <= inside)

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from regfleet.analysis.intervals import BEYOND_ROPE, MINIMUM_PAIRS, NO_SCATTER, TOO_FEW, TOO_FEW_DATASETS
+from regfleet.analysis.intervals import BEYOND_ROPE, FEW_ROWS, MINIMUM_PAIRS, NO_SCATTER, TOO_FEW, TOO_FEW_DATASETS
 from regfleet.analysis.judging import BRIER, NO_HALVES
 from regfleet.analysis.power import rows_for_equivalence
 from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict, what_it_takes
@@ -78,6 +78,10 @@ def sentence(  # noqa: PLR0913, PLR0917 - what it says, and what it is said of
 
 def hope(comparison: Comparison, question: Question, ratio: float, count: int, ahead: Ahead | None = None) -> str:
     """What may settle an undecided comparison; the arguments are those of `sentence`."""
+    if comparison.note == FEW_ROWS:
+        alpha = question.alpha_at(len(comparison.seeds) + comparison.dropped)
+        least = rows_for_equivalence(comparison.rope, alpha, count)
+        return f"{least:,} in classes of equal size would show that they are as alike as that"
     if comparison.rule == "halves":
         return "more seeds change that little, more rows may settle it"
     last = question.looks > 1 and question.look == question.looks
@@ -94,8 +98,16 @@ def hope(comparison: Comparison, question: Question, ratio: float, count: int, a
 
 def _open(label: str, control: str, comparison: Comparison, unit: Scale, where: str) -> str:
     """What is not decided."""
+    mean, rope = comparison.difference.mean, unit.amount(comparison.rope)
+    if comparison.note == FEW_ROWS:
+        rare = f"what sets them apart by more than {rope} may be too rare for so few rows"
+        return f"{label} and {control} look alike, but {rare}"
+    if comparison.note == NO_SCATTER and mean:
+        by = f"by {unit.amount(mean)} of {unit.metric.title} {'better' if mean > 0 else 'worse'} than {control}"
+        return f"{label} is {by} on every seed alike, which says nothing of how far others may differ"
     if comparison.note == NO_SCATTER:
-        return f"{label} and {control} have the same {unit.metric.title} on every seed, though not the same predictions"
+        told = "" if comparison.companion is None else ", though not the same predictions"
+        return f"{label} and {control} have the same {unit.metric.title} on every seed{told}"
     return f"on {where}, {label} may be {_range(comparison.difference, control, unit)}"
 
 
@@ -260,22 +272,31 @@ def lead_sentence(best: str, runner_up: str, lead: Lead, metric: Metric, where: 
     return f"{best} has {average}, but its lead of {gap} over {runner_up} may be luck."
 
 
-def across_sentence(comparison: AcrossComparison, control: str, metric: Metric) -> str:
-    """A verdict over data sets in plain words; ``control`` is a label."""
+def across_sentence(comparison: AcrossComparison, control: str, metric: Metric, alpha: float) -> str:
+    """A verdict over data sets in plain words; ``control`` is a label.
+
+    A share of exceptions is on none of N data sets with a chance of (1 − share)^N: more than 1 − alpha^(1/N) of them
+    would have shown.
+    """
     unit = Scale(metric)
     label, count = comparison.label, f"{len(comparison.datasets)} data sets"
     if comparison.note == TOO_FEW_DATASETS:
         return f"No verdict on {label} over {count}: {number_word(MINIMUM_PAIRS)} are the least."
     doubt = "" if comparison.agrees else " A test by ranks alone does not agree, so look at the single data sets."
+    if comparison.note == NO_SCATTER:
+        apart = unit.difference(comparison.difference.mean)
+        return f"Undecided: {label} has the same difference from {control} on all {count}, {apart}: no interval."
     if comparison.verdict == "undecided":
         return (
             f"Undecided: on a data set like these {count}, {label} may be on average "
             f"{_range(comparison.difference, control, unit)}; more data sets may settle it.{doubt}"
         )
     if comparison.verdict == "equivalent":
+        exceptions = 100 * (1 - alpha ** (1 / len(comparison.datasets)))
         return (
             f"Over {count}, {label} and {control} are on average within {unit.amount(comparison.rope)} of each "
-            f"other in {metric.title}: take the simpler one.{doubt}"
+            f"other in {metric.title}: take the simpler one. Up to {exceptions:.0f}{PERCENT} of such data sets may be "
+            f"exceptions that none of these shows.{doubt}"
         )
     advice = f"Prefer {label} to {control}" if comparison.verdict == "better" else f"Avoid {label}"
     return f"{advice}: it {change(comparison.difference, unit, f'{count}, on average,')}.{doubt}"

@@ -68,7 +68,8 @@ def summarize(  # noqa: PLR0913 - what there is of a study, and what is asked of
     Args:
         trials: one row per trial: dataset, variant, seed, status, n_train, n_val, n_test, best_epoch, seconds, the
             metrics of `Outcome.metrics` (R² tells a regression), and perhaps ``fixed_test``, whether the test rows are
-            the same for every seed, ``grouped``, whether rows of one group stay together, ``n_rows``, how many can be
+            the same for every seed, ``test_validates``, whether they are the validation
+            rows too, ``grouped``, whether rows of one group stay together, ``n_rows``, how many can be
             tested, by default those that were, and ``half``, the number of the half of the rows that the trial had, −1
             for all rows.
         histories: one row per trial and epoch: dataset, variant, seed, epoch (from 1), HISTORY_COLUMNS; a frame, or a
@@ -240,6 +241,7 @@ def terms_of(
             _dependent(question.scope, fixed=fixed, grouped="grouped" in trials and bool(trials["grouped"].any()))
             or unfit(question.metric),
         ),
+        test_validates="test_validates" in trials and bool(trials["test_validates"].any()),
     )
     return terms, n_train, fixed
 

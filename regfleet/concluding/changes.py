@@ -155,7 +155,8 @@ def _set_change(
     wanted = [name for name in wanted_variants(old, new, variants) if name in before and name in after]
     terms = counted_rows(terms_of(new, dataset, question, len(wanted)), after)
     why = apart(old, new, dataset, rows)
-    changes = tuple(change(name, new.labels[name], after[name], before[name], terms, why) for name in wanted)
+    earlier = terms_of(old, dataset, question, len(wanted))
+    changes = tuple(change(name, new.labels[name], after[name], before[name], terms, why, earlier) for name in wanted)
     only = (
         [old.labels[n] for n in old.labels if n not in new.labels],
         [new.labels[n] for n in new.labels if n not in old.labels],

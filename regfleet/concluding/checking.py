@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from regfleet.analysis.between import Change, chance_interval, change, one_sided, wider, with_lost
 from regfleet.analysis.comparing import Terms
-from regfleet.analysis.intervals import MINIMUM_PAIRS, TOO_FEW, decide
+from regfleet.analysis.intervals import MINIMUM_PAIRS, NO_SCATTER, TOO_FEW, decide
 from regfleet.analysis.runs import Runs, ignorant_score
 from regfleet.concluding.changes import apart, common_datasets, rows_between, runs_between, wanted_variants
 from regfleet.concluding.sides import Side, common_metric, counted_rows, order_notes, terms_of
@@ -68,11 +68,12 @@ def checked(
         raise InputError(f"{new.shown}: expected trials of a variant of {old.shown}; got none")
     for name, (question, before, after, there) in found.items():
         terms = counted_rows(terms_of(new, name, question, comparisons), after)
+        earlier = terms_of(old, name, question, comparisons)
         why, of_rows = apart(old, new, name, rows.get(name)), rows.get(name)
         same = old.data[name].sha256 == new.data[name].sha256 or (of_rows is not None and of_rows.numbered)
         for one in there:
             runs = after[one], before[one]
-            item = item_of(one, new.labels[one], runs, terms, why, looks, same_rows=same)
+            item = item_of(one, new.labels[one], runs, terms, why, looks, same_rows=same, before=earlier)
             items.append(_broken(name, item, runs, terms) or _judged(name, question.metric, item, max_drop))
             advance(1)
     return Checked(old.shown, new.shown, looks, new.question.alpha, tuple(items), tuple(notes))
@@ -89,8 +90,16 @@ def _refuse_endless(max_drop: float | None, metric: Metric) -> None:
         )
 
 
-def item_of(
-    name: str, label: str, runs: tuple[Runs, Runs], terms: Terms, why: str, looks: int, *, same_rows: bool
+def item_of(  # noqa: PLR0913 - two runs, and what is known of each
+    name: str,
+    label: str,
+    runs: tuple[Runs, Runs],
+    terms: Terms,
+    why: str,
+    looks: int,
+    *,
+    same_rows: bool,
+    before: Terms | None = None,
 ) -> Change:
     """A variant's change with the interval of the check: that of a verdict, and of what seeds make by chance."""
     new, old = runs
@@ -99,13 +108,15 @@ def item_of(
     if not same_rows:
         # Each look has rows of its own, so that no part of its interval is spent once for all.
         terms = replace(terms, question=replace(terms.question, alpha=one_sided(terms.question.alpha, looks)))
-    found = change(name, label, filled, old, terms, why)
+    found = change(name, label, filled, old, terms, why, before)
     apart_now = why or ("few" if found.pairing == "unpaired" else "")
     if same_rows and math.isfinite(found.difference.low):
         chance = chance_interval(filled, old, terms, apart_now, looks)
         found = replace(found, difference=wider(found.difference, chance))
     fewest = min(found.seeds)
-    verdict, note = decide(found.difference, found.rope, fewest)
+    verdict, note = (
+        (found.verdict, found.note) if found.note == NO_SCATTER else decide(found.difference, found.rope, fewest)
+    )
     return replace(found, verdict=verdict, note=note, lost=(len(old.lost), len(new.lost)))
 
 
@@ -137,6 +148,10 @@ def _judged(dataset: str, metric: Metric, one: Change, max_drop: float | None) -
     found: Found = "kept"
     if one.note == TOO_FEW:
         found, said = "unknown", f"{where}: not checked, for {fewest} can be compared."
+    elif one.note == NO_SCATTER and -of.mean > allowed:
+        # Chance does not make the same drop on every seed.
+        found, apart = "dropped", unit.amount(of.mean)
+        said = f"{where}: {scores}, a {drop} by {apart} on every seed alike, where {unit.amount(allowed)} are allowed."
     elif of.high < 0 and -of.mean > allowed:
         found = "dropped"
         said = f"{where}: {scores}, a clear {drop} by {unit.amount(of.mean)}, where {unit.amount(allowed)} are allowed."

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 ARTICLE_SPLIT_NOTE = (
     "This is the article's own protocol: one held-out quarter serves as validation set and as test set, it is not "
-    "stratified, and there is no third set. Scores at the best epoch are therefore chosen on the rows that judge "
-    "them, and are optimistic; read the last epoch, and prefer --split balanced."
+    "stratified, and there is no third set. Scores at the best epoch, and those of a tuned sweep, are therefore chosen "
+    "on the rows that judge them, and are optimistic; read the last epoch, and prefer --split balanced."
 )
 
 

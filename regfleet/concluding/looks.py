@@ -80,7 +80,7 @@ def analysed(
         for column, field in marks.items()
     }
     return summarize(
-        trials.assign(**marked),
+        trials.assign(**marked, test_validates=resolved.split.test_is_validation),
         histories,
         resolved.variants,
         question or resolved.question,

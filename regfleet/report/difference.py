@@ -10,7 +10,7 @@ from typing import Any
 
 from regfleet import atomic
 from regfleet.analysis.between import WITHDRAWN, Change
-from regfleet.analysis.intervals import NO_SCATTER, TOO_FEW
+from regfleet.analysis.intervals import FEW_ROWS, NO_SCATTER, TOO_FEW
 from regfleet.analysis.variant import Interval
 from regfleet.errors import InputError
 from regfleet.metrics import Metric
@@ -27,7 +27,7 @@ PAIRED = {
     "unpaired": "not paired",
 }
 """How the runs of a variant are held against each other, in words."""
-SAID = (TOO_FEW, WITHDRAWN, NO_SCATTER)
+SAID = (TOO_FEW, WITHDRAWN, NO_SCATTER, FEW_ROWS)
 """Notes that want a sentence."""
 _MARK = b'<meta name="generator" content="regfleet diff">'
 

@@ -97,7 +97,7 @@ def over_seeds(
     """
     import numpy as np
 
-    from regfleet.analysis.intervals import estimate, interval
+    from regfleet.analysis.intervals import estimate, interval, unknown, without_scatter
     from regfleet.saving.signature import Importance
 
     names = [*found[0]] if found and all(one.keys() == found[0].keys() for one in found) else []
@@ -105,6 +105,8 @@ def over_seeds(
     for name in names:
         values = np.array([one[name] for one in found], np.float64)
         around = interval(estimate(values[np.isfinite(values)], ratio), alpha, len(names))
+        if without_scatter(around):
+            around = unknown(around)
         ends = [value if math.isfinite(value) else None for value in (around.mean, around.low, around.high)]
         made.append(Importance(column=name, metric=metric.name, mean=ends[0], low=ends[1], high=ends[2]))
     return tuple(sorted(made, key=lambda one: -math.inf if one.mean is None else one.mean, reverse=True))

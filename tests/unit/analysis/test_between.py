@@ -64,6 +64,16 @@ def test_other_seeds_are_not_paired():
     )
 
 
+def test_two_runs_of_other_splits_have_a_correction_each():
+    """Of an earlier run that trained on less, a mean owes more to its rows: Nadeau and Bengio's variances, added."""
+    new, old = runs(VARIANT, seeds=np.arange(10, 20)), runs(CONTROL)
+    found = change("l2", "L2", new, old, terms(ratio=1 / 3), "split otherwise", terms(ratio=2.0))
+    parts = [one.scores.var(ddof=1) * (1 / 10 + ratio) for one, ratio in ((new, 1 / 3), (old, 2.0))]
+    df = int(sum(parts) ** 2 / sum(part**2 / 9 for part in parts))
+    half = stats.t.ppf(0.975, df) * np.sqrt(sum(parts))
+    assert found.difference.high - found.difference.mean == pytest.approx(half)
+
+
 def test_of_an_error_less_is_better():
     """The same errors, doubled, are worse; halved they are better; their means are shown as measured."""
     mse = np.linspace(0.1, 0.2, 10)

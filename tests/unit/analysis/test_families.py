@@ -43,6 +43,23 @@ def test_the_parameter_is_picked_on_validation_and_judged_on_test(trials):
     assert found.tuned.comparison.control == "none"
 
 
+def test_what_was_chosen_on_the_test_rows_is_not_judged_by_them(trials):
+    """The better of two equal members by its own test score is ahead by luck alone, so no verdict is made."""
+    draw = np.random.default_rng(0)
+    for name in ("none", "l2(0.001)", "l2(0.1)"):
+        trials.loc[trials["variant"] == name, "last_test_correct"] = draw.binomial(30, 0.8, SEEDS)
+    trials["last_val_accuracy"] = trials["last_test_correct"] / 30
+    best = trials[trials["variant"] != "none"].groupby("seed")["last_test_correct"].max() / 30
+    found = family(trials.assign(test_validates=True)).tuned
+    assert found.scores == pytest.approx(best.to_numpy())
+    assert (found.comparison.verdict, found.comparison.note) == ("undecided", "chosen on the rows that judge it")
+    assert found.comparison.sentence.startswith("No verdict on L2, tuned")
+    trials.loc[trials["variant"] != "none", "last_test_correct"] = 30.0
+    sure = trials.assign(last_val_accuracy=0.9)
+    assert family(sure).tuned.comparison.verdict == "better"
+    assert family(sure.assign(test_validates=True)).tuned.comparison.verdict == "undecided"
+
+
 def test_the_tuned_variant_counts_as_a_comparison_and_costs_the_whole_sweep(trials):
     """Two members and the tuned one make three simultaneous intervals; its seconds are those of both members."""
     dataset = summarize(trials, pd.DataFrame(), VARIANTS, asked()).datasets[0]

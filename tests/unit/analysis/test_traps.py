@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from support.studies import CORRECT, asked, make_histories, make_trials, make_variants
 
 from regfleet.analysis import summarize
@@ -46,6 +47,53 @@ def test_a_constant_shift_is_not_infinitely_certain():
     comparison = analysed(make_trials(correct), correct)[1]["l2"].comparison
     assert 0 < comparison.p < 1
     assert comparison.difference.low < 1 / 30 < comparison.difference.high
+
+
+@pytest.mark.parametrize(("metric", "apart"), [("auc", 0.02), ("auc", 0.001), ("balanced_accuracy", 0.0), ("rmse", -1)])
+def test_scores_without_scatter_make_no_interval_of_no_width(metric, apart):
+    """The same difference on all of ten seeds says nothing of fresh rows: Student's t is 0/0 there."""
+    trials = make_trials({"none": [28] * 10, "l2": [28] * 10})
+    trials[f"last_test_{metric}"] = 0.9 + 3 * (metric == "rmse") + apart * (trials["variant"] == "l2")
+    dataset, rows = analysed(trials, ["none", "l2"], metric=metric)
+    comparison = rows["l2"].comparison
+    assert (comparison.verdict, comparison.note) == ("undecided", "the same difference every time: no interval")
+    assert comparison.difference.mean == pytest.approx(abs(apart))
+    assert math.isnan(comparison.difference.low)
+    assert math.isnan(comparison.p)
+    assert not dataset.lead.clear
+    assert dataset.odds == ()
+    assert "on every seed" in comparison.sentence
+
+
+@pytest.mark.parametrize(
+    ("metric", "shares", "enough"),
+    [
+        ("accuracy", [0.5, 0.5], 300),
+        ("accuracy", [0.1, 0.9], 300),
+        ("balanced_accuracy", [0.5, 0.5], 300),
+        ("balanced_accuracy", [0.1, 0.9], 1500),
+        ("macro_f1", [0.1, 0.45, 0.45], 1000),
+        ("auc", [0.1, 0.9], 3000),
+    ],
+)
+def test_scores_are_not_alike_on_fewer_rows_than_show_it(metric, shares, enough):
+    """Rows of which one in a hundred is ruined show none, of 298, in more than 5 % of studies, however many seeds.
+
+    Of a score that counts each of K classes alike it is K in a hundred of the smallest class; a ruined share of one of
+    two classes is as much of the AUC.
+    """
+    assert stats.binom.pmf(0, 298, 0.01) > 0.05 > stats.binom.pmf(0, 300, 0.01)
+    found = {}
+    for rows in (enough - 20, enough + 20):
+        n_test = rows // 5
+        trials = make_trials({"none": [n_test - 5] * 40, "l2": [n_test - 5] * 40}, n_test=n_test)
+        trials[f"last_test_{metric}"] = 0.9 + 1e-4 * (trials["variant"] == "l2") * (trials["seed"] % 3 - 1)
+        trials["n_rows"], trials["n_train"] = rows, rows * 3 // 5
+        found[rows > enough] = analysed(trials, ["none", "l2"], {"iris": shares}, metric=metric)[1]["l2"].comparison
+    assert (found[True].verdict, found[True].rule) == ("equivalent", "seeds")
+    assert (found[False].verdict, found[False].note) == ("undecided", "alike on too few rows")
+    assert found[False].difference.high < 0.01
+    assert "300 in classes of equal size would show that they are as alike as that" in found[False].sentence
 
 
 def test_a_technique_that_is_not_wired_in_is_named():

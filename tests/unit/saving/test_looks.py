@@ -49,6 +49,13 @@ def test_intervals_over_networks_are_corrected_and_simultaneous():
     assert over_seeds([{}, {}], METRICS["rmse"], 0, 0.05) == ()
 
 
+def test_a_column_that_costs_every_network_as_much_is_not_certain():
+    """Five networks on thirty rows each that lose one row in thirty leave no interval: Student's t is 0/0."""
+    (found,) = over_seeds([{"a": 1 / 30}] * 5, METRICS["accuracy"], 1 / 3, 0.05)
+    assert (found.mean, found.low, found.high) == (pytest.approx(1 / 30), None, None)
+    assert "No column is clearly looked at" in sentences([found], METRICS["accuracy"], 5, ())[0]
+
+
 def test_columns_that_tell_each_other_are_named():
     """Ranks of numbers and dates, Cramér's V, the correlation ratio; not what chance or many categories make."""
     draw, rows = np.random.default_rng(1), 400
