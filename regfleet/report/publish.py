@@ -44,7 +44,7 @@ _ENTRY = re.compile(r'<script type="application/json" id="entry">(.*?)</script>'
 class Published:
     """A site: its index, the reports and the pages of studies over time in it, and the files that this run changed.
 
-    ``feed`` is None for a site whose address is not known.
+    ``new``: it was not there before. ``feed`` is None for a site whose address is not known.
     """
 
     index: Path
@@ -52,6 +52,7 @@ class Published:
     trends: int
     feed: Path | None
     written: tuple[Path, ...]
+    new: bool
 
 
 def publish(
@@ -89,7 +90,9 @@ def publish(
         written = _write(site, files, _Kept(entries, tuple(runs), base), known.ours)
     except OSError as problem:
         raise unwritable("--site", site, problem) from None
-    return Published(site / "index.html", len(entries), len(trends), site / feed.FILE if base else None, tuple(written))
+    return Published(
+        site / "index.html", len(entries), len(trends), site / feed.FILE if base else None, tuple(written), not known.ours
+    )
 
 
 def _known_runs(site: Path, known: _Known) -> list[Run]:

@@ -163,7 +163,7 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
                 if first.startswith("InputError: ")
                 else ResultsError(f"{order.variant.label}: expected a network that trains; got: {one_line(first)}")
             )
-        watch.note(f"putting {counted(len(kept), 'network')} together")
+        watch.doing(f"putting {counted(len(kept), 'network')} together")
         return replace(done, sentences=finish(folder, found, ready, order, kept))
 
 
