@@ -39,4 +39,4 @@ def publish(
     if done.trends:
         tell(f"{count(done.trends, 'study', 'studies')} over time in {done.index.parent / publishing.TRENDS}")
     if done.new and not done.feed:
-        say("note: once it is on the web, --base-url https://reports.example/, the site's address, adds an Atom feed to it")
+        say("note: for an Atom feed too, say where the site will be on the web: --base-url https://reports.example/")
