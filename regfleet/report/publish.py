@@ -132,7 +132,8 @@ def _report(directory: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What a results directory's report says of itself, and the files to publish."""
     page, again = directory.at("report.html"), f"Run: regfleet report {directory}"
     if not directory.exists("report.html"):
-        raise ResultsError(f"{directory}: expected a results directory with a report.html; got none there. {again}")
+        got = f"none there. {again}" if directory.exists("study.toml") else "neither that nor a study.toml"
+        raise ResultsError(f"{directory}: expected a results directory with a report.html; got {got}")
     try:
         content = directory.read("report.html")
         sums = read_sums(directory.text(SUMS)) if directory.exists(SUMS) else {}
