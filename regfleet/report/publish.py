@@ -91,7 +91,12 @@ def publish(
     except OSError as problem:
         raise unwritable("--site", site, problem) from None
     return Published(
-        site / "index.html", len(entries), len(trends), site / feed.FILE if base else None, tuple(written), not known.ours
+        site / "index.html",
+        len(entries),
+        len(trends),
+        site / feed.FILE if base else None,
+        tuple(written),
+        not known.ours,
     )
 
 

@@ -60,6 +60,7 @@ def test_parts_are_the_whole(command, tmp_path):
     assert facts["hardware"]["processor"] == "one and two"
     page = (tmp_path / "merged" / "report.html").read_text()
     assert "a (6 trials), b (4 trials), c (2 trials)" in page
+    assert facts["whole"] == "regfleet compare merged/study.toml --out merged"
     status = json.loads(command("status", "merged", "--json")[1])
     assert (status["planned"], status["done"]) == (12, 12)
 
