@@ -91,13 +91,14 @@ def check(
 
 
 def _show(screen: Console, found: Checked) -> None:
+    whole = not screen.is_terminal  # which breaks a line within a word
     for item in found.shown:
-        screen.print(f"• {item.sentence}", style=STYLES[item.found], soft_wrap=True)
+        screen.print(f"• {item.sentence}", style=STYLES[item.found], soft_wrap=whole)
     if left := len(found.items) - len(found.shown):
         screen.print(f"• {left:,} more are not below by more than is allowed.")
-    screen.print(found.headline, style="bold red" if found.dropped else "bold", soft_wrap=True)
-    screen.print(found.about, soft_wrap=True)
+    screen.print(found.headline, style="bold red" if found.dropped else "bold", soft_wrap=whole)
+    screen.print(found.about, soft_wrap=whole)
     if found.advice:
-        screen.print(found.advice, soft_wrap=True)
+        screen.print(found.advice, soft_wrap=whole)
     for note in found.notes:
-        screen.print(f"note: {note}", soft_wrap=True)
+        screen.print(f"note: {note}", soft_wrap=whole)

@@ -32,11 +32,11 @@ def publish(
     for directory in directories:
         place = place_of(directory)
         if not place.exists("report.html") and place.exists("study.toml"):
-            say(f"note: writing the report of {directory}")
+            say(f"writing the report of {directory}")
             conclude(place)
     done = publishing.publish(directories, site, templates, base_url)
-    tell(f"{len(done.written)} files written, {done.reports} reports in {done.index}")
+    tell(f"{count(len(done.written), 'file')} written, {count(done.reports, 'report')} in {done.index}")
     if done.trends:
         tell(f"{count(done.trends, 'study', 'studies')} over time in {done.index.parent / publishing.TRENDS}")
-    if not done.feed:
-        say("note: no feed: it needs to know where the site is on the web, as in --base-url https://reports.example/")
+    if done.new and not done.feed:
+        say("note: for an Atom feed too, say where the site will be on the web: --base-url https://reports.example/")

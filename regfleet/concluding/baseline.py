@@ -237,7 +237,10 @@ class KeptSide(Side):
             known = [
                 name for name in metrics_of(part.task) if any(name in one.scores for one in part.variants.values())
             ]
-            raise InputError(f"--metric: expected one that {self.shown} keeps ({', '.join(known)}); got {metric.name}")
+            raise InputError(
+                f"--metric: expected one that {self.shown} keeps ({', '.join(known)}), or the results directory that "
+                f"it was made of instead of the file; got {metric.name}"
+            )
         tested: dict[tuple[str, str], tuple[Cells, slice]] = {}
         for cells in {id(one.cells): one.cells for one in beside.values() if one.cells is not None}.values():
             parts = zip(cells.seeds, cells.slices(max(1, len(cells.seeds))), strict=True)

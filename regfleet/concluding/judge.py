@@ -127,8 +127,7 @@ def judge(resolved: Resolved, results: Stored, asked: Asked | None = None) -> St
     summary = with_both_epochs(summary, resolved, results, trials, questions)
     summary = with_parts(summary, resolved, everything, predictions)
     trials = trials if resolved.study.adds_seeds else everything
-    runs = results.provenance.runs
-    summary = with_commands(summary, resolved, runs[-1].command if runs else "")
+    summary = with_commands(summary, resolved, results.provenance.command)
     return StudyConclusion(
         summary=summary,
         facts=_facts(resolved, results, trials, planned, finished),
@@ -187,7 +186,7 @@ def _done(trials: pd.DataFrame) -> int:
 
 
 def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: int, finished: int) -> StudyFacts:
-    study, runs = resolved.study, results.provenance.runs
+    study = resolved.study
     waiting = 0 if study.greedy else finished - _done(trials)
     whole = trials[trials["dataset"].isin(study.names)]
     weights = whole.loc[whole["weights"] > 0, "weights"]
@@ -202,7 +201,7 @@ def _facts(resolved: Resolved, results: Stored, trials: pd.DataFrame, planned: i
         engine=study.engine,
         planned=planned,
         finished=finished,
-        command=runs[-1].command if runs else "",
+        command=results.provenance.command,
         study_toml=study.toml(),
         notes=(
             *results.provenance.chosen,

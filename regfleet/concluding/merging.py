@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -111,7 +112,11 @@ def merge(sources: Sequence[str], out: str | Path, advance: Callable[[int], None
         for part, keys in zip(parts, chosen, strict=True):
             copy_trials(part.results, keys, place, advance)
         kept = sum(map(len, chosen))
-        made = provenance.model_copy(update={"kept": kept, "study": study_seal(place)})
+        # A study file is read from this machine alone.
+        again = (
+            shlex.join(["regfleet", "compare", place.at("study.toml"), "--out", str(place)]) if place.local else None
+        )
+        made = provenance.model_copy(update={"kept": kept, "study": study_seal(place), "whole": again})
         place.write("provenance.json", made.json_text().encode())
         there = len(load(place).trials)
         if there != kept:

@@ -164,7 +164,10 @@ def split_meaning(split: SplitSpec, dataset: Dataset) -> str:
             said += f"A class has fewer than {split.folds} rows, so that some sets lack it. "
         else:
             said += "A class is too rare to be in every set: the draw is not stratified. "
-    return f"{said}The interval is about new data of this kind; sets that share rows widen it by {ratio}."
+    return (
+        f"{said}The interval is about new data of this kind. Seeds share rows, so that they tell less than as many "
+        f"separate data sets would: it is widened for that ({ratio}; docs/statistics.md)."
+    )
 
 
 def _fewer(dataset: Dataset, train: "np.ndarray", split: SplitSpec, seed: int) -> "np.ndarray":

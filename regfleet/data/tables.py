@@ -70,7 +70,9 @@ def _of_table(raw: RawTable, source: Data) -> Dataset:
     if not used:
         left = _none_left(roles.columns, raw.name)
         raise InputError(f"--data: expected a column to predict {raw.target} from; got {left}")
-    ignored = [f"{column.name} ({column.detail})" for column in roles.columns if column.data is None]
+    unused = [column for column in roles.columns if column.data is None]
+    untold = [column for column in unused if not any(column.detail in note for note in column.notes)]
+    ignored = [f"{column.name} ({column.detail})" for column in untold]
     notes += [*roles.notes, *([f"Columns that are not used: {_some(ignored)}."] if ignored else [])]
     notes += _suspicions(used, roles.target, roles.classes, held_out)
     if held_out is not None:

@@ -114,7 +114,10 @@ def details(table: Mapping[str, Any], above: str = "") -> tuple[tuple[str, str],
         if key in OF_CLASSES and isinstance(value, list | tuple):
             pairs.append((name, _by_class(value, table.get("classes") or ())))
             continue
-        if isinstance(value, list) and value and isinstance(value[-1], Mapping):
+        if key == "merged" and value:  # what each part was made with is said above, together
+            parts = (f"{one['place']} ({count(one.get('trials', 0), 'trial')})" for one in value)
+            pairs.append(("merged from", printable(", ".join(parts))))
+        elif isinstance(value, list) and value and isinstance(value[-1], Mapping):
             pairs.append((name, str(len(value))))
             pairs.extend(details(value[-1], f"last {name.removesuffix('s')}: "))
         elif isinstance(value, Mapping):

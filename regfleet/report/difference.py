@@ -191,7 +191,7 @@ def page(difference: Difference) -> str:
 
 def _looks(made: Any) -> dict[str, Any]:
     """Colours and style sheet: the page has no script."""
-    found = assets(made, "report.js", "report.css")
+    found = assets(made, "report.js", "report.css", "site.css")
     return {name: found[name] for name in ("tokens", "style")}
 
 

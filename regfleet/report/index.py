@@ -18,6 +18,8 @@ from regfleet.text import elide, listed, printable
 SHOWN, MOST_TOLD, FOUND = 3, 2, 200
 """Variants of a card, facts that tell it from another of the same title, and variants that a search finds in it."""
 LETTERS = 60
+BESIDE = ("references", "keep_predictions")
+"""Settings of what stands beside a comparison: they tell no studies apart, and neither does one that is left open."""
 Entries = Mapping[str, Mapping[str, Any]]
 
 
@@ -176,7 +178,7 @@ def _facts(card: Mapping[str, Any], run: Run | None) -> dict[str, tuple[str, ...
     }
     if run:
         facts |= {"rows": tuple(f"{data.rows:,}" for data in run.data.values())}
-        facts |= {name: (value,) for name, value in run.settings.items()}
+        facts |= {name: (value,) for name, value in run.settings.items() if name not in BESIDE and value != "auto"}
     return facts
 
 

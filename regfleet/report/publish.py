@@ -44,7 +44,7 @@ _ENTRY = re.compile(r'<script type="application/json" id="entry">(.*?)</script>'
 class Published:
     """A site: its index, the reports and the pages of studies over time in it, and the files that this run changed.
 
-    ``feed`` is None for a site whose address is not known.
+    ``new``: it was not there before. ``feed`` is None for a site whose address is not known.
     """
 
     index: Path
@@ -52,6 +52,7 @@ class Published:
     trends: int
     feed: Path | None
     written: tuple[Path, ...]
+    new: bool
 
 
 def publish(
@@ -89,7 +90,14 @@ def publish(
         written = _write(site, files, _Kept(entries, tuple(runs), base), known.ours)
     except OSError as problem:
         raise unwritable("--site", site, problem) from None
-    return Published(site / "index.html", len(entries), len(trends), site / feed.FILE if base else None, tuple(written))
+    return Published(
+        site / "index.html",
+        len(entries),
+        len(trends),
+        site / feed.FILE if base else None,
+        tuple(written),
+        not known.ours,
+    )
 
 
 def _known_runs(site: Path, known: _Known) -> list[Run]:
@@ -129,7 +137,8 @@ def _report(directory: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What a results directory's report says of itself, and the files to publish."""
     page, again = directory.at("report.html"), f"Run: regfleet report {directory}"
     if not directory.exists("report.html"):
-        raise ResultsError(f"{directory}: expected a results directory with a report.html; got none there. {again}")
+        got = f"none there. {again}" if directory.exists("study.toml") else "neither that nor a study.toml"
+        raise ResultsError(f"{directory}: expected a results directory with a report.html; got {got}")
     try:
         content = directory.read("report.html")
         sums = read_sums(directory.text(SUMS)) if directory.exists(SUMS) else {}

@@ -119,7 +119,8 @@ class Provenance(_Facts):
     ``tracked`` is what trackers know them by.
     ``chosen`` says which settings of the study were sized to the rows, and why.
     ``chosen_later`` are the settings of the analysis that were chosen when results were there, in that order.
-    ``merged`` are the results directories that were put together here, in that order.
+    ``merged`` are the results directories that were put together here, in that order, and ``whole`` is the command that
+    goes on with them, until one did: those of ``runs`` are about the parts.
     Of scores from elsewhere ``scores`` names the file, ``sha256`` is its hash, and ``rows`` counts its rows.
     """
 
@@ -131,6 +132,7 @@ class Provenance(_Facts):
     chosen: tuple[str, ...] = ()
     chosen_later: tuple[Choice, ...] | None = None
     merged: tuple[Source, ...] | None = None
+    whole: str | None = None
     scores: str | None = None
     sha256: str | None = None
     rows: Count | None = None
@@ -151,6 +153,11 @@ class Provenance(_Facts):
     def finished(self) -> str:
         """When the last run finished, as recorded; empty when nothing was."""
         return self.runs[-1].finished or self.runs[-1].started if self.runs else ""
+
+    @property
+    def command(self) -> str:
+        """What goes on with the study: the command that trained it last, or that of the whole where it was merged."""
+        return self.whole or (self.runs[-1].command if self.runs else "")
 
     @property
     def later(self) -> tuple[Choice, ...]:

@@ -122,6 +122,11 @@ class Progressing(Watch):
         if not self._quiet:
             self._screen.print(f"note: {text}", soft_wrap=True)
 
+    def doing(self, text: str) -> None:
+        """Print what is being done."""
+        if not self._quiet:
+            self._screen.print(f"{text} …", soft_wrap=True)
+
     def judge(self, question: Question) -> None:
         """Show the scores that ``question`` is about."""
         self._question = question

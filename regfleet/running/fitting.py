@@ -126,7 +126,7 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
             return done
         if not kept:
             raise _failure(order.variant.label, next(iter(failures.values())))
-        watch.note(f"putting {counted(len(kept), 'network')} together")
+        watch.doing(f"putting {counted(len(kept), 'network')} together")
         return replace(done, sentences=finish(folder, found, ready, order, kept))
 
 

@@ -146,6 +146,9 @@ class Watch:
     def note(self, text: str) -> None:
         """Something the user should know."""
 
+    def doing(self, text: str) -> None:
+        """What is being done now, where it takes a while and no trial tells of it."""
+
     def judge(self, question: Question) -> None:
         """This is what variants are judged by; again when the data have said more."""
 

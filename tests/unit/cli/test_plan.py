@@ -114,6 +114,6 @@ def test_results_without_a_report_get_it_before_they_are_published(command, pilo
     """Instead of a refusal of all that was asked for; the report is the one that `report` writes."""
     (pilot / "report.html").rename(pilot.parent / "kept.html")
     code, out, err = command("publish", pilot, "--site", pilot.parent / "site")
-    assert (code, "1 reports" in out) == (0, True)
-    assert f"note: writing the report of {pilot}" in err
+    assert (code, "1 report in" in out) == (0, True)
+    assert f"regfleet: writing the report of {pilot}\n" in err
     assert (pilot.parent / "site" / "out" / "report.html").read_bytes() == (pilot.parent / "kept.html").read_bytes()

@@ -57,6 +57,9 @@ def test_parts_are_the_whole(command, tmp_path):
     facts = json.loads((tmp_path / "merged" / "provenance.json").read_text())
     assert [(one["place"], one["trials"]) for one in facts["merged"]] == [("a", 6), ("b", 4), ("c", 2)]
     assert facts["hardware"]["processor"] == "one and two"
+    page = (tmp_path / "merged" / "report.html").read_text()
+    assert "a (6 trials), b (4 trials), c (2 trials)" in page
+    assert facts["whole"] == "regfleet compare merged/study.toml --out merged"
     status = json.loads(command("status", "merged", "--json")[1])
     assert (status["planned"], status["done"]) == (12, 12)
 

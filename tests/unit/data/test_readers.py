@@ -140,7 +140,9 @@ def test_a_file_beyond_the_bound_is_refused_before_it_is_read(tmp_path):
 def test_columns_are_described_for_a_preview(load, table):
     """The kinds and what is in each, the target first."""
     table.insert(0, "id", [f"c{number}" for number in range(len(table))])
-    described = {name: (kind, detail) for name, kind, detail in describe_columns(load(table))}
+    dataset = load(table)
+    assert sum("another text in every row" in note for note in dataset.notes) == 1  # said once, with what to do
+    described = {name: (kind, detail) for name, kind, detail in describe_columns(dataset)}
     assert described["churned"] == ("target", "2 classes: no, yes")
     assert described["id"] == ("ignored", "another text in every row")
     assert described["plan"] == ("category", "3 values: basic, family, gold")

@@ -37,7 +37,7 @@ def snapshot(folder):
 def test_a_site_has_an_index_and_the_reports_with_downloads(results, tmp_path):
     """Each report lies in a folder of its name with what can be downloaded, and the index leads there."""
     made = publish([results / "iris", results / "wine"], tmp_path / "site")
-    assert made.reports == 2
+    assert (made.reports, made.new) == (2, True)
     assert set(snapshot(tmp_path / "site")) == {
         "index.html",
         "regfleet-site.json",
@@ -55,7 +55,8 @@ def test_publishing_again_writes_nothing(results, tmp_path):
     """When nothing changed no file is touched."""
     publish([results / "iris", results / "wine"], tmp_path)
     before = snapshot(tmp_path)
-    assert publish([results / "iris", results / "wine"], tmp_path).written == ()
+    again = publish([results / "iris", results / "wine"], tmp_path)
+    assert (again.written, again.new) == ((), False)
     assert snapshot(tmp_path) == before
 
 
