@@ -16,6 +16,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from regfleet.concluding.judge import StudyConclusion, judge, kept_study, read_results
+from regfleet.data import BUILTIN, load_dataset
 from regfleet.errors import FleetError, InputError, ResultsError
 from regfleet.fleet import FleetSettings, InProcess, check_address, ray_fleet
 from regfleet.models.travel import check_travels
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from regfleet.fleet import Fleet
     from regfleet.metrics import Metric
     from regfleet.results import Place
+    from regfleet.settings import Study
     from regfleet.settings.values import ModelSpec, Variant
     from regfleet.trials import Chunk, Outcome
 
@@ -92,7 +94,7 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
         seeds: how many networks; None: the study's seeds, ten at most.
         on: ``train``, each seed's own training rows as in the study, or ``all`` rows.
         like_trial: the key of one trial whose own network is wanted, bit for bit; instead of ``variant`` and ``seeds``.
-        data: which data set, of several.
+        data: which data set, of several; ``NAME=PLACE`` says where it is now.
         fleet: where; None: Ray on this machine.
         in_process: train here, without Ray.
         watch: sees how far it is.
@@ -107,9 +109,9 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
     folder = _new_folder(out)
     resolved, results = read_results(directory)
     found = judge(resolved, results)
-    name = _dataset(found, data)
+    name, place = _dataset(found, data)
     study = kept_study(results.place)
-    ready = prepare(study, given=given, there=study, note=watch.note, costs=False)
+    ready = prepare(study, given=_with_data(given, study, name, place), there=study, note=watch.note, costs=False)
     ready = ready.as_kept(found.resolved.study)
     _refuse_other_data(found, ready, name)
     order = _order(found, ready, name, variant=variant, seeds=seeds, on=on, like_trial=like_trial)
@@ -180,15 +182,43 @@ def _new_folder(out: str | Path) -> Path:
     return folder
 
 
-def _dataset(found: StudyConclusion, wanted: str | None) -> str:
+def _dataset(found: StudyConclusion, wanted: str | None) -> tuple[str, str | None]:
+    """The data set that is fitted, and where it is now if that was said."""
     names = found.resolved.study.names
     if wanted is None and len(names) > 1:
         raise InputError(f"--data: expected which data set to fit, one of {listed(names, 8)}; got none")
-    if wanted is not None and wanted not in names:
-        raise InputError(
-            f"--data: expected a data set of the study, {listed(names, 8)}; got {named(wanted)}{nearest(wanted, names)}"
-        )
-    return wanted or names[0]
+    if wanted is None or wanted in names:
+        return wanted or names[0], None
+    name, _, place = wanted.partition("=")
+    if name in names and place:
+        return name, place
+    said = f"{listed(names, 8)}, or NAME=PLACE where it is elsewhere now"
+    raise InputError(f"--data: expected a data set of the study, {said}; got {named(wanted)}{nearest(wanted, names)}")
+
+
+def _with_data(given: Given, study: Study, name: str, place: str | None) -> Given:
+    """What is in memory, with the data read from where the study says they are or, of ``name``, from ``place``."""
+    if given.datasets is not None:
+        return given
+    sources = study.sources()
+    if place:
+        sources[name] = sources[name].model_copy(update={"location": place})
+    datasets = {}
+    for called, source in sources.items():
+        try:
+            datasets[called] = replace(load_dataset(source), name=called)
+        except InputError as problem:
+            if not any(map(_is_gone, filter(None, (source.location, source.test)))):
+                raise
+            said = "" if place and called == name else f", or say where the data are: --data {called}=PLACE"
+            raise InputError(f"{problem}. Run fit in the folder in which the study ran{said}") from None
+    return replace(given, datasets=datasets)
+
+
+def _is_gone(location: str) -> bool:
+    """Whether a location names nothing here, and may name something in another folder."""
+    is_elsewhere = location in BUILTIN or location.startswith("openml:") or "://" in location
+    return not is_elsewhere and not os.path.lexists(expanded(location, "--data"))
 
 
 def _refuse_other_data(found: StudyConclusion, ready: Prepared, name: str) -> None:
