@@ -308,7 +308,8 @@ def fit(
         on: ``train``, the rows that each seed trained on in the study, or ``all``, which leaves none to check it with.
         like_trial: instead, the key of a trial whose own network is wanted, bit for bit.
         dataset: which data set, of a study of several.
-        data: what `compare` was given, where that was in memory; so for ``target``, ``test`` and ``model``.
+        data: what `compare` was given, where that was in memory; so for ``target``, ``test`` and ``model``. Or a place,
+            where the data are elsewhere now.
         target: see ``data``.
         test: see ``data``.
         model: see ``data``.
@@ -335,10 +336,15 @@ def fit(
         if odd:
             raise TypeError(f"fit() got an unexpected keyword argument {odd[0]!r}")
         stored = results.load(place)
-        (source,) = kept_study(stored.place).data
-        facts = stored.provenance.data.get(source.name)
-        known = {"task": facts.task} if facts else {}
-        _, datasets = _located(data, source.location, target, test, {**known, **columns})
+        (name, source), *others = kept_study(stored.place).sources().items()
+        if isinstance(data, str | Path):
+            dataset = f"{dataset or name}={data}" if dataset or not others else None
+        elif others:
+            raise InputError("data: expected the place of a data set, of a study of several; got data in memory")
+        else:
+            facts = stored.provenance.data.get(name)
+            known = {"task": facts.task} if facts else {}
+            _, datasets = _located(data, source.location, target, test, {**known, **columns})
     base, _ = _model(model)
     with _screen() as screen:
         done = fitted(

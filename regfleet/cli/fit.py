@@ -34,7 +34,9 @@ def fit(
     like_trial: Annotated[
         Text, flag("instead, the network of this trial as it was, to the last bit", TRAINING, "KEY", "--like-trial")
     ] = None,
-    data: Annotated[Text, flag("which data set, of a study of several", DATA, "NAME")] = None,
+    data: Annotated[
+        Text, flag("which data set, of a study of several; where it is now, if elsewhere", DATA, "NAME[=PLACE]")
+    ] = None,
     address: Annotated[
         Text, flag("a running Ray head; without it Ray starts here", FLEET, "HOST:PORT", envvar="RAY_ADDRESS")
     ] = None,

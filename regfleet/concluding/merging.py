@@ -14,6 +14,7 @@ from regfleet.concluding.judge import StudyConclusion, judge, kept_study, read_r
 from regfleet.errors import InputError, ResultsError
 from regfleet.metrics import METRICS, Metric, default_metric
 from regfleet.numbers import count
+from regfleet.planning.resolved import same_rows
 from regfleet.planning.variants import resolve_variants
 from regfleet.report import write
 from regfleet.report.page import kept_contents
@@ -266,7 +267,10 @@ def _facts(parts: Sequence[_Part]) -> dict[str, DataFacts]:
                     lines.append(f"data {name}: expected the {called} of {shown}; got {got} in {part.shown}")
     if lines:
         raise InputError(*lines)
-    return {name: facts for name, (_, facts) in found.items()}
+    together = {name: facts for name, (_, facts) in found.items()}
+    if twice := same_rows(together):
+        raise InputError(f"data: {twice}")
+    return together
 
 
 def _chosen(parts: Sequence[_Part]) -> tuple[list[set[str]], int, tuple[str, ...]]:

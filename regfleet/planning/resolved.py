@@ -174,6 +174,18 @@ def data_facts(
     return facts.model_copy(update={"axes": axes}) if axes > 1 else facts
 
 
+def same_rows(data: Mapping[str, DataFacts]) -> str:
+    """Which two data sets have the same rows, in words; empty where none have.
+
+    A trial of one would be that of the other, and is stored once.
+    """
+    first: dict[tuple[str, str], str] = {}
+    for name, facts in data.items():
+        if facts.sha256 and (known := first.setdefault((facts.sha256, facts.scaling_key), name)) != name:
+            return f"expected other rows in each data set; got the same in {known} and {name}"
+    return ""
+
+
 def _looks(facts: DataFacts, question: Question) -> tuple[int, ...]:
     redrawn = question.scope == "new_data" and not facts.fixed_test
     return planned_looks(facts.test_rows / facts.training_rows if redrawn else 0.0)

@@ -20,7 +20,7 @@ from regfleet.running.fit_folder import held, new_folder
 from regfleet.running.logs import log_to
 from regfleet.running.member import fit_members
 from regfleet.running.members import keep, networks_in
-from regfleet.running.ordering import BEST, Order, dataset_of, order_of
+from regfleet.running.ordering import BEST, Order, dataset_of, order_of, with_data
 from regfleet.running.prepare import NOTHING, Given, Prepared, prepare
 from regfleet.running.train import Watch
 from regfleet.running.trial import warm_up
@@ -72,7 +72,7 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
         seeds: how many networks; None: the study's seeds, ten at most.
         on: ``train``, each seed's own training rows as in the study, or ``all`` rows.
         like_trial: the key of one trial whose own network is wanted, bit for bit; instead of ``variant`` and ``seeds``.
-        data: which data set, of several.
+        data: which data set, of several; ``NAME=PLACE`` says where it is now.
         fleet: where; None: Ray on this machine.
         in_process: train here, without Ray.
         watch: sees how far it is.
@@ -87,9 +87,9 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
     folder = new_folder(out)
     resolved, results = read_results(directory)
     found = judge(resolved, results)
-    name = dataset_of(found, data)
+    name, place = dataset_of(found, data)
     study = kept_study(results.place)
-    ready = prepare(study, given=given, there=study, note=watch.note, costs=False)
+    ready = prepare(study, given=with_data(given, study, name, place), there=study, note=watch.note, costs=False)
     ready = ready.as_kept(found.resolved.study)
     _refuse_other_data(found, ready, name)
     order = order_of(found, ready, name, variant=variant, seeds=seeds, on=on, like_trial=like_trial)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
+from regfleet.data import BUILTIN, load_dataset
 from regfleet.errors import InputError
-from regfleet.paths import digest
+from regfleet.paths import digest, expanded
 from regfleet.running.member import Wanted
 from regfleet.techniques import parse_techniques
 from regfleet.text import listed, named, nearest, one_line
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from regfleet.metrics import Metric
     from regfleet.planning.plan import Group
     from regfleet.results import Stored
-    from regfleet.running.prepare import Prepared
+    from regfleet.running.prepare import Given, Prepared
+    from regfleet.settings import Study
     from regfleet.settings.values import ModelSpec, Variant
     from regfleet.trials import Chunk
 
@@ -52,16 +55,43 @@ class Order:
     identities: Mapping[int, str] = field(default_factory=dict)
 
 
-def dataset_of(found: StudyConclusion, wanted: str | None) -> str:
-    """The data set that is ``wanted``, or the only one of the study."""
+def dataset_of(found: StudyConclusion, wanted: str | None) -> tuple[str, str | None]:
+    """The data set that is fitted, and where it is now if that was said."""
     names = found.resolved.study.names
     if wanted is None and len(names) > 1:
         raise InputError(f"--data: expected which data set to fit, one of {listed(names, 8)}; got none")
-    if wanted is not None and wanted not in names:
-        raise InputError(
-            f"--data: expected a data set of the study, {listed(names, 8)}; got {named(wanted)}{nearest(wanted, names)}"
-        )
-    return wanted or names[0]
+    if wanted is None or wanted in names:
+        return wanted or names[0], None
+    name, _, place = wanted.partition("=")
+    if name in names and place:
+        return name, place
+    said = f"{listed(names, 8)}, or NAME=PLACE where it is elsewhere now"
+    raise InputError(f"--data: expected a data set of the study, {said}; got {named(wanted)}{nearest(wanted, names)}")
+
+
+def with_data(given: Given, study: Study, name: str, place: str | None) -> Given:
+    """What is in memory, with the data read from where the study says they are or, of ``name``, from ``place``."""
+    if given.datasets is not None:
+        return given
+    sources = study.sources()
+    if place:
+        sources[name] = sources[name].model_copy(update={"location": place})
+    datasets = {}
+    for called, source in sources.items():
+        try:
+            datasets[called] = replace(load_dataset(source), name=called)
+        except InputError as problem:
+            if not any(map(_is_gone, filter(None, (source.location, source.test)))):
+                raise
+            said = "" if place and called == name else f", or say where the data are: --data {called}=PLACE"
+            raise InputError(f"{problem}. Run fit in the folder in which the study ran{said}") from None
+    return replace(given, datasets=datasets)
+
+
+def _is_gone(location: str) -> bool:
+    """Whether a location names nothing here, and may name something in another folder."""
+    is_elsewhere = location in BUILTIN or location.startswith("openml:") or "://" in location
+    return not is_elsewhere and not os.path.lexists(expanded(location, "--data"))
 
 
 def order_of(

@@ -19,7 +19,7 @@ from regfleet.planning.parts import check_rows, parts_cost, with_columns
 from regfleet.planning.plan import Plan, conservative_cost, make_plan
 from regfleet.planning.presets import without_presets
 from regfleet.planning.references import references_for
-from regfleet.planning.resolved import Resolved, data_facts, resolve
+from regfleet.planning.resolved import Resolved, data_facts, resolve, same_rows
 from regfleet.planning.sizing import Size, sized
 from regfleet.planning.tuning import tuning_cost
 from regfleet.planning.variants import problems
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from regfleet.data import InputUse
     from regfleet.models import Base
+    from regfleet.results import DataFacts
     from regfleet.settings import Training
     from regfleet.settings.values import Reference, Scale, Task, Technique, Variant
     from regfleet.techniques.recipe import Recipe
@@ -142,11 +143,7 @@ def prepare(
     facts_of = _Knowing(study, split, datasets, models, base)
     study = without_presets(study, facts_of.why_not, note, given_settings)
     check(study, sources=False, found=first.found if first else None)
-    beside = _references(study, split, datasets, note)
-    facts = {
-        name: data_facts(dataset, split, models[name].found.notes if name in models else (), beside[name])
-        for name, dataset in datasets.items()
-    }
+    facts = _known(study, split, datasets, models, note)
     resolved = resolve(study, with_columns(study, facts, datasets))
     facts_of.check(resolved.variants)
     for sentence in _costs(resolved) if costs else ():
@@ -169,6 +166,24 @@ def _costs(resolved: Resolved) -> Iterator[str]:
         yield design_words(resolved.factorial.design)
     if cost := parts_cost(resolved.study, resolved.extra_parts):
         yield cost
+
+
+def _known(
+    study: Study,
+    split: SplitSpec,
+    datasets: Mapping[str, Dataset],
+    models: Mapping[str, ModelSpec],
+    note: Callable[[str], None],
+) -> dict[str, DataFacts]:
+    """The facts of each data set; raises InputError where two have the same rows."""
+    beside = _references(study, split, datasets, note)
+    facts = {
+        name: data_facts(dataset, split, models[name].found.notes if name in models else (), beside[name])
+        for name, dataset in datasets.items()
+    }
+    if twice := same_rows(facts):
+        raise InputError(f"--data: {twice}. Leave one of them out")
+    return facts
 
 
 def _references(

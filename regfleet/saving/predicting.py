@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BATCH = 4096
 """Rows that go through a network at once."""
+WHOLE = 16
+"""Of which these are a multiple: the last of fewer would be rounded otherwise, and a row's answer depend on others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,14 +123,17 @@ class Predictor:
         return Answers(self.signature, np.stack(made))
 
 
-def answers(model: keras.Model, given: Any) -> np.ndarray:
+def answers(model: keras.Model, given: np.ndarray) -> np.ndarray:
     """What a network says of its input (rows, …), float64 (rows, outputs)."""
     import numpy as np
 
     from regfleet.models.texts import tensor
 
-    batches = (tensor(given[first : first + BATCH]) for first in range(0, len(given), BATCH))
-    parts = [np.asarray(model(batch, training=False), "float64") for batch in batches]
+    parts = []
+    for first in range(0, len(given), BATCH):
+        batch = given[first : first + BATCH]
+        filled = np.concatenate([batch, np.repeat(batch[-1:], -len(batch) % WHOLE, axis=0)])
+        parts.append(np.asarray(model(tensor(filled), training=False), "float64")[: len(batch)])
     return np.concatenate([np.empty((0, model.outputs[0].shape[-1])), *parts])
 
 

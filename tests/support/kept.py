@@ -37,8 +37,9 @@ def keep(out, fields=FIELDS, wrong=None, *, lost=(), predicted=True, only=bool, 
     """
     wrong = wrong or by_row({})
     hardware, versions = facts.pop("hardware", HARDWARE), facts.pop("versions", VERSIONS)
-    study, datasets = read_study(fields), {"iris": load_builtin("iris")}
-    plan, split, iris = planned(study, datasets), parse_split(study.split), datasets["iris"]
+    study, iris = read_study(fields), load_builtin("iris")
+    datasets = {study.names[0]: iris}
+    plan, split = planned(study, datasets), parse_split(study.split)
     data = {name: one.model_copy(update=facts) for name, one in resolved(study, datasets).data.items()}
     outcomes = []
     for trial in (one for one in plan.trials if only(one)):

@@ -155,6 +155,16 @@ def test_what_is_another_study_is_refused_by_its_field(command, tmp_path, fields
     assert not (tmp_path / "merged").exists()
 
 
+def test_the_same_rows_under_two_names_are_refused(command, tmp_path):
+    """A trial of one is that of the other: put together, each name would have some of them."""
+    keep(tmp_path / "a", FIELDS | {"seeds": "2"})
+    keep(tmp_path / "b", FIELDS | {"seeds": "2", "data": [{"location": "flowers.csv", "target": "y"}]}, hardware=OTHER)
+    code, _, errors = command("merge", "a", "b", "--out", "merged")
+    assert (code, errors.count("\n")) == (2, 1), errors
+    assert "data: expected other rows in each data set; got the same in iris and flowers" in errors
+    assert not (tmp_path / "merged").exists()
+
+
 def test_what_cannot_be_merged_is_refused(command, tmp_path):
     """Fewer than two, one twice, a directory that is filled, a part that is torn, what is no results directory."""
     keep(tmp_path / "a", FIELDS | {"seeds": "2"})

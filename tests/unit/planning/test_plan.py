@@ -258,3 +258,17 @@ def test_the_conservative_interval_is_refused_where_it_says_nothing(fields, word
     """It needs a number of seeds, and a question about new data."""
     (found,) = [text for place, text in problems(read_study(fields | CONSERVATIVE)) if place == ("interval",)]
     assert words in found
+
+
+def test_two_data_sets_of_the_same_rows_are_refused(command, tmp_path):
+    """A trial of one is that of the other, and would be stored under one name: both are named; other rows are taken."""
+    rows = [f"{row % 7},{row % 5},{'ab'[row % 2]}" for row in range(60)]
+    for name, kept in (("one", rows), ("two", rows), ("three", rows[::-1])):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["x,y,kind", *kept]))
+    asked = ("compare", "--target", "kind", "--seeds", "2", "--dry-run")
+    for data, said in ((("one.csv", "three.csv", "two.csv"), "one and two"), (("iris", "iris"), "iris and iris-2")):
+        code, _, errors = command(
+            *asked[: 1 if data[0] == "iris" else 3], *asked[3:], *(f"--data={one}" for one in data)
+        )
+        assert (code, errors.splitlines()[-1].partition("got ")[2]) == (2, f"the same in {said}. Leave one of them out")
+    assert command(*asked, "--data=one.csv", "--data=three.csv")[0] == 0

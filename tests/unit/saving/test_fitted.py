@@ -23,6 +23,7 @@ from regfleet.running.ordering import chosen
 from regfleet.running.predicting import predict
 from regfleet.saving import rows as reading
 from regfleet.saving.plain import foreign, plain
+from regfleet.saving.predicting import answers
 from regfleet.saving.preprocessing import columns_of, fitted
 from regfleet.saving.signature import Signature
 from regfleet.settings import Training, read_study
@@ -178,15 +179,25 @@ def test_the_best_is_the_headline_then_the_least_loss_then_the_control(rows, los
     assert chosen(data, None) == taken
 
 
-def test_changed_data_are_refused(study, tmp_path):
-    """By the fingerprint that the study has of them."""
+def test_data_that_were_moved_are_named_and_changed_ones_refused(study, model, tmp_path):
+    """Wherever they are now, by the fingerprint that the study has of them."""
     shutil.copytree(study / "results", tmp_path / "results")
-    table = study / "ship.csv"
+    table, moved = study / "ship.csv", tmp_path / "moved.csv"
     whole = table.read_bytes()
+    where = (
+        r"no such file.*\. Run fit in the folder in which the study ran, or say where the data are: --data ship=PLACE$"
+    )
+    changed = r"--data: expected the ship that .* was made with; got changed data"
     try:
-        table.write_bytes(whole.replace(b"female", b"FEMALE", 1))
-        with pytest.raises(InputError, match=r"--data: expected the ship that .* was made with; got changed data"):
+        table.rename(moved)
+        with pytest.raises(InputError, match=where):
             fit(tmp_path / "results", tmp_path / "model", in_process=True)
+        again = {"variant": "l2(0.01)@first+dropout(0.2)@first", "in_process": True}
+        assert fit(study / "results", model, data=f"ship={moved}", **again).networks == 2
+        for place, data in ((moved, f"ship={moved}"), (table, None)):
+            place.write_bytes(whole.replace(b"female", b"FEMALE", 1))
+            with pytest.raises(InputError, match=changed):
+                fit(tmp_path / "results", tmp_path / "model", data=data, in_process=True)
     finally:
         table.write_bytes(whole)
     assert not (tmp_path / "model").exists()
@@ -340,6 +351,16 @@ def test_what_techniques_put_in_is_plain_keras_in_inference(text):
     assert np.asarray(flat(rows)) == pytest.approx(np.asarray(made(rows, training=False)), abs=1e-5)
     assert {type(layer).__module__.split(".")[0] for layer in flat.layers} == {"keras"}
     assert not [*foreign(keras.saving.serialize_keras_object(flat))]
+
+
+def test_a_row_is_answered_alike_alone_and_among_others():
+    """To the last bit, wherever it stands."""
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(3, "softmax")])
+    rows = np.random.default_rng(0).normal(size=(75, 6)).astype("float32")
+    together = answers(model, rows)
+    for taken in ([3], [74], [*range(9, 30)], [*range(75)][::-1], [*range(75)] * 2):
+        assert (answers(model, rows[taken]) == together[taken]).all()
+    assert answers(model, rows[:0]).shape == (0, 3)
 
 
 def test_an_estimator_of_scikit_learn_predicts_with_it(study, model):
