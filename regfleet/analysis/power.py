@@ -65,6 +65,24 @@ def useful_seeds(ratio: float) -> int | None:
     return math.ceil(USEFUL / ratio - 1e-9) if ratio > 0 else None
 
 
+def useful_seeds_by_rows(of: RowEstimate, n_test: int, alpha: float, comparisons: int = 1) -> int | None:
+    """`useful_seeds` where single rows judge: in fives, until the half-width to expect is within 5 % of the least.
+
+    None where no such number is known: an interval that cannot be made, or more than `MOST_SEEDS`.
+
+    Args:
+        of: what the rows say so far.
+        n_test: test rows of a seed.
+        alpha, comparisons: of the simultaneous intervals.
+    """
+    least = of.limit(alpha, comparisons)
+    if not least > 0:
+        return None
+    enough = (1 + 1 / USEFUL) ** 0.5 * least
+    rounds = fewest(lambda number: of.expected(ROUND * number, n_test, alpha, comparisons) <= enough, 1)
+    return None if rounds is None else ROUND * rounds
+
+
 def power(effect: float, sd: float, seeds: float, ratio: float, alpha: float, comparisons: int = 1) -> float:
     """The chance that the interval of ``seeds`` pairs excludes zero on the right side of a true ``effect``.
 

@@ -194,7 +194,7 @@ def ignorant_score(metric: Metric, shares: Sequence[float] | None, observed: Arr
     return float(observed.min() if metric.higher_is_better else observed.max())
 
 
-def scored(runs: Runs, score: float) -> tuple[Array, Array]:
+def scored(runs: Runs, score: float) -> tuple[Seeds, Array]:
     """Seeds and scores (attempted seeds,) with ``score`` in place of each lost run, ascending by seed."""
     seeds = np.concatenate([runs.seeds, runs.lost])
     scores = np.concatenate([runs.scores, np.full(len(runs.lost), score)])

@@ -22,11 +22,12 @@ from regfleet.analysis.effects_across import with_effects
 from regfleet.analysis.grouping import Words, grouped
 from regfleet.analysis.headline import headline, warnings
 from regfleet.analysis.judging import Tested, unfit
-from regfleet.analysis.power import rows_for_equivalence
+from regfleet.analysis.power import rows_for_equivalence, useful_seeds, useful_seeds_by_rows
 from regfleet.analysis.predicting import predicted_of, read
 from regfleet.analysis.prospects import what_it_takes
 from regfleet.analysis.question import Question
 from regfleet.analysis.references import references_of
+from regfleet.analysis.row_rule import RowEstimate
 from regfleet.analysis.rows import family_row, sweeps, variant_row
 from regfleet.analysis.runs import Runs, runs_of
 from regfleet.analysis.seen import Seen
@@ -299,7 +300,9 @@ def _worded(
     if by_rows and terms.metric.counts and terms.metric.rope > 0:
         needed = rows_for_equivalence(terms.metric.rope, terms.question.alpha_now, terms.comparisons)
     judged = judged_sentence(dataset.shown)
-    dataset = replace(dataset, lead=first, floor=least, equivalence_rows=needed, judged=judged)
+    dataset = replace(
+        dataset, lead=first, floor=least, equivalence_rows=needed, judged=judged, useful_seeds=_useful(dataset, terms)
+    )
     words = Words(
         Scale(terms.metric),
         terms.where,
@@ -313,6 +316,20 @@ def _worded(
         plain=grouped(dataset.ordered(terms.metric), words),
         warnings=warnings(dataset, terms.question, variants),
     )
+
+
+def _useful(dataset: DatasetSummary, terms: Terms) -> int | None:
+    """The number of seeds after which more add next to nothing to any comparison, by the rules that judge them."""
+    found: list[int | None] = []
+    for one in [row.comparison for row in dataset.shown if row.comparison is not None]:
+        if one.rule == "seeds":
+            found.append(useful_seeds(terms.ratio))
+        elif isinstance(one.outlook, RowEstimate):
+            found.append(useful_seeds_by_rows(one.outlook, terms.n_test, terms.question.alpha_now, terms.comparisons))
+        else:
+            found.append(None)
+    known = [seeds for seeds in found if seeds is not None]
+    return max(known) if known and len(known) == len(found) else None
 
 
 def _ranked(rows: Sequence[VariantSummary], terms: Terms) -> tuple[VariantSummary, ...]:

@@ -137,7 +137,8 @@ class DatasetSummary:
 
     ``comparisons`` is the number of simultaneous intervals; ``ratio`` n_test/n_train as it entered them (0 for scope
     this_dataset and for a fixed test set). ``about`` says in words what the intervals are about; ``floor`` is the least
-    resolution floor of a comparison (0: none). ``headline`` and ``warnings`` are sentences for the terminal and the
+    resolution floor of a comparison (0: none) and ``useful_seeds`` the number beyond which seeds add next to nothing
+    (None: no limit). ``headline`` and ``warnings`` are sentences for the terminal and the
     report. ``rows`` is the number of rows that can be tested, 0 where it is not known; fewer than ``equivalence_rows``
     of them show no equivalence, 0 where that is not so. ``columns`` are those of its input, 0 where they are not known.
     ``judged`` says in a sentence by which rule. ``predicted``: what was said of the test rows, where that was kept.
@@ -161,6 +162,7 @@ class DatasetSummary:
     fixed_test: bool = False
     about: str = ""
     floor: float = float("nan")
+    useful_seeds: int | None = None
     headline: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     task: Task = "classification"

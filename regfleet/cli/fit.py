@@ -50,8 +50,8 @@ def fit(
     """
     from regfleet.fleet import FleetSettings
     from regfleet.running.display import Progressing, console
-    from regfleet.running.fitting import BEST
     from regfleet.running.fitting import fit as fitted
+    from regfleet.running.ordering import BEST
 
     rows = on or "train"
     if rows not in ("train", "all"):

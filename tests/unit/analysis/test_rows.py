@@ -187,3 +187,16 @@ def test_a_true_lead_on_600_rows_is_seen_in_the_rows_and_not_in_the_scores_of_se
     by_seeds, by_rows = (judge(trials, source)[1]["l2"] for source in (None, kept))
     assert (by_seeds.verdict, by_rows.verdict) == ("undecided", "better")
     assert by_rows.difference.low < 0.043 < by_rows.difference.high
+
+
+def test_seeds_are_useful_by_the_rule_that_judges():
+    """Within 5 % of the least half-width that `expected` comes to; of one score per seed the ratio says it: 10·12/4."""
+    right = {"none": CONTROL, "l2": VARIANT}
+    found, of = both(right)
+    one, seeds = of["l2"].outlook, found.useful_seeds
+    least = one.limit(0.05, 1) * math.sqrt(1.1)
+    assert seeds % 5 == 0
+    assert one.expected(seeds, 4, 0.05, 1) <= least < one.expected(seeds - 5, 4, 0.05, 1)
+    assert both(right, metric="macro_f1")[0].useful_seeds == 30
+    # Without one disagreement the bound by rows is reached at once.
+    assert both({"none": CONTROL, "l1": CONTROL})[0].useful_seeds == 5
