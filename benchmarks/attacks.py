@@ -343,7 +343,7 @@ def lost_runs(count: int, draw: Draw) -> Iterator[Line]:
 
 
 def sweeps(count: int, draw: Draw) -> Iterator[Line]:
-    """Of five members that are alike the best by validation rows, which are its test rows or others, beside a control."""
+    """The best of five members that are alike by validation rows, which test too or do not, beside a control."""
     for name in ("least squares", "hidden layer, other initial weights only"):
         for own in (True, False):
             split = "dealt" if own else "75/25"
