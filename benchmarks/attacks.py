@@ -12,7 +12,7 @@ learners or pretended models, without training. Printed is, for each claim, how 
 - rare disagreements: a technique ruins a share of the rows, the same on every seed; exact, by counting.
 - a rare class: a technique misses a tenth of the rows of a class that has few; rare rows, where there are only scores.
 - no scatter: the same difference on every seed, so that the standard deviation is zero.
-- lead, lost runs, looks, more seeds: what else is claimed or withdrawn, or is asked again and again.
+- lead, lost runs, sweeps, looks, more seeds: what else is claimed or withdrawn, or is asked again and again.
 - odds: chances and losses of `If you must choose now`, after racing, with twins, runs that collapse, one class rare.
 - between runs: `diff` with a true drop, with the same seeds, new ones and other rows; `check` of an error whose tails
   are heavy; two runs of which one has few training rows.
@@ -51,7 +51,7 @@ from regfleet.analysis.intervals import Array, excludes_zero  # noqa: E402
 from regfleet.analysis.judging import Tested, unfit  # noqa: E402
 from regfleet.analysis.question import Question, spent  # noqa: E402
 from regfleet.analysis.row_rule import RowEstimate, row_estimate  # noqa: E402
-from regfleet.analysis.rows import variant_row  # noqa: E402
+from regfleet.analysis.rows import tuned, variant_row  # noqa: E402
 from regfleet.analysis.runs import PER_SEED, Runs  # noqa: E402
 from regfleet.analysis.summary import Interval  # noqa: E402
 from regfleet.concluding.checking import LOOKS, item_of  # noqa: E402
@@ -342,6 +342,28 @@ def lost_runs(count: int, draw: Draw) -> Iterator[Line]:
             yield Line(f"{name}, {chance:.0%} of runs lost, {what}: {said}", float(np.mean(claims)), count)
 
 
+def sweeps(count: int, draw: Draw) -> Iterator[Line]:
+    """The best of five members that are alike by validation rows, which test too or do not, beside a control."""
+    for name in ("least squares", "hidden layer, other initial weights only"):
+        for own in (True, False):
+            split = "dealt" if own else "75/25"
+            case = replace(next(one for one in studies.NULLS if one.name == name), seeds=(10,), split=split)
+            ahead, called = [], []
+            for _ in range(count):
+                right, train, test, _ = told(case, draw)
+                chooses = ~train & ~test if own else test
+                runs = [runs_of(one, test) for one in right[:6]]
+                valid = [(one & chooses).sum(axis=1) / chooses.sum(axis=1) for one in right[:6]]
+                members = [replace(r, val_scores=v, val_error=-v) for r, v in zip(runs[1:], valid[1:], strict=True)]
+                terms = terms_of(case.rows, int(train[0].sum()), int(test[0].sum()), 6)
+                one = compare(tuned(members, METRICS["accuracy"])[0], runs[0], "c", terms)
+                ahead.append(one.difference.mean)
+                called.append(one.verdict in ("better", "worse"))
+            what = f"{name}, chosen on {'rows of their own' if own else 'the test rows'}"
+            yield Line(f"{what}: a claim, were there a verdict", float(np.mean(called)), count, ALPHA if own else None)
+            yield Line(f"{what}: ahead by", float(np.mean(ahead)), count, None)
+
+
 MIXED = tuple(one for one in studies.RACES if one.leads)[:3]
 
 
@@ -591,41 +613,57 @@ def rows_and_columns(count: int, draw: Draw) -> Iterator[Line]:
                 yield Line(f"{name} ({true:+.3f}), {learner}, {rows} rows: wrong word", wrong, count)
 
 
+FRESH = 4_000
+
+
+def lost_by(x: Array, labels: np.ndarray, weights: Array, draw: Draw, repeats: int) -> dict[str, float]:
+    """What a linear model of ``weights`` loses of its accuracy when a column is shuffled, by column."""
+    said = np.column_stack([np.ones(len(x)), x]) @ weights
+    before, found = np.mean(np.argmax(said, axis=1) == labels), {}
+    for column in range(x.shape[1]):
+        shuffled = np.stack([draw.permutation(x[:, column]) for _ in range(repeats)])
+        moved = said + (shuffled - x[:, column])[:, :, None] * weights[1 + column]
+        found[str(column)] = float(before - np.mean(np.argmax(moved, axis=2) == labels))
+    return found
+
+
 def importance(count: int, draw: Draw) -> Iterator[Line]:
-    """Three columns of noise beside three that tell; shuffled among the test rows of each seed, as `fit` does."""
-    for rows, seeds, shares in ((60, 5, 0.5), (150, 5, 0.5), (150, 10, 0.5), (150, 30, 0.5), (150, 10, 0.1)):
-        any_, alone, found, tells = [], [], [], []
-        labels = (np.arange(rows) < shares * rows).astype(int)
-        signs, y, ratio = 2.0 * labels[:, None] - 1, np.eye(2)[labels], 1 / 3
-        case = studies.Case("", rows=rows, seeds=(seeds,))
+    """Three columns of noise beside three that tell; shuffled among the test rows of each seed, as `fit` does.
+
+    What these networks look at is what fresh rows say of them.
+    """
+    for rows, seeds, share in ((60, 5, 0.5), (150, 5, 0.5), (150, 10, 0.5), (150, 30, 0.5), (150, 10, 0.1)):
+        noise, alone, tells, truths = [], [], [], []
+
+        def sample(many: int, share: float = share) -> tuple[Array, np.ndarray]:
+            labels = (np.arange(many) < share * many).astype(int)
+            tell = np.array([0.8, 0.8, 0.8, 0.0, 0.0, 0.0]) * (2.0 * labels[:, None] - 1)
+            return draw.normal(size=(many, 6)) + tell, labels
+
         for _ in range(count):
-            x = draw.normal(size=(rows, 6)) + np.array([0.8, 0.8, 0.8, 0.0, 0.0, 0.0]) * signs
-            train, test = studies.splits(case, draw, labels)
-            worth = []
+            (x, labels), (fresh, theirs) = sample(rows), sample(FRESH)
+            train, test = studies.splits(studies.Case("", rows=rows, seeds=(seeds,)), draw, labels)
+            worth, true = [], []
             for who, where in zip(train, test, strict=True):
-                z = np.column_stack([np.ones(rows), x])
-                weights = np.linalg.lstsq(z[who], y[who], rcond=None)[0]
-                at, mine = z[where], labels[where]
-                before = np.mean(np.argmax(at @ weights, axis=1) == mine)
-                row = {}
-                for column in range(6):
-                    shuffled = np.stack([draw.permutation(at[:, 1 + column]) for _ in range(5)])
-                    moved = (shuffled - at[:, 1 + column])[:, :, None] * weights[1 + column]
-                    row[str(column)] = float(before - np.mean(np.argmax(at @ weights + moved, axis=2) == mine))
-                worth.append(row)
-            of = {one.column: one for one in over_seeds(worth, METRICS["accuracy"], ratio, ALPHA)}
-            any_.append(any((of[c].low or 0) > 0 or (of[c].high or 0) < 0 for c in "345"))
-            only = over_seeds([{"3": one["3"]} for one in worth], METRICS["accuracy"], ratio, ALPHA)[0]
-            alone.append((only.low or 0) > 0 or (only.high or 0) < 0)
-            tell = over_seeds([{"0": one["0"]} for one in worth], METRICS["accuracy"], ratio, ALPHA)[0]
-            found.append(tell)
-            tells.append(tell.mean)
-        true = float(np.mean(tells))
-        out = float(np.mean([(one.low or 0) > true or (one.high or 0) < true for one in found]))
-        name = f"{rows} rows, {seeds} networks" + (", one class a tenth" if shares < 0.5 else "")
-        yield Line(f"any column of noise clear, {name}", float(np.mean(any_)), count)
+                z = np.column_stack([np.ones(rows), x])[who]
+                weights = np.linalg.lstsq(z, np.eye(2)[labels[who]], rcond=None)[0]
+                worth.append(lost_by(x[where], labels[where], weights, draw, 5))
+                true.append(lost_by(fresh, theirs, weights, draw, 1)["0"])
+
+            def of(*columns: str, worth: list[dict[str, float]] = worth) -> list[tuple[float, float]]:
+                chosen = [{name: one[name] for name in columns} for one in worth]
+                found = {one.column: one for one in over_seeds(chosen, METRICS["accuracy"], 1 / 3, ALPHA)}
+                return [(found[name].low or 0.0, found[name].high or 0.0) for name in columns]
+
+            noise.append(any(low > 0 or high < 0 for low, high in of(*"012345")[3:]))
+            alone.append(any(low > 0 or high < 0 for low, high in of("3")))
+            ((low, high),) = of("0")
+            truths.append(float(np.mean(true)))
+            tells.append(low > truths[-1] or high < truths[-1])
+        name = f"{rows} rows, {seeds} networks" + (", one class a tenth" if share < 0.5 else "")
+        yield Line(f"any column of noise clear, {name}", float(np.mean(noise)), count)
         yield Line(f"a column of noise alone, {name}", float(np.mean(alone)), count)
-        yield Line(f"a column that tells ({true:+.3f}) alone, {name}", out, count)
+        yield Line(f"a column that tells ({np.mean(truths):+.3f}) alone, {name}", float(np.mean(tells)), count)
 
 
 def data_sets(count: int, draw: Draw) -> Iterator[Line]:
@@ -662,6 +700,7 @@ ATTACKS: dict[str, Callable[[int, Draw], Iterator[Line]]] = {
     "no scatter": no_scatter,
     "lead": leads,
     "lost runs": lost_runs,
+    "sweeps": sweeps,
     "looks": looks,
     "more seeds": more_seeds,
     "odds": chances,

@@ -11,6 +11,7 @@ the data predict instead of a supposed one).
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass, replace
 
 from regfleet.analysis.intervals import FEW_ROWS
@@ -67,7 +68,9 @@ def chance_of_verdict(one: Comparison, ahead: Ahead) -> float:
     half, inside = (width := half_width(one, ahead.seeds, ahead)), one.rope - width
     if one.note == FEW_ROWS:  # and no seed will add rows
         inside = -1.0
-    moves = one.sd * math.sqrt(max(1 / now - 1 / ahead.seeds, 0.0))
+    # A technique that does nothing will go on doing nothing: the least scatter of an interval is none to expect.
+    scatter = statistics.stdev(one.differences) if len(one.differences) > 1 else one.sd
+    moves = scatter * math.sqrt(max(1 / now - 1 / ahead.seeds, 0.0))
     if not moves > 0:
         return float(abs(mean) > half or abs(mean) <= inside)
 

@@ -129,7 +129,7 @@ def test_where_single_rows_judge_the_odds_are_those_of_their_interval():
 
 def test_odds_agree_with_verdicts_and_losses_point_the_same_way():
     """What is better by enough to matter has a chance above 1 − alpha/2, and the least to lose; lower may be better."""
-    correct = {"none": [20, 21] * 5, "l2": [27, 28] * 5, "l1": [10, 11] * 5}
+    correct = {"none": [20, 21] * 5, "l2": [28, 27, *[27, 28] * 4], "l1": [11, 10, *[10, 11] * 4]}
     dataset = analysed(correct)
     assert [one.name for one in dataset.odds] == ["l2", "none", "l1"]
     assert dataset.odds[0].matters > 0.975

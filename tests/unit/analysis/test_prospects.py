@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from regfleet.analysis.intervals import decide, estimate, excludes_zero, interval
+from regfleet.analysis.intervals import NOT_YET, decide, estimate, excludes_zero, interval, sd_floor
 from regfleet.analysis.prospects import LIKELY, Ahead, chance_of_verdict, what_it_takes
 from regfleet.analysis.question import Question, spent
+from regfleet.analysis.row_rule import row_estimate
 from regfleet.analysis.sequential import GLANCE, planned_looks
 from regfleet.analysis.variant import Comparison
 
@@ -38,6 +39,21 @@ def test_the_chance_is_that_of_seeds_drawn_by_what_was_seen(mean, sd, now, rope,
     expected = ((np.abs(after) > half) | (np.abs(after) <= rope - half)).mean()
     found = chance_of_verdict(compared(mean, sd, now, rope, ratio), Ahead(30, 0.03, 4, ratio, 30, 150))
     assert found == pytest.approx(expected, abs=0.005)
+
+
+@pytest.mark.parametrize(("rows", "chance"), [(550, 0.0), (600, 1.0)])
+def test_a_technique_that_does_nothing_goes_on_where_rows_can_show_it(rows, chance):
+    """Eight comparisons, a last look with .0286 of alpha: ln(8 / .0286) / .01 = 564 rows, if all go on to agree."""
+    alpha = spent(0.05, 3, 3)
+    assert 550 < math.log(8 / alpha) / 0.01 < 600
+    places = np.arange(rows)
+    alike = row_estimate(places % 5, places, np.zeros(rows), rows, rows * 3 // 5, counts=True)
+    around = alike.interval(spent(0.05, 1, 3), 8)
+    sd = sd_floor(rows // 5, 5)
+    one = Comparison(
+        "none", tuple(range(5)), (0.0,) * 5, around, sd, 1, 0, 5, 0, 0.01, 0, "undecided", NOT_YET, outlook=alike
+    )
+    assert chance_of_verdict(one, Ahead(30, alpha, 8, 1 / 3, rows // 5, rows)) == chance
 
 
 def test_what_it_takes_is_said_in_seeds_or_in_rows():
