@@ -180,7 +180,7 @@ def few_services() -> Iterator[None]:
     from ray._private.node import Node
 
     start = services.start_ray_process
-    ours = [(Node, name, lambda *_, **__: None) for name in SERVICES]
+    ours: list[tuple[Any, str, Callable[..., Any]]] = [(Node, name, lambda *_, **__: None) for name in SERVICES]
     # It imports a web server to find out which agent there could be.
     ours.append((utils, "get_dashboard_dependency_error", lambda: None))
     ours.append((services, "start_ray_process", lambda command, *rest, **more: start(_lighter(command), *rest, **more)))

@@ -119,7 +119,7 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
         with _Workers(fleet, watch, reporter, in_process=in_process) as workers:
             # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.
             if not place.exists("study.toml"):
-                if not ready:
+                if not (ready or in_process):
                     # Ray's start is waiting, this is scikit-learn's import.
                     meanwhile(partial(load_builtin, study.data[0].location))
                 seeds = GLANCE if study.adds_seeds else len(study.seeds)

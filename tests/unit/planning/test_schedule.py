@@ -29,6 +29,7 @@ def test_the_schedule_hands_out_every_trial_once():
     while chunk := schedule.next():
         seen += [trial.key for trial in chunk.trials]
         schedule.learn(outcomes_of(chunk, random.uniform(0.01, 5)))
+        assert schedule.handed_out == (len(seen) == len(plan.trials))
     assert sorted(seen) == sorted(trial.key for trial in plan.trials)
 
 

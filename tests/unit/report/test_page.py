@@ -11,7 +11,8 @@ import pytest
 
 from regfleet.analysis.variant import Interval
 from regfleet.errors import InputError
-from regfleet.report import render
+from regfleet.report import get_ready, render
+from regfleet.report.templates import default_folder, environment
 from regfleet.report.verdicts import gap_sentence
 
 
@@ -25,6 +26,13 @@ def source(rendered):
 def page(parse, source):
     """The same, parsed."""
     return parse(source)
+
+
+def test_parts_of_the_page_are_compiled_ahead():
+    """Whoever has a moment to spare has each of them compiled, and nothing goes wrong unseen."""
+    get_ready()
+    compiled = {name for _, name in environment().cache.keys()}  # noqa: SIM118 - Jinja's cache iterates otherwise
+    assert {file.name for file in default_folder().glob("_*.j2")} - compiled == set()
 
 
 def test_the_sections_stand_in_order(page):
