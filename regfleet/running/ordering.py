@@ -6,6 +6,7 @@ import json
 import math
 import os
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,6 +85,8 @@ def with_data(given: Given, study: Study, name: str, place: str | None) -> Given
             if not any(map(_is_gone, filter(None, (source.location, source.test)))):
                 raise
             said = "" if place and called == name else f", or say where the data are: --data {called}=PLACE"
+            if not Path(source.location).suffix:
+                said += "; data that were in memory are given to regfleet.fit in Python"
             raise InputError(f"{problem}. Run fit in the folder in which the study ran{said}") from None
     return replace(given, datasets=datasets)
 

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 ROWS = 2**15
 """Rows that go through at a time."""
 LARGE = 2 * ROWS
-"""Rows that go through at once, where there are no more; what a model gives for a row is the same."""
+"""Rows that go through at once, where there are no more.
+
+What a model gives for a row is the same, but for a last bit where a product takes its last rows in another way.
+"""
 
 
 def is_large(rows: int) -> bool:

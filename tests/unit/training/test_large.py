@@ -15,7 +15,11 @@ MODEL = ModelSpec((16, 8), ("relu", "tanh"))
 
 @pytest.mark.parametrize("technique", ["none", "batchnorm@all"])
 def test_rows_in_parts_give_the_same_fit(monkeypatch, technique):
-    """Histories, predictions and weights, to the bit, of parts that do not divide the rows."""
+    """Histories and weights, to the bit, of parts that do not divide the rows.
+
+    A logit may differ in its last bit, and a probability in four, on a processor without AVX-512: its products take six
+    rows at once, and another way for those that are left.
+    """
     draw = np.random.default_rng(0)
     x = draw.normal(size=(2_503, 6)).astype("float32")
     y = np.eye(2, dtype="float32")[(x[:, 0] > 0).astype(int)]
@@ -33,7 +37,7 @@ def test_rows_in_parts_give_the_same_fit(monkeypatch, technique):
         np.testing.assert_array_equal(parts.history[name], values, err_msg=name)
     for when, by_rows in whole.predictions.items():
         for name, predicted in by_rows.items():
-            np.testing.assert_array_equal(parts.predictions[when][name], predicted)
+            np.testing.assert_array_max_ulp(parts.predictions[when][name], predicted, maxulp=4)
     for one, other in zip(parts.weights, whole.weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
