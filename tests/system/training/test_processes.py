@@ -15,16 +15,20 @@ from regfleet.training import runtime
 
 
 def test_a_worker_has_one_thread_and_no_gpu():
-    """A fresh process that prepares itself has one thread a pool, the pinned environment and only the CPU."""
+    """A fresh process that prepares itself has one thread a pool, the pinned environment and only the CPU.
+
+    And it leaves products, biases and activations operations by themselves.
+    """
     script = (
         "from regfleet.training import runtime; runtime.prepare(gpu=False); import os, tensorflow as tf; "
         "print(tf.config.threading.get_intra_op_parallelism_threads(), "
         "tf.config.threading.get_inter_op_parallelism_threads(), tf.config.get_visible_devices('GPU'), "
-        "runtime.device_name(), {**os.environ, **runtime.ENVIRONMENT} == os.environ)"
+        "runtime.device_name(), {**os.environ, **runtime.ENVIRONMENT} == os.environ, "
+        "tf.config.optimizer.get_experimental_options()['remapping'])"
     )
     bare = {name: value for name, value in os.environ.items() if name not in runtime.ENVIRONMENT}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=bare)
-    assert done.stdout.split() == ["1", "1", "[]", "cpu", "True"]
+    assert done.stdout.split() == ["1", "1", "[]", "cpu", "True", "False"]
 
 
 SEED = """
