@@ -131,8 +131,8 @@ def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1,
     program: Any = _PROGRAMS.pop(key) if key else _trace(recipe, sets, seed, stack)
     trace_seconds = 0.0 if key else time.perf_counter() - started
     if key is None:
-        key = shared_key if rate and _takes_rates(program, recipe.training) else own_key
-    if key is shared_key and not isinstance(program, str):
+        key = shared_key if rate and _takes_rates(program, recipe.training.optimizer, rate) else own_key
+    elif key is shared_key and not isinstance(program, str):
         program.set_rate(rate)
     _PROGRAMS[key] = program
     held = {key: program.held_bytes for key, program in _PROGRAMS.items() if not isinstance(program, str)}
@@ -146,12 +146,12 @@ def _kept(recipe: Recipe, sets: Sets, seed: int, cache_key: str, stack: int = 1,
     return program, trace_seconds
 
 
-def _takes_rates(program: Program | Stack | str, training: Training) -> bool:
+def _takes_rates(program: Program | Stack | str, optimizer: str | None, rate: float) -> bool:
     """Whether a traced fit runs at any learning rate; one of the model's own optimizer may stand anywhere.
 
-    What cannot be traced cannot be at any.
+    A technique may have set one of its own. What cannot be traced cannot be at any.
     """
-    return isinstance(program, str) or (training.optimizer != "model" and program.takes_rates)
+    return isinstance(program, str) or (optimizer != "model" and program.begins_at(rate))
 
 
 def _trace(recipe: Recipe, sets: Sets, seed: int, stack: int) -> Program | Stack | str:

@@ -70,10 +70,10 @@ class Loop(ABC):
         self._slots: list[np.ndarray] = []
         self._use(xla=xla)
 
-    @property
-    def takes_rates(self) -> bool:
-        """Whether the learning rate is a number that may be set before a run, and not a schedule in the graph."""
-        return self._rate_place is not None
+    def begins_at(self, rate: float) -> bool:
+        """Whether runs begin with this learning rate, and it is no schedule in the graph but may be set before."""
+        place = self._rate_place
+        return place is not None and bool(self._slots[place] == self._slots[place].dtype.type(rate))
 
     def set_rate(self, rate: float) -> None:
         """Let runs from now on begin with this learning rate."""

@@ -62,3 +62,11 @@ def test_a_program_is_traced_once_and_forgotten_in_time(small, iris, monkeypatch
     for number in range(2):
         training.fit(tiny, iris, 0, "fused", f"another {number}")
     assert training.fit(small, iris, 0, "fused", "traced").trace_seconds > 0
+
+
+def test_a_technique_may_set_a_learning_rate_of_its_own(small, iris):
+    """It holds beside the study's, which is another one from fit to fit, as in Keras."""
+    for rate in (0.001, 0.002):
+        slow = Recipe(small.model, Training(epochs=3, batch_size=25, optimizer="sgd", learning_rate=rate))
+        fused, reference = (training.fit(first(slow, None, ()), iris, 0, e, "quick") for e in ("fused", "keras"))
+        np.testing.assert_allclose(fused.history["loss"], reference.history["loss"], rtol=1e-5)
