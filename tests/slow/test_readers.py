@@ -6,6 +6,7 @@ Needs optuna, keras-tuner, benchopt, mlflow, pytest-benchmark and ray[tune], whi
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -195,11 +196,12 @@ def test_keras_tuner():
 
 
 @pytest.mark.parametrize("where", ["sqlite:///runs.db", "mlruns"])
-def test_mlflow(where, monkeypatch, tmp_path):
+def test_mlflow(where, monkeypatch, tmp_path, request):
     """A database and a folder, with a parent run, a failed one and a deleted one, and the tables of both."""
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("GIT_PYTHON_REFRESH", "quiet")
     mlflow = pytest.importorskip("mlflow", exc_type=ImportError)
+    request.addfinalizer(partial(mlflow.set_tracking_uri, None))  # which holds for the whole process
     mlflow.set_tracking_uri(where if "sqlite" in where else (tmp_path / where).as_uri())
     experiment = mlflow.create_experiment("opt")
     with mlflow.start_run(experiment_id=experiment, run_name="all"):

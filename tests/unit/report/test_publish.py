@@ -9,7 +9,9 @@ import pytest
 from regfleet import atomic
 from regfleet.errors import InputError, ResultsError
 from regfleet.report import exports, render
+from regfleet.report.index import _facts
 from regfleet.report.publish import publish
+from regfleet.report.trend import Run, Score
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +229,12 @@ def test_a_report_on_several_data_sets_shows_them_all_at_once(make_study, articl
     assert many.count("<table>") == 1
     assert "Variant over 6 data sets" in many
     assert "<bdi>one</bdi>: <bdi>iris</bdi>" in one
+
+
+def test_what_stands_beside_a_comparison_tells_no_reports_apart():
+    """A subtitle says the split, and nothing of references or of what is left open."""
+    card = {"datasets": ["iris"], "sections": [], "model": "8 relu"}
+    settings = {"split": "random", "references": "no", "keep_predictions": "true", "interval": "auto", "epochs": "5"}
+    score = Score("iris", "none", "No regularization", "", "control", 0.9, 0.8, 1.0, None, None, None)
+    facts = _facts(card, Run(study="iris", folder="a", name="a", metric="accuracy", settings=settings, scores=(score,)))
+    assert {name for name in facts if name in settings} == {"split", "epochs"}
