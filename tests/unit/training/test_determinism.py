@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import quicker
 from support.training import digest, noisy
 
 from regfleet import training
@@ -68,5 +69,6 @@ def test_a_technique_may_set_a_learning_rate_of_its_own(small, iris):
     """It holds beside the study's, which is another one from fit to fit, as in Keras."""
     for rate in (0.001, 0.002):
         slow = Recipe(small.model, Training(epochs=3, batch_size=25, optimizer="sgd", learning_rate=rate))
-        fused, reference = (training.fit(first(slow, None, ()), iris, 0, e, "quick") for e in ("fused", "keras"))
+        quick = quicker.first(slow, None, ())
+        fused, reference = (training.fit(quick, iris, 0, engine, "quick") for engine in ("fused", "keras"))
         np.testing.assert_allclose(fused.history["loss"], reference.history["loss"], rtol=1e-5)
