@@ -10,9 +10,10 @@ import pytest
 from support.filling import fill
 from xdist.scheduler import LoadScopeScheduling
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # or TensorFlow tells every worker of its machine
+from regfleet.training import runtime
+
 # As in a worker of a study; `runtime.prepare` comes too late where a module's import has used TensorFlow.
-os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+os.environ |= runtime.ENVIRONMENT
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in a shell's background, where no child hears Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # until `pytest_collection_finish`
