@@ -109,15 +109,11 @@ class Program(Loop):
 
     def _update(self, batch: Batch) -> Any:
         """Keras' training step, on rows and with gradients as techniques want them."""
-        import tensorflow as tf
-
         for change in self._settings.batches:
             batch = change(batch)
         descent = self._descender.of(batch)
         measured = self._steps.of_batch(descent)
-        # A weight that changes while a product still waits for its value is copied first.
-        with tf.control_dependencies([one for one in descent.gradients if one is not None]):
-            self.model.optimizer.apply(descent.gradients, self.model.trainable_weights)
+        self.model.optimizer.apply(descent.gradients, self.model.trainable_weights)
         return measured
 
     def _renew(self, x: Any) -> None:
