@@ -123,7 +123,7 @@ class Predictor:
         return Answers(self.signature, np.stack(made))
 
 
-def answers(model: keras.Model, given: np.ndarray) -> np.ndarray:
+def answers(model: keras.Model, given: Any) -> np.ndarray:
     """What a network says of its input (rows, …), float64 (rows, outputs)."""
     import numpy as np
 
