@@ -170,20 +170,35 @@ BARE_WORKER = (SHELL, "-c", _EXEC, "worker")
 
 @contextmanager
 def few_services() -> Iterator[None]:
-    """While Ray starts on this machine, let it leave out `SERVICES`, the agents of its node, and a step of its workers.
-
-    The node ends with its agents, and before it does anything it waits until they have imported Ray and written their
-    ports: it takes whatever is started for them, and -1 for a port that there is not. A worker would import Ray twice,
-    first to find out that it has no `runtime_env`.
-    """
-    from ray._private import services, utils
+    """While Ray starts on this machine, let it leave out `SERVICES`: half the CPU seconds of its start."""
     from ray._private.node import Node
 
+    with _standing_in(*((Node, name, lambda *_, **__: None) for name in SERVICES)):
+        yield
+
+
+@contextmanager
+def bare_node() -> Iterator[None]:
+    """While Ray starts on this machine, let it leave out the agents of its node, and a step of its workers.
+
+    No driver of that Ray may have a `runtime_env`: the agents make them. The node ends with its agents, and before it
+    does anything it waits until they have imported Ray and written their ports: it takes whatever is started for them,
+    and -1 for a port that there is not. A worker would import Ray twice, first to find out that it has no `runtime_env`.
+    """
+    from ray._private import services, utils
+
     start = services.start_ray_process
-    ours: list[tuple[Any, str, Callable[..., Any]]] = [(Node, name, lambda *_, **__: None) for name in SERVICES]
-    # It imports a web server to find out which agent there could be.
-    ours.append((utils, "get_dashboard_dependency_error", lambda: None))
-    ours.append((services, "start_ray_process", lambda command, *rest, **more: start(_lighter(command), *rest, **more)))
+    with _standing_in(
+        # It imports a web server to find out which agent there could be.
+        (utils, "get_dashboard_dependency_error", lambda: None),
+        (services, "start_ray_process", lambda command, *rest, **more: start(_lighter(command), *rest, **more)),
+    ):
+        yield
+
+
+@contextmanager
+def _standing_in(*ours: tuple[Any, str, Callable[..., Any]]) -> Iterator[None]:
+    """Let functions of ours stand in for Ray's, by their place and name."""
     before = [(place, name, getattr(place, name)) for place, name, _ in ours]
     for place, name, stands_in in ours:
         setattr(place, name, stands_in)

@@ -65,7 +65,7 @@ def own_ray(
             "_temp_dir": folder,
         }
         try:
-            with borrowed.environment_of_workers(environment), borrowed.few_services():
+            with borrowed.environment_of_workers(environment), borrowed.few_services(), borrowed.bare_node():
                 _init(arguments)
             yield
         finally:

@@ -86,7 +86,7 @@ def test_rays_node_is_told_what_to_start(tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(services, "start_ray_process", lambda command, *_, **__: started.append(command))
     node = ["raylet", f"--session_dir={tmp_path}", "--node_id=ab12", "--python_worker_command=p s d", "--head"]
-    with borrowed.few_services():
+    with borrowed.bare_node():
         services.start_ray_process(["gcs", "--session_dir=x"], "gcs")
         services.start_ray_process([*node, *(f"{name}=python agent.py" for name in borrowed.AGENTS)], "raylet")
     assert started[0] == ["gcs", "--session_dir=x"]
