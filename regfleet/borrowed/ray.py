@@ -183,7 +183,7 @@ def bare_node() -> Iterator[None]:
 
     No driver of that Ray may have a `runtime_env`: the agents make them. The node ends with its agents, and before it
     does anything it waits until they have imported Ray and written their ports: it takes whatever is started for them,
-    and -1 for a port that there is not. A worker would import Ray twice, first to find out that it has no `runtime_env`.
+    and -1 for a port that is not there. A worker would import Ray twice, first to find that it has no `runtime_env`.
     """
     from ray._private import services, utils
 
