@@ -66,7 +66,7 @@ def test_an_interruption_at_any_moment_is_a_line(tmp_path, number):
         assert (process.returncode, errors) == (3, "regfleet: interrupted\n"), wait
 
 
-# The last test here, and not beside what kills the driver: Ray's agents live on for a minute after it.
+# The last test here, and not beside what kills the driver: what Ray started may live on for a minute after it.
 def test_a_killed_driver_leaves_no_process(killed):
     """What a driver killed -9 had started, and no other driver ended, goes by itself."""
     wait_until(lambda: not processes_of(killed))
