@@ -57,14 +57,17 @@ def study(nine):
 def test_the_page_names_the_rows_that_nobody_gets_right_and_stays_small(parse, nine, study):
     """First in the verdict, then in its section; nine variants fit 700 kB; hostile names are text.
 
-    It takes half as long again as the page without rows at most.
+    It takes twice as long as the page without rows at most, the quicker of two renders each.
     """
+
+    def seconds(conclusion):
+        begun = time.process_time()
+        render(conclusion)
+        return time.process_time() - begun
+
     render(nine)  # importing matplotlib is not counted
-    begun = time.process_time()
-    render(nine)
-    without = time.process_time() - begun
+    assert min(seconds(study), seconds(study)) <= 2 * min(seconds(nine), seconds(nine))
     source = render(study)
-    assert time.process_time() - begun - without <= 1.5 * without
     assert len(source.encode()) <= 700_000
     page = parse(source)
     sentence = "Rows 7 and 70 are wrong in every one of the 20 to 26 networks that were tested on each"
