@@ -57,13 +57,25 @@ def conclude(
     """Analyse a results directory and write its report and tables again; trains nothing.
 
     ``templates`` is a folder whose files replace the report's own, ``tables`` what the rows of the data sets hold,
-    where that is in memory. Raises ResultsError when ``out`` holds no results.
+    where that is in memory. Raises ResultsError when ``out`` holds no results, or its tables alone.
     """
     with _old_left_alone():
-        conclusion = judge(*read_results(out))
+        resolved, results = read_results(out)
+        _refuse_tables_alone(results)
+        conclusion = judge(resolved, results)
         if tables and any(dataset.predicted for dataset in conclusion.summary.datasets):
             conclusion = replace(conclusion, contents={name: table_cells(table) for name, table in tables.items()})
         return replace(conclusion, report=write(conclusion.results.place, conclusion, templates))
+
+
+def _refuse_tables_alone(results: Stored) -> None:
+    """A published copy has the tables of its trials without the trials: written again, both would be empty."""
+    place = results.place
+    if results.trials.empty and place.exists("trials.csv") and place.read("trials.csv").count(b"\n") > 1:
+        raise ResultsError(
+            f"{place}: expected the trials that its trials.csv tells of; got none, as in a published copy. "
+            "Its report and tables stay as they are"
+        )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -41,6 +42,21 @@ def test_a_site_is_published_once(command, finished, tmp_path):
     assert command("publish", finished.name, "--site", "site")[0] == 0
     assert f"{finished.name}/report.html" in (tmp_path / "site" / "index.html").read_text()
     assert command("publish", finished.name, "--site", "site")[1].startswith("0 files written")
+
+
+def test_a_published_copy_is_not_emptied(command, finished, tmp_path):
+    """It has the tables of its trials without the trials: written again they would be empty."""
+    out, copy = finished, tmp_path / "copy"
+    copy.mkdir()
+    for file in out.iterdir():
+        if file.is_file():
+            shutil.copy(file, copy)
+    held = {file.name: file.read_bytes() for file in copy.iterdir()}
+    code, _, said = command("report", copy)
+    assert code == 2
+    assert "expected the trials that its trials.csv tells of; got none, as in a published copy" in said
+    assert "Its report and tables stay as they are" in said
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == held
 
 
 def test_a_notebook_shows_verdict_and_leaderboard(finished):
