@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from regfleet.errors import InputError
 from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec, Technique
+from regfleet.techniques.averaging import EMA, LOOKAHEAD, SWA
 from regfleet.techniques.constraints import MAXNORM, UNITNORM
 from regfleet.techniques.data import CROP, CUTMIX, CUTOUT, FEATURE_MASK, FGSM, FLIP, MIXUP, ROTATE
+from regfleet.techniques.gradients import CLIP, GRADIENT_NOISE, SAM, WEIGHT_DECAY
 from regfleet.techniques.keras_code import Code
 from regfleet.techniques.kernels import DROPCONNECT, SPECTRAL, WEIGHT_NOISE, WEIGHT_STANDARDIZATION
 from regfleet.techniques.noise import (
@@ -21,23 +23,11 @@ from regfleet.techniques.noise import (
     SPATIAL_DROPOUT,
 )
 from regfleet.techniques.normalization import BATCHNORM, GROUPNORM, LAYERNORM, RMSNORM
-from regfleet.techniques.optimization import (
-    CLIP,
-    COSINE,
-    EARLY_STOPPING,
-    EMA,
-    GRADIENT_NOISE,
-    LOOKAHEAD,
-    SAM,
-    SNAPSHOT,
-    SWA,
-    WARM_RESTARTS,
-    WEIGHT_DECAY,
-)
 from regfleet.techniques.own import own_named
 from regfleet.techniques.penalties import ACTIVITY, L1, L1L2, L2, ORTHOGONAL
 from regfleet.techniques.places import resolve
 from regfleet.techniques.recipe import Definition, Facts, Recipe, fits_all
+from regfleet.techniques.schedules import COSINE, EARLY_STOPPING, SNAPSHOT, WARM_RESTARTS
 from regfleet.techniques.structure import SHAKEDROP, SHAKESHAKE, SKIP, SMALLER, STOCHASTIC_DEPTH
 from regfleet.techniques.targets import CONFIDENCE_PENALTY, FOCAL, LABEL_NOISE, LABEL_SMOOTHING
 from regfleet.text import given, nearest
@@ -72,7 +62,7 @@ _OF_MODULES = {
     "normalization": "Normalization",
     "data": "Data",
     "targets": "Targets and losses",
-    "optimization": "Optimization",
+    **dict.fromkeys(("gradients", "schedules", "averaging"), "Optimization"),
     "structure": "Structure",
 }
 

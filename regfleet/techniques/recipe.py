@@ -226,6 +226,15 @@ class Facts(NamedTuple):
     training: Training
     model: ModelSpec
 
+    def leads(self, what: str) -> bool:
+        """Whether a model's own optimizer does ``what`` already, as in `Found.leads`."""
+        return self.training.optimizer == "model" and what in self.model.found.leads
+
+
+def inner_of(optimizer: keras.optimizers.Optimizer) -> Any:
+    """The optimizer itself, which mixed precision may have wrapped."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
 
 @dataclass(frozen=True, slots=True)
 class Range:

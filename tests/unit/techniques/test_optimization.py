@@ -14,8 +14,8 @@ from regfleet.models.objective import compiled_of
 from regfleet.settings import Training
 from regfleet.settings.values import Found, ModelSpec
 from regfleet.techniques import TECHNIQUES, parse_techniques, recipe
-from regfleet.techniques.optimization import cosine_cycles, cycle_ends
 from regfleet.techniques.recipe import Batch, Descent, Facts, Length
+from regfleet.techniques.schedules import cosine_cycles, cycle_ends
 from regfleet.training import engines, keras_fit
 from regfleet.training.contract import Settings, assign, permutation
 from regfleet.training.descent import Plain, descender
