@@ -206,9 +206,18 @@ def seeds_with_techniques(chunk):
     return {trial.seed for trial in chunk.trials} if chunk.variant.techniques else set()
 
 
-def see(chunk, dataset):
-    """Report the worker's environment and the rows it was given, slowly enough that all workers take part."""
-    time.sleep(0.5)
+def meet(name, number):
+    """Say that this one is there, and wait until so many are, of any name."""
+    first_time(f"there {name}")
+    while len(list(Path(os.environ["REGFLEET_TEST_MARKS"]).glob("there *"))) < number:
+        time.sleep(0.05)
+
+
+def see(chunk, dataset, together=0):
+    """Report the worker's environment and the rows it was given; so many workers have begun before any is done."""
+    if together:
+        meet(os.getpid(), together)
+        time.sleep(0.5)  # so that each has its part of what is left
     words = (os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("TF_NUM_INTRAOP_THREADS"), dataset.name)
     return tuple(
         Outcome(trial, "done", "test", host=str(os.getpid()), device="|".join(map(str, words)))
@@ -223,14 +232,18 @@ def node():
     return ray.get_runtime_context().get_node_id()
 
 
-def slow(chunk, _dataset):
-    """Take a while, and say on which node."""
+def slow(chunk, _dataset, nodes=0):
+    """Take a while, and say on which node; so many have begun before any is done."""
+    if nodes:
+        meet(node(), nodes)
     time.sleep(0.3)
     return tuple(Outcome(trial, "done", "test", host=node(), seconds=0.3) for trial in chunk.trials)
 
 
-def large(chunk, _dataset):
-    """Return more than Ray keeps in the driver."""
+def large(chunk, _dataset, nodes=0):
+    """Return more than Ray keeps in the driver; so many nodes have begun before any is done."""
+    if nodes:
+        meet(node(), nodes)
     time.sleep(0.3)
     return tuple(Outcome(trial, "done", "test", host=node(), traceback="x" * 300_000) for trial in chunk.trials)
 

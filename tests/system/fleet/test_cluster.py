@@ -1,5 +1,7 @@
 """The fleet on a cluster it joins by address, with GPUs that Ray only counts."""
 
+from functools import partial
+
 import pytest
 import ray
 from support import work
@@ -12,20 +14,18 @@ def cluster(nodes_of_a_module):
     return nodes_of_a_module
 
 
-def devices(fleet, schedule, data):
-    """The process of each trial of a run and the GPUs it saw."""
-    return [
-        (outcome.host, outcome.device.split("|")[0])
-        for batch in fleet.run(schedule, work.see, data)
-        for outcome in batch
-    ]
+def devices(fleet, schedule, data, together=0):
+    """The process of each trial of a run and the GPUs it saw, in so many workers that are there together."""
+    found = fleet.run(schedule, partial(work.see, together=together), data)
+    return [(outcome.host, outcome.device.split("|")[0]) for batch in found for outcome in batch]
 
 
+@pytest.mark.usefixtures("marks")
 def test_half_a_gpu_each_packs_two_trials_on_a_gpu(join, schedule, data):
     """Four workers share two GPUs, and each trial sees exactly one of them, the one its process began with."""
     with join(gpus_per_trial=0.5) as fleet:
         assert fleet.workers == 4
-        seen = devices(fleet, schedule(8), data)
+        seen = devices(fleet, schedule(8), data, 4)
     assert len(seen) == 24
     assert {gpu for _, gpu in seen} == {"0", "1"}
     assert len({process for process, _ in seen}) == len(set(seen))
@@ -53,6 +53,7 @@ def test_a_gpu_gets_stacks_of_trials(join, schedule, data):
     assert sizes == [3] * 6
 
 
+@pytest.mark.usefixtures("marks")
 def test_cpus_beside_gpus_work_too(cluster, join, schedule, data):
     """With a node without GPUs, its CPUs run trials as well, which see no GPU; the GPUs keep theirs."""
     beside = cluster.add(2)
@@ -60,7 +61,7 @@ def test_cpus_beside_gpus_work_too(cluster, join, schedule, data):
         with join() as fleet:
             assert fleet.workers == 6
             assert fleet.description.endswith("6 workers, 4 of them with 0.5 GPU each")
-            seen = [gpu for _, gpu in devices(fleet, schedule(12), data)]
+            seen = [gpu for _, gpu in devices(fleet, schedule(12), data, 6)]
     finally:
         cluster.cluster.remove_node(beside)
         cluster.added.remove(beside)
