@@ -12,10 +12,12 @@ sys.path.insert(0, {str(FUZZ)!r})
 runpy.run_path({str(FUZZ)!r}, run_name="__main__")
 """
 CRASHES = """
-import os, signal
+import os, resource, signal
 import regfleet.concluding.analyze, regfleet.running.preview
 
 def endless(*_, **__):
+    used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
+    resource.setrlimit(resource.RLIMIT_CPU, (used + 1, resource.getrlimit(resource.RLIMIT_CPU)[1]))  # soon
     while True:
         pass
 
@@ -24,8 +26,6 @@ def preview(study, *_, **__):
         os.kill(os.getpid(), signal.SIGSEGV)
     raise ZeroDivisionError
 
-import harness
-harness.CPU_SECONDS = 5
 regfleet.running.preview.preview = preview
 regfleet.concluding.analyze.analyze = endless
 """

@@ -27,7 +27,7 @@ STUDY = [
     "--seeds",
     "12",
     "--workers",
-    "2",
+    "1",
 ]
 CLAIM = """
 import sys
@@ -53,7 +53,7 @@ def wrong(storage, clock, tmp_path):
 
 
 def test_a_clock_that_jumps_changes_nothing(url, wrong, clock, tmp_path, monkeypatch):
-    """The driver's and its workers' clock goes a day forth and two back in the middle of trials that wait for it.
+    """The driver's and its worker's clock goes a day forth and two back in the middle of trials that wait for it.
 
     Every trial is there once, seconds are as they passed, and the bucket stays claimed meanwhile.
     """
