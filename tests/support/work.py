@@ -66,16 +66,9 @@ def poisoned(chunk):
 
 
 def die_once(chunk, dataset):
-    """Kill the worker the first time this variant comes to one."""
+    """Kill the worker the first time this variant comes to one; with l1 it is told to end, as Ray and `ray stop` do."""
     if first_time(chunk.variant.name):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return outcomes(chunk, dataset)
-
-
-def end_once(chunk, dataset):
-    """Have the worker told to end the first time this variant comes to one, as Ray and `ray stop` do."""
-    if first_time(chunk.variant.name):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM if chunk.variant.name == "l1" else signal.SIGKILL)
         time.sleep(60)
     return outcomes(chunk, dataset)
 

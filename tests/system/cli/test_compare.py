@@ -40,6 +40,11 @@ def test_a_study_prints_its_verdict_and_writes_its_directory(study):
     assert results.trials[["n_train", "n_val", "n_test"]].drop_duplicates().to_numpy().tolist() == [[90, 30, 30]]
 
 
+def test_no_token_stays_in_the_users_home(study):
+    """That of the Ray which was started is gone with it."""
+    assert not (study[0].parent / "home" / ".ray" / "auth_token").exists()
+
+
 def test_a_batch_over_the_rows_is_allowed_and_said(study):
     """128 rows a batch for 90 training rows: one update per epoch, told in a note."""
     _, done = study

@@ -31,12 +31,18 @@ def test_half_a_gpu_each_packs_two_trials_on_a_gpu(join, schedule, data):
     assert len({process for process, _ in seen}) == len(set(seen))
 
 
-def test_a_share_is_worked_out_when_none_is_given(join, schedule, data):
-    """Two GPUs for four CPUs and a small model: half a GPU for each trial."""
+def test_a_share_is_worked_out_when_none_is_given(join, schedule, data, none_left):
+    """Two GPUs for four CPUs and a small model: half a GPU for each trial, of which each gets as many as it stacks.
+
+    When the fleet is closed the cluster still stands and our job's workers are gone.
+    """
     with join() as fleet:
         assert (fleet.workers, fleet.gpus_per_trial) == (4, 0.5)
-        devices(fleet, schedule(1), data)
+        sizes = [len(batch) for batch in fleet.run(schedule(6, stack=3), work.see, data)]
         assert (fleet.workers, fleet.gpus_per_trial) == (4, 0.5)
+    assert sizes == [3] * 6
+    none_left()
+    assert not ray.is_initialized()
 
 
 def test_trials_that_want_no_gpu_see_none(join, schedule, data):
@@ -44,13 +50,6 @@ def test_trials_that_want_no_gpu_see_none(join, schedule, data):
     with join(workers=2, gpus_per_trial=0) as fleet:
         assert fleet.workers == 2
         assert {gpu for _, gpu in devices(fleet, schedule(2), data)} == {""}
-
-
-def test_a_gpu_gets_stacks_of_trials(join, schedule, data):
-    """Where a worker with a GPU trains three seeds side by side, it is given three at once."""
-    with join() as fleet:
-        sizes = [len(batch) for batch in fleet.run(schedule(6, stack=3), work.see, data)]
-    assert sizes == [3] * 6
 
 
 @pytest.mark.usefixtures("marks")
@@ -69,11 +68,3 @@ def test_cpus_beside_gpus_work_too(cluster, join, schedule, data):
     assert set(seen) == {"0", "1", ""}
     # Six workers, two of them without GPU; whichever are faster, both kinds have their part.
     assert 6 <= seen.count("") <= 30
-
-
-def test_leaving_a_cluster_leaves_no_worker_of_ours(join, none_left):
-    """When the fleet is closed the cluster still stands and our job's workers are gone."""
-    with join():
-        pass
-    none_left()
-    assert not ray.is_initialized()
