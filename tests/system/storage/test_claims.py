@@ -23,7 +23,7 @@ for number in range(rounds):
     out, barrier = folder / f"{number}", folder / f"barrier-{number}"
     (folder / f"{name}-{number}").touch()
     while len(list(folder.glob(f"*-{number}"))) < 2:
-        pass
+        time.sleep(0.0005)
     try:
         with claim(out):
             os.close(os.open(out / "only", os.O_CREAT | os.O_EXCL))  # fails where two are here at once
@@ -79,6 +79,7 @@ for line in sys.stdin:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(writing, 2)
         os.close(writing)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         sys.argv = ["regfleet", *arguments]
         main()
     os.close(writing)

@@ -58,8 +58,8 @@ def test_a_clock_that_jumps_changes_nothing(url, wrong, clock, tmp_path, monkeyp
     Every trial is there once, seconds are as they passed, and the bucket stays claimed meanwhile.
     """
     monkeypatch.setattr(patience, "SECONDS", patience.Patience(settle=0.0))
-    # Lock and log are written all the time, as they would be in a long study.
-    often = {"REGFLEET_TEST_PATIENCE": json.dumps({"refresh": 0.3, "log": 0.3})}
+    # Lock and log are written again and again, as they would be in a long study.
+    often = {"REGFLEET_TEST_PATIENCE": json.dumps({"refresh": 1, "log": 1})}
     place = place_of(url)
     began = time.monotonic()
     with wrong("-m", "support.driver", "train_in_turn", *STUDY, "--out", url.partition("?")[0], **often) as driver:

@@ -13,6 +13,8 @@ from support.training import digest, made_up, noisy
 from regfleet import models, training
 from regfleet.training import runtime
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of models saved
+
 FRESH = """
 from regfleet.training import runtime
 runtime.prepare(gpu=False)
@@ -100,7 +102,6 @@ def test_another_process_gives_the_same_bits(small, fresh):
     assert fresh["digest"] == here
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_bases_travel_to_another_process(bases, fresh):
     """They arrive as they left, pickled as Ray pickles."""
     prints = [models.describe(base, "own", (4,), 3, "classification", keep_weights=False).fingerprint for base in bases]
