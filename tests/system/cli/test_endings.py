@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.processes import environment, processes_of, started, wait_until
+from support.processes import PATIENCE, environment, processes_of, started, wait_until
 
 from regfleet.cli.main import SIGNALS
 
@@ -19,7 +19,13 @@ def shell(command, cwd, **more):
     """Run a line of Bash; $regfleet is the command."""
     line = f"set -o pipefail; {command.replace('$regfleet', REGFLEET)}"
     return subprocess.run(
-        ["bash", "-c", line], cwd=cwd, env=environment(**more), capture_output=True, text=True, check=False, timeout=100
+        ["bash", "-c", line],
+        cwd=cwd,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from support.processes import environment, regfleet
+from support.processes import PATIENCE, environment, regfleet
 
 RIVAL = """
 import json, os, sys, time
@@ -50,7 +50,7 @@ def test_of_two_drivers_that_start_at_once_one_runs_and_neither_deletes(tmp_path
     rounds = 15
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment()}
     rivals = [subprocess.Popen([*command, name, str(tmp_path), str(rounds)], **pipes) for name in ("one", "two")]
-    ended = [rival.communicate(timeout=120) for rival in rivals]
+    ended = [rival.communicate(timeout=PATIENCE) for rival in rivals]
     assert [rival.returncode for rival in rivals] == [0, 0], ended
     said = [json.loads(out) for out, _ in ended]
     for number, both in enumerate(zip(*said, strict=True)):
