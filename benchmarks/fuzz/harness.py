@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-SECONDS, CPU_SECONDS = 60.0, 15
+SECONDS, CPU_SECONDS = 300.0, 15
 """A command ends within; the first on the clock of a busy machine, the second of the processor."""
 RESIDENT, ADDRESSES = 2_500_000_000, 4_000_000_000
 """Bytes that a command may hold, and reserve beyond what its process began with."""

@@ -51,7 +51,7 @@ def prepare(folder: Path) -> None:
     folder.chmod(0o777)
     ended = in_process(count, folder)
     if ended.code:
-        raise SystemExit(f"the study of the fuzzer does not run: {ended.err}")
+        raise SystemExit(f"the study of the fuzzer does not run, exit code {ended.code}: {ended.err}")
 
 
 def play(case: Case) -> None:

@@ -88,7 +88,7 @@ def _compare(folder: Path, how: Callable[..., Any]) -> None:
 
     ended = in_process(run, folder)
     if ended.code:
-        raise SystemExit(f"the study of the fuzzer does not run: {ended.err}")
+        raise SystemExit(f"the study of the fuzzer does not run, exit code {ended.code}: {ended.err}")
 
 
 def rows(out: str | Path) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import signal
 import sys
 import time
 from itertools import count
+from mmap import MAP_ANONYMOUS, MAP_POPULATE, MAP_PRIVATE, mmap
 from pathlib import Path
 
 import numpy as np
-import ray
 
 from regfleet import data
 from regfleet.data.dataset import Rows, Sets
@@ -66,16 +66,9 @@ def poisoned(chunk):
 
 
 def die_once(chunk, dataset):
-    """Kill the worker the first time this variant comes to one."""
+    """Kill the worker the first time this variant comes to one; with l1 it is told to end, as Ray and `ray stop` do."""
     if first_time(chunk.variant.name):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return outcomes(chunk, dataset)
-
-
-def end_once(chunk, dataset):
-    """Have the worker told to end the first time this variant comes to one, as Ray and `ray stop` do."""
-    if first_time(chunk.variant.name):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM if chunk.variant.name == "l1" else signal.SIGKILL)
         time.sleep(60)
     return outcomes(chunk, dataset)
 
@@ -132,14 +125,6 @@ def exhaust(chunk, dataset):
     return outcomes(chunk, dataset)
 
 
-def swell(room):
-    """Take more memory than there is room for, and keep it until something ends the process."""
-    hoard = []
-    while len(hoard) * CHUNK < 2 * room:
-        hoard.append(bytearray(os.urandom(1 << 20)) * (CHUNK >> 20))
-    time.sleep(3600)
-
-
 def pretend(chunk, _dataset, **_):
     """Finish every trial with a history and scores that no network was trained for."""
     # Half a minute for each makes chunks of one trial.
@@ -187,21 +172,45 @@ def train_in_turn(chunk, dataset, **_):
 
 
 def ruin(chunk, dataset, **_):
-    """Lose every worker with seed 1 of a variant that is no control, hang with seed 2, swell with seed 3."""
-    seeds = {trial.seed for trial in chunk.trials} if chunk.variant.techniques else set()
+    """Lose every worker with seed 1 of a variant that is no control, and hang with seed 2."""
+    seeds = seeds_with_techniques(chunk)
     if 1 in seeds:
         os._exit(1)
     if 2 in seeds:
         time.sleep(3600)
-    if 3 in seeds:
-        swell(int(os.environ["REGFLEET_TEST_ROOM"]))
-    time.sleep(0.5)
-    return pretend(chunk, dataset)
+    return pace(chunk, dataset)
 
 
-def see(chunk, dataset):
-    """Report the worker's environment and the rows it was given, slowly enough that all workers take part."""
-    time.sleep(0.5)
+def swell(chunk, dataset, **_):
+    """With seed 3 of a variant that is no control, take memory until the node has none, whatever others give back."""
+    from ray._private.utils import get_used_memory
+
+    hoard, limit = [], int(os.environ["REGFLEET_TEST_LIMIT"])
+    while 3 in seeds_with_techniques(chunk):
+        if get_used_memory() > limit:
+            time.sleep(0.1)
+        else:
+            hoard.append(mmap(-1, CHUNK, flags=MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE))
+    return pace(chunk, dataset)
+
+
+def seeds_with_techniques(chunk):
+    """The seeds of a chunk, none of a control's."""
+    return {trial.seed for trial in chunk.trials} if chunk.variant.techniques else set()
+
+
+def meet(name, number):
+    """Say that this one is there, and wait until so many are, of any name."""
+    first_time(f"there {name}")
+    while len(list(Path(os.environ["REGFLEET_TEST_MARKS"]).glob("there *"))) < number:
+        time.sleep(0.05)
+
+
+def see(chunk, dataset, together=0):
+    """Report the worker's environment and the rows it was given; so many workers have begun before any is done."""
+    if together:
+        meet(os.getpid(), together)
+        time.sleep(0.5)  # so that each has its part of what is left
     words = (os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("TF_NUM_INTRAOP_THREADS"), dataset.name)
     return tuple(
         Outcome(trial, "done", "test", host=str(os.getpid()), device="|".join(map(str, words)))
@@ -209,18 +218,27 @@ def see(chunk, dataset):
     )
 
 
-def slow(chunk, _dataset):
-    """Take a while, and say on which node."""
-    time.sleep(0.3)
-    node = ray.get_runtime_context().get_node_id()
-    return tuple(Outcome(trial, "done", "test", host=node, seconds=0.3) for trial in chunk.trials)
+def node():
+    """The node of this process."""
+    import ray  # here, as a driver that is in one process has no use for it
+
+    return ray.get_runtime_context().get_node_id()
 
 
-def large(chunk, _dataset):
-    """Return more than Ray keeps in the driver."""
+def slow(chunk, _dataset, nodes=0):
+    """Take a while, and say on which node; so many have begun before any is done."""
+    if nodes:
+        meet(node(), nodes)
     time.sleep(0.3)
-    node = ray.get_runtime_context().get_node_id()
-    return tuple(Outcome(trial, "done", "test", host=node, traceback="x" * 300_000) for trial in chunk.trials)
+    return tuple(Outcome(trial, "done", "test", host=node(), seconds=0.3) for trial in chunk.trials)
+
+
+def large(chunk, _dataset, nodes=0):
+    """Return more than Ray keeps in the driver; so many nodes have begun before any is done."""
+    if nodes:
+        meet(node(), nodes)
+    time.sleep(0.3)
+    return tuple(Outcome(trial, "done", "test", host=node(), traceback="x" * 300_000) for trial in chunk.trials)
 
 
 def encode(_chunk, _dataset, seed):

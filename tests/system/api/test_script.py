@@ -9,6 +9,7 @@ import json, os, sys, tempfile
 from pathlib import Path
 import keras, numpy as np
 import regfleet
+from regfleet.report import page
 from regfleet.running import display
 
 def build(input_shape, outputs):
@@ -19,6 +20,7 @@ def build(input_shape, outputs):
     ])
 
 if __name__ == "__main__":
+    page.FIGURES = ()  # figures() draws them once
     draw = np.random.default_rng(0)
     X = draw.normal(size=(100, 3))
     y = np.where(X[:, 0] > 0, "up", "down")

@@ -34,7 +34,8 @@ def run():
 def study(tmp_path_factory):
     """A finished small study of four seeds: its directory and what the command printed."""
     folder = tmp_path_factory.mktemp("study")
-    done = regfleet(*SMALL, "--seeds", "4", "--out", "out", cwd=folder)
+    (folder / "home").mkdir()
+    done = regfleet(*SMALL, "--seeds", "4", "--out", "out", cwd=folder, HOME=str(folder / "home"))
     assert done.returncode == 0, done.stderr
     return folder / "out", done
 

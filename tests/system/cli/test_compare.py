@@ -40,6 +40,11 @@ def test_a_study_prints_its_verdict_and_writes_its_directory(study):
     assert results.trials[["n_train", "n_val", "n_test"]].drop_duplicates().to_numpy().tolist() == [[90, 30, 30]]
 
 
+def test_no_token_stays_in_the_users_home(study):
+    """That of the Ray which was started is gone with it."""
+    assert not (study[0].parent / "home" / ".ray" / "auth_token").exists()
+
+
 def test_a_batch_over_the_rows_is_allowed_and_said(study):
     """128 rows a batch for 90 training rows: one update per epoch, told in a note."""
     _, done = study
@@ -71,10 +76,13 @@ def test_a_killed_driver_resumes_to_the_same_bits(study, small, killed, command)
     pd.testing.assert_frame_equal(mine.predictions, theirs.predictions, check_exact=True)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_study_keeps_what_is_done(small, tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "where"),
+    [(signal.SIGINT, ["--workers", "1"]), (signal.SIGTERM, ["--workers", "1"]), (signal.SIGHUP, ["--in-process"])],
+)
+def test_an_interrupted_study_keeps_what_is_done(small, tmp_path, how, where):
     """Ctrl-C, SIGTERM and a terminal that goes: code 3, a line that says how to go on, a report, no process left."""
-    command = ["-m", "support.driver", "pace", *small, "--seeds", "2000", "--workers", "1", "--out", "out"]
+    command = ["-m", "support.driver", "pace", *small, "--seeds", "2000", *where, "--out", "out"]
     with started(*command, cwd=tmp_path, REGFLEET_TEST=str(tmp_path)) as driver:
         wait_until(lambda: list((tmp_path / "out" / "trials").glob("part-*.parquet")), driver)
         driver.send_signal(how)

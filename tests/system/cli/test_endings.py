@@ -1,13 +1,16 @@
 """What a command is started with: streams closed, full or read by nobody, odd terminals, a folder that is gone."""
 
+import os
+import re
 import shlex
-import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
-from support.processes import environment, processes_of, started, wait_until
+from support.processes import PATIENCE, environment, processes_of, started, wait_until
+
+from regfleet.cli.main import SIGNALS
 
 REGFLEET = shlex.join([sys.executable, "-m", "regfleet"])
 
@@ -16,7 +19,13 @@ def shell(command, cwd, **more):
     """Run a line of Bash; $regfleet is the command."""
     line = f"set -o pipefail; {command.replace('$regfleet', REGFLEET)}"
     return subprocess.run(
-        ["bash", "-c", line], cwd=cwd, env=environment(**more), capture_output=True, text=True, check=False, timeout=100
+        ["bash", "-c", line],
+        cwd=cwd,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 
@@ -54,16 +63,25 @@ def test_sizes_that_no_terminal_has_are_passed_over(plain, tmp_path, size):
     assert (done.returncode, done.stdout, done.stderr) == (0, plain.stdout, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def used(process):
+    """Seconds of the processor that a process has used; None before regfleet listens to all signals."""
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())[1]
+    if any(not int(caught, 16) >> number - 1 & 1 for number in SIGNALS):
+        return None
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interruption_at_any_moment_is_a_line(tmp_path, number):
     """Also while libraries are imported and data is read, and when it is said twice: code 3, one line."""
-    for wait, times in ((0.5, 1), (0.8, 2), (1.2, 1), (2.0, 2)):
+    for work, times in ((0.0, 1), (0.3, 2), (0.7, 1), (1.1, 2)):
         with started("-m", "regfleet", "compare", "--dry-run", "--seeds", "100000", cwd=tmp_path) as process:
-            time.sleep(wait)
+            wait_until(lambda process=process, work=work: (used(process) or -1) >= work, process)
             for _ in range(times):
                 process.send_signal(number)
             _, errors = process.communicate()
-        assert (process.returncode, errors) == (3, "regfleet: interrupted\n"), wait
+        assert (process.returncode, errors) == (3, "regfleet: interrupted\n"), work
 
 
 # The last test here, and not beside what kills the driver: what Ray started may live on for a minute after it.

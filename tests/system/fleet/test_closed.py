@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.processes import environment, started, wait_until
 
+from regfleet.borrowed.ray import head_status
 from regfleet.fleet import sockets
 
 KNOWN_TO_OTHERS = "d4" * 32
@@ -106,6 +107,12 @@ def test_nobody_runs_a_task_without_its_token(ours, tmp_path, variables):
     """Not without one, not with the one in the user's home, not with a guess."""
     ran, said = client(ours, tmp_path, **variables)
     assert not ran, said
+
+
+def test_it_answers_nobody_without_its_token(ours):
+    """Our own Ray refuses who has no token or another, before he can ask for anything."""
+    answers = [head_status(ours["head"], token, 5.0) for token in (None, "0" * 64, ours["token"])]
+    assert answers == ["UNAUTHENTICATED", "UNAUTHENTICATED", "OK"]
 
 
 def test_with_its_token_a_task_runs(ours, tmp_path):

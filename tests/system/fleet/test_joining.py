@@ -13,15 +13,6 @@ from regfleet.errors import InputError
 from regfleet.fleet import check_address
 
 TOKEN = "d4" * 32
-LOCAL = """
-import os
-from regfleet.fleet import FleetSettings, ray_fleet
-from regfleet.borrowed.ray import head_status
-with ray_fleet(FleetSettings(workers=1), warm_up=os.getpid) as fleet:
-    import ray
-    head = ray.get_runtime_context().gcs_address
-    print(*(head_status(head, token, 5.0) for token in (None, "0" * 64, os.environ["RAY_AUTH_TOKEN"])))
-"""
 JOIN = """
 import sys
 from regfleet.fleet import FleetSettings, ray_fleet
@@ -86,9 +77,3 @@ def test_without_its_token_a_head_lets_nobody_in(head, tmp_path, monkeypatch, wo
     )
     with pytest.raises(InputError, match=re.escape(complaint)):
         check_address(address)
-
-
-def test_what_starts_here_lets_nobody_else_in(tmp_path):
-    """Our own Ray refuses who has no token or another, and leaves no token in the user's home."""
-    assert printed(LOCAL, home=tmp_path) == "UNAUTHENTICATED UNAUTHENTICATED OK"
-    assert not (tmp_path / ".ray" / "auth_token").exists()

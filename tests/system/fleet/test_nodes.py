@@ -1,6 +1,7 @@
 """Nodes that are lost, hang, come late or are all gone: every trial still once."""
 
 import signal
+from functools import partial
 
 import pytest
 from support import work
@@ -13,13 +14,16 @@ def hosts(found):
     return {outcome.host for batch in found for outcome in batch}
 
 
+@pytest.mark.usefixtures("marks")
 @pytest.mark.parametrize("how", ["slow", "large"])
 def test_a_lost_node_costs_no_trial(nodes, join, schedule, data, names, every, how):
     """A raylet is killed in the middle, with results small and large on its node: the other node does the rest."""
-    first, _ = nodes.add(2), nodes.add(2)  # so that both have something done by then
+    first, _ = nodes.add(2), nodes.add(2)
     with join() as fleet:
-        running = fleet.run(schedule(10), getattr(work, how), data)
+        running = fleet.run(schedule(10), partial(getattr(work, how), nodes=2), data)
         found = [next(running) for _ in range(6)]
+        while len(hosts(found)) < 2:
+            found.append(next(running))
         nodes.signal(first, signal.SIGKILL)
         found += running
     assert names(found) == every(10)

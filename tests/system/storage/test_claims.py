@@ -1,12 +1,13 @@
 """Two drivers on one directory, and directories that this process must not read: with real processes."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 
 import pytest
-from support.processes import environment, regfleet
+from support.processes import PATIENCE, environment, regfleet
 
 RIVAL = """
 import json, os, sys, time
@@ -22,7 +23,7 @@ for number in range(rounds):
     out, barrier = folder / f"{number}", folder / f"barrier-{number}"
     (folder / f"{name}-{number}").touch()
     while len(list(folder.glob(f"*-{number}"))) < 2:
-        pass
+        time.sleep(0.0005)
     try:
         with claim(out):
             os.close(os.open(out / "only", os.O_CREAT | os.O_EXCL))  # fails where two are here at once
@@ -45,13 +46,11 @@ def test_of_two_drivers_that_start_at_once_one_runs_and_neither_deletes(tmp_path
 
     In two of three rounds one of them is refused for its study, and takes back the directory that it made.
     """
-    import json
-
     command = [sys.executable, "-c", RIVAL]
     rounds = 15
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment()}
     rivals = [subprocess.Popen([*command, name, str(tmp_path), str(rounds)], **pipes) for name in ("one", "two")]
-    ended = [rival.communicate(timeout=120) for rival in rivals]
+    ended = [rival.communicate(timeout=PATIENCE) for rival in rivals]
     assert [rival.returncode for rival in rivals] == [0, 0], ended
     said = [json.loads(out) for out, _ in ended]
     for number, both in enumerate(zip(*said, strict=True)):
@@ -66,12 +65,44 @@ def test_of_two_drivers_that_start_at_once_one_runs_and_neither_deletes(tmp_path
 
 NO_OVERRIDE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 """Before a command: permissions hold for root too, as they do for everybody else."""
+COMMANDS = """
+import json, os, sys
+import pyarrow.parquet, regfleet.cli.app, regfleet.concluding.judge, regfleet.running.run  # once, not in each child
+from regfleet.cli import main
+
+for line in sys.stdin:
+    folder, *arguments = json.loads(line)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(writing, 2)
+        os.close(writing)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+        sys.argv = ["regfleet", *arguments]
+        main()
+    os.close(writing)
+    with open(reading, errors="replace") as errors:
+        said = errors.read()
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said]), flush=True)
+"""
 
 
-def without_rights(*arguments, cwd):
-    """The command line, where permissions count."""
-    command = [*NO_OVERRIDE, sys.executable, "-m", "regfleet", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=environment())
+@pytest.fixture(scope="module")
+def without_rights(tmp_path_factory):
+    """The function that runs the command line where permissions count, in a process of its own: (code, stderr)."""
+    folder = tmp_path_factory.mktemp("modest")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment()}
+    with subprocess.Popen([*NO_OVERRIDE, sys.executable, "-c", COMMANDS], cwd=folder, **pipes) as process:
+
+        def run(*arguments, cwd):
+            process.stdin.write(json.dumps([str(cwd), *map(str, arguments)]) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield run
+        process.stdin.close()
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +125,7 @@ def results(filled, tmp_path_factory):
         ("report.html", [["publish", "out", "--site", "site"]]),
     ],
 )
-def test_what_may_not_be_read_is_left_alone(results, tmp_path, closed, commands):
+def test_what_may_not_be_read_is_left_alone(results, without_rights, tmp_path, closed, commands):
     """Each command says so in one line with exit code 3, changes nothing, and works again with the permission."""
     out = shutil.copytree(results, tmp_path / "out")
     (path,) = [out] if closed == "." else out.glob(closed)
@@ -103,16 +134,15 @@ def test_what_may_not_be_read_is_left_alone(results, tmp_path, closed, commands)
     path.chmod(0)
     try:
         for arguments in commands:
-            done = without_rights(*arguments, cwd=tmp_path)
-            assert done.returncode == 3, (arguments, done)
-            assert len(done.stderr.splitlines()) == 1, done.stderr
-            assert "Permission denied" in done.stderr
+            code, said = without_rights(*arguments, cwd=tmp_path)
+            assert (code, len(said.splitlines())) == (3, 1), (arguments, said)
+            assert "Permission denied" in said
     finally:
         path.chmod(mode)
     assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
 
 
-def test_where_nothing_may_be_written_is_said(results, tmp_path):
+def test_where_nothing_may_be_written_is_said(results, without_rights, tmp_path):
     """Every command that writes ends with one line and a code of its own, and leaves nothing."""
     shutil.copytree(results, tmp_path / "out")
     (tmp_path / "scores.csv").write_text("technique,seed,accuracy\na,0,0.5\na,1,0.5\nb,0,0.5\nb,1,0.5\n")
@@ -124,7 +154,6 @@ def test_where_nothing_may_be_written_is_said(results, tmp_path):
         ["publish", "out", "--site", "closed/site"],
         ["init", "--out", "closed/study.toml"],
     ):
-        done = without_rights(*arguments, cwd=tmp_path)
-        assert done.returncode == 2, (arguments, done)
-        assert len(done.stderr.splitlines()) == 1, done.stderr
+        code, said = without_rights(*arguments, cwd=tmp_path)
+        assert (code, len(said.splitlines())) == (2, 1), (arguments, said)
         assert list((tmp_path / "closed").iterdir()) == []

@@ -27,7 +27,7 @@ STUDY = [
     "--seeds",
     "12",
     "--workers",
-    "2",
+    "1",
 ]
 CLAIM = """
 import sys
@@ -53,13 +53,13 @@ def wrong(storage, clock, tmp_path):
 
 
 def test_a_clock_that_jumps_changes_nothing(url, wrong, clock, tmp_path, monkeypatch):
-    """The driver's and its workers' clock goes a day forth and two back in the middle of trials that wait for it.
+    """The driver's and its worker's clock goes a day forth and two back in the middle of trials that wait for it.
 
     Every trial is there once, seconds are as they passed, and the bucket stays claimed meanwhile.
     """
     monkeypatch.setattr(patience, "SECONDS", patience.Patience(settle=0.0))
-    # Lock and log are written all the time, as they would be in a long study.
-    often = {"REGFLEET_TEST_PATIENCE": json.dumps({"refresh": 0.3, "log": 0.3})}
+    # Lock and log are written again and again, as they would be in a long study.
+    often = {"REGFLEET_TEST_PATIENCE": json.dumps({"refresh": 1, "log": 1})}
     place = place_of(url)
     began = time.monotonic()
     with wrong("-m", "support.driver", "train_in_turn", *STUDY, "--out", url.partition("?")[0], **often) as driver:

