@@ -22,7 +22,7 @@ pytest_plugins = ["support.fleet", "support.reports"]
 # What waits for other processes beside what computes, in turn: of four workers on two processors two may wait.
 LONGEST = ["system/fleet/test_nodes", "unit/training/test_stacked", "system/cli", "unit/training/test_fused"]
 LONGEST += ["system/jobs", "system/fleet/test_ray_fleet", "system/docs", "unit/training", "system/storage"]
-LONGEST += ["unit/running", "system", "unit/report"]
+LONGEST += ["unit/running", "system", "unit/techniques", "unit/models", "unit/report", "unit/saving", "unit/analysis"]
 FEW = {"DRAWS": 400, "SETTLING": 2, "KEPT": 1, "APART": 1}
 """Draws and steps of odds that are not what is tested: all of them take most of the time of judging a small study."""
 ALL = {name: getattr(choosing, name) for name in FEW}

@@ -1,6 +1,7 @@
 """What both engines do alike, in the cases that tests/unit/training leaves out."""
 
 import pytest
+from support.compiled import SLOW, check_compiled, check_not_compiled
 from support.training import (
     assert_divergence_disturbs_no_other,
     assert_rows_train_alike,
@@ -28,3 +29,15 @@ def test_a_seed_gives_the_same_bits_again_in_keras(small, iris):
 def test_a_diverging_fit_stops_and_disturbs_no_other_in_keras(small, iris):
     """Its history ends at the first epoch whose loss is not finite; the next seed is as before."""
     assert_divergence_disturbs_no_other(small, iris, "keras")
+
+
+@pytest.mark.parametrize("case", sorted(SLOW))
+def test_a_compiled_model_trains_as_it_does_in_keras(case):
+    """Its optimizer and its loss give the losses and outputs of `model.fit`."""
+    check_compiled(case)
+
+
+@pytest.mark.parametrize(("name", "units", "activation"), [("iris", 3, None), ("two", 1, "sigmoid")])
+def test_outputs_without_a_loss_get_the_one_that_fits(name, units, activation):
+    """Logits and a sigmoid, not compiled, train as Keras' cross-entropy for them does."""
+    check_not_compiled(name, units, activation)
