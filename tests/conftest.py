@@ -10,6 +10,7 @@ import pytest
 from support.filling import fill
 from xdist.scheduler import LoadScopeScheduling
 
+from regfleet.analysis import choosing
 from regfleet.training import runtime
 
 # As in a worker of a study; `runtime.prepare` comes too late where a module's import has used TensorFlow.
@@ -21,7 +22,10 @@ pytest_plugins = ["support.fleet", "support.reports"]
 # What waits for other processes beside what computes, in turn: of four workers on two processors two may wait.
 LONGEST = ["system/fleet/test_nodes", "unit/training/test_stacked", "system/cli", "unit/training/test_fused"]
 LONGEST += ["system/jobs", "system/fleet/test_ray_fleet", "system/docs", "unit/training", "system/storage"]
-LONGEST += ["unit/running", "system", "unit/report"]
+LONGEST += ["unit/running", "system", "unit/techniques", "unit/models", "unit/report", "unit/saving", "unit/analysis"]
+FEW = {"DRAWS": 400, "SETTLING": 2, "KEPT": 1, "APART": 1}
+"""Draws and steps of odds that are not what is tested: all of them take most of the time of judging a small study."""
+ALL = {name: getattr(choosing, name) for name in FEW}
 
 
 def pytest_configure():
@@ -51,6 +55,15 @@ def pytest_collection_finish():
 def pytest_xdist_auto_num_workers(config):
     """A worker for each processor, two for the system tests, which wait for other processes half of their time."""
     return (os.cpu_count() or 1) * (2 if any("system" in argument for argument in config.args) else 1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Odds of few draws in the unit tests that have no other process to agree with, but for those of the odds."""
+    place = item.path.relative_to(Path(__file__).parent).as_posix()
+    few = place.startswith("unit/") and place != "unit/analysis/test_choosing.py"
+    for name, number in (FEW if few else ALL).items():
+        setattr(choosing, name, number)
 
 
 class ByPlace(LoadScopeScheduling):
@@ -101,10 +114,11 @@ def filled():
 def _undrawn(request, monkeypatch):
     """Where a report is one output of many it has no figures, whose drawing takes most of the time of a small study.
 
-    Not so where the report is what is tested, or a test asks for `drawn`.
+    Not so where its figures are what is tested, or a test asks for `drawn`.
     """
     place = request.path.relative_to(Path(__file__).parent).as_posix()
-    if not place.startswith(("unit/report/", "system/browser/", "slow/")) and "drawn" not in request.fixturenames:
+    of_figures = ("unit/report/test_page.py", "unit/report/test_svg.py", "system/browser/", "slow/")
+    if not place.startswith(of_figures) and "drawn" not in request.fixturenames:
         monkeypatch.setattr("regfleet.report.page.FIGURES", ())
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import replace
+from functools import cache
 
 import keras
 import numpy as np
@@ -118,6 +119,7 @@ def takes(name, shape):
     return True
 
 
+@cache
 def layers_by_shape():
     """The names of all layers, each with the first shape of rows that it takes."""
     found = {kind: [] for kind in SHAPES}

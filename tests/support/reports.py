@@ -12,7 +12,7 @@ import pytest
 
 from regfleet.analysis.summary import Look
 from regfleet.concluding.analyze import analyze
-from regfleet.report import render
+from regfleet.report import page, render
 from support.parsed import Page
 from support.synthetic import HOSTILE, Conclusion, Entry, article, build, many, variant
 
@@ -113,5 +113,6 @@ def parse() -> type[Page]:
 
 @pytest.fixture(scope="session")
 def rendered(request) -> Callable[[str], str]:
-    """The function from the name of one of these studies to its report, which is made once."""
-    return cache(lambda name: render(request.getfixturevalue(name)))
+    """The function from the name of one of these studies to its report, which is made once with its figures."""
+    made = cache(lambda name, _figures: render(request.getfixturevalue(name)))
+    return lambda name: made(name, bool(page.FIGURES))

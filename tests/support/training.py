@@ -7,6 +7,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.datasets import load_diabetes, load_iris
 
 from regfleet import models, training
@@ -15,7 +16,7 @@ from regfleet.settings import Training
 from regfleet.settings.values import ModelSpec
 from regfleet.techniques.recipe import Recipe
 from regfleet.training import engines, keras_fit, runtime
-from regfleet.training.contract import Start, assign, row_metrics
+from regfleet.training.contract import Settings, Start, assign, row_metrics
 from regfleet.training.fused import Program
 from regfleet.trials import Execution, history_columns
 
@@ -123,18 +124,33 @@ def assert_same_course(fused, reference, *, rtol):
 
 def both_courses(settings, start_of, optimizer, build, xla=False):
     """The course of a model by the fast engine and by Keras, from the same start."""
-    courses = []
-    for engine in ("fused", "keras"):
-        model = build()
-        model.compile(optimizer(), "categorical_crossentropy", metrics=keras_metrics())
-        start = start_of(model)
-        if engine == "fused":
-            program = Program(model, row_metrics("classification"), settings, xla=xla)
-            program.trace(start)
-            courses.append(program.run(start))
-        else:
-            courses.append(keras_fit.train(model, settings, start))
-    return courses
+    return [course(engine, settings, start_of, optimizer, build, xla) for engine in ("fused", "keras")]
+
+
+def course(engine, settings, start_of, optimizer, build, xla=False):
+    """The course of a model by one of the engines."""
+    model = build()
+    model.compile(optimizer(), "categorical_crossentropy", metrics=keras_metrics())
+    start = start_of(model)
+    if engine == "keras":
+        return keras_fit.train(model, settings, start)
+    program = Program(model, row_metrics("classification"), settings, xla=xla)
+    program.trace(start)
+    return program.run(start)
+
+
+def assert_rows_train_alike(recipe, sets, rows, batch_size):
+    """Three epochs on the first ``rows`` training rows are those of Keras."""
+
+    def start_of(model):
+        parts = zip((sets.train, sets.validation), (rows, 1), strict=True)
+        train, validation = (Rows(part.x[:count], part.y[:count]) for part, count in parts)
+        return Start(models.initial_weights(model, 0), train, validation, order_key=5)
+
+    fused, reference = both_courses(
+        Settings(3, batch_size), start_of, keras.optimizers.SGD, lambda: models.build(recipe, (4,), 3)
+    )
+    assert_same_course(fused, reference, rtol=1e-6)
 
 
 def keras_metrics():
@@ -219,6 +235,30 @@ def digest(fit):
     for weight in fit.weights:
         found.update(weight.tobytes())
     return found.hexdigest()
+
+
+def assert_same_bits_again(recipe, sets, engine, *names):
+    """A seed has the same bits under each name that a trace is kept by, the first of which it has had before."""
+    first = digest(training.fit(recipe, sets, 1, engine, names[0]))
+    other = digest(training.fit(recipe, sets, 2, engine, names[0]))
+    keras.utils.set_random_seed(12)
+    tf.random.uniform((3,))
+    for name in names:
+        assert digest(training.fit(recipe, sets, 1, engine, name)) == first != other
+
+
+def assert_divergence_disturbs_no_other(recipe, sets, engine):
+    """A fit that diverges ends at its first epoch that is not finite, and the next one is as it was before."""
+    calm = digest(training.fit(recipe, sets, 4, engine, "calm"))
+    wild = Recipe(recipe.model, Training(epochs=50, batch_size=25, learning_rate=1e30))
+    wild = wild.penalize(("dense_1",), lambda: keras.regularizers.L2(0.1))
+    fit = training.fit(wild, sets, 0, engine, "wild")
+    epochs = len(fit.history["loss"])
+    assert fit.diverged_at == epochs < 50
+    finite = np.isfinite([fit.history[f"{rows}loss"] for rows in ("", "train_", "val_")]).all(axis=0)
+    assert finite[:-1].all()
+    assert not finite[-1]
+    assert digest(training.fit(recipe, sets, 4, engine, "calm")) == calm
 
 
 def made_up(draw):

@@ -53,6 +53,7 @@ def study(nine):
     return replace(nine, summary=summary, facts=facts)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_page_names_the_rows_that_nobody_gets_right_and_stays_small(parse, rendered, study):
     """First in the verdict, then in its section; nine variants fit 700 kB; hostile names are text.
 

@@ -30,6 +30,7 @@ def test_too_few_seeds_give_a_report_that_says_so(parse, make_study, few, seeds)
     assert "▲ Better" not in page.text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_nothing_succeeded_is_reported(parse, make_study, article):
     """With every trial lost there is a page, with the reasons and without figures."""
     study = make_study(seeds=3, epochs=5, lost={entry.name: 3 for entry, _ in article()})
@@ -68,6 +69,15 @@ def test_several_data_sets_begin_with_an_overview(parse, rendered, ten):
     assert [name for name in sections if name.endswith("verdict")] == [f"d{n}-verdict" for n in range(1, 11)]
     assert len(ids) == len(set(ids))
     assert ten.summary.across.headline[0] in page.text
+
+
+@pytest.mark.usefixtures("drawn")
+def test_figures_of_several_data_sets_have_anchors_of_their_own(parse, rendered):
+    """No id occurs twice, in a figure neither."""
+    page = parse(rendered("two"))
+    ids = page.values("id")
+    assert "svg" in [tag for tag, _ in page.tags]
+    assert len(ids) == len(set(ids))
 
 
 def test_a_heat_map_leads_to_the_rows(parse, rendered, ten):
@@ -118,6 +128,7 @@ def test_losses_are_plain_numbers_and_lower_is_better(parse, make_study, few):
     assert "about these rows" in page.text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_diverging_curve_is_drawn_up_to_its_end(parse, nine):
     """Curves that end early or hold NaN neither fail nor put NaN into the page."""
     data = nine.summary.datasets[0]

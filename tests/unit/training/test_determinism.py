@@ -2,10 +2,8 @@
 
 import keras
 import numpy as np
-import pytest
-import tensorflow as tf
 from support import quicker
-from support.training import digest, noisy
+from support.training import assert_divergence_disturbs_no_other, assert_same_bits_again, noisy
 
 from regfleet import training
 from regfleet.settings import Training
@@ -13,32 +11,20 @@ from regfleet.techniques.recipe import Recipe
 from regfleet.training import engines
 
 
-@pytest.mark.parametrize("engine", engines.ENGINES)
-def test_a_seed_gives_the_same_bits_again(small, iris, engine):
-    """Other seeds before, another trace and other global random states change no bit; another seed does."""
-    recipe = noisy(small)
-    first = digest(training.fit(recipe, iris, 1, engine, "again"))
-    other = digest(training.fit(recipe, iris, 2, engine, "again"))
-    keras.utils.set_random_seed(12)
-    tf.random.uniform((3,))
-    # Keras' engine traces each fit anew.
-    for name in ("again", "traced anew") if engine == "fused" else ("again",):
-        assert digest(training.fit(recipe, iris, 1, engine, name)) == first != other
+def test_a_seed_gives_the_same_bits_again(small, iris):
+    """Other seeds before, another trace and other global random states change no bit; another seed does.
+
+    Keras' engine, which traces each fit anew, is among the slow tests.
+    """
+    assert_same_bits_again(noisy(small), iris, "fused", "again", "traced anew")
 
 
-@pytest.mark.parametrize("engine", engines.ENGINES)
-def test_a_diverging_fit_stops_and_disturbs_no_other(small, iris, engine):
-    """A huge learning rate ends the history at the first epoch whose loss is not finite; the next seed is as before."""
-    calm = digest(training.fit(small, iris, 4, engine, "calm"))
-    wild = Recipe(small.model, Training(epochs=50, batch_size=25, learning_rate=1e30))
-    wild = wild.penalize(("dense_1",), lambda: keras.regularizers.L2(0.1))
-    fit = training.fit(wild, iris, 0, engine, "wild")
-    epochs = len(fit.history["loss"])
-    assert fit.diverged_at == epochs < 50
-    finite = np.isfinite([fit.history[f"{rows}loss"] for rows in ("", "train_", "val_")]).all(axis=0)
-    assert finite[:-1].all()
-    assert not finite[-1]
-    assert digest(training.fit(small, iris, 4, engine, "calm")) == calm
+def test_a_diverging_fit_stops_and_disturbs_no_other(small, iris):
+    """A huge learning rate ends the history at the first epoch whose loss is not finite; the next seed is as before.
+
+    Keras' engine is among the slow tests.
+    """
+    assert_divergence_disturbs_no_other(small, iris, "fused")
 
 
 def test_both_engines_see_the_same_divergence(small, iris):
