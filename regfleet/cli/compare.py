@@ -68,13 +68,19 @@ def compare(
 
     Your own study:  regfleet init --data churn.csv --target churned, then regfleet compare study.toml
     """
-    from regfleet.cli.terminal import print_conclusion
     from regfleet.fleet import FleetSettings
+    from regfleet.running.trial import fork_server
+
+    forks = fork_server()
+    if not (dry_run or in_process or address):
+        forks.start()
+    from regfleet.cli.terminal import print_conclusion
     from regfleet.running.display import Progressing, console
     from regfleet.settings import results_name
     from regfleet.tracking import check_trackers
 
     settings = FleetSettings(
+        forks=forks,
         address=address,
         workers=options.worker_count(workers),
         gpus_per_trial=options.gpu_share(gpus_per_trial),
