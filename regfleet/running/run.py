@@ -44,7 +44,7 @@ from regfleet.running.preview import rough_seconds, study_there
 from regfleet.running.tracked import Tracking
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import encode, fork_server, run_chunk, warm_up
-from regfleet.running.worth import LEAST, asked, workers_for
+from regfleet.running.worth import FORKED, LEAST, STARTED, asked, workers_for
 from regfleet.settings import seeds_text
 from regfleet.settings.values import Reference
 from regfleet.techniques import Facts, why_unfit
@@ -203,7 +203,8 @@ class _Workers(AbstractContextManager["_Workers"]):
         if self._fleet is not None or self.in_process or ready is None or most is None or most <= LEAST:
             return
         known = results.seconds_per_trial() if results else {}
-        count = workers_for(ready, most, known, ready.plan().without(results.finished if results else ()))
+        missing = ready.plan().without(results.finished if results else ())
+        count = workers_for(ready, most, known, missing, STARTED if self.settings.address else FORKED)
         if count < most:
             self.settings = replace(self.settings, workers=count)
             log.info("%d workers of %d: the trials are not worth to start more", count, most)
