@@ -59,6 +59,7 @@ def own_ray(
         )
     given = borrowed.DRIVER_ENVIRONMENT | borrowed.STARTING_ENVIRONMENT
     token = {borrowed.AUTH_MODE: "token", borrowed.TOKEN: secrets.token_hex(32)}
+    server = forks.start() if forks else 0
     with _private_folder(note) as folder, borrowed.variables(given | token, only=True):
         import ray
 
@@ -72,11 +73,7 @@ def own_ray(
             "_temp_dir": folder,
         }
         try:
-            with (
-                borrowed.environment_of_workers(environment),
-                borrowed.few_services(),
-                borrowed.bare_node(forks.start() if forks else 0),
-            ):
+            with borrowed.environment_of_workers(environment), borrowed.few_services(), borrowed.bare_node(server):
                 _init(arguments)
             yield
         finally:
