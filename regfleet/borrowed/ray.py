@@ -166,7 +166,7 @@ AGENTS = ("--dashboard_agent_command", "--runtime_env_agent_command")
 NO_AGENT = (SHELL, "-c", "exec {never}<> <(:); while kill -0 $PPID; do read -t 2 -u $never; done", "no-agent")
 """What stands for each of the two agents of Ray's node: a process that does nothing and ends with its parent."""
 _DROPPED = "*/setup_worker.py|--language=*|--serialized-runtime-env-context=*"
-_APART = "\x1f"
+_APART, OOM_SCORE = "\x1f", "1000"
 _EXEC = (
     f"IFS={_APART}; set -f; for one; do shift; case $one in {_DROPPED}) ;; *) set -- $@ $one;; esac; done; "
     f"told=$RAY_RAYLET_PID{_APART}$RAY_JOB_ID{_APART}$*; IFS=; echo $told 2> /dev/null > /proc/$0/fd/0 || exec $@"
@@ -188,7 +188,9 @@ def become_worker(told: str, *, anew: bool) -> None:
     os.environb.clear()
     os.environb.update(word.partition(b"=")[::2] for word in inherited if word)
     os.environ.update(RAY_RAYLET_PID=raylet, RAY_JOB_ID=job)
-    os.setpgid(0, 0)  # as Ray starts it
+    # As Ray starts it: the head of a group, and the first to go where the machine runs out of memory.
+    os.setpgid(0, 0)
+    Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if anew:
         os.execv(command[0], command)  # noqa: S606 - what Ray would have run

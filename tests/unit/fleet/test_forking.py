@@ -17,6 +17,7 @@ import json, os, signal, sys
 said = {"parent": os.getppid(), "imported": "graphlib" in sys.modules, "name": __name__, "argv": sys.argv[1:]}
 said |= {"job": os.environ["RAY_JOB_ID"], "node": os.environ["OF_THE_NODE"], "input": os.readlink("/proc/self/fd/0")}
 said |= {"own group": os.getpgid(0) == os.getpid(), "waits": signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL}
+said |= {"score": open("/proc/self/oom_score_adj").read().strip()}
 with open(sys.argv[1] + ".part", "w") as file:
     json.dump(said, file)
 os.rename(sys.argv[1] + ".part", sys.argv[1])
@@ -53,7 +54,7 @@ def test_a_worker_is_a_fork_with_the_environment_of_its_node(ask, tmp_path):
         assert forks.start() == server
         found = [ask(server), ask(server)]
     expected = {"parent": server, "imported": True, "name": "__main__", "argv": [str(tmp_path / "said"), "--a=*"]}
-    expected |= {"job": "0a", "node": "yes", "input": os.devnull, "own group": True, "waits": True}
+    expected |= {"job": "0a", "node": "yes", "input": os.devnull, "own group": True, "waits": True, "score": "1000"}
     assert found == [expected, expected]
 
 
