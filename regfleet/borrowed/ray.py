@@ -194,7 +194,6 @@ def become_worker(told: str, *, anew: bool) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if anew:
         os.execv(command[0], command)  # noqa: S606 - what Ray would have run
-    reread()
     place = next(place for place, word in enumerate(command) if word.endswith(".py"))
     sys.argv = command[place:]
     runpy.run_path(command[place], run_name="__main__")
