@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import stat
 import subprocess
 import sys
@@ -38,6 +39,8 @@ STARTING_ENVIRONMENT = {
     # inherit this, let themselves be asked as often.
     "RAY_grpc_client_keepalive_time_ms": "10000",
     "RAY_grpc_client_keepalive_timeout_ms": "10000",
+    # The driver would wait until as many workers as there are processors have connected.
+    "RAY_prestart_worker_first_driver": "0",
 }
 JOINING_ENVIRONMENT = {
     # Seconds to wait for the head of a cluster, which should be up; Ray's own default is 20.
@@ -163,9 +166,37 @@ AGENTS = ("--dashboard_agent_command", "--runtime_env_agent_command")
 NO_AGENT = (SHELL, "-c", "exec {never}<> <(:); while kill -0 $PPID; do read -t 2 -u $never; done", "no-agent")
 """What stands for each of the two agents of Ray's node: a process that does nothing and ends with its parent."""
 _DROPPED = "*/setup_worker.py|--language=*|--serialized-runtime-env-context=*"
-_EXEC = f"IFS=; set -f; for one; do shift; case $one in {_DROPPED}) ;; *) set -- $@ $one;; esac; done; exec $@"
-BARE_WORKER = (SHELL, "-c", _EXEC, "worker")
-"""What comes before the command of a worker: what Ray's `setup_worker.py` does where there is no `runtime_env`."""
+_APART, OOM_SCORE = "\x1f", "1000"
+_EXEC = (
+    f"IFS={_APART}; set -f; for one; do shift; case $one in {_DROPPED}) ;; *) set -- $@ $one;; esac; done; "
+    f"told=$RAY_RAYLET_PID{_APART}$RAY_JOB_ID{_APART}$*; IFS=; echo $told 2> /dev/null > /proc/$0/fd/0 || exec $@"
+)
+
+
+def worker_command(fork_server: int) -> list[str]:
+    """What comes before the command of a worker: tells a fork server, by its process id, to make one.
+
+    Where there is none it does what Ray's `setup_worker.py` does where there is no `runtime_env`.
+    """
+    return [SHELL, "-c", _EXEC, str(fork_server)]
+
+
+def become_worker(told: str, *, anew: bool) -> None:
+    """Make this process, a fork, the worker of Ray that `worker_command` told of; ``anew``: as a new program."""
+    raylet, job, *command = told.split(_APART)
+    inherited = Path("/proc", raylet, "environ").read_bytes().split(b"\0")
+    os.environb.clear()
+    os.environb.update(word.partition(b"=")[::2] for word in inherited if word)
+    os.environ.update(RAY_RAYLET_PID=raylet, RAY_JOB_ID=job)
+    # As Ray starts it: the head of a group, and the first to go where the machine runs out of memory.
+    os.setpgid(0, 0)
+    Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if anew:
+        os.execv(command[0], command)  # noqa: S606 - what Ray would have run
+    place = next(place for place, word in enumerate(command) if word.endswith(".py"))
+    sys.argv = command[place:]
+    runpy.run_path(command[place], run_name="__main__")
 
 
 @contextmanager
@@ -178,7 +209,7 @@ def few_services() -> Iterator[None]:
 
 
 @contextmanager
-def bare_node() -> Iterator[None]:
+def bare_node(fork_server: int) -> Iterator[None]:
     """While Ray starts on this machine, let it leave out the agents of its node, and a step of its workers.
 
     No driver of that Ray may have a `runtime_env`: the agents make them. The node ends with its agents, and before it
@@ -191,7 +222,11 @@ def bare_node() -> Iterator[None]:
     with _standing_in(
         # It imports a web server to find out which agent there could be.
         (utils, "get_dashboard_dependency_error", lambda: None),
-        (services, "start_ray_process", lambda command, *rest, **more: start(_lighter(command), *rest, **more)),
+        (
+            services,
+            "start_ray_process",
+            lambda command, *rest, **more: start(_lighter(command, fork_server), *rest, **more),
+        ),
     ):
         yield
 
@@ -209,7 +244,7 @@ def _standing_in(*ours: tuple[Any, str, Callable[..., Any]]) -> Iterator[None]:
             setattr(place, name, own)
 
 
-def _lighter(command: list[str]) -> list[str]:
+def _lighter(command: list[str], fork_server: int) -> list[str]:
     """The command of a process of Ray; that of its node without agents, of which it reads ports, for bare workers."""
     given = dict(word.partition("=")[::2] for word in command)
     if not {*AGENTS} <= given.keys():
@@ -220,7 +255,9 @@ def _lighter(command: list[str]) -> list[str]:
         name = getattr(raylet, f"{port}_PORT_NAME")
         raylet.persist_port(given["--session_dir"], given["--node_id"], name, -1)  # type: ignore[attr-defined]
     given |= dict.fromkeys(AGENTS, subprocess.list2cmdline(NO_AGENT))
-    given["--python_worker_command"] = f"{subprocess.list2cmdline(BARE_WORKER)} {given['--python_worker_command']}"
+    given["--python_worker_command"] = (
+        f"{subprocess.list2cmdline(worker_command(fork_server))} {given['--python_worker_command']}"
+    )
     names = (word.partition("=") for word in command)
     return [f"{name}{sign}{given[name] if sign else ''}" for name, sign, _ in names]
 

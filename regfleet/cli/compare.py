@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,11 +69,8 @@ def compare(
 
     Your own study:  regfleet init --data churn.csv --target churned, then regfleet compare study.toml
     """
-    from regfleet.cli.terminal import print_conclusion
     from regfleet.fleet import FleetSettings
-    from regfleet.running.display import Progressing, console
     from regfleet.settings import results_name
-    from regfleet.tracking import check_trackers
 
     settings = FleetSettings(
         address=address,
@@ -84,21 +82,30 @@ def compare(
     resolved = options.read(study, flags)
     place = out or Path("reports") / results_name([one.location for one in resolved.data])
     if dry_run:
+        from regfleet.tracking import check_trackers
+
         check_trackers(log or (), Path(out or ""))
         _preview(resolved, place, settings.workers, as_json=as_json)
         return
-    from regfleet.running.run import run
+    from regfleet.running.trial import fork_server
 
-    with console(2) as messages:
-        result = run(
-            resolved,
-            place,
-            fleet=settings,
-            in_process=in_process,
-            command=shlex.join(["regfleet", *sys.argv[1:]]),
-            watch=Progressing(messages, quiet=quiet),
-            trackers=log or (),
-        )
+    with fork_server() as forks:
+        if not (in_process or address):
+            forks.start()  # before what follows is imported
+        from regfleet.cli.terminal import print_conclusion
+        from regfleet.running.display import Progressing, console
+        from regfleet.running.run import run
+
+        with console(2) as messages:
+            result = run(
+                resolved,
+                place,
+                fleet=replace(settings, forks=forks),
+                in_process=in_process,
+                command=shlex.join(["regfleet", *sys.argv[1:]]),
+                watch=Progressing(messages, quiet=quiet),
+                trackers=log or (),
+            )
     if as_json or not quiet:
         options.answer(result, print_conclusion, as_json=as_json)
     _finish(result, show=show)

@@ -1,6 +1,7 @@
 """How a command begins and how it may end: with a code of `errors.EXIT_CODES`, and what went wrong on a line."""
 
 # What else is needed is imported where it is used: from `main` on nothing interrupts with a traceback.
+import gc
 import os
 import signal
 import sys
@@ -31,6 +32,7 @@ def main() -> None:
         for number, handler in before.items():
             # Whoever does not wait for the end of an interrupted command gets it at once.
             signal.signal(number, _leave if heard else handler)
+    gc.freeze()  # Python would look through all that is left, for most of a second after a report, before it ends
     sys.exit(code)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from regfleet.data.dataset import Dataset, Sets
+from regfleet.fleet.forking import ForkServer
 from regfleet.fleet.traces import Traces
 from regfleet.trials import Chunk, Outcome
 
@@ -21,15 +22,17 @@ class FleetSettings:
 
     ``address`` None starts Ray on this machine. ``workers`` limits the chunks that run at once; None is one per CPU.
     ``gpus_per_trial`` None gives each trial a share where there are GPUs. ``environment`` is set in every worker
-    before it imports anything. ``data_bytes`` are those of large data sets that this machine's own Ray has room for
-    beside results. A trial that takes longer than ``trial_timeout`` seconds fails; None takes the limit from the trials
-    that were measured. With no node to run on, the fleet gives up after ``wait`` seconds; None: never.
+    before it imports anything; on this machine ``forks``, where given, makes them. ``data_bytes`` are those of large
+    data sets that this machine's own Ray has room for beside results. A trial that takes longer than
+    ``trial_timeout`` seconds fails; None takes the limit from the trials that were measured. With no node to run on,
+    the fleet gives up after ``wait`` seconds; None: never.
     """
 
     address: str | None = None
     workers: int | None = None
     gpus_per_trial: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    forks: ForkServer | None = None
     data_bytes: int = 0
     trial_timeout: float | None = None
     wait: float | None = None

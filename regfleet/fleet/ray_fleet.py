@@ -69,7 +69,7 @@ def _ray(settings: FleetSettings, note: Callable[[str], object]) -> AbstractCont
     if settings.address:
         return joined(settings, settings.address, note)
     cpus, store = settings.workers or len(os.sched_getaffinity(0)), OBJECT_STORE_BYTES + settings.data_bytes
-    return own_ray(cpus, settings.environment, note, store_bytes=store)
+    return own_ray(cpus, settings.environment, note, store_bytes=store, forks=settings.forks)
 
 
 class RayFleet:

@@ -24,6 +24,8 @@ from regfleet.text import one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from regfleet.fleet.forking import ForkServer
+
 log = logging.getLogger("regfleet.fleet")
 
 OBJECT_STORE_BYTES = 200_000_000
@@ -35,13 +37,18 @@ _PLAIN = re.compile(r"[\w./@%+=:,~-]+", re.ASCII)
 
 @contextmanager
 def own_ray(
-    cpus: int, environment: Mapping[str, str], note: Callable[[str], object], *, store_bytes: int = OBJECT_STORE_BYTES
+    cpus: int,
+    environment: Mapping[str, str],
+    note: Callable[[str], object],
+    *,
+    store_bytes: int = OBJECT_STORE_BYTES,
+    forks: ForkServer | None = None,
 ) -> Iterator[None]:
     """Ray, started here with a token of its own, in a folder of its own, both gone at the end.
 
     What the user's environment says of other Rays and their tokens does not count. ``environment`` is that of its
-    workers; ``note`` hears where its folder is if it is not where the user's are. Raises FleetError where Ray does not
-    start.
+    workers, which ``forks`` makes where it is given; ``note`` hears where its folder is if it is not where the user's
+    are. Raises FleetError where Ray does not start.
     """
     refuse_another()
     # Ray would try for ever to start a worker.
@@ -52,6 +59,7 @@ def own_ray(
         )
     given = borrowed.DRIVER_ENVIRONMENT | borrowed.STARTING_ENVIRONMENT
     token = {borrowed.AUTH_MODE: "token", borrowed.TOKEN: secrets.token_hex(32)}
+    server = forks.start() if forks else 0
     with _private_folder(note) as folder, borrowed.variables(given | token, only=True):
         import ray
 
@@ -65,7 +73,7 @@ def own_ray(
             "_temp_dir": folder,
         }
         try:
-            with borrowed.environment_of_workers(environment), borrowed.few_services(), borrowed.bare_node():
+            with borrowed.environment_of_workers(environment), borrowed.few_services(), borrowed.bare_node(server):
                 _init(arguments)
             yield
         finally:

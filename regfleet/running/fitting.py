@@ -23,7 +23,7 @@ from regfleet.running.members import keep, networks_in
 from regfleet.running.ordering import BEST, Order, dataset_of, order_of, with_data
 from regfleet.running.prepare import NOTHING, Given, Prepared, prepare
 from regfleet.running.train import Watch
-from regfleet.running.trial import warm_up
+from regfleet.running.trial import fork_server, warm_up
 from regfleet.text import one_line
 from regfleet.training import runtime
 
@@ -101,7 +101,7 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
     if settings.address:
         check_address(settings.address)
     # What TensorFlow says when it is imported is not for the user.
-    with held(folder), tempfile.NamedTemporaryFile() as log, log_to(Path(log.name)):
+    with held(folder), tempfile.NamedTemporaryFile() as log, log_to(Path(log.name)), fork_server() as forks:
         there = networks_in(folder, order)
         missing = [seed for seed in order.group.trials.seeds if seed not in there]
         failures: dict[int, str] = {}
@@ -109,7 +109,13 @@ def fit(  # noqa: PLR0913 - a study, what of it, where it goes, and who trains i
         if missing:
             watch.judge(found.resolved.question)
             interrupted = not _train(
-                order, missing, ready, folder, _workers(settings, watch, in_process=in_process), watch, failures
+                order,
+                missing,
+                ready,
+                folder,
+                _workers(replace(settings, forks=forks), watch, in_process=in_process),
+                watch,
+                failures,
             )
         there = networks_in(folder, order)
         kept = [seed for seed in order.group.trials.seeds if seed in there]

@@ -36,7 +36,7 @@ SLOWER = {
 TRACE = 0.75
 """Of the first fit of its kind in a process, and of each strength that tuning tries there."""
 TRACE_OF = {"batchnorm": 0.3}
-START, END = 7.5, 4.0
+START, END = 4.5, 4.0
 """Until workers train: imports, Ray, and TensorFlow in each of them; and to analyse and write the report."""
 KERAS_FACTOR = 35.0
 """How much longer model.fit takes than the fused engine, of benchmarks/speed.py."""

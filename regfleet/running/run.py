@@ -43,8 +43,8 @@ from regfleet.running.prepare import NOTHING, Given, check, prepare
 from regfleet.running.preview import rough_seconds, study_there
 from regfleet.running.tracked import Tracking
 from regfleet.running.train import Session, Watch
-from regfleet.running.trial import encode, run_chunk, warm_up
-from regfleet.running.worth import LEAST, asked, workers_for
+from regfleet.running.trial import encode, fork_server, run_chunk, warm_up
+from regfleet.running.worth import FORKED, LEAST, STARTED, asked, workers_for
 from regfleet.settings import seeds_text
 from regfleet.settings.values import Reference
 from regfleet.techniques import Facts, why_unfit
@@ -85,93 +85,101 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
     ``interrupted`` set. Raises InputError, ResultsError or FleetError.
     """
     place, watch, beginning = place_of(out), watch or Watch(), Beginning()
-    fleet = replace(fleet or FleetSettings(), environment=runtime.ENVIRONMENT)
+    fleet = fleet or FleetSettings()
     trackers = check_trackers(trackers, place.local)
     check(study, sources=given == NOTHING)
-    get_ready = partial(prepare, given=given, there=study_there(place), note=watch.note, gpu=in_process)
-    # Nothing is written before data and model of the user's own were seen to be right.
-    most = asked(fleet)
-    # What is built in is right; only for more workers than a small machine has it matters how much work it is.
-    waits = not in_process and most is not None and most > LEAST
-    ready = get_ready(study) if waits or not _holds_nothing_own(study, given) else None
-    if ready:
-        fleet = replace(fleet, data_bytes=sum(map(shared_bytes, ready.datasets.values())))
-    if ready and any(map(preset_of, study.variant)):
-        count, took = ready.plan().counts.total(), duration(rough_seconds(ready, fleet.workers))
-        watch.note(
-            f"{len(ready.resolved.variants)} variants with their controls, {count:,} trials, about {took} (rough)"
-        )
-    if ready and ready.base and not in_process:
-        check_travels(ready.base)
-    if fleet.address:
-        check_address(fleet.address)
-    study = _with_kept_seeds(ready.resolved.study if ready else study, place)
-    tracking = Tracking(trackers, place, watch.note)
-    with (
-        place.claim(),
-        place.appending("regfleet.log") as log_file,
-        log_to(log_file),
-        reporting(place) as reporter,
-        tracking,
-    ):
-        refuse_foreign(place)
-        log.info("%s", command)
-        with _Workers(fleet, watch, reporter, in_process=in_process) as workers:
-            # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.
-            if not place.exists("study.toml"):
-                if not (ready or in_process):
-                    # Ray's start is waiting, this is scikit-learn's import.
-                    meanwhile(partial(load_builtin, study.data[0].location))
-                seeds = GLANCE if study.adds_seeds else len(study.seeds)
-                begun = ready.resolved if ready else resolve(study, {})
-                watch.judge(begun.question)
-                each = len(study.data) * seeds * fits_per_seed(study)
-                # What is built in is small and has all references, whatever it turns out to hold.
-                kinds = get_args(Reference) if not ready and study.has_references else ()
-                trained = (*begun.trained, *reference_variants(kinds, study, None))
-                workers.limit(ready, most)
-                workers.start(trained, dict.fromkeys((one.name for one in trained), each))
-            ready = (ready or get_ready(study)).as_kept(study)
-            resolved, before = ready.resolved, tracking.marked(_before(place, ready.chosen))
-            watch.judge(resolved.question)
-            _refuse_other_data(before, resolved.data, place)
-            there = kept_study(place) if place.exists("study.toml") else resolved.study
-            write_study(place, resolved.study.toml())
-            store, results = Store(place, {variant.name: variant for variant in resolved.trained}), load(place)
-            later = (*before.later, *_chosen_later(there, resolved.study, results))
-            rows = {name: facts.training_rows for name, facts in resolved.data.items()}
-            sizes = (variant.training.batch_size for variant in resolved.variants)
-            # The study was written just now; where it came from is recorded next.
-            problems = [problem for problem in results.problems if problem.kind != "study"]
-            scaled = (f"{name}: {facts.scaling}" for name, facts in resolved.data.items() if facts.scaling_key)
-            for text in (*ready.chosen, *store.set_aside(problems), *scaled, *batch_notes(rows, sizes)):
-                watch.note(text)
-            facts = partial(
-                provenance,
-                before,
-                command=command,
-                data=resolved.data,
-                beginning=beginning,
-                chosen_later=later or None,
+    there = study_there(place)
+    with fleet.forks or fork_server() as forks:
+        fleet = replace(fleet, environment=runtime.ENVIRONMENT, forks=forks)
+        # A new directory needs workers for certain: they import TensorFlow while all else begins.
+        if there is None and not (in_process or fleet.address):
+            forks.start()
+        else:
+            forks.stop()
+        get_ready = partial(prepare, given=given, there=there, note=watch.note, gpu=in_process)
+        # Nothing is written before data and model of the user's own were seen to be right.
+        most = asked(fleet)
+        # What is built in is right; only for more workers than a small machine has it matters how much work it is.
+        waits = not in_process and most is not None and most > LEAST
+        ready = get_ready(study) if waits or not _holds_nothing_own(study, given) else None
+        if ready:
+            fleet = replace(fleet, data_bytes=sum(map(shared_bytes, ready.datasets.values())))
+        if ready and any(map(preset_of, study.variant)):
+            count, took = ready.plan().counts.total(), duration(rough_seconds(ready, fleet.workers))
+            watch.note(
+                f"{len(ready.resolved.variants)} variants with their controls, {count:,} trials, about {took} (rough)"
             )
-            workers.limit(ready, most, results)
-            # Whatever becomes of this run, its trials can be analysed.
-            _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
-            start = partial(workers.start, resolved.trained)
-            tracking.begin(resolved, store, before.tracked, command)
-            session = Session(ready, store, start, work, watch, reporter, tracking.take)
-            interrupted = session.run(results)
-        store.merge()
-        tried = session.tried
-        _record(place, facts(fleet=workers.description, trained=len(tried)), {*results.trials["key"], *tried})
-        tables = {name: table_of(dataset) for name, dataset in ready.datasets.items()}
-        done = conclude(place, tables={name: table for name, table in tables.items() if table is not None})
-        lost = [str(problem) for problem in done.results.problems if problem.kind == "missing"]
-        for text in lost:
-            log.error("%s", text)
-            watch.note(text)
-        tracking.end(done, interrupted=interrupted)
-        return replace(done, interrupted=interrupted or bool(lost))
+        if ready and ready.base and not in_process:
+            check_travels(ready.base)
+        if fleet.address:
+            check_address(fleet.address)
+        study = _with_kept_seeds(ready.resolved.study if ready else study, place)
+        tracking = Tracking(trackers, place, watch.note)
+        with (
+            place.claim(),
+            place.appending("regfleet.log") as log_file,
+            log_to(log_file),
+            reporting(place) as reporter,
+            tracking,
+        ):
+            refuse_foreign(place)
+            log.info("%s", command)
+            with _Workers(fleet, watch, reporter, in_process=in_process) as workers:
+                # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.
+                if not place.exists("study.toml"):
+                    if not (ready or in_process):
+                        # Ray's start is waiting, this is scikit-learn's import.
+                        meanwhile(partial(load_builtin, study.data[0].location))
+                    seeds = GLANCE if study.adds_seeds else len(study.seeds)
+                    begun = ready.resolved if ready else resolve(study, {})
+                    watch.judge(begun.question)
+                    each = len(study.data) * seeds * fits_per_seed(study)
+                    # What is built in is small and has all references, whatever it turns out to hold.
+                    kinds = get_args(Reference) if not ready and study.has_references else ()
+                    trained = (*begun.trained, *reference_variants(kinds, study, None))
+                    workers.limit(ready, most)
+                    workers.start(trained, dict.fromkeys((one.name for one in trained), each))
+                ready = (ready or get_ready(study)).as_kept(study)
+                resolved, before = ready.resolved, tracking.marked(_before(place, ready.chosen))
+                watch.judge(resolved.question)
+                _refuse_other_data(before, resolved.data, place)
+                there = kept_study(place) if place.exists("study.toml") else resolved.study
+                write_study(place, resolved.study.toml())
+                store, results = Store(place, {variant.name: variant for variant in resolved.trained}), load(place)
+                later = (*before.later, *_chosen_later(there, resolved.study, results))
+                rows = {name: facts.training_rows for name, facts in resolved.data.items()}
+                sizes = (variant.training.batch_size for variant in resolved.variants)
+                # The study was written just now; where it came from is recorded next.
+                problems = [problem for problem in results.problems if problem.kind != "study"]
+                scaled = (f"{name}: {facts.scaling}" for name, facts in resolved.data.items() if facts.scaling_key)
+                for text in (*ready.chosen, *store.set_aside(problems), *scaled, *batch_notes(rows, sizes)):
+                    watch.note(text)
+                facts = partial(
+                    provenance,
+                    before,
+                    command=command,
+                    data=resolved.data,
+                    beginning=beginning,
+                    chosen_later=later or None,
+                )
+                workers.limit(ready, most, results)
+                # Whatever becomes of this run, its trials can be analysed.
+                _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
+                start = partial(workers.start, resolved.trained)
+                tracking.begin(resolved, store, before.tracked, command)
+                session = Session(ready, store, start, work, watch, reporter, tracking.take)
+                interrupted = session.run(results)
+            store.merge()
+            tried = session.tried
+            _record(place, facts(fleet=workers.description, trained=len(tried)), {*results.trials["key"], *tried})
+            tables = {name: table_of(dataset) for name, dataset in ready.datasets.items()}
+            done = conclude(place, tables={name: table for name, table in tables.items() if table is not None})
+            lost = [str(problem) for problem in done.results.problems if problem.kind == "missing"]
+            for text in lost:
+                log.error("%s", text)
+                watch.note(text)
+            tracking.end(done, interrupted=interrupted)
+            return replace(done, interrupted=interrupted or bool(lost))
 
 
 @dataclass
@@ -195,7 +203,8 @@ class _Workers(AbstractContextManager["_Workers"]):
         if self._fleet is not None or self.in_process or ready is None or most is None or most <= LEAST:
             return
         known = results.seconds_per_trial() if results else {}
-        count = workers_for(ready, most, known, ready.plan().without(results.finished if results else ()))
+        missing = ready.plan().without(results.finished if results else ())
+        count = workers_for(ready, most, known, missing, STARTED if self.settings.address else FORKED)
         if count < most:
             self.settings = replace(self.settings, workers=count)
             log.info("%d workers of %d: the trials are not worth to start more", count, most)

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet import data as datasets
 from regfleet import techniques, training
+from regfleet.fleet import ForkServer
 from regfleet.metrics import error_of
 from regfleet.predictions import of_classes, of_numbers
 from regfleet.running.choosing import Choice, recipes_of, scores_of
 from regfleet.streams import stream_int
 from regfleet.text import reason, said
 from regfleet.training import runtime
+from regfleet.training.kept_xla import DRIVER
 from regfleet.trials import Outcome
 
 if TYPE_CHECKING:
@@ -31,6 +33,16 @@ if TYPE_CHECKING:
     from regfleet.predictions import Predictions, Weights
     from regfleet.techniques.recipe import Recipe
     from regfleet.trials import Chunk, Fit, Trial
+
+
+def imports() -> None:
+    """Import what every trial needs, and begin nothing: the process may fork."""
+    runtime.imports()
+
+
+def fork_server() -> ForkServer:
+    """What makes the workers of a Ray of ours; none where there is a GPU, of which a fork knows nothing."""
+    return ForkServer(runtime.ENVIRONMENT, "" if DRIVER.exists() else f"{__name__}:{imports.__name__}")
 
 
 def warm_up() -> None:

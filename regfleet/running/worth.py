@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     from regfleet.running.prepare import Prepared
     from regfleet.trials import Chunk
 
-WORKER = 5.0
-"""CPU seconds of a worker beside its trials: a process of Ray, its imports, and a trace that others have too."""
-TIMES = 4.0
+FORKED, STARTED = 1.5, 5.0
+"""CPU seconds of a worker beside its trials: a process of Ray and a trace that others have too; its imports as well
+where it is not forked from a process that has them."""
+TIMES = 5.0
 """How many times as long a worker should have work."""
 LEAST = 3
 """Workers that are started whatever the work: those of a small machine."""
 
 
-def worth(seconds: float) -> int:
-    """The most workers that so many CPU seconds of trials are worth, of a machine of `pace.speed` 1."""
-    return max(LEAST, math.floor(seconds / (TIMES * WORKER)))
+def worth(seconds: float, worker: float = FORKED) -> int:
+    """The most workers, of ``worker`` seconds, that so many CPU seconds of trials are worth."""
+    return max(LEAST, math.floor(seconds / (TIMES * worker)))
 
 
 def asked(settings: FleetSettings) -> int | None:
@@ -35,8 +36,14 @@ def asked(settings: FleetSettings) -> int | None:
     return settings.workers or (None if settings.address else len(os.sched_getaffinity(0)))
 
 
-def workers_for(ready: Prepared, most: int, known: Mapping[tuple[str, str], float], missing: Iterable[Chunk]) -> int:
-    """How many of ``most`` workers the ``missing`` trials are worth.
+def workers_for(
+    ready: Prepared,
+    most: int,
+    known: Mapping[tuple[str, str], float],
+    missing: Iterable[Chunk],
+    worker: float = FORKED,
+) -> int:
+    """How many of ``most`` workers, of ``worker`` seconds, the ``missing`` trials are worth.
 
     All of them where seconds cannot be told from weights: with a model or techniques of the user's own, and with steps
     that follow from each other. ``known``: seconds of a trial that were measured, by data set and variant.
@@ -53,4 +60,4 @@ def workers_for(ready: Prepared, most: int, known: Mapping[tuple[str, str], floa
         each = known.get((group.dataset, group.variant.name))
         seconds += len(group.trials) * (fit_seconds(group, rows, weights) if each is None else each)
         seconds += trace_seconds(group)
-    return min(most, worth(seconds))
+    return min(most, worth(seconds, worker))

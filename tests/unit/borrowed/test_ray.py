@@ -87,7 +87,7 @@ def test_rays_node_is_told_what_to_start(tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(services, "start_ray_process", lambda command, *_, **__: started.append(command))
     node = ["raylet", f"--session_dir={tmp_path}", "--node_id=ab12", "--python_worker_command=p s d", "--head"]
-    with borrowed.bare_node():
+    with borrowed.bare_node(0):
         services.start_ray_process(["gcs", "--session_dir=x"], "gcs")
         services.start_ray_process([*node, *(f"{name}=python agent.py" for name in borrowed.AGENTS)], "raylet")
     assert started[0] == ["gcs", "--session_dir=x"]
@@ -97,28 +97,30 @@ def test_rays_node_is_told_what_to_start(tmp_path, monkeypatch):
     assert ports == ["-1"] * 4, f"{RELEASE} writes ports otherwise"
 
 
+WORKER = ["/x y/setup_worker.py", "/x y/default_worker.py", "--language=PYTHON", "--a=*", "--b=c  d"]
+BARE = ["/x y/default_worker.py", "--a=*", "--b=c  d"]
+
+
 def test_a_worker_is_started_without_the_step_before():
     """What Ray's setup_worker.py takes out of its command is taken out; all else is passed on, spaces too."""
-    words = [
-        "printf",
-        "%s\\n",
-        "/x y/setup_worker.py",
-        "/x y/default_worker.py",
-        "--language=PYTHON",
-        "--a=*",
-        "--b=c  d",
-    ]
-    done = subprocess.run(
-        [*borrowed.BARE_WORKER, *words, "--serialized-runtime-env-context={}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == ["/x y/default_worker.py", "--a=*", "--b=c  d"]
+    command = [*borrowed.worker_command(0), "printf", "%s\\n", *WORKER, "--serialized-runtime-env-context={}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout.splitlines(), done.stderr) == (BARE, "")
     taken = inspect.getsource(importlib.import_module("ray._private.workers.setup_worker"))
     for word in ("--language", "--serialized-runtime-env-context"):
         assert word in taken, f"{RELEASE}: {word} is gone"
     assert taken.count("add_argument(") == 2, f"{RELEASE}: its workers are set up with more"
+
+
+def test_a_worker_is_asked_of_the_fork_server_that_is_there():
+    """One line on its standard input has all that Ray tells a worker; nothing is started then."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        told = {**os.environ, "RAY_RAYLET_PID": "12", "RAY_JOB_ID": "0a"}
+        command = [*borrowed.worker_command(server.pid), "echo", *WORKER]
+        done = subprocess.run(command, env=told, capture_output=True, check=True)
+        line, _ = server.communicate()
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert line == "\x1f".join(["12", "0a", "echo", *BARE]) + "\n"
 
 
 def test_what_stands_for_an_agent_ends_with_its_parent():

@@ -39,13 +39,15 @@ def test_each_strength_that_tuning_tries_is_traced():
 
 
 def test_no_more_workers_than_the_work_is_worth():
-    """A hundred trials of a second are worth five workers that take 5 s each; a few small ones those of any machine."""
-    assert [worth(seconds) for seconds in (0.0, 59.0, 100.0, 15_000.0)] == [3, 3, 5, 750]
+    """A hundred trials of a second are worth 13 workers of 1.5 s, 4 of 5 s; a few small ones those of any machine."""
+    assert [worth(seconds) for seconds in (0.0, 20.0, 100.0, 15_000.0)] == [3, 3, 13, 2_000]
+    assert [worth(seconds, 5.0) for seconds in (0.0, 59.0, 100.0, 15_000.0)] == [3, 3, 4, 600]
     ready = prepare(read_study({"variant": [{"technique": "l2"}], "seeds": 5, "references": "no"}))
     groups = ready.plan().groups
     seconds = {("iris", group.variant.name): 10.0 for group in groups}
     assert workers_for(ready, 16, {}, groups) == 3
-    assert workers_for(ready, 16, seconds, groups) == 5  # ten trials of 10 s, and two traces
+    assert workers_for(ready, 16, seconds, groups) == 13  # ten trials of 10 s, and two traces
+    assert workers_for(ready, 16, seconds, groups, 5.0) == 4
     assert workers_for(ready, 4, seconds, groups) == 4
     assert workers_for(ready, 2, seconds, ()) == 2
 
