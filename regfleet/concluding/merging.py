@@ -17,6 +17,7 @@ from regfleet.numbers import count
 from regfleet.planning.resolved import same_rows
 from regfleet.planning.variants import resolve_variants
 from regfleet.report import write
+from regfleet.report.background import unfinished
 from regfleet.report.page import kept_contents
 from regfleet.results import (
     CORRECT_COLUMNS,
@@ -77,7 +78,7 @@ MOST_CONFLICTS = 20
 
 @dataclass(frozen=True)
 class Merged:
-    """What became of a merger: trials by source, and how many of them were there twice; sentences on those."""
+    """What became of a merger: trials by source, how many were there twice; sentences on those and on missing ones."""
 
     conclusion: StudyConclusion
     trials: Mapping[str, int]
@@ -124,6 +125,10 @@ def merge(sources: Sequence[str], out: str | Path, advance: Callable[[int], None
             raise ResultsError(f"{place}: expected {kept:,} trials after the merger; got {there:,}")
         found = _concluded(place, parts)
     trials = {part.shown: len(keys) for part, keys in zip(parts, chosen, strict=True)}
+    missing = unfinished(found.facts, found.failures)
+    if missing:
+        how = f": {again}" if again else ""
+        said = (*said, f"{count(missing, 'trial')} of the whole ran in no part{how}")
     return Merged(found, trials, equal, said)
 
 
