@@ -27,4 +27,4 @@ def merge(
         say(f"note: {sentence}")
     for place, trials in done.trials.items():
         tell(f"from {place}: {count(trials, 'trial')}")
-    tell(f"{out}: {count(sum(done.trials.values()), 'trial')}. Report: {done.conclusion.report}")
+    tell(f"{done.place}: {count(sum(done.trials.values()), 'trial')}. Report: {done.conclusion.report}")

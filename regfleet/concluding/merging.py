@@ -35,7 +35,7 @@ from regfleet.results import (
     write_study,
 )
 from regfleet.settings import Study
-from regfleet.text import listed
+from regfleet.text import listed, masked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +81,7 @@ class Merged:
     """What became of a merger: trials by source, how many were there twice; sentences on those and on missing ones."""
 
     conclusion: StudyConclusion
+    place: str
     trials: Mapping[str, int]
     equal: int
     said: tuple[str, ...]
@@ -114,10 +115,9 @@ def merge(sources: Sequence[str], out: str | Path, advance: Callable[[int], None
         for part, keys in zip(parts, chosen, strict=True):
             copy_trials(part.results, keys, place, advance)
         kept = sum(map(len, chosen))
-        # A study file is read from this machine alone.
-        again = (
-            shlex.join(["regfleet", "compare", place.at("study.toml"), "--out", str(place)]) if place.local else None
-        )
+        # A study file is read from this machine alone; of a bucket's, the report has a copy to download.
+        where = (place.at("study.toml"), str(place)) if place.local else ("study.toml", masked(str(out)))
+        again = shlex.join(["regfleet", "compare", where[0], "--out", where[1]])
         made = provenance.model_copy(update={"kept": kept, "study": study_seal(place), "whole": again})
         place.write("provenance.json", made.json_text().encode())
         there = len(load(place).trials)
@@ -127,9 +127,8 @@ def merge(sources: Sequence[str], out: str | Path, advance: Callable[[int], None
     trials = {part.shown: len(keys) for part, keys in zip(parts, chosen, strict=True)}
     missing = unfinished(found.facts, found.failures)
     if missing:
-        how = f": {again}" if again else ""
-        said = (*said, f"{count(missing, 'trial')} of the whole ran in no part{how}")
-    return Merged(found, trials, equal, said)
+        said = (*said, f"{count(missing, 'trial')} of the whole ran in no part: {again}")
+    return Merged(found, str(place), trials, equal, said)
 
 
 @dataclass(frozen=True)
