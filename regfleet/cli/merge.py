@@ -26,5 +26,5 @@ def merge(
     for sentence in done.said:
         say(f"note: {sentence}")
     for place, trials in done.trials.items():
-        tell(f"{place}: {count(trials, 'trial')}")
-    tell(f"{out}: {count(sum(done.trials.values()), 'trial')}. Report: {done.conclusion.report}")
+        tell(f"from {place}: {count(trials, 'trial')}")
+    tell(f"{done.place}: {count(sum(done.trials.values()), 'trial')}. Report: {done.conclusion.report}")

@@ -62,8 +62,10 @@ def next_command(check: Check, resolved: Resolved, command: str) -> str:
         return shlex.join(["regfleet", "datasets", data.location, *target])
     if not flags:
         return shlex.join([*words, "--dry-run"])
-    again = out if flags[:1] == ["--at"] else f"{out.rstrip('/')}-{slug(' '.join(flags))}"
-    return shlex.join([*words, *flags, "--out", again])
+    if flags[:1] != ["--at"]:
+        before, mark, options = out.partition("?") if "://" in out else (out, "", "")
+        out = f"{before.rstrip('/')}-{slug(' '.join(flags))}{mark}{options}"
+    return shlex.join([*words, *flags, "--out", out])
 
 
 def _without(words: Sequence[str], flags: Sequence[str]) -> tuple[list[str], str]:

@@ -17,6 +17,7 @@ from regfleet.numbers import count
 from regfleet.planning.resolved import same_rows
 from regfleet.planning.variants import resolve_variants
 from regfleet.report import write
+from regfleet.report.background import unfinished
 from regfleet.report.page import kept_contents
 from regfleet.results import (
     CORRECT_COLUMNS,
@@ -34,7 +35,7 @@ from regfleet.results import (
     write_study,
 )
 from regfleet.settings import Study
-from regfleet.text import listed
+from regfleet.text import listed, masked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +78,10 @@ MOST_CONFLICTS = 20
 
 @dataclass(frozen=True)
 class Merged:
-    """What became of a merger: trials by source, and how many of them were there twice; sentences on those."""
+    """What became of a merger: trials by source, how many were there twice; sentences on those and on missing ones."""
 
     conclusion: StudyConclusion
+    place: str
     trials: Mapping[str, int]
     equal: int
     said: tuple[str, ...]
@@ -113,10 +115,9 @@ def merge(sources: Sequence[str], out: str | Path, advance: Callable[[int], None
         for part, keys in zip(parts, chosen, strict=True):
             copy_trials(part.results, keys, place, advance)
         kept = sum(map(len, chosen))
-        # A study file is read from this machine alone.
-        again = (
-            shlex.join(["regfleet", "compare", place.at("study.toml"), "--out", str(place)]) if place.local else None
-        )
+        # A study file is read from this machine alone; of a bucket's, the report has a copy to download.
+        where = (place.at("study.toml"), str(place)) if place.local else ("study.toml", masked(str(out)))
+        again = shlex.join(["regfleet", "compare", where[0], "--out", where[1]])
         made = provenance.model_copy(update={"kept": kept, "study": study_seal(place), "whole": again})
         place.write("provenance.json", made.json_text().encode())
         there = len(load(place).trials)
@@ -124,7 +125,10 @@ def merge(sources: Sequence[str], out: str | Path, advance: Callable[[int], None
             raise ResultsError(f"{place}: expected {kept:,} trials after the merger; got {there:,}")
         found = _concluded(place, parts)
     trials = {part.shown: len(keys) for part, keys in zip(parts, chosen, strict=True)}
-    return Merged(found, trials, equal, said)
+    missing = unfinished(found.facts, found.failures)
+    if missing:
+        said = (*said, f"{count(missing, 'trial')} of the whole ran in no part: {again}")
+    return Merged(found, str(place), trials, equal, said)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_NAME, MOST_TEXT = 500, 100_000
 """Characters of a name and of any other text on a page, a study file for one."""
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]{0,30}[a-z]\b")
 
 
 def default_folder() -> Path:
@@ -72,6 +73,7 @@ def _environment(templates: Path | None) -> Environment:
         "printable": printable,
         "clean": printable,  # its name in templates of before
         "capital": capital,
+        "prose": prose,
     }
     return made
 
@@ -100,6 +102,14 @@ def name(text: str) -> Markup:
 
     together = re.sub(r"(\(\w+) (?=\d)", "\\1\u00a0", bounded(text, MOST_NAME).replace(" = ", "\u00a0=\u00a0"))
     return Markup("<bdi>{}</bdi>").format(together)
+
+
+def prose(text: str) -> Markup:
+    """A sentence or a command from outside, escaped, whose ``--flags`` no line end breaks after a dash."""
+    from markupsafe import Markup, escape
+
+    escaped = str(escape(bounded(text, MOST_TEXT)))
+    return Markup(_FLAG.sub(r'<span class="flag">\g<0></span>', escaped))  # noqa: S704 - the span is ours
 
 
 def sentence(text: str, *emphasised: str) -> Markup:

@@ -180,6 +180,8 @@ def folder(tmp_path):
     churn = customers.drop(columns=["customer", "ended"])
     churn.to_csv(tmp_path / "churn.csv", index=False)
     churn.drop(columns="churned").head(20).to_csv(tmp_path / "new.csv", index=False)
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(tmp_path / "churn.csv", tmp_path / "elsewhere")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     return tmp_path
 

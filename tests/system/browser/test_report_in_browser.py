@@ -194,6 +194,26 @@ def test_phones_get_the_narrow_figures(opened, report):
         assert left == pytest.approx(scroll.bounding_box()["x"], abs=2)
 
 
+LINES_OF_FLAGS = """() => {
+const found = [], texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+while (texts.nextNode())
+  for (const flag of texts.currentNode.data.matchAll(/--[a-z-]+/g)) {
+    const range = document.createRange();
+    range.setStart(texts.currentNode, flag.index);
+    range.setEnd(texts.currentNode, flag.index + flag[0].length);
+    found.push(range.getClientRects().length);
+  }
+return found;
+}"""
+
+
+def test_no_line_ends_inside_a_flag(opened, report):
+    """On a small phone, where after the dashes of --learning-rate one would; what is folded has no lines."""
+    with opened(report(), width=320) as page:
+        lines = page.evaluate(LINES_OF_FLAGS)
+        assert (len(lines) >= 5, max(lines)) == (True, 1)
+
+
 def test_print_expands_failures_and_cuts_no_figure(opened, report):
     """On paper tracebacks are visible, panels that need a pointer are not, and figures do not break across pages."""
     with opened(report()) as page:

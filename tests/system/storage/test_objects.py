@@ -4,10 +4,13 @@ import json
 import logging
 import os
 import platform
+import shlex
 import time
 
 import pandas as pd
 import pytest
+from support.kept import FIELDS, keep
+from support.parsed import Page
 from support.processes import wait_until
 
 import regfleet
@@ -35,6 +38,21 @@ def test_a_bucket_holds_what_a_directory_holds(write, url, tmp_path):
         there.merge()
     assert list(there.place.sizes("trials")) == list(here.place.sizes("trials"))
     assert len(there.place.sizes("trials")) == 1
+
+
+def test_parts_are_merged_in_a_bucket(url, command, tmp_path):
+    """Its command is that of the whole, on the study file that the report has; nothing tells the keys of the URL."""
+    for name, seeds in (("a", "0-1"), ("b", "2-4")):
+        keep(tmp_path / name, FIELDS | {"seeds": seeds})
+    with_keys = url.replace("s3://", "s3://someone:hunter2@")
+    code, said, errors = command("merge", "a", "b", "--out", with_keys)
+    assert (code, "from b: 9 trials\n" in said, "hunter2" in said + errors) == (0, True, False)
+    assert len(load(place_of(url)).trials) == 15
+    facts = json.loads(place_of(url).text("provenance.json"))
+    assert facts["whole"] == shlex.join(
+        ["regfleet", "compare", "study.toml", "--out", url.replace("s3://", "s3://***@")]
+    )
+    assert facts["whole"] in Page(place_of(url).text("report.html")).text
 
 
 @pytest.mark.parametrize("where", ["here", "bucket"])

@@ -3,7 +3,6 @@
 import json
 import math
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +21,7 @@ OTHER = {"system": "Linux aarch64", "processor": "two"}
 @pytest.fixture
 def _unreported(monkeypatch):
     """What is merged gets no report, which takes most of the time."""
-    monkeypatch.setattr(merging, "_concluded", lambda place, _: SimpleNamespace(report=place.at("report.html")))
+    monkeypatch.setattr(merging, "write", lambda place, _: place.at("report.html"))
 
 
 def content(folder):
@@ -47,7 +46,8 @@ def test_parts_are_the_whole(command, tmp_path):
     code, said, errors = command("merge", "a", "b", "c", "--out", "merged")
     assert code == 0, errors
     assert {name: content(tmp_path / name) for name in "abc"} == before
-    assert "merged: 12 trials. Report: merged/report.html" in said
+    assert said.endswith("from b: 4 trials\nfrom c: 2 trials\nmerged: 12 trials. Report: merged/report.html\n")
+    assert "ran in no part" not in errors
     for mine, other in zip(tables(tmp_path / "merged"), tables(tmp_path / "whole"), strict=True):
         pd.testing.assert_frame_equal(mine, other)
     study = [(tmp_path / name / "study.toml").read_text() for name in ("merged", "whole")]
@@ -75,6 +75,16 @@ def test_what_finished_anywhere_has_finished(command, tmp_path):
     assert len(trials) == 12
     assert trials.loc[trials["status"] == "failed", ["variant", "seed"]].to_numpy().tolist() == [[DROPOUT, 3]]
     assert len(load(tmp_path / "merged").predictions) == 11 * 30
+
+
+@pytest.mark.usefixtures("_unreported")
+def test_what_ran_in_no_part_is_said(command, tmp_path):
+    """Seed 2 of the technique that only the first part has, and the command that trains it."""
+    keep(tmp_path / "a", FIELDS | {"seeds": "0-1"})
+    keep(tmp_path / "b", FIELDS | {"seeds": "1-2", "variant": [{"technique": "l2"}]})
+    code, said, errors = command("merge", "a", "b", "--out", "merged")
+    assert (code, "from b: 2 trials\nmerged: 8 trials." in said) == (0, True)
+    assert "1 trial of the whole ran in no part: regfleet compare merged/study.toml --out merged\n" in errors
 
 
 def one_wrong(variant, seed, rows):

@@ -3,10 +3,10 @@
 import json
 import shlex
 from dataclasses import replace
-from html import unescape
 
 import pytest
 from support import work
+from support.parsed import Page
 
 from regfleet.analysis.summary import Check
 from regfleet.concluding.advice import next_command
@@ -52,7 +52,7 @@ def test_both_verdicts_stand_side_by_side_where_the_control_overfits(made, comma
     _, out, _ = command("report", made.results.path)
     assert said in " ".join(out.split())
     assert "By the weights of the last epoch and of the best" in out
-    page = unescape((made.results.path / "report.html").read_text())
+    page = Page((made.results.path / "report.html").read_text()).text
     assert said in page
     assert "Both verdicts, by the weights of the last epoch and of the best" in page
     (data,) = json.loads(made.json())["summary"]["datasets"]
@@ -86,6 +86,12 @@ def test_every_check_says_what_to_run_next_and_that_can_be_run(made, command):
             "--technique 'l2(1)' --batch-size 32",
             "regfleet compare --out o --batch-size 4 -t 'batchnorm@all' --technique=l1 --seeds 5",
             "regfleet compare --seeds 5 --technique 'l2(1)' --batch-size 32 --out o-technique-l2-1-batch-size-32",
+        ),
+        (
+            "R102",
+            "--epochs 80",
+            "regfleet compare --out 's3://b/x?scheme=http&region=eu'",
+            "regfleet compare --epochs 80 --out 's3://b/x-epochs-80?scheme=http&region=eu'",
         ),
         ("R102", "--epochs 80", "regfleet.compare(…)", "regfleet.compare(…, epochs=80, out=…)"),
         ("R103", "--optimizer adam", "regfleet.compare(…)", "regfleet.compare(…, optimizer='adam', out=…)"),
