@@ -22,12 +22,11 @@ def test_many_variants_fit_every_screen(opened, report, overflows):
         assert overflows(page) == []
 
 
-def test_reports_are_light(opened, report):
-    """Nine variants are some thousand elements in one file, which loads to its end."""
+def test_reports_load_in_seconds(opened, report):
+    """Nine variants are loaded and drawn within a second, or a few where the machine has much else to do."""
     with opened(report()) as page:
         page.reload()
-        assert page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd") > 0
-        assert page.evaluate("document.querySelectorAll('*').length") <= 4000
+        assert page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd") <= 5000
 
 
 def test_the_policy_blocks_injected_script(chromium, files, tmp_path):
