@@ -64,6 +64,7 @@ def test_a_notebook_shows_the_gap_only_where_there_is_one(foreign, nine):
     assert "<th>Gap" in fragment(nine.summary)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_rope_of_a_metric_of_others_is_the_same_everywhere(parse):
     """The verdict, the terminal and the page take 1 % of the control's mean for a metric that is not ours."""
     draw = np.random.default_rng(3)

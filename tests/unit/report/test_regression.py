@@ -43,6 +43,7 @@ def studied(metric):
     return summarize(frame, pd.DataFrame(histories), VARIANTS, Question(METRICS[metric])), frame
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("metric", ["r2", "rmse"])
 def test_a_regression_is_told_in_its_own_terms(metric):
     """Gap and best epoch in R² and MSE, curves of R² and MAE, as the loss is the MSE, no accuracy, no points."""

@@ -49,6 +49,7 @@ def test_tables_name_the_rule_and_why(conclusion):
     assert (by_json["l2"]["rule"], by_json["l2"]["same_rows"], by_json["none"]["rule"]) == ("rows", 20, None)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_page_notebook_and_terminal_say_it(conclusion):
     """The same predictions have a chip and a sentence, the rule a sentence, and probabilities a table on the page."""
     page, cell = render(conclusion), fragment(conclusion.summary)

@@ -124,11 +124,10 @@ def test_test_rows_appear_only_at_the_end(engine):
     _, _, test = split_rows(IRIS, SPLIT, 0)
     poisoned = IRIS.features.copy()
     poisoned[test] = -1e6
-    with traced_once():
-        clean, dirty = (
-            fit(recipe, cut(data, SPLIT, 0), 0, engine, cache_key="leak")
-            for data in (IRIS, dataclasses.replace(IRIS, features=poisoned))
-        )
+    clean, dirty = (
+        fit(recipe, cut(data, SPLIT, 0), 0, engine, cache_key="leak")
+        for data in (IRIS, dataclasses.replace(IRIS, features=poisoned))
+    )
     assert all(np.array_equal(clean.history[name], dirty.history[name]) for name in clean.history)
     assert all(np.array_equal(a, b) for a, b in zip(clean.weights, dirty.weights, strict=True))
     assert clean.best_epoch == dirty.best_epoch

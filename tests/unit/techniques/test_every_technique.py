@@ -15,7 +15,7 @@ SETTINGS = Training(epochs=2, batch_size=25)
 FACTS = Facts("classification", (4,), whole=False, outputs=3, rows=90, training=SETTINGS, model=NETWORK)
 
 
-def combinations(most=9):
+def combinations(most=7):
     """Texts that have every technique that fits a table once, as many in each as go together; of dropouts one shape."""
     texts = []
     for name, definition in TECHNIQUES.items():
