@@ -12,7 +12,7 @@ from regfleet.analysis.overall import WORDS, overall
 from regfleet.analysis.sequential import stopped
 from regfleet.checks import PAGE
 from regfleet.cli.combinations import effects_table
-from regfleet.numbers import DASH, Scale, duration, gap_scale, level, short
+from regfleet.numbers import DASH, Scale, count, duration, gap_scale, level, short
 from regfleet.report.choosing import bets
 from regfleet.report.references import about
 from regfleet.report.tuning import tunings
@@ -59,7 +59,7 @@ def print_conclusion(screen: Console, analysis: Conclusion) -> None:
     for note in analysis.facts.notes:
         screen.print(f"note: {note}")
     if analysis.failures:
-        screen.print(f"{len(analysis.failures)} trials failed or diverged; the report says why", style="red")
+        screen.print(f"{count(len(analysis.failures), 'trial')} failed or diverged; the report says why", style="red")
     _explain(screen, summary)
     if analysis.report:
         screen.print(f"Report: {analysis.report}", soft_wrap=True)
