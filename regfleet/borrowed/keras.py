@@ -481,3 +481,70 @@ def clipped(optimizer: keras.optimizers.Optimizer, gradients: list[Any]) -> list
 def not_decayed(optimizer: keras.optimizers.Optimizer, variables: Iterable[keras.Variable]) -> list[bool]:
     """Which of ``variables`` are excluded from the weight decay of ``optimizer``."""
     return [not optimizer._use_weight_decay(variable) for variable in variables]  # noqa: SLF001 - there is no public list
+
+
+@contextmanager
+def fewer_operations(optimizer: Any) -> Iterator[None]:
+    """Let layers and a plain ``optimizer`` that are traced meanwhile compute the same in fewer operations on a CPU.
+
+    Dropout draws the masks of Keras; batch normalization and descent differ from Keras' in the rounding alone.
+    """
+    import keras
+    import tensorflow as tf
+    from keras.src.backend.tensorflow import random as noise
+
+    norm = keras.layers.BatchNormalization
+    whole, dropout = norm.call, noise.dropout
+
+    def normalized(layer: Any, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        plain = layer.compute_dtype == inputs.dtype == "float32" and not (layer.renorm or layer.synchronized)
+        last = inputs.shape.rank > 1 and layer.axis in (-1, inputs.shape.rank - 1)
+        if not (training is True and layer.trainable and plain and last and mask is None and layer.epsilon > 0):
+            return whole(layer, inputs, training=training, mask=mask)
+        units, none = inputs.shape[-1], tf.zeros(0)
+        found = tf.raw_ops.FusedBatchNormV3(
+            x=tf.reshape(inputs, (-1, 1, 1, units)),
+            scale=layer.gamma.value if layer.scale else tf.ones(units),
+            offset=layer.beta.value if layer.center else tf.zeros(units),
+            mean=none,
+            variance=none,
+            epsilon=layer.epsilon,
+        )
+        # What it calls the variance is divided by one row less.
+        for moving, now in ((layer.moving_mean, found.batch_mean), (layer.moving_variance, found.reserve_space_2)):
+            moving.assign(moving.value * layer.momentum + now * (1.0 - layer.momentum))
+        return tf.reshape(found.y, (-1, units) if inputs.shape.rank == 2 else tf.shape(inputs))
+
+    def dropped(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+        if noise_shape is not None or inputs.dtype != tf.float32 or not 0 < rate < 1:
+            return dropout(inputs, rate, noise_shape, seed)
+        seed = tf.cast(tf.math.floormod(noise.draw_seed(seed), tf.int32.max - 1), "int32")
+        draws = tf.random.stateless_uniform(tf.shape(inputs), seed)
+        # A draw is a multiple of 2⁻²³: above this threshold are those that are not below the rate.
+        kept = draws - (math.ceil(rate * 2**23) - 0.5) / 2**23
+        return tf.raw_ops.ReluGrad(gradients=inputs * (1 / (1 - rate)), features=kept)
+
+    if type(optimizer) is keras.optimizers.SGD and not optimizer.momentum:
+        _descend_at_once(optimizer)
+    norm.call, noise.dropout = normalized, dropped
+    try:
+        yield
+    finally:
+        norm.call, noise.dropout = whole, dropout
+
+
+def _descend_at_once(optimizer: keras.optimizers.SGD) -> None:
+    """Let a plain ``optimizer`` change a variable in one operation, by the same rule."""
+    import tensorflow as tf
+
+    step = optimizer._backend_update_step  # noqa: SLF001 - Keras has no public name for it
+
+    def update(gradients: Sequence[Any], variables: Sequence[Any], rate: Any) -> None:
+        if not all(isinstance(one, tf.Tensor) and one.dtype == tf.float32 for one in gradients):
+            step(gradients, variables, rate)
+            return
+        alpha = tf.cast(tf.convert_to_tensor(rate), tf.float32)
+        for gradient, variable in zip(gradients, variables, strict=True):
+            tf.raw_ops.ResourceApplyGradientDescent(var=variable.value.handle, alpha=alpha, delta=gradient)
+
+    optimizer._backend_update_step = update  # noqa: SLF001 - likewise
