@@ -485,9 +485,10 @@ def not_decayed(optimizer: keras.optimizers.Optimizer, variables: Iterable[keras
 
 @contextmanager
 def fewer_operations(optimizer: Any) -> Iterator[None]:
-    """Let layers and a plain ``optimizer`` that are traced meanwhile compute the same in fewer operations on a CPU.
+    """Let layers and an ``optimizer`` that are traced meanwhile compute the same in fewer operations on a CPU.
 
-    Dropout draws the masks of Keras; batch normalization and descent differ from Keras' in the rounding alone.
+    Dropout draws the masks of Keras; batch normalization and descent differ from Keras' in the rounding alone. An
+    optimizer that divides gradients by their size would make much of that: with another than plain descent both stay.
     """
     import keras
     import tensorflow as tf
@@ -524,9 +525,10 @@ def fewer_operations(optimizer: Any) -> Iterator[None]:
         kept = draws - (math.ceil(rate * 2**23) - 0.5) / 2**23
         return tf.raw_ops.ReluGrad(gradients=inputs * (1 / (1 - rate)), features=kept)
 
+    noise.dropout = dropped
     if type(optimizer) is keras.optimizers.SGD and not optimizer.momentum:
         _descend_at_once(optimizer)
-    norm.call, noise.dropout = normalized, dropped
+        norm.call = normalized
     try:
         yield
     finally:
