@@ -120,7 +120,8 @@ class Program(Loop):
         import tensorflow as tf
 
         with tf.init_scope():
-            found = tf.nest.flatten(self._infer.get_concrete_function().structured_outputs)
+            outputs = tf.nest.flatten(self._infer.get_concrete_function().structured_outputs)
+        found = [one for one in outputs if one is not None]
         return found if all(one.dtype == tf.float32 and one.shape[1:].is_fully_defined() for one in found) else []
 
     def _orders(self, keys: Any, epoch: Any, rows: int) -> Any:
