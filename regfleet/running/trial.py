@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from regfleet import data as datasets
 from regfleet import techniques, training
+from regfleet.borrowed.keras import lightly_imported
 from regfleet.fleet import ForkServer
 from regfleet.metrics import error_of
 from regfleet.predictions import of_classes, of_numbers
@@ -36,8 +37,11 @@ if TYPE_CHECKING:
 
 
 def imports() -> None:
-    """Import what every trial needs, and begin nothing: the process may fork."""
-    runtime.imports()
+    """Import what every trial needs; no thread is started and no device looked at, so that the process may fork."""
+    with lightly_imported():
+        import keras  # noqa: F401
+    from regfleet import models  # noqa: F401
+    from regfleet.training import contract, fused, stacked  # noqa: F401
 
 
 def fork_server() -> ForkServer:

@@ -13,7 +13,6 @@ from regfleet.metrics import error_of
 from regfleet.training.averaging import statistics_taken_whole
 from regfleet.training.contract import Course, assign, permutation
 from regfleet.training.descent import Plain, descender
-from regfleet.training.large import is_large
 from regfleet.training.loop import Loop, Progress, rows_of
 from regfleet.training.runtime import has_gpu
 
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
 
     from regfleet.techniques.recipe import Batch
     from regfleet.training.contract import RowMetric, Settings, Start
+
+
+WAITING = 2**22
+"""The most numbers that a model puts out for an epoch's rows whose metrics wait for its end."""
 
 
 class Program(Loop):
@@ -106,8 +109,8 @@ class Program(Loop):
         self._lags = one_batch and not weight and not changed and same_in_training(self.model)
         on_cpu = not (self._xla or has_gpu())
         # Many small operations an update for the metrics of a few rows are less work once an epoch, for all rows.
-        whole = not (self._settings.batches or self._settings.steps) and not is_large(x.shape[0])
-        self._late = self._outputs() if on_cpu and whole and not one_batch else []
+        plain = not (self._settings.batches or self._settings.steps)
+        self._late = self._outputs(x.shape[0]) if on_cpu and plain and not one_batch else []
         self._updates = -(-x.shape[0] // self._settings.batch_size)
         with fewer_operations(self.model.optimizer) if on_cpu else nullcontext():
             end = super()._whole_fit(epochs, keys, x, y, x_val, y_val, *weight)
@@ -115,14 +118,15 @@ class Program(Loop):
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         return end, judged
 
-    def _outputs(self) -> list[Any]:
+    def _outputs(self, rows: int) -> list[Any]:
         """What the model gives for rows, and the logits beside it if there are any; empty where metrics cannot wait."""
         import tensorflow as tf
 
         with tf.init_scope():
             outputs = tf.nest.flatten(self._infer.get_concrete_function().structured_outputs)
         found = [one for one in outputs if one is not None]
-        return found if all(one.dtype == tf.float32 and one.shape[1:].is_fully_defined() for one in found) else []
+        known = all(one.dtype == tf.float32 and one.shape[1:].is_fully_defined() for one in found)
+        return found if known and rows * sum(one.shape[1:].num_elements() for one in found) <= WAITING else []
 
     def _orders(self, keys: Any, epoch: Any, rows: int) -> Any:
         return permutation(keys, epoch, rows)

@@ -67,14 +67,6 @@ def has_gpu() -> bool:
     return bool(tf.config.get_visible_devices("GPU"))
 
 
-def imports() -> None:
-    """Import TensorFlow, Keras and what fits are made of; no thread is started, no device looked at."""
-    with lightly_imported():
-        import keras  # noqa: F401
-    from regfleet import models  # noqa: F401
-    from regfleet.training import contract, fused, stacked  # noqa: F401
-
-
 def warm_up(*, gpu: bool) -> None:
     """Prepare this process, a worker's, with Keras and a tiny trace, so that the first trial does not pay for it.
 
@@ -84,8 +76,7 @@ def warm_up(*, gpu: bool) -> None:
     gc.disable()
     with lightly_imported():
         prepare(gpu=gpu)
-    imports()
-    import keras
+        import keras
     import tensorflow as tf
 
     @tf.function(autograph=False)

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from html import unescape
 
 import regfleet
 from support.processes import python
@@ -16,7 +17,7 @@ def told(out):
     section = re.search(r'<section id="failures".*?</section>', page, re.DOTALL)[0]
     found = re.findall(r"<bdi>([^<]*)</bdi></summary>\s*<p>Failed: ([^<]*)\.</p>", section)
     (command,) = re.findall(r'<pre class="command"[^>]*>(.*?)</pre>', section, re.DOTALL)
-    return {seeds: reason for reason, seeds in found}, command
+    return {seeds: reason for reason, seeds in found}, unescape(re.sub("<[^>]+>", "", command))
 
 
 def failed(work, *more, cwd, **environment):
