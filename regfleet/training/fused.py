@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from regfleet.borrowed.keras import fewer_operations, logits_of, with_logits
 from regfleet.borrowed.tensorflow import tensor_of
 from regfleet.metrics import error_of
 from regfleet.training.averaging import statistics_taken_whole
 from regfleet.training.contract import Course, assign, permutation
 from regfleet.training.descent import Plain, descender
-from regfleet.training.loop import Loop, Progress, rows_of
-from regfleet.training.runtime import has_gpu
+from regfleet.training.loop import Loop, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,10 +20,6 @@ if TYPE_CHECKING:
 
     from regfleet.techniques.recipe import Batch
     from regfleet.training.contract import RowMetric, Settings, Start
-
-
-WAITING = 2**22
-"""The most numbers that a model puts out for an epoch's rows whose metrics wait for its end."""
 
 
 class Program(Loop):
@@ -44,7 +37,6 @@ class Program(Loop):
         self.held_bytes = sum(array.nbytes for array in (*values, *values, *self._slots)) + self._averaging.held_bytes
         self._descender = descender(Plain(model), settings.steps)
         self._lags = False
-        self._late: list[Any] = []
 
     def run(self, start: Start) -> Course:
         """Train from ``start``, whatever ran before; leaves the model with the last weights."""
@@ -107,69 +99,22 @@ class Program(Loop):
         one_batch = x.shape[0] <= self._settings.batch_size
         changed = self._settings.batches or self._settings.steps or self._averaging.active
         self._lags = one_batch and not weight and not changed and same_in_training(self.model)
-        on_cpu = not (self._xla or has_gpu())
-        # Many small operations an update for the metrics of a few rows are less work once an epoch, for all rows.
-        plain = not (self._settings.batches or self._settings.steps)
-        self._late = self._outputs(x.shape[0]) if on_cpu and plain and not one_batch else []
-        self._updates = -(-x.shape[0] // self._settings.batch_size)
-        with fewer_operations(self.model.optimizer) if on_cpu else nullcontext():
-            end = super()._whole_fit(epochs, keys, x, y, x_val, y_val, *weight)
+        end = super()._whole_fit(epochs, keys, x, y, x_val, y_val, *weight)
         judged = self._steps.evaluate(self._infer, x, (x, y))[0] if self._lags else None
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         return end, judged
 
-    def _outputs(self, rows: int) -> list[Any]:
-        """What the model gives for rows, and the logits beside it if there are any; empty where metrics cannot wait."""
-        import tensorflow as tf
-
-        with tf.init_scope():
-            outputs = tf.nest.flatten(self._infer.get_concrete_function().structured_outputs)
-        found = [one for one in outputs if one is not None]
-        known = all(one.dtype == tf.float32 and one.shape[1:].is_fully_defined() for one in found)
-        return found if known and rows * sum(one.shape[1:].num_elements() for one in found) <= WAITING else []
-
     def _orders(self, keys: Any, epoch: Any, rows: int) -> Any:
         return permutation(keys, epoch, rows)
 
-    def _unseen(self) -> Any:
-        """As in `Loop`, or the loss so far, then predictions and logits of the batches."""
-        import tensorflow as tf
-
-        if not self._late:
-            return super()._unseen()
-        return tf.constant(0.0), *(tf.TensorArray(tf.float32, self._updates, infer_shape=False) for _ in self._late)
-
-    def _update(self, batch: Batch, seen: Any) -> Any:
+    def _update(self, batch: Batch) -> Any:
         """Keras' training step, on rows and with gradients as techniques want them."""
         for change in self._settings.batches:
             batch = change(batch)
         descent = self._descender.of(batch)
-        if self._late:
-            loss, *kept = seen
-            number = batch.update % self._updates
-            found = [descent.predicted, logits_of(descent.predicted)]
-            seen = (
-                loss + descent.loss * rows_of(descent),
-                *(array.write(number, one) for array, one in zip(kept, found, strict=False)),
-            )
-        else:
-            seen += self._steps.of_batch(descent)
+        measured = self._steps.of_batch(descent)
         self.model.optimizer.apply(descent.gradients, self.model.trainable_weights)
-        return seen
-
-    def _seen(self, seen: Any, y: Any, order: Any) -> Any:
-        import tensorflow as tf
-
-        if not self._late:
-            return super()._seen(seen, y, order)
-        loss, *kept = seen
-        rows = order.shape[-1]
-        predicted, *logits = (
-            tf.ensure_shape(array.concat(), (rows, *one.shape[1:])) for array, one in zip(kept, self._late, strict=True)
-        )
-        if logits:
-            predicted = with_logits(predicted, *logits)
-        return self._steps.measurement(loss / rows, tf.gather(y, order), predicted)
+        return measured
 
     def _renew(self, x: Any) -> None:
         with statistics_taken_whole(self.model) as any_taken:

@@ -130,21 +130,8 @@ class Loop(ABC):
         """The permutation of each key for ``epoch``."""
 
     @abstractmethod
-    def _update(self, batch: Batch, seen: Any) -> Any:
-        """One update on these rows; returns what was ``seen`` in this epoch together with them.
-
-        That is the measurements of batches times their rows, in sum, or what `_seen` makes measurements of.
-        """
-
-    def _unseen(self) -> Any:
-        """What was seen in an epoch before its first update."""
-        import tensorflow as tf
-
-        return tf.zeros((*self.lanes, self._steps.width))
-
-    def _seen(self, seen: Any, y: Any, order: Any) -> Any:  # noqa: ARG002 - for those that measure at the end
-        """The measurement of all rows ``y`` in this ``order``, as of before their updates, of what was ``seen``."""
-        return seen / order.shape[-1]
+    def _update(self, batch: Batch) -> Any:
+        """One update on these rows; returns the measurement of the batch times its rows."""
 
     @abstractmethod
     def _evaluate(self, both: Any, x: Any, y: Any, x_val: Any, y_val: Any) -> list[Any]:
@@ -175,21 +162,21 @@ class Loop(ABC):
                 order = self._orders(keys, progress.epoch, rows)
             else:
                 order = tf.broadcast_to(tf.range(rows), (*self.lanes, rows))
+            totals = tf.zeros((*self.lanes, self._steps.width))
 
-            def update_on(chosen: Any, number: Any, seen: Any) -> Any:
+            def update_on(chosen: Any, number: Any) -> Any:
                 """One update, the ``number``-th of the epoch, on the rows numbered ``chosen``."""
                 of_x, of_y, *weigh = (tf.gather(part, chosen, batch_dims=axis) for part in (x, y, *weight))
                 update = progress.epoch * updates + number
                 batch = Batch(of_x, of_y, weigh[0] if weigh else None, chosen, keys, update, rows)
-                seen = self._update(batch, seen)
+                measured = self._update(batch)
                 self._averaging.after("update", update + 1)
-                return seen
+                return measured
 
-            seen = epoch_of_updates(order, self._settings.batch_size, update_on, self._unseen(), static=self._xla)
+            seen = epoch_of_updates(order, self._settings.batch_size, update_on, totals, static=self._xla)
             self._averaging.after("epoch", progress.epoch + 1)
             with self._averaging.shown(lambda: self._renew(x)):
-                measured = self._seen(seen, y, order)
-                row = tf.concat([measured, *self._evaluate(both, x, y, x_val, y_val)], axis=-1)
+                row = tf.concat([seen, *self._evaluate(both, x, y, x_val, y_val)], axis=-1)
                 judged = self._judge(progress, row, epochs)
             return (judged,)
 
@@ -250,7 +237,10 @@ class Steps:
 
     def of_batch(self, descent: Descent) -> Any:
         """The measurement of a batch in training mode, times its rows."""
-        return self.measurement(descent.loss, descent.y, descent.predicted) * rows_of(descent)
+        import tensorflow as tf
+
+        rows = tf.cast(tf.shape(descent.y)[0], tf.float32)
+        return self._measurement(descent.loss, descent.y, descent.predicted) * rows
 
     def infer(self, x: Any) -> tuple[Any, Any]:
         """The model's output and, for a softmax, the logits that Keras keeps beside it for an exact cross-entropy."""
@@ -290,50 +280,43 @@ class Steps:
 
     def _measure(self, x: Any, y: Any, predicted: Any) -> Any:
         loss = self.model.compute_loss(x=x, y=y, y_pred=predicted, training=False)
-        return self.measurement(loss, y, predicted)
+        return self._measurement(loss, y, predicted)
 
-    def measurement(self, loss: Any, y: Any, predicted: Any) -> Any:
-        """The measurement of rows ``y`` and what was ``predicted`` for them, with their ``loss``."""
+    def _measurement(self, loss: Any, y: Any, predicted: Any) -> Any:
         import tensorflow as tf
 
         means = [tf.reduce_mean(tf.cast(metric(y, predicted), tf.float32)) for metric in self._metrics]
         return tf.stack([tf.cast(loss, tf.float32), *means])
 
 
-def rows_of(descent: Descent) -> Any:
-    """How many rows the batch has: a float32."""
-    import tensorflow as tf
-
-    return tf.cast(tf.shape(descent.y)[0], tf.float32)
-
-
-def epoch_of_updates(
-    order: Any, size: int, update_on: Callable[[Any, Any, Any], Any], seen: Any, *, static: bool
-) -> Any:
+def epoch_of_updates(order: Any, size: int, update_on: Callable[[Any, Any], Any], totals: Any, *, static: bool) -> Any:
     """All updates of one epoch over the rows as they stand in ``order`` (…, rows), ``size`` of them at a time.
 
-    ``update_on`` takes numbers of rows (…, rows of the batch) and of the update, and what was ``seen`` before; it
-    returns what was seen then. XLA knows ``static`` shapes only, so there the last batch stands apart; a graph is
-    smaller with one update in it.
+    ``update_on`` takes numbers of rows (…, rows of the batch) and of the update, and returns their measurement times
+    these rows, as of before the update; ``totals`` is where their sum begins. XLA knows ``static`` shapes only, so
+    there the last batch stands apart; a graph is smaller with one update in it.
+
+    Returns:
+        the measurement, averaged over all rows.
     """
     import tensorflow as tf
 
     rows = order.shape[-1]
     looped = rows // size if static else -(-rows // size)
 
-    def update(index: Any, seen: Any) -> tuple[Any, Any]:
+    def update(index: Any, totals: Any) -> tuple[Any, Any]:
         first = index * size
         if static:
             *lanes, _ = order.shape
             batch = tf.slice(order, [*(0 for _ in lanes), first], [*lanes, size])
         else:
             batch = order[..., first : tf.minimum(first + size, rows)]
-        return index + 1, update_on(batch, index, seen)
+        return index + 1, totals + update_on(batch, index)
 
     if looped > 1:
-        _, seen = tf.while_loop(lambda index, _: index < looped, update, (tf.constant(0), seen))
+        _, totals = tf.while_loop(lambda index, _: index < looped, update, (tf.constant(0), totals))
     elif looped:
-        seen = update_on(order[..., :size], tf.constant(0), seen)
+        totals += update_on(order[..., :size], tf.constant(0))
     if looped * size < rows:
-        seen = update_on(order[..., looped * size :], tf.constant(looped), seen)
-    return seen
+        totals += update_on(order[..., looped * size :], tf.constant(looped))
+    return totals / rows

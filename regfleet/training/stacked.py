@@ -132,7 +132,7 @@ class Stack(Loop):
 
         return tf.vectorized_map(lambda key: permutation(key, epoch, rows), keys)
 
-    def _update(self, batch: Batch, seen: Any) -> Any:
+    def _update(self, batch: Batch) -> Any:
         """Keras' training step for every seed on its rows, as in `Program`."""
         import tensorflow as tf
 
@@ -152,7 +152,7 @@ class Stack(Loop):
                 variable.assign(tf.vectorized_map(one.constraint, variable.value, fallback_to_while_loop=False))
         for variable, value in zip(self._values[len(self._trainable) :], changed, strict=True):
             variable.assign(value)
-        return seen + measured
+        return measured
 
     def _renew(self, x: Any) -> None:
         with statistics_taken_whole(self.model) as any_taken:

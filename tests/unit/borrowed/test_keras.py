@@ -2,7 +2,6 @@
 
 import json
 import random
-from contextlib import nullcontext
 
 import keras
 import numpy as np
@@ -13,7 +12,6 @@ from regfleet.borrowed.keras import (
     calls_noted,
     calls_of,
     drawn,
-    fewer_operations,
     freshly_named,
     is_whole,
     logits_of,
@@ -170,45 +168,3 @@ def test_calls_of_layers_are_noted():
     names = [layer.name for layer in calls_noted(model, np.ones((1, 4), "float32"))]
     assert names[-3:] == ["dense", "dense", "add"], f"{RELEASE}: layers are called otherwise"
     assert keras.layers.Layer.__call__ is call
-
-
-@pytest.mark.parametrize("rows", [(1, 6), (9, 6), (3, 4, 2, 6)])
-def test_layers_and_descent_in_fewer_operations_are_those_of_keras(rows):
-    """Outputs, gradients, moving statistics and the changed weights; dropout's zeros and descent to the bit."""
-    x = tf.constant(np.random.default_rng(2).normal(2, 3, rows), tf.float32)
-    layers = {
-        "dropout": lambda: keras.layers.Dropout(0.3, seed=4),
-        "norm": lambda: keras.layers.BatchNormalization(momentum=0.8),
-        "norm, bare": lambda: keras.layers.BatchNormalization(center=False, scale=False, epsilon=0.1),
-    }
-    for name, make in layers.items():
-        found = {}
-        for fewer in (False, True):
-            layer, optimizer = make(), keras.optimizers.SGD(0.1)
-            layer.build(x.shape)
-
-            def step(layer=layer, optimizer=optimizer, fewer=fewer):
-                with fewer_operations(optimizer) if fewer else nullcontext(), tf.GradientTape() as tape:
-                    tape.watch(x)
-                    y = layer(x, training=True)
-                    loss = tf.reduce_sum(y * y * tf.cumsum(x))
-                    slope, *slopes = tape.gradient(loss, [x, *layer.trainable_weights])
-                    optimizer.build(layer.trainable_weights)
-                    optimizer.apply(slopes, layer.trainable_weights)
-                return y, slope
-
-            function = tf.function(step, autograph=False)
-            operations = len(function.get_concrete_function().graph.get_operations())
-            found[fewer] = operations, *function(), *(weight.numpy() for weight in layer.weights)
-        (many, *expected), (few, *ours) = found[False], found[True]
-        assert few < many, f"{RELEASE}: {name} is traced otherwise"
-        for one, other in zip(ours, expected, strict=True):
-            np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-5, err_msg=name)
-        if name == "dropout":
-            assert np.array_equal(ours[0], expected[0])
-    plain, quick = (keras.Variable(x) for _ in range(2))
-    keras.optimizers.SGD(0.1).apply([x / 7], [plain])
-    optimizer = keras.optimizers.SGD(0.1)
-    with fewer_operations(optimizer):
-        optimizer.apply([x / 7], [quick])
-    assert np.array_equal(plain.numpy(), quick.numpy())
