@@ -76,10 +76,13 @@ def utf8(content: Any, encoding: str | None) -> tuple[Any, str]:
             at = _first_odd_byte(content)
             if at is None:
                 return content, ""
-            around = content[max(0, at - SAMPLE_BYTES) : at + SAMPLE_BYTES].to_pybytes()
-            if b"\0" in around:
+            begin = max(len(start), at - SAMPLE_BYTES)
+            around = content[begin : at + SAMPLE_BYTES].to_pybytes()
+            if begin > len(start):
+                around = around[around.find(b"\n") + 1 :]
+            if b"\0" in start + around:
                 raise ValueError(f"no text: bytes that are no UTF-8, and zero bytes, near byte {at:,}")
-            guessed = encoding = guess(start + around[around.find(b"\n") + 1 :])
+            guessed = encoding = guess(start + around)
     decoder = codecs.getincrementaldecoder(encoding)("replace" if guessed == "utf-8" else "strict")
     text = bytearray()
     for at in range(0, max(content.size, 1), BLOCK_BYTES):
@@ -129,8 +132,8 @@ def is_utf8(content: Any) -> bool:
 def guess(sample: bytes) -> str:
     """The encoding of text that is no UTF-8, or UTF-8 where only few of its bytes are damaged.
 
-    Western European text is cp1252, which Latin-1 is a part of, where that can be; other scripts show in letters that
-    follow each other beyond ASCII.
+    Western European text is cp1252, which Latin-1 is a part of, where that can be; other scripts show in words most of
+    whose letters are beyond ASCII.
     """
     from charset_normalizer import from_bytes
 
@@ -139,8 +142,9 @@ def guess(sample: bytes) -> str:
     if damaged < beyond / 10:
         return "utf-8"
     lines = [line for line in sample.splitlines() if not line.isascii()]
-    together = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", sample))) / max(1, len(re.findall(rb"[\x80-\xff]", sample)))
-    if together > 0.5:
+    words = [word for word in re.findall(rb"[A-Za-z\x80-\xff]+", sample) if not word.isascii()]
+    foreign = [word for word in words if len(word) / 2 < sum(byte > 127 for byte in word) > 1]
+    if len(foreign) > len(words) / 2:
         found = from_bytes(b"\n".join(lines[:1000]), cp_isolation=list(OTHER_SCRIPTS)).best()
         if found and decodes(sample, found.encoding):
             return str(found.encoding)

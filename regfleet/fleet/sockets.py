@@ -28,10 +28,11 @@ KNOWN: Mapping[str, str] = {
     "worker": "takes trials",
 }
 """The processes of a Ray of ours that listen to the network, and why."""
-TOKEN, OPEN, SILENT, PRIVATE, SHARED = (
+TOKEN, OPEN, SILENT, GONE, PRIVATE, SHARED = (
     "asks for a token",
     "answers without a token",
     "does not answer",
+    "has ended",
     "in a private folder",
     "in a folder of others",
 )
@@ -64,7 +65,10 @@ class Listener:
         """What one gets there without a token: tried, with questions that change nothing."""
         if not self.port:
             return PRIVATE if _private(Path(self.address)) else SHARED
-        return _answer_of(self.address, self.port)
+        answer = _answer_of(self.address, self.port)
+        # Ray ends workers that have nothing to do.
+        gone = answer == SILENT and all(other.port != self.port for other in listening(self.pid))
+        return GONE if gone else answer
 
 
 def listening(root: int) -> list[Listener]:

@@ -70,3 +70,13 @@ def test_an_abstract_socket_is_everybodys():
         one.listen()
         (found,) = [each for each in sockets.listening(os.getpid()) if f"regfleet-test-{os.getpid()}" in each.address]
         assert found.answer() == sockets.SHARED
+
+
+def test_one_that_has_ended_is_not_taken_for_one_that_is_silent():
+    """Between the look and the question a process may end; one that listens and says nothing is told apart from it."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        (found,) = [each for each in sockets.listening(os.getpid()) if each.port == one.getsockname()[1]]
+        assert found.answer() == sockets.SILENT
+    assert found.answer() == sockets.GONE
