@@ -44,7 +44,7 @@ from regfleet.running.preview import rough_seconds, study_there
 from regfleet.running.tracked import Tracking
 from regfleet.running.train import Session, Watch
 from regfleet.running.trial import encode, fork_server, run_chunk, warm_up
-from regfleet.running.worth import FORKED, LEAST, STARTED, asked, workers_for
+from regfleet.running.worth import LEAST, asked, workers_for
 from regfleet.settings import seeds_text
 from regfleet.settings.values import Reference
 from regfleet.techniques import Facts, why_unfit
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("regfleet")
 
 
-def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand in for each stage
+def run(  # noqa: PLR0913 - a study, where it goes, and what may stand in for each stage
     study: Study,
     out: str | Path | Place,
     *,
@@ -97,20 +97,13 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
         else:
             forks.stop()
         get_ready = partial(prepare, given=given, there=there, note=watch.note, gpu=in_process)
-        # Nothing is written before data and model of the user's own were seen to be right.
-        most = asked(fleet)
-        # What is built in is right; only for more workers than a small machine has it matters how much work it is.
-        waits = not in_process and most is not None and most > LEAST
+        # Nothing is written before data and model of the user's own were seen to be right. What is built in is right;
+        # only for more workers than a small machine has it matters how much work it is.
+        waits = not in_process and (asked(fleet) or 0) > LEAST
         ready = get_ready(study) if waits or not _holds_nothing_own(study, given) else None
         if ready:
             fleet = replace(fleet, data_bytes=sum(map(shared_bytes, ready.datasets.values())))
-        if ready and any(map(preset_of, study.variant)):
-            count, took = ready.plan().counts.total(), duration(rough_seconds(ready, fleet.workers))
-            watch.note(
-                f"{len(ready.resolved.variants)} variants with their controls, {count:,} trials, about {took} (rough)"
-            )
-        if ready and ready.base and not in_process:
-            check_travels(ready.base)
+            _look_over(ready, fleet, watch, in_process=in_process)
         if fleet.address:
             check_address(fleet.address)
         study = _with_kept_seeds(ready.resolved.study if ready else study, place)
@@ -125,48 +118,25 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
             refuse_foreign(place)
             log.info("%s", command)
             with _Workers(fleet, watch, reporter, in_process=in_process) as workers:
-                # A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans.
                 if not place.exists("study.toml"):
-                    if not (ready or in_process):
-                        # Ray's start is waiting, this is scikit-learn's import.
-                        meanwhile(partial(load_builtin, study.data[0].location))
-                    seeds = GLANCE if study.adds_seeds else len(study.seeds)
-                    begun = ready.resolved if ready else resolve(study, {})
-                    watch.judge(begun.question)
-                    each = len(study.data) * seeds * fits_per_seed(study)
-                    # What is built in is small and has all references, whatever it turns out to hold.
-                    kinds = get_args(Reference) if not ready and study.has_references else ()
-                    trained = (*begun.trained, *reference_variants(kinds, study, None))
-                    workers.limit(ready, most)
-                    workers.start(trained, dict.fromkeys((one.name for one in trained), each))
+                    workers.start_early(study, ready)
                 ready = (ready or get_ready(study)).as_kept(study)
-                resolved, before = ready.resolved, tracking.marked(_before(place, ready.chosen))
-                watch.judge(resolved.question)
-                _refuse_other_data(before, resolved.data, place)
-                there = kept_study(place) if place.exists("study.toml") else resolved.study
-                write_study(place, resolved.study.toml())
-                store, results = Store(place, {variant.name: variant for variant in resolved.trained}), load(place)
-                later = (*before.later, *_chosen_later(there, resolved.study, results))
-                rows = {name: facts.training_rows for name, facts in resolved.data.items()}
-                sizes = (variant.training.batch_size for variant in resolved.variants)
-                # The study was written just now; where it came from is recorded next.
-                problems = [problem for problem in results.problems if problem.kind != "study"]
-                scaled = (f"{name}: {facts.scaling}" for name, facts in resolved.data.items() if facts.scaling_key)
-                for text in (*ready.chosen, *store.set_aside(problems), *scaled, *batch_notes(rows, sizes)):
-                    watch.note(text)
+                before = tracking.marked(_before(place, ready.chosen))
+                watch.judge(ready.resolved.question)
+                store, results, later = _opened(ready, place, before, watch)
                 facts = partial(
                     provenance,
                     before,
                     command=command,
-                    data=resolved.data,
+                    data=ready.resolved.data,
                     beginning=beginning,
                     chosen_later=later or None,
                 )
-                workers.limit(ready, most, results)
+                workers.limit(ready, results)
                 # Whatever becomes of this run, its trials can be analysed.
                 _record(place, facts(fleet=workers.description, trained=0), {*results.trials["key"]})
-                start = partial(workers.start, resolved.trained)
-                tracking.begin(resolved, store, before.tracked, command)
+                start = partial(workers.start, ready.resolved.trained)
+                tracking.begin(ready.resolved, store, before.tracked, command)
                 session = Session(ready, store, start, work, watch, reporter, tracking.take)
                 interrupted = session.run(results)
             store.merge()
@@ -180,6 +150,39 @@ def run(  # noqa: PLR0913, PLR0915 - a study, where it goes, and what may stand 
                 watch.note(text)
             tracking.end(done, interrupted=interrupted)
             return replace(done, interrupted=interrupted or bool(lost))
+
+
+def _look_over(ready: Prepared, fleet: FleetSettings, watch: Watch, *, in_process: bool) -> None:
+    """Say how much a study of many variants is; raises InputError for a model that cannot go to workers."""
+    if any(map(preset_of, ready.resolved.study.variant)):
+        count, took = ready.plan().counts.total(), duration(rough_seconds(ready, fleet.workers))
+        watch.note(
+            f"{len(ready.resolved.variants)} variants with their controls, {count:,} trials, about {took} (rough)"
+        )
+    if ready.base and not in_process:
+        check_travels(ready.base)
+
+
+def _opened(
+    ready: Prepared, place: Place, before: Provenance, watch: Watch
+) -> tuple[Store, Stored, tuple[Choice, ...]]:
+    """What ``place`` holds, with the study written to it, and what was chosen later than its first trials.
+
+    Says all that the user should know before it begins. Raises InputError for other data than is kept there.
+    """
+    resolved = ready.resolved
+    _refuse_other_data(before, resolved.data, place)
+    there = kept_study(place) if place.exists("study.toml") else resolved.study
+    write_study(place, resolved.study.toml())
+    store, results = Store(place, {variant.name: variant for variant in resolved.trained}), load(place)
+    # The study was written just now; where it came from is recorded next.
+    problems = [problem for problem in results.problems if problem.kind != "study"]
+    scaled = (f"{name}: {facts.scaling}" for name, facts in resolved.data.items() if facts.scaling_key)
+    rows = {name: facts.training_rows for name, facts in resolved.data.items()}
+    sizes = (variant.training.batch_size for variant in resolved.variants)
+    for text in (*ready.chosen, *store.set_aside(problems), *scaled, *batch_notes(rows, sizes)):
+        watch.note(text)
+    return store, results, (*before.later, *_chosen_later(there, resolved.study, results))
 
 
 @dataclass
@@ -198,16 +201,32 @@ class _Workers(AbstractContextManager["_Workers"]):
         self._open.callback(self.watch.stop)
         return self
 
-    def limit(self, ready: Prepared | None, most: int | None, results: Stored | None = None) -> None:
+    def limit(self, ready: Prepared, results: Stored | None = None) -> None:
         """Start no more workers than the trials are worth that ``results`` lack."""
-        if self._fleet is not None or self.in_process or ready is None or most is None or most <= LEAST:
+        most = asked(self.settings)
+        if self._fleet is not None or self.in_process or most is None or most <= LEAST:
             return
         known = results.seconds_per_trial() if results else {}
         missing = ready.plan().without(results.finished if results else ())
-        count = workers_for(ready, most, known, missing, STARTED if self.settings.address else FORKED)
+        count = workers_for(ready, most, known, missing, self.settings.address)
         if count < most:
             self.settings = replace(self.settings, workers=count)
             log.info("%d workers of %d: the trials are not worth to start more", count, most)
+
+    def start_early(self, study: Study, ready: Prepared | None) -> None:
+        """A new directory needs workers for certain: they start, and import TensorFlow, while the driver plans."""
+        if not (ready or self.in_process):
+            # Ray's start is waiting, this is scikit-learn's import.
+            meanwhile(partial(load_builtin, study.data[0].location))
+        begun = ready.resolved if ready else resolve(study, {})
+        self.watch.judge(begun.question)
+        each = len(study.data) * (GLANCE if study.adds_seeds else len(study.seeds)) * fits_per_seed(study)
+        # What is built in is small and has all references, whatever it turns out to hold.
+        kinds = get_args(Reference) if not ready and study.has_references else ()
+        trained = (*begun.trained, *reference_variants(kinds, study, None))
+        if ready:
+            self.limit(ready)
+        self.start(trained, dict.fromkeys((one.name for one in trained), each))
 
     def start(self, variants: tuple[Variant, ...], planned: Mapping[str, int]) -> Fleet:
         """The fleet, for so many trials of each variant, by name."""

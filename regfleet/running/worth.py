@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from regfleet import techniques
 from regfleet.data import cut
 from regfleet.running.pace import fit_seconds, trace_seconds
+from regfleet.training.kept_xla import DRIVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 FORKED, STARTED = 1.5, 5.0
 """CPU seconds of a worker beside its trials: a process of Ray and a trace that others have too; its imports as well
-where it is not forked from a process that has them."""
+where it is not forked from a process that has them, as on a cluster and beside a GPU."""
 TIMES = 5.0
 """How many times as long a worker should have work."""
 LEAST = 3
@@ -41,9 +42,9 @@ def workers_for(
     most: int,
     known: Mapping[tuple[str, str], float],
     missing: Iterable[Chunk],
-    worker: float = FORKED,
+    address: str | None = None,
 ) -> int:
-    """How many of ``most`` workers, of ``worker`` seconds, the ``missing`` trials are worth.
+    """How many of ``most`` workers, here or on the cluster at ``address``, the ``missing`` trials are worth.
 
     All of them where seconds cannot be told from weights: with a model or techniques of the user's own, and with steps
     that follow from each other. ``known``: seconds of a trial that were measured, by data set and variant.
@@ -60,4 +61,4 @@ def workers_for(
         each = known.get((group.dataset, group.variant.name))
         seconds += len(group.trials) * (fit_seconds(group, rows, weights) if each is None else each)
         seconds += trace_seconds(group)
-    return min(most, worth(seconds, worker))
+    return min(most, worth(seconds, STARTED if address or DRIVER.exists() else FORKED))

@@ -47,7 +47,7 @@ def test_no_more_workers_than_the_work_is_worth():
     seconds = {("iris", group.variant.name): 10.0 for group in groups}
     assert workers_for(ready, 16, {}, groups) == 3
     assert workers_for(ready, 16, seconds, groups) == 13  # ten trials of 10 s, and two traces
-    assert workers_for(ready, 16, seconds, groups, 5.0) == 4
+    assert workers_for(ready, 16, seconds, groups, "head:6379") == 4  # whose workers import for themselves
     assert workers_for(ready, 4, seconds, groups) == 4
     assert workers_for(ready, 2, seconds, ()) == 2
 
