@@ -25,7 +25,7 @@ from regfleet.paths import SUMS, content_of, digest, expanded, is_ours, read_sum
 from regfleet.report import feed, trend_page
 from regfleet.report.index import Site, index, news
 from regfleet.report.trend import FOLDER, Run, added, histories, read_run, when
-from regfleet.results import Place, place_of
+from regfleet.results import Place, no_results, place_of
 from regfleet.results.seals import altered, read_json, read_toml
 from regfleet.text import masked, one_line, reason, slug
 
@@ -137,8 +137,9 @@ def _report(directory: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What a results directory's report says of itself, and the files to publish."""
     page, again = directory.at("report.html"), f"Run: regfleet report {directory}"
     if not directory.exists("report.html"):
-        got = f"none there. {again}" if directory.exists("study.toml") else "neither that nor a study.toml"
-        raise ResultsError(f"{directory}: expected a results directory with a report.html; got {got}")
+        if not directory.exists("study.toml"):
+            raise no_results(directory)
+        raise ResultsError(f"{directory}: expected a results directory with a report.html; got none there. {again}")
     try:
         content = directory.read("report.html")
         sums = read_sums(directory.text(SUMS)) if directory.exists(SUMS) else {}

@@ -14,7 +14,7 @@ checksum of their own, ``regfleet.sha256`` those of the report and its tables. S
 
 from regfleet.results.address import claim, place_of
 from regfleet.results.copying import copy_trials, differing_details
-from regfleet.results.loading import Stored, load
+from regfleet.results.loading import Stored, load, no_results
 from regfleet.results.parts import (
     CORRECT_COLUMNS,
     HISTORY_FIELDS,
@@ -58,6 +58,7 @@ __all__ = [
     "copy_trials",
     "differing_details",
     "load",
+    "no_results",
     "place_of",
     "read_progress",
     "read_provenance",

@@ -168,14 +168,23 @@ def load(path: str | Path | Place) -> Stored:
     place = place_of(path)
     try:
         if not place.exists("study.toml"):
-            there = place.local is not None and place.local.is_dir()
-            given = "a directory without study.toml" if there else "no directory"
-            raise ResultsError(f"{place}: expected a results directory; got {given}")
+            raise no_results(place)
         if not place.is_ours():
             raise ResultsError(f"{place}: expected a results directory; got a study.toml without results")
         return _settled(lambda: _load(place))
     except OSError as problem:
         raise unreadable(place, problem) from None
+
+
+def no_results(place: Place) -> ResultsError:
+    """What lies where results were expected, as an error; where they are, if in a folder of it."""
+    folder = place.local
+    given = "no directory"
+    if folder is not None and folder.is_dir():
+        inside = sorted(file.parent for file in folder.glob("*/study.toml"))
+        held = f"one: {inside[0]}" if len(inside) == 1 else f"{len(inside)} of them: {folder}/*/"
+        given = f"a directory that holds {held}" if inside else "a directory without study.toml"
+    return ResultsError(f"{place}: expected a results directory; got {given}")
 
 
 def _settled(read: Callable[[], T]) -> T:
