@@ -72,8 +72,9 @@ def test_an_abstract_socket_is_everybodys():
         assert found.answer() == sockets.SHARED
 
 
-def test_one_that_has_ended_is_not_taken_for_one_that_is_silent():
+def test_one_that_has_ended_is_not_taken_for_one_that_is_silent(monkeypatch):
     """Between the look and the question a process may end; one that listens and says nothing is told apart from it."""
+    monkeypatch.setattr(sockets, "_SECONDS", 0.2)
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         one.listen()
