@@ -181,7 +181,7 @@ def no_results(place: Place) -> ResultsError:
     folder = place.local
     given = "no directory"
     if folder is not None and folder.is_dir():
-        inside = sorted(file.parent for file in folder.glob("*/study.toml"))
+        inside = sorted(file.parent for file in folder.glob("*/study.toml") if place_of(file.parent).is_ours())
         held = f"one: {inside[0]}" if len(inside) == 1 else f"{len(inside)} of them: {folder}/*/"
         given = f"a directory that holds {held}" if inside else "a directory without study.toml"
     return ResultsError(f"{place}: expected a results directory; got {given}")

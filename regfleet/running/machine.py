@@ -20,7 +20,7 @@ from regfleet import patience
 from regfleet.borrowed.ray import token_warning
 from regfleet.errors import FleetError, RegfleetError
 from regfleet.fleet import check_address
-from regfleet.fleet.sockets import OPEN, SHARED
+from regfleet.fleet.sockets import OPEN, SHARED, SILENT
 from regfleet.jobs import ask
 from regfleet.memory import free_memory
 from regfleet.paths import expanded
@@ -197,7 +197,8 @@ def sockets(found: list[tuple[str, int, str, str, str, bool]]) -> Finding:
         words = f"{len(strange)} of {len(found)} that a study's Ray listens on are open or not known: {strange[0]}"
         return Finding("Sockets", "note", words, "SECURITY.md says what listens where", tuple(each))
     words = f"a study's Ray listens on {len(found)}, on this machine alone, and asks for its token"
-    return Finding("Sockets", "good", words, "", tuple(each))
+    silent = sum(answer == SILENT for *_, answer in each)
+    return Finding("Sockets", "good", words + f"; {silent} did not answer" * (silent > 0), "", tuple(each))
 
 
 def gpu(here: list[str], told: dict[str, Any]) -> Finding:

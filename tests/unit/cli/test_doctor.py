@@ -112,6 +112,14 @@ def test_a_socket_that_is_open_or_not_known_is_a_note(socket, state):
     assert bool(found.advice) == (state == "note")
 
 
+def test_a_socket_that_does_not_answer_is_counted():
+    """Nobody heard from it that it asks for a token."""
+    listed = [("127.0.0.1", port, "driver", "what trials need", "asks for a token", True) for port in (1, 2)]
+    assert doctor.sockets(listed).found.endswith("asks for its token")
+    listed += [("127.0.0.1", 3, "driver", "what trials need", "does not answer", True)]
+    assert doctor.sockets(listed).found.endswith("asks for its token; 1 did not answer")
+
+
 def test_gpus_that_tensorflow_does_not_use_are_a_note(monkeypatch):
     """A GPU without CUDA for TensorFlow, or hidden, is said with the remedy of each; none at all is fine."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

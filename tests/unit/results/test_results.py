@@ -130,13 +130,15 @@ def test_a_study_refused_at_the_start_leaves_nothing(tmp_path):
 
 def test_what_is_no_results_directory_is_said(tmp_path):
     """A missing directory and one without a study are told apart; one that holds results says where they are."""
+    (tmp_path / "copied").mkdir()
+    (tmp_path / "copied" / "study.toml").touch()  # holds no results
     with pytest.raises(ResultsError, match="got no directory"):
         load(tmp_path / "none")
     with pytest.raises(ResultsError, match=r"got a directory without study\.toml"):
         load(tmp_path)
     for name, held in (("b", "one: {0}/b"), ("a", "2 of them: {0}/*/")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "study.toml").touch()
+        with claim(tmp_path / name):
+            (tmp_path / name / "study.toml").touch()
         with pytest.raises(ResultsError) as refused:
             load(tmp_path)
         assert str(refused.value).endswith(f"got a directory that holds {held.format(tmp_path)}")

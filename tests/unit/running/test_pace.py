@@ -38,18 +38,21 @@ def test_each_strength_that_tuning_tries_is_traced():
     assert took == pytest.approx(pace.START + pace.END + 5 * pace.TRACE)
 
 
-def test_no_more_workers_than_the_work_is_worth():
+def test_no_more_workers_than_the_work_is_worth(monkeypatch, tmp_path):
     """A hundred trials of a second are worth 13 workers of 1.5 s, 4 of 5 s; a few small ones those of any machine."""
     assert [worth(seconds) for seconds in (0.0, 20.0, 100.0, 15_000.0)] == [3, 3, 13, 2_000]
     assert [worth(seconds, 5.0) for seconds in (0.0, 59.0, 100.0, 15_000.0)] == [3, 3, 4, 600]
     ready = prepare(read_study({"variant": [{"technique": "l2"}], "seeds": 5, "references": "no"}))
     groups = ready.plan().groups
+    monkeypatch.setattr("regfleet.running.worth.DRIVER", tmp_path / "none")
     seconds = {("iris", group.variant.name): 10.0 for group in groups}
     assert workers_for(ready, 16, {}, groups) == 3
     assert workers_for(ready, 16, seconds, groups) == 13  # ten trials of 10 s, and two traces
     assert workers_for(ready, 16, seconds, groups, "head:6379") == 4  # whose workers import for themselves
     assert workers_for(ready, 4, seconds, groups) == 4
     assert workers_for(ready, 2, seconds, ()) == 2
+    monkeypatch.setattr("regfleet.running.worth.DRIVER", tmp_path)  # beside a GPU too
+    assert workers_for(ready, 16, seconds, groups) == 4
 
 
 def test_a_trial_takes_as_long_as_its_epochs_updates_and_operations():
