@@ -106,11 +106,21 @@ def test_what_waits_for_a_worker_goes_to_one_that_is_ready(drive, schedule, name
 def test_a_worker_of_which_nothing_is_heard_is_replaced(drive, schedule, names, every, monkeypatch):
     """Its chunk goes to a new one, though no other is free, each time after twice as long, where there is room."""
     monkeypatch.setattr(patience, "SECONDS", replace(patience.SECONDS, begin=0.02))
-    tasks = ScriptedTasks(lambda attempt: [Beginning(1, "node"), done(attempt.chunk)] if tasks.renewed == 2 else [])
+    silent = []
+
+    def script(attempt):
+        silent.append(tasks.renewed < 2)
+        return [] if silent[-1] else [Beginning(1, "node"), done(attempt.chunk)]
+
+    tasks = ScriptedTasks(script)
     began = time.monotonic()
     assert names(drive(schedule(1), tasks)) == every(1)
     assert time.monotonic() - began > 0.02 + 0.04
-    assert len(set(tasks.at[:6])) == 6
+    unheard = [worker for worker, nothing in zip(tasks.at, silent, strict=True) if nothing]
+    heard = {worker for worker, nothing in zip(tasks.at, silent, strict=True) if not nothing}
+    # Two chunks wait twice each; one of them once where the machine paused between their starts.
+    assert len(set(unheard)) == len(unheard) in {3, 4}
+    assert not heard & {*unheard}
     assert {(attempt.lost, attempt.unstarted) for attempt, _ in tasks.started} == {(0, 0)}
     full = ScriptedTasks(lambda _: [Beginning(1, "node")] if len(full.started) < 3 else [])
     with pytest.raises(AssertionError, match="does not come to an end"):
