@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
+from regfleet.fleet.sockets import family
+
 SMALL, MEGA = 2_000, 1e6
 TECHNIQUES = ("l2(0.001)", "dropout(0.2)", "batchnorm@first", "l1(0.0001)")
 
@@ -45,30 +46,6 @@ def memory(pid: int) -> tuple[float, float, float]:
         name, amount, *_ = line.split()
         found[name.rstrip(":")] = int(amount) * 1024 / MEGA
     return found["Rss"], found["Pss"], found["Pss_Anon"]
-
-
-def family(pid: int) -> list[tuple[int, str]]:
-    """The process and all that it has started, with their titles."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:  # it ended in between
-                continue
-    found, new = {pid}, {pid}
-    while new:
-        new = {child for child, parent in parents.items() if parent in new} - found
-        found |= new
-    titles = []
-    for one in found:
-        try:
-            titles.append(
-                (one, Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-            )
-        except OSError:
-            continue
-    return titles
 
 
 def run(rows: int, columns: int, workers: int, epochs: int) -> dict[str, Any]:
@@ -95,14 +72,16 @@ def run(rows: int, columns: int, workers: int, epochs: int) -> dict[str, Any]:
         encoders = set[int]()
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
             while process.poll() is None:
-                for pid, title in family(process.pid):
+                for pid in family(process.pid):
                     try:
+                        title = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                         seen = memory(pid)
                     except (OSError, KeyError):
                         continue
                     if title.startswith("ray::"):
                         if "Agent" not in title:
-                            encoders |= {pid} if title.startswith("ray::encoded") else set()
+                            if title.startswith("ray::encoded"):
+                                encoders.add(pid)
                             peaks[pid] = [max(*pair) for pair in zip(seen, peaks.get(pid, seen), strict=True)]
                     elif pid == process.pid:
                         driver = max(driver, seen[0])

@@ -12,8 +12,9 @@ import stat
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from regfleet import files
 from regfleet.errors import InputError
@@ -181,22 +182,44 @@ def worker_command(fork_server: int) -> list[str]:
     return [SHELL, "-c", _EXEC, str(fork_server)]
 
 
-def become_worker(told: str, *, anew: bool) -> None:
-    """Make this process, a fork, the worker of Ray that `worker_command` told of; ``anew``: as a new program."""
-    raylet, job, *command = told.split(_APART)
-    inherited = Path("/proc", raylet, "environ").read_bytes().split(b"\0")
-    os.environb.clear()
-    os.environb.update(word.partition(b"=")[::2] for word in inherited if word)
-    os.environ.update(RAY_RAYLET_PID=raylet, RAY_JOB_ID=job)
-    # As Ray starts it: the head of a group, and the first to go where the machine runs out of memory.
-    os.setpgid(0, 0)
-    Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    if anew:
-        os.execv(command[0], command)  # noqa: S606 - what Ray would have run
-    place = next(place for place, word in enumerate(command) if word.endswith(".py"))
-    sys.argv = command[place:]
-    runpy.run_path(command[place], run_name="__main__")
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What `worker_command` told of a worker: Ray's node by its process id, its job, the ``command`` Ray would run."""
+
+    node: str
+    job: str
+    command: tuple[str, ...]
+
+    @classmethod
+    def of(cls, told: str) -> Self:
+        """What was ``told``."""
+        node, job, *command = told.split(_APART)
+        return cls(node, job, tuple(command))
+
+    def import_ray(self) -> None:
+        """Import Ray for its workers of this node and job, which it hears when it is imported, for good."""
+        self._enter()
+        import ray.actor  # noqa: F401
+        from ray._private import node  # noqa: F401
+
+    def become(self, *, anew: bool) -> None:
+        """Make this process, a fork, that worker; ``anew``: as a new program."""
+        self._enter()
+        # As Ray starts it: the head of a group, and the first to go where the machine runs out of memory.
+        os.setpgid(0, 0)
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        if anew:
+            os.execv(self.command[0], self.command)  # noqa: S606 - what Ray would have run
+        place = next(place for place, word in enumerate(self.command) if word.endswith(".py"))
+        sys.argv = [*self.command[place:]]
+        runpy.run_path(self.command[place], run_name="__main__")
+
+    def _enter(self) -> None:
+        inherited = Path("/proc", self.node, "environ").read_bytes().split(b"\0")
+        os.environb.clear()
+        os.environb.update(word.partition(b"=")[::2] for word in inherited if word)
+        os.environ.update(RAY_RAYLET_PID=self.node, RAY_JOB_ID=self.job)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from regfleet.borrowed import ray as borrowed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
 _MAIN = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from regfleet.fleet.forking import serve; serve()"
@@ -65,19 +65,32 @@ class ForkServer(AbstractContextManager["ForkServer"]):
 
 def serve() -> None:
     """Be the process: import, then fork a worker for each line of standard input, until that ends."""
-    gc.disable()
-    with suppress(Exception):  # a worker that is started by itself says what is wrong
-        module, _, function = sys.argv[2].partition(":")
+    module, _, function = sys.argv[2].partition(":")
+    with _importing():
         getattr(import_module(module), function)()
-    gc.freeze()
-    gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for workers
-    rest = b""
+    rest, first = b"", None
     while block := os.read(0, 65_536):
         *lines, rest = (rest + block).split(b"\n")
         for line in lines:
+            asked = borrowed.Asked.of(line.decode())
+            if first is None and asked.job:
+                first = asked
+                with _importing():
+                    first.import_ray()
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                # Another thread is not in the fork, whatever it holds.
-                borrowed.become_worker(line.decode(), anew=len([*Path("/proc/self/task").iterdir()]) > 1)
+                # Ray was told of another, or another thread is not in the fork, whatever it holds.
+                strange = first is not None and (asked.node, asked.job) != (first.node, first.job)
+                asked.become(anew=strange or len([*Path("/proc/self/task").iterdir()]) > 1)
                 return
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """What is imported here stays out of all collections of garbage to come, whose marks would copy pages in forks."""
+    gc.disable()
+    with suppress(Exception):  # a worker that is started by itself says what is wrong
+        yield
+    gc.freeze()
+    gc.enable()

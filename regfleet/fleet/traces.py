@@ -6,14 +6,14 @@ from regfleet.settings.values import SplitSpec, Variant
 from regfleet.trials import Chunk
 
 Kind = tuple[str, str, SplitSpec]
-"""Data set, variant and split of trials that share their traces."""
+"""Data set, variant and split of trials that share their traces; references have no variant, and share imports."""
 KEPT_PROGRAMS = 16
 """Traced programs that a worker keeps, as `training.engines` does."""
 
 
 def kind_of(chunk: Chunk) -> Kind:
     """What the trials of a chunk are."""
-    return chunk.dataset, chunk.variant.name, chunk.split
+    return chunk.dataset, "" if chunk.variant.reference else chunk.variant.name, chunk.split
 
 
 def programs_of(variant: Variant) -> int:

@@ -67,6 +67,24 @@ def test_traces_are_hardly_more_than_variants_and_workers(workers):
     assert seconds <= ideal + 2 * (TRAIN + TRACE) + 1
 
 
+def test_one_worker_has_the_references():
+    """They share imports as long as a trace: two workers import once, and more in all only to end sooner."""
+    groups = groups_of(seeds=10, variant=[{"technique": name} for name in ARTICLE], references="auto")
+    references = [group for group in groups if group.variant.reference]
+    assert (len(groups), len({kind_of(group) for group in references})) == (13, 1)
+    seconds, traces = simulated(groups, 2, lambda chunk: 0.1 if chunk.variant.reference else TRAIN)
+    assert traces <= 11 + 1
+    assert seconds <= (100 * TRAIN + 30 * 0.1 + traces * TRACE) / 2 + TRAIN + TRACE
+
+
+def test_slow_references_are_helped_out():
+    """Where trees take longer than networks, all workers grow them in the end."""
+    groups = groups_of(seeds=20, variant=[{"technique": "l1"}, {"technique": "l2"}], references="auto")
+    slow = {True: 2.0, False: 0.2}
+    seconds, traces = simulated(groups, 4, lambda chunk: slow[chunk.variant.reference == "trees"])
+    assert seconds <= (20 * (2.0 + 5 * 0.2) + traces * TRACE) / 4 + 2 * 2.0
+
+
 def test_slow_variants_are_helped_out():
     """Where one variant takes ten times as long as the others, the tail is shared by all workers."""
     groups = groups_of(seeds=20, variant=[{"technique": "l1"}, {"technique": "l2"}], references="no")
