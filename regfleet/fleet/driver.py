@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,8 @@ class Driver:
         self._running: dict[Any, Task] = {}
         self._retries = Retries()
         self._begin, self._full = patience.SECONDS.begin, -math.inf
+        # Of ours here there may be more workers than processors, and what one takes over is traced at the cost of all.
+        self._processors = math.inf if settings.address else len(os.sched_getaffinity(0))
 
     def run(self, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Outcome, ...]]:
         """Outcomes as they come; a lost worker costs its chunk a retry, never the study.
@@ -134,8 +137,9 @@ class Driver:
         workers = free or [""]
         if attempt := self._retries.pop(beside):
             return attempt, workers[0]
+        helps = on_gpu or len(beside) < self._processors
         for worker in workers:
-            if chunk := self._source.next(on_gpu=on_gpu, worker=worker, traces=self._traces):
+            if chunk := self._source.next(on_gpu=on_gpu, worker=worker, traces=self._traces, helps=helps):
                 return Attempt(chunk), worker
         # Nobody is there to wait for.
         if not beside and (chunk := self._source.next(on_gpu=on_gpu)):

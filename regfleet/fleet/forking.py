@@ -1,6 +1,6 @@
 """Workers of a Ray of ours, forked from one process that has imported what all of them need.
 
-Its imports take five CPU seconds, begin before Ray does, and are paid for once, whatever the number of workers.
+Its imports take five CPU seconds, most of them while Ray starts, and are paid for once, whatever the number of workers.
 """
 
 from __future__ import annotations

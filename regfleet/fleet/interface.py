@@ -45,10 +45,13 @@ class WorkSource(Protocol):
     def measured(self) -> bool:
         """Whether sizes rest on a measurement yet; until then one chunk per worker is enough."""
 
-    def next(self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None) -> Chunk | None:
+    def next(
+        self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None, helps: bool = True
+    ) -> Chunk | None:
         """The next chunk, for a worker with a GPU or without, or None when there is none left.
 
-        None too where the ``worker``, a name in ``traces``, had better wait: others run what is left.
+        None too where the ``worker``, a name in ``traces``, had better wait: others run what is left. It only ``helps``
+        these where it has a processor to itself.
         """
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:

@@ -24,6 +24,8 @@ def choose(
     traces: Traces,
     seconds: Callable[[int], float | None],
     trace_seconds: Callable[[int], float | None],
+    *,
+    helps: bool = True,
 ) -> int | None:
     """The place in ``waiting`` of what a free ``worker`` should take; None where it had better wait for another kind.
 
@@ -38,6 +40,7 @@ def choose(
         traces: who has begun what.
         seconds: of a trial of a place, tracing apart; None while unknown.
         trace_seconds: of its traces; None while unknown.
+        helps: whether it may take what others have begun.
     """
     own, begun = traces.of(worker), [bool(traces.workers(one.kind)) for one in waiting]
     mine = [place for place, one in enumerate(waiting) if one.kind in own]
@@ -45,7 +48,9 @@ def choose(
     room = KEPT_PROGRAMS - sum(waiting[place].programs for place in mine)
     if fresh is not None and (not mine or waiting[fresh].programs <= room):
         return fresh
-    return mine[0] if mine else _another(waiting, traces, seconds, trace_seconds)
+    if mine:
+        return mine[0]
+    return _another(waiting, traces, seconds, trace_seconds) if helps else None
 
 
 def _another(

@@ -50,13 +50,15 @@ class Schedule:
         """Whether no trial waits any more."""
         return not self._queue
 
-    def next(self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None) -> Chunk | None:
+    def next(
+        self, *, on_gpu: bool = False, worker: str = "", traces: Traces | None = None, helps: bool = True
+    ) -> Chunk | None:
         """The next chunk, for a worker with a GPU or without; None when every trial has been handed out.
 
         None too where ``worker``, a name in ``traces``, had better wait, as `choose` says. Without ``traces`` groups
         just take turns.
         """
-        place = self._choose(worker, traces, on_gpu=on_gpu) if self._queue and traces else 0
+        place = self._choose(worker, traces, on_gpu=on_gpu, helps=helps) if self._queue and traces else 0
         if not self._queue or place is None:
             return None
         group, given = self._queue[place]
@@ -162,7 +164,7 @@ class Schedule:
         others = [statistics.median(values) for values in self._trace_seconds.values()]
         return statistics.mean(others) if others else None
 
-    def _choose(self, worker: str, traces: Traces, *, on_gpu: bool) -> int | None:
+    def _choose(self, worker: str, traces: Traces, *, on_gpu: bool, helps: bool) -> int | None:
         groups = [group for group, _ in self._queue]
         return choose(
             [
@@ -173,6 +175,7 @@ class Schedule:
             traces,
             lambda place: self.seconds_of(groups[place], on_gpu=on_gpu),
             lambda place: self.trace_seconds_of(groups[place]),
+            helps=helps,
         )
 
     def _size(self, group: Chunk, given: int, *, on_gpu: bool) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from regfleet.trials import Chunk
 
 FORKED, STARTED = 1.5, 5.0
-"""CPU seconds of a worker beside its trials: a process of Ray and a trace that others have too; its imports as well
+"""CPU seconds of a worker beside its trials: its process and a first trace, which others have too; its imports as well
 where it is not forked from a process that has them, as on a cluster and beside a GPU."""
 TIMES = 5.0
 """How many times as long a worker should have work."""

@@ -50,7 +50,7 @@ class Source:
         """Nothing is known before something came."""
         return self.learnt > 0
 
-    def next(self, *, on_gpu=False, worker="", traces=None):  # noqa: ARG002 - any worker gets any variant
+    def next(self, *, on_gpu=False, worker="", traces=None, helps=True):  # noqa: ARG002 - any worker gets any variant
         """The next trials of the variant whose turn it is."""
         if not self._groups:
             return None

@@ -1,5 +1,6 @@
 """The driver's own logic on scripted tasks: what is in flight, tried again, ended and given up."""
 
+import os
 import time
 from dataclasses import replace
 
@@ -44,6 +45,19 @@ def test_every_trial_comes_once_and_no_more_tasks_run_than_workers(drive, schedu
     tasks = ScriptedTasks()
     drive(schedule(10), tasks, address="a cluster")
     assert (tasks.most, set(tasks.asked)) == (2, {(6, 0.0)})
+
+
+@pytest.mark.parametrize(
+    ("processors", "settings", "helps"), [(1, {}, False), (2, {}, True), (1, {"address": "a cluster"}, True)]
+)
+def test_workers_help_others_on_processors_of_their_own(drive, schedule, monkeypatch, processors, settings, helps):
+    """Two workers on one processor of this machine trace nothing twice; a cluster has a processor for each."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
+    source, tasks, asked = schedule(10), ScriptedTasks(), set()
+    plain = source.next
+    monkeypatch.setattr(source, "next", lambda **how: asked.add(how.get("helps", True)) or plain(**how))
+    drive(source, tasks, **settings)
+    assert (tasks.most, False in asked) == (2, not helps)
 
 
 def test_a_lost_worker_costs_a_retry(drive, schedule, names, every):

@@ -110,9 +110,9 @@ class Holding(Traces):
                 self._workers.setdefault(kind, set()).add(worker)
 
 
-def chosen(waiting, traces, seconds=1.0, trace=3.0):
+def chosen(waiting, traces, seconds=1.0, trace=3.0, **more):
     """What worker ``me`` takes of kinds with so many trials each."""
-    return choose([Waiting(*one) for one in waiting], "me", traces, lambda _: seconds, lambda _: trace)
+    return choose([Waiting(*one) for one in waiting], "me", traces, lambda _: seconds, lambda _: trace, **more)
 
 
 def test_what_nobody_has_begun_comes_first_then_ones_own_then_what_takes_long():
@@ -122,6 +122,7 @@ def test_what_nobody_has_begun_comes_first_then_ones_own_then_what_takes_long():
     assert chosen([(b, 5), (a, 5)], Holding(me=[a], other=[b])) == 1
     assert chosen([(b, 9)], Holding(me=[a], other=[b])) == 0
     assert chosen([(b, 4)], Holding(me=[a], other=[b])) is None
+    assert chosen([(b, 9)], Holding(me=[a], other=[b]), helps=False) is None
     assert chosen([(b, 9)], Holding(me=[a], other=[b]), trace=8.0) is None
     # Two share nine trials: 4.5 s each, and half a second is worth it; three would be done in 3 s.
     assert chosen([(b, 9)], Holding(other=[b], third=[b])) == 0
