@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from regfleet.running.prepare import Prepared
     from regfleet.trials import Chunk
 
-FORKED, STARTED = 1.5, 5.0
-"""CPU seconds of a worker beside its trials: its process and a first trace, which others have too; its imports as well
-where it is not forked from a process that has them, as on a cluster and beside a GPU."""
+FORKED, SHARING, STARTED = 1.5, 2.5, 5.0
+"""CPU seconds of a worker beside its trials: its process and a first trace, which others have too; what all lose by
+sharing processors and their caches, where there are more workers than those; its imports as well where it is not forked
+from a process that has them, as on a cluster and beside a GPU."""
 TIMES = 5.0
 """How many times as long a worker should have work."""
 LEAST = 3
@@ -61,4 +62,6 @@ def workers_for(
         each = known.get((group.dataset, group.variant.name))
         seconds += len(group.trials) * (fit_seconds(group, rows, weights) if each is None else each)
         seconds += trace_seconds(group)
-    return min(most, worth(seconds, STARTED if address or DRIVER.exists() else FORKED))
+    if address or DRIVER.exists():
+        return min(most, worth(seconds, STARTED))
+    return min(most, max(worth(seconds, SHARING), min(worth(seconds), len(os.sched_getaffinity(0)))))

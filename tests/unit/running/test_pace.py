@@ -1,5 +1,7 @@
 """How long a study takes is told with what it takes beside its trials, at the pace of the machine."""
 
+import os
+
 import numpy as np
 import pytest
 from support.planning import planned
@@ -39,7 +41,10 @@ def test_each_strength_that_tuning_tries_is_traced():
 
 
 def test_no_more_workers_than_the_work_is_worth(monkeypatch, tmp_path):
-    """A hundred trials of a second are worth 13 workers of 1.5 s, 4 of 5 s; a few small ones those of any machine."""
+    """A hundred trials of a second are worth 13 workers of 1.5 s, 4 of 5 s; a few small ones those of any machine.
+
+    Where workers share processors, they take 2.5 s: eight.
+    """
     assert [worth(seconds) for seconds in (0.0, 20.0, 100.0, 15_000.0)] == [3, 3, 13, 2_000]
     assert [worth(seconds, 5.0) for seconds in (0.0, 59.0, 100.0, 15_000.0)] == [3, 3, 4, 600]
     ready = prepare(read_study({"variant": [{"technique": "l2"}], "seeds": 5, "references": "no"}))
@@ -47,7 +52,10 @@ def test_no_more_workers_than_the_work_is_worth(monkeypatch, tmp_path):
     monkeypatch.setattr("regfleet.running.worth.DRIVER", tmp_path / "none")
     seconds = {("iris", group.variant.name): 10.0 for group in groups}
     assert workers_for(ready, 16, {}, groups) == 3
-    assert workers_for(ready, 16, seconds, groups) == 13  # ten trials of 10 s, and two traces
+    # Ten trials of 10 s, and two traces.
+    for processors, workers in ((16, 13), (13, 13), (10, 10), (8, 8), (2, 8)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, processors=processors: set(range(processors)))
+        assert workers_for(ready, 16, seconds, groups) == workers
     assert workers_for(ready, 16, seconds, groups, "head:6379") == 4  # whose workers import for themselves
     assert workers_for(ready, 4, seconds, groups) == 4
     assert workers_for(ready, 2, seconds, ()) == 2
