@@ -78,9 +78,11 @@ def capital(text: str) -> str:
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """``A``, ``A and B``, ``A, B and C``; beyond ``most`` the rest is counted."""
+    """``A``, ``A and B``, ``A, B and C``, ``A, a; B, b; and C``; beyond ``most`` the rest is counted."""
     if len(names) > most:
         names = [*names[: most - 1], f"{len(names) - most + 1} more"]
+    if len(names) > 2 and any(", " in name for name in names):
+        return f"{'; '.join(names[:-1])}; and {names[-1]}"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

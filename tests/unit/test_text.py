@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from regfleet.text import json_text, printable
+from regfleet.text import json_text, listed, printable
 
 
 def test_controls_are_visible():
@@ -65,3 +65,12 @@ def test_json_has_null_for_what_is_no_number():
     text = json_text({"a": math.nan, "b": (1.5, -math.inf, {"c": "Größe\u202e"})})
     assert "Größe\\u202e" in text
     assert json.loads(text, parse_constant=pytest.fail) == {"a": None, "b": [1.5, None, {"c": "Größe\u202e"}]}
+
+
+def test_names_with_commas_are_told_apart():
+    """By semicolons, where there are more than two names."""
+    assert listed(["A"]) == "A"
+    assert listed(["A", "B", "C"]) == "A, B and C"
+    assert listed(["L1, all layers", "L2, all layers"]) == "L1, all layers and L2, all layers"
+    assert listed(["None", "L1, all layers", "Dropout"]) == "None; L1, all layers; and Dropout"
+    assert listed(["None", "L1, all layers", "A", "B", "C"], 4) == "None; L1, all layers; A; and 2 more"
